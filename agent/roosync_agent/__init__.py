@@ -1,0 +1,1 @@
+"""What runs on a machine: the agent, the orchestrator role, and the faces a person uses."""

@@ -1,0 +1,1 @@
+"""NATS, and only here: the link, records, contents, leases, the embedded server and its keeper."""

@@ -1,0 +1,49 @@
+"""Names on the bus, and the JSON tree that every configuration is read into.
+
+A name is one token of a NATS subject, so what may be a name is decided here and nowhere else.
+Operators are told from machines by their first letters: the two share the place of the speaker.
+"""
+
+import re
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+
+TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"
+OPERATOR_PREFIX = "op-"
+
+Token = Annotated[str, Meta(pattern=TOKEN)]
+MachineId = Token
+OperatorId = Annotated[str, Meta(pattern=r"^op-[a-z0-9-]{1,60}\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+_TOKEN = re.compile(TOKEN)
+
+
+def token(text: str) -> str:
+    """`text` itself when it can be one token of a subject; otherwise ValueError says why not."""
+    if not _TOKEN.match(text):
+        raise ValueError(
+            f"{text!r} can not be a name: use 1 to 63 lower-case letters, digits and dashes, "
+            "starting with a letter or a digit"
+        )
+    return text
+
+
+def is_operator(name: str) -> bool:
+    return name.startswith(OPERATOR_PREFIX)
+
+
+def machine_id(text: str) -> str:
+    """A token that may name a machine: not one of the operators' names."""
+    if is_operator(token(text)):
+        raise ValueError(f"{text!r} can not name a machine: names that start with 'op-' are the operators'")
+    return text
+
+
+def propose(text: str) -> str:
+    """The nearest token to a host or login name, as a first proposal to a person. ('My PC' -> 'my-pc')"""
+    folded = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
+    return folded or "machine"
