@@ -1,0 +1,98 @@
+"""The words of the network: every message that travels on the bus.
+
+Each class has its wire name beside it, so what an operator sees with the nats CLI can be searched
+for here. One union, one decoder: what is not in it is refused, with the sender to blame.
+"""
+
+from msgspec import DecodeError, json
+
+from roosync_protocol.messages.base import Law, Message, Record, Signed, signed_bytes
+from roosync_protocol.messages.enrolment import Enrolment
+from roosync_protocol.messages.law import Baseline, Invitation, Member, Operator, Policy, Roster
+from roosync_protocol.messages.reports import (
+    Alarm,
+    Audit,
+    Divergence,
+    DivergenceReport,
+    InventoryReport,
+    MetricReport,
+    PackageReport,
+    StatusReport,
+)
+from roosync_protocol.messages.work import Approval, Choice, Decision, PackageRef, PolicyProof, Proposal, Side
+
+AnyMessage = (
+    InventoryReport
+    | PackageReport
+    | StatusReport
+    | DivergenceReport
+    | MetricReport
+    | Alarm
+    | Audit
+    | Decision
+    | Proposal
+    | Roster
+    | Member
+    | Invitation
+    | Policy
+    | Baseline
+    | Enrolment
+)
+
+MAX_MESSAGE = 1024 * 1024  # bytes; the server's default payload limit
+_decoder: json.Decoder[AnyMessage] = json.Decoder(AnyMessage)
+_encoder = json.Encoder(order="deterministic")
+
+
+class MalformedError(ValueError):
+    """Bytes from the bus that are no message of ours; the sender is to blame, not the reader."""
+
+
+def encode(message: Message) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode(data: bytes) -> AnyMessage:
+    """The message, or MalformedError. msgspec lets two more exceptions through on foreign bytes."""
+    if len(data) > MAX_MESSAGE:
+        raise MalformedError(f"a message of {len(data)} bytes; at most {MAX_MESSAGE} are read")
+    try:
+        return _decoder.decode(data)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedError(str(error)) from error
+
+
+__all__ = [
+    "MAX_MESSAGE",
+    "Alarm",
+    "AnyMessage",
+    "Approval",
+    "Audit",
+    "Baseline",
+    "Choice",
+    "Decision",
+    "Divergence",
+    "DivergenceReport",
+    "Enrolment",
+    "InventoryReport",
+    "Invitation",
+    "Law",
+    "MalformedError",
+    "Member",
+    "Message",
+    "MetricReport",
+    "Operator",
+    "PackageRef",
+    "PackageReport",
+    "Policy",
+    "PolicyProof",
+    "Proposal",
+    "Record",
+    "Roster",
+    "Side",
+    "Signed",
+    "StatusReport",
+    "decode",
+    "encode",
+    "signed_bytes",
+]

@@ -1,0 +1,76 @@
+"""What every message says, and the small types that messages share.
+
+Bodies are JSON with a versioned `type`. Fields are added with a default and never removed: an older
+agent ignores what it does not know (3-bus). Limits stand in the types, so decoding enforces them.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from roosync_protocol.names import Sha256, Token
+
+Moment = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Line = Annotated[str, Meta(max_length=500)]  # one line for a person
+Prose = Annotated[str, Meta(max_length=8_000)]
+EntityKey = Annotated[str, Meta(min_length=3, max_length=600)]
+PublicKey = Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]  # an nkey of type user (Ed25519)
+Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{0,200}={0,2}\Z")]
+
+
+class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """What every message says: who speaks (a machine or an operator), and when."""
+
+    agent: Token
+    timestamp: Moment
+
+
+class Record(Message, frozen=True, kw_only=True):
+    """A message that carries the whole new state of a record; `revision` grows by one with each."""
+
+    id: Token
+    revision: Annotated[int, Meta(ge=1, le=2**31)]
+    operation_id: Token  # of the intent that led to this state: a retry can see that it won
+
+
+class Law(Message, frozen=True, kw_only=True):
+    """A message of an operator that machines obey. Its `revision` only grows (6-trust)."""
+
+    revision: Annotated[int, Meta(ge=1, le=2**31)]
+    expires: Moment | None = None
+
+
+class Signed(Struct, frozen=True, kw_only=True):
+    """A self-contained signed object, so that a state can carry its proof with it.
+
+    The signature covers the purpose (a constant of the reader), a line feed, and `payload` as it stands.
+    """
+
+    payload: Annotated[str, Meta(max_length=200_000)]
+    signer: PublicKey
+    signature: Base64
+
+
+def signed_bytes(purpose: str, payload: str) -> bytes:
+    """The bytes an embedded signature covers; the purpose keeps one kind of proof from serving as another."""
+    return f"{purpose}\n{payload}".encode()
+
+
+__all__ = [
+    "Base64",
+    "Count",
+    "EntityKey",
+    "Law",
+    "Line",
+    "Message",
+    "Moment",
+    "Prose",
+    "PublicKey",
+    "Record",
+    "Sha256",
+    "Signed",
+    "Token",
+    "signed_bytes",
+]

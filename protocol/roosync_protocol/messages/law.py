@@ -1,0 +1,68 @@
+"""Law: what operators sign and machines obey. One root key is pinned by every machine that joined."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from roosync_protocol.messages.base import Law, Line, Moment, PublicKey, Sha256, Token
+from roosync_protocol.names import MachineId, OperatorId
+
+RiskName = Literal["none", "low", "medium", "high", "critical"]
+Answer = Literal["automatic", "one", "two"]  # who has to say yes
+
+
+class Operator(Struct, frozen=True, kw_only=True):
+    key: PublicKey
+    revoked: bool = False
+
+
+class Roster(Law, tag="roosync.v1.roster", frozen=True, kw_only=True):
+    """The operators of the fleet. The first one is signed by the pinned root."""
+
+    operators: Annotated[dict[OperatorId, Operator], Meta(min_length=1, max_length=1_000)]
+    observers: Annotated[dict[Token, PublicKey], Meta(max_length=1_000)] = {}
+
+
+class Member(Law, tag="roosync.v1.member", frozen=True, kw_only=True):
+    machine: MachineId
+    key: PublicKey
+    may_orchestrate: bool = True
+    revoked: bool = False
+    invitation: Token | None = None  # the code it joined with: a code admits one machine
+
+
+class Invitation(Law, tag="roosync.v1.invitation", frozen=True, kw_only=True):
+    """A one-time code: whoever holds its key may ask to join until it expires, and do nothing else."""
+
+    id: Token
+    key: PublicKey
+    machine: MachineId | None = None  # when set, only this name may join with it
+    may_orchestrate: bool = True
+    withdrawn: bool = False
+
+
+class Policy(Law, tag="roosync.v1.policy", frozen=True, kw_only=True):
+    """Who must say yes to a change of each risk class, and where automatic application is off."""
+
+    answers: dict[RiskName, Answer] = {
+        "none": "automatic",
+        "low": "automatic",
+        "medium": "one",
+        "high": "one",
+        "critical": "one",
+    }
+    paused: bool = False
+    paused_machines: frozenset[MachineId] = frozenset()
+    resumed: dict[MachineId, Moment] = {}  # ends a machine's own pause that is older
+    public_names: frozenset[Line] = frozenset()  # env and header names whose values are no secret
+
+
+class Baseline(Law, tag="roosync.v1.baseline", frozen=True, kw_only=True):
+    """The agreed configuration: hashes of the commons and of each machine's overlay."""
+
+    version: Line
+    commons: Sha256
+    overlays: Annotated[dict[MachineId, Sha256], Meta(max_length=20_000)] = {}
+    provenance: Sha256 | None = None
+    proposal: Token | None = None
+    note: Line = ""

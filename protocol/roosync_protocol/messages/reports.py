@@ -1,0 +1,92 @@
+"""What a machine tells about itself. The next report replaces the last one, so none has to be spooled.
+
+The field names of StatusReport, Divergence and MetricReport are those of the founding protocol
+(5-protocols, "Reports, field for field"); what we add has a default.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from roosync_protocol.messages.base import Count, EntityKey, Line, Message, Moment, Prose, Sha256, Token
+
+SyncStatus = Literal["synced", "diverged", "unknown"]  # unknown: there is no baseline to compare with yet
+
+
+class InventoryReport(Message, tag="roosync.v1.inventory", frozen=True, kw_only=True):
+    """What the machine is and has; names only, never a secret."""
+
+    inventory: Annotated[dict[str, Any], Meta(max_length=200)]
+
+
+class PackageReport(Message, tag="roosync.v1.package", frozen=True, kw_only=True):
+    """The announcement of a package whose contents are all stored already."""
+
+    version: Line
+    manifest: Sha256  # of the manifest's bytes
+    files: Count
+    entities: Count
+    complete: bool
+    targets: tuple[Line, ...] = ()  # assistants' targets that exist on this machine
+    skipped: tuple[Line, ...] = ()
+
+
+class StatusReport(Message, tag="roosync.v1.status", frozen=True, kw_only=True):
+    machines_detected: Count
+    status: SyncStatus
+    divergences_count: Count
+    pending_decisions: Count = 0
+    accepted_differences: Count = 0
+    baseline_version: Line = ""
+    baseline_revision: Count = 0
+    roosync_version: Line = ""
+    paused: bool = False
+    quarantine: dict[str, Line] = {}  # target -> why its state is not believed
+    skipped: tuple[Line, ...] = ()
+    notes: tuple[Line, ...] = ()  # what a person should know: expired law, missing secrets by name
+    last_sync: Moment | None = None  # when this machine was last found, or brought, in step
+
+
+class Divergence(Struct, frozen=True, kw_only=True):
+    type: Literal["config", "files", "settings"]
+    field: EntityKey
+    decision_id: Token
+    risk: Literal["none", "low", "medium", "high", "critical"]
+    verdict: Line
+
+
+class DivergenceReport(Message, tag="roosync.v1.divergence", frozen=True, kw_only=True):
+    divergences: Annotated[tuple[Divergence, ...], Meta(max_length=2_000)]
+    total: Count  # when more than the message holds
+    reference: Line = "baseline"
+
+
+class MetricReport(Message, tag="roosync.v1.metric", frozen=True, kw_only=True):
+    test_session: Line
+    duration_minutes: float
+    checkpoints_reached: tuple[Line, ...]
+    sync_latency_avg_seconds: float
+    decisions_total: Count
+    decisions_success: Count
+    decisions_rollback: Count
+    divergences_detected: Count
+    divergences_resolved: Count
+
+
+class Alarm(Message, tag="roosync.v1.alarm", frozen=True, kw_only=True):
+    """Escalation 1 warning, 2 a person must act, 3 emergency (5-protocols)."""
+
+    id: Token
+    level: Annotated[int, Meta(ge=1, le=3)]
+    reason: Prose
+    about: Line = ""
+
+
+class Audit(Message, tag="roosync.v1.audit", frozen=True, kw_only=True):
+    """One action, told before it is done and again after; never carries a value of a configuration."""
+
+    action: Line
+    phase: Literal["before", "after"]
+    about: Line = ""
+    outcome: Line = ""
+    details: Prose = ""

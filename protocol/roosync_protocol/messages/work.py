@@ -1,0 +1,120 @@
+"""Records that machines and operators advance together: decisions and baseline proposals.
+
+Which transition is whose is a table in `decision` and `proposal`; here is only what a state says.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
+
+from roosync_protocol.entity import Kind
+from roosync_protocol.messages.base import Count, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
+from roosync_protocol.messages.law import RiskName
+from roosync_protocol.names import MachineId
+
+DecisionStatus = Literal[
+    "pending",
+    "approved",
+    "rejected",
+    "promoted",
+    "kept_special",
+    "superseded",
+    "expired",
+    "applying",
+    "applied",
+    "failed",
+    "rolled_back",
+    "rollback_failed",
+    "overwritten",
+]
+Action = Literal["merge", "override_local", "override_remote", "keep_special"]
+
+
+class Side(Struct, frozen=True, kw_only=True):
+    """One side of a divergence, in public form. `value` is left out when it is absent or too large to travel here."""
+
+    digest: Sha256 | None  # None: the entity is absent on this side
+    value: Raw | None = None
+    size: Count = 0  # bytes of the canonical value
+
+
+class Approval(Struct, frozen=True, kw_only=True):
+    """What an operator signs. It names exactly what may execute; any other content voids it (6-trust)."""
+
+    fleet: Token
+    operator: Token
+    machine: MachineId
+    decision: Token
+    attempt: Annotated[int, Meta(ge=1)]
+    action: Action
+    wanted: Sha256 | None  # digest of the whole public value that will stand; None: the entity goes
+    surface: Sha256  # digest of what executes
+    issued: Moment
+    expires: Moment
+    rollout: Line = ""
+
+
+class PolicyProof(Struct, frozen=True, kw_only=True):
+    """The machine's own yes: the signed policy said that this class applies by itself."""
+
+    policy_revision: Count
+    risk: RiskName
+
+
+class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
+    """What is to be done about one divergence of one machine. 5-protocols, "Decision"."""
+
+    machine: MachineId  # the designated machine: it alone applies
+    entity: EntityKey
+    kind: Kind
+    type: Literal["config", "files", "settings"]
+    reference: Line  # "baseline" or "machine:<id>"
+    reference_revision: Count = 0
+    verdict: Line
+    local: Side
+    remote: Side
+    wanted: Side
+    action: Action
+    justification: Prose
+    risk: RiskName
+    reasons: tuple[Line, ...] = ()
+    surface: Sha256
+    status: DecisionStatus
+    attempt: Annotated[int, Meta(ge=1, le=10_000)] = 1
+    created: Moment
+    expires: Moment
+    approvals: Annotated[tuple[Signed, ...], Meta(max_length=5)] = ()
+    policy_proof: PolicyProof | None = None
+    rollback_requested: bool = False
+    snapshot: Line = ""
+    log: Annotated[tuple[Line, ...], Meta(max_length=60)] = ()
+
+
+class PackageRef(Struct, frozen=True, kw_only=True):
+    machine: MachineId
+    manifest: Sha256
+    version: Line
+
+
+ProposalStatus = Literal["open", "arbitrated", "validated", "published", "superseded"]
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """A person's answer to one arbitration."""
+
+    take: Literal["machine", "special", "omit"]
+    machine: MachineId | None = None  # with take=machine: whose value becomes common
+
+
+class Proposal(Record, tag="roosync.v1.proposal", frozen=True, kw_only=True):
+    """A golden baseline that a person reads, arbitrates, validates and publishes."""
+
+    status: ProposalStatus
+    packages: Annotated[tuple[PackageRef, ...], Meta(max_length=20_000)]
+    report: Sha256  # the whole consolidation: commons, overlays, arbitrations, provenance
+    commons: Count
+    overlays: Count
+    arbitrations: Count  # questions still open
+    choices: dict[EntityKey, Choice] = {}
+    validated: Signed | None = None  # an operator's signature over the report's hash
+    version: Line = ""
