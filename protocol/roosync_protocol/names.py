@@ -9,9 +9,9 @@ from typing import Annotated, TypeAlias
 
 from msgspec import Meta
 
-Value: TypeAlias = "None | bool | int | float | str | list[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
-TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"
+TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"  # noqa: S105 - a part of a subject, no password
 OPERATOR_PREFIX = "op-"
 
 Token = Annotated[str, Meta(pattern=TOKEN)]

@@ -2,13 +2,20 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from roosync_protocol.messages.base import Law, Line, Moment, PublicKey, Sha256, Token
 from roosync_protocol.names import MachineId, OperatorId
 
 RiskName = Literal["none", "low", "medium", "high", "critical"]
 Answer = Literal["automatic", "one", "two"]  # who has to say yes
+DEFAULT_ANSWERS: dict[RiskName, Answer] = {
+    "none": "automatic",
+    "low": "automatic",
+    "medium": "one",
+    "high": "one",
+    "critical": "one",
+}
 
 
 class Operator(Struct, frozen=True, kw_only=True):
@@ -44,13 +51,7 @@ class Invitation(Law, tag="roosync.v1.invitation", frozen=True, kw_only=True):
 class Policy(Law, tag="roosync.v1.policy", frozen=True, kw_only=True):
     """Who must say yes to a change of each risk class, and where automatic application is off."""
 
-    answers: dict[RiskName, Answer] = {
-        "none": "automatic",
-        "low": "automatic",
-        "medium": "one",
-        "high": "one",
-        "critical": "one",
-    }
+    answers: dict[RiskName, Answer] = field(default_factory=lambda: dict(DEFAULT_ANSWERS))
     paused: bool = False
     paused_machines: frozenset[MachineId] = frozenset()
     resumed: dict[MachineId, Moment] = {}  # ends a machine's own pause that is older

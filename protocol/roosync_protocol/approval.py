@@ -1,0 +1,84 @@
+"""An approval: what an operator signs, and the check that it still fits what would execute.
+
+The object stands by itself: it is embedded in every later state of a decision, so a machine can check
+it again just before writing, without trusting the bus or whoever relayed it (6-trust).
+"""
+
+import base64
+import binascii
+from datetime import datetime
+
+from msgspec import DecodeError, json
+
+from roosync_protocol.envelope import Sign, Verify
+from roosync_protocol.law import Law
+from roosync_protocol.messages import Approval, Decision, Signed, signed_bytes
+
+PURPOSE = "roosync.v1.approval"
+VALIDATION = "roosync.v1.validation"
+
+_decoder = json.Decoder(Approval)
+
+
+def sign_text(purpose: str, payload: str, signer: str, sign: Sign) -> Signed:
+    signature = base64.b64encode(sign(signed_bytes(purpose, payload))).decode()
+    return Signed(payload=payload, signer=signer, signature=signature)
+
+
+def genuine(purpose: str, signed: Signed, verify: Verify) -> bool:
+    try:
+        signature = base64.b64decode(signed.signature, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return verify(signed.signer, signed_bytes(purpose, signed.payload), signature)
+
+
+def approve(approval: Approval, signer: str, sign: Sign) -> Signed:
+    return sign_text(PURPOSE, json.encode(approval).decode(), signer, sign)
+
+
+def read(signed: Signed, verify: Verify) -> Approval:
+    """The approval inside, when its signature is genuine for the key it names; ValueError otherwise."""
+    if not genuine(PURPOSE, signed, verify):
+        raise ValueError("its signature does not fit")
+    try:
+        return _decoder.decode(signed.payload)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"it can not be read: {error}") from error
+
+
+def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: datetime | None) -> str | None:
+    """Why this approval does not cover this decision; None when it does.
+
+    `now` None leaves out the expiry: an approval that was used in time stays a proof afterwards.
+    """
+    try:
+        approval = read(signed, verify)
+    except ValueError as error:
+        return str(error)
+    if law.operator_key(approval.operator) != signed.signer:
+        return f"{approval.operator} is no operator of this fleet with that key"
+    if approval.fleet != law.fleet:
+        return f"it is for the fleet {approval.fleet!r}"
+    if (approval.machine, approval.decision) != (decision.machine, decision.id):
+        return "it is for another decision"
+    if approval.attempt != decision.attempt:
+        return f"it is for attempt {approval.attempt}, and this is attempt {decision.attempt}"
+    if (approval.wanted, approval.surface, approval.action) != (
+        decision.wanted.digest,
+        decision.surface,
+        decision.action,
+    ):
+        return "what would execute is not what was approved"
+    if now is not None and approval.expires <= now:
+        return f"it expired at {approval.expires:%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def approvers(decision: Decision, law: Law, verify: Verify, now: datetime | None) -> set[str]:
+    """The operators whose approval covers this decision as it stands."""
+    return {
+        read(signed, verify).operator
+        for signed in decision.approvals
+        if fault(signed, decision, law, verify, now) is None
+    }
