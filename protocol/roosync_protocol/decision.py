@@ -9,17 +9,18 @@ counted by its reason, never believed: a writer may skip compare-and-swap, so th
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Flag, auto
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from roosync_protocol import approval
+from roosync_protocol.digest import digest
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Decision
+from roosync_protocol.messages import Decision, Side
+from roosync_protocol.risk import surface_digest
 
 
 class By(Flag):
@@ -123,7 +124,20 @@ def judge(before: Decision | None, heard: Heard, law: Law, verify: Verify) -> st
     by = By.MACHINE if heard.speaker == after.machine else By.OPERATOR if heard.speaker.startswith("op-") else None
     if by is None:
         return f"{heard.speaker!r} may not speak about a decision of {after.machine!r}"
-    return _step_fault(before, after, by) or _proof_fault(before, after, by, law, verify)
+    return _side_fault(after) or _step_fault(before, after, by) or _proof_fault(before, after, by, law, verify)
+
+
+def _side_fault(after: Decision) -> str | None:
+    """A person reads the values and signs the digests, so the two must be of the same thing."""
+    for name in ("local", "remote", "wanted"):
+        side: Side = getattr(after, name)
+        if side.value is not UNSET and side.digest != digest(side.value):
+            return f"the {name} value shown is not the one its digest names"
+    wanted = after.wanted
+    shown = None if wanted.digest is None else wanted.value
+    if shown is not UNSET and after.surface != surface_digest(after.kind, shown):
+        return "the surface digest is not that of the wanted value"
+    return None
 
 
 def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:

@@ -3,9 +3,9 @@
 Which transition is whose is a table in `decision` and `proposal`; here is only what a state says.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages.base import Count, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
@@ -34,7 +34,7 @@ class Side(Struct, frozen=True, kw_only=True):
     """One side of a divergence, in public form. `value` is left out when it is absent or too large to travel here."""
 
     digest: Sha256 | None  # None: the entity is absent on this side
-    value: Raw | None = None
+    value: Any | UnsetType = UNSET
     size: Count = 0  # bytes of the canonical value
 
 
@@ -67,7 +67,7 @@ class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
     machine: MachineId  # the designated machine: it alone applies
     entity: EntityKey
     kind: Kind
-    type: Literal["config", "files", "settings"]
+    category: Literal["config", "files", "settings"]  # "type" in the founding protocol's report
     reference: Line  # "baseline" or "machine:<id>"
     reference_revision: Count = 0
     verdict: Line

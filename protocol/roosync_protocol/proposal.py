@@ -1,0 +1,104 @@
+"""The life of a baseline proposal: open -> arbitrated -> validated -> published | superseded.
+
+Machines that may orchestrate open one; operators arbitrate, validate (a signature over the hash of the
+whole report) and publish, which is a law message of its own. Whoever opened it is not believed: the
+operator's command consolidates the same packages again and compares.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from roosync_protocol import approval
+from roosync_protocol.decision import By
+from roosync_protocol.envelope import Heard, Verify
+from roosync_protocol.law import Law
+from roosync_protocol.messages import PackageRef, Proposal
+from roosync_protocol.names import is_operator
+
+TRANSITIONS: dict[str, dict[str, By]] = {
+    "": {"open": By.MACHINE | By.OPERATOR, "arbitrated": By.MACHINE | By.OPERATOR},
+    "open": {"open": By.OPERATOR, "arbitrated": By.OPERATOR, "superseded": By.MACHINE | By.OPERATOR},
+    "arbitrated": {
+        "arbitrated": By.OPERATOR,
+        "validated": By.OPERATOR,
+        "superseded": By.MACHINE | By.OPERATOR,
+    },
+    "validated": {"published": By.OPERATOR, "superseded": By.OPERATOR},
+    "published": {},
+    "superseded": {},
+}
+ENDED = frozenset({"published", "superseded"})
+
+
+class FoldedProposal(Struct, frozen=True, kw_only=True):
+    state: Proposal | None = None
+    sequence: int = 0
+    refused: tuple[str, ...] = ()
+
+
+def proposal_id(packages: Iterable[PackageRef]) -> str:
+    """Deterministic over the packages it rests on, so that two orchestrators open one proposal."""
+    text = "\n".join(sorted(f"{p.machine} {p.manifest}" for p in packages))
+    return "p-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> FoldedProposal:
+    folded = FoldedProposal()
+    for one in heard:
+        folded = advance(folded, one, law, verify)
+    return folded
+
+
+def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify) -> FoldedProposal:
+    if heard.sequence <= folded.sequence:
+        return folded
+    reason = judge(folded.state, heard, law, verify)
+    if reason is None and isinstance(heard.message, Proposal):
+        return FoldedProposal(state=heard.message, sequence=heard.sequence, refused=folded.refused)
+    refused = (*folded.refused, f"{heard.speaker}: {reason}")[-20:]
+    return FoldedProposal(state=folded.state, sequence=heard.sequence, refused=refused)
+
+
+def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> str | None:
+    """Why this message is not the next state of the proposal; None when it is."""
+    after = heard.message
+    if not isinstance(after, Proposal):
+        return f"{type(after).__name__} is no proposal"
+    if not law.genuine(heard):
+        return f"not signed with the key of {heard.speaker!r}"
+    by = By.OPERATOR if is_operator(heard.speaker) else By.MACHINE
+    if by is By.MACHINE and not law.may_orchestrate(heard.speaker):
+        return f"{heard.speaker!r} may not orchestrate"
+    if after.id != proposal_id(after.packages):
+        return "its id does not belong to its packages"
+    if before is None and after.revision > 1:
+        return None if by is By.OPERATOR else "its beginning is gone, and only an operator's word proves itself"
+    allowed = TRANSITIONS[before.status if before else ""].get(after.status, By(0))
+    if not allowed & by:
+        return f"{by.name} may not move it from {before.status if before else 'nothing'!r} to {after.status!r}"
+    if before is not None and after.revision != before.revision + 1:
+        return f"revision {after.revision} does not follow {before.revision}"
+    if before is not None and after.packages != before.packages:
+        return "the packages it rests on may not change"
+    if after.status == "open" and not after.arbitrations or after.status == "arbitrated" and after.arbitrations:
+        return "its status does not agree with its open questions"
+    if after.status in ("validated", "published"):
+        return _validation_fault(after, law, verify)
+    return None
+
+
+def _validation_fault(after: Proposal, law: Law, verify: Verify) -> str | None:
+    signed = after.validated
+    if signed is None or not approval.genuine(approval.VALIDATION, signed, verify):
+        return "it carries no valid signature of an operator"
+    if signed.payload != validation_text(after):
+        return "what was validated is not what it holds"
+    keys = {op.key for op in law.roster.operators.values() if not op.revoked} if law.roster else set()
+    return None if signed.signer in keys else "whoever validated it is no operator of this fleet"
+
+
+def validation_text(proposal: Proposal) -> str:
+    """What an operator signs when validating: this proposal, this report."""
+    return f"{proposal.id} {proposal.report}"
