@@ -50,13 +50,14 @@ def read(signed: Signed, verify: Verify) -> Approval:
 def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: datetime | None) -> str | None:
     """Why this approval does not cover this decision; None when it does.
 
-    `now` None leaves out the expiry: an approval that was used in time stays a proof afterwards.
+    `now` None asks about the past: an approval used in time stays a proof after it expired, or its operator left.
     """
     try:
         approval = read(signed, verify)
     except ValueError as error:
         return str(error)
-    if law.operator_key(approval.operator) != signed.signer:
+    key = law.ever_key(approval.operator) if now is None else law.operator_key(approval.operator)
+    if key != signed.signer:
         return f"{approval.operator} is no operator of this fleet with that key"
     if approval.fleet != law.fleet:
         return f"it is for the fleet {approval.fleet!r}"

@@ -142,8 +142,10 @@ def _side_fault(after: Decision) -> str | None:
 
 def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
     if before is None:  # the beginning, or older messages are gone: then it must prove itself
-        if after.revision == 1 and after.status != "pending":
-            return f"a decision does not begin as {after.status!r}"
+        if after.revision == 1 and (after.status != "pending" or by is not By.MACHINE):
+            return f"a decision begins as 'pending', by its machine, and not as {after.status!r}"
+        if not any(to.get(after.status, By(0)) & by for to in TRANSITIONS.values()):
+            return f"{by.name} may never move a decision to {after.status!r}"
         return None
     allowed = TRANSITIONS.get(before.status, {}).get(after.status, By(0))
     if not allowed & by:
@@ -158,9 +160,17 @@ def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
         return f"attempt {after.attempt} does not follow {before.attempt}"
     if again and after.approvals:
         return "a new attempt begins without approvals"
-    if not again and by is By.OPERATOR and any(getattr(after, f) != getattr(before, f) for f in CONTENT):
+    if by is By.OPERATOR and not _same_content(before, after):
         return "an operator answers a decision; its content is the machine's"
     return None
+
+
+def _same_content(before: Decision, after: Decision) -> bool:
+    """An operator may take the other side instead of a merge; nothing else of the content is theirs to change."""
+    fields = CONTENT
+    if before.action == "merge" and after.action == "override_local" and after.wanted == before.remote:
+        fields = ("local", "remote", "verdict")
+    return all(getattr(after, field) == getattr(before, field) for field in fields)
 
 
 def _proof_fault(before: Decision | None, after: Decision, by: By, law: Law, verify: Verify) -> str | None:

@@ -51,6 +51,8 @@ class Law(Struct, frozen=True, kw_only=True):
             case Roster():
                 if heard.speaker not in message.operators:
                     raise LawRefusedError("a roster that leaves out the operator who signs it would lock the fleet")
+                if self.roster and (gone := self.roster.operators.keys() - message.operators.keys()):
+                    raise LawRefusedError(f"operators are revoked, never dropped: {', '.join(sorted(gone))}")
                 return replace(self, roster=message)
             case Member():
                 if is_operator(message.machine):
@@ -75,9 +77,17 @@ class Law(Struct, frozen=True, kw_only=True):
         member = self.members.get(name)
         return member.key if member and not member.revoked else None
 
+    def ever_key(self, name: str) -> str | None:
+        """The key of a speaker, also of one revoked since: what was said before still stands."""
+        if is_operator(name):
+            operator = self.roster.operators.get(name) if self.roster else None
+            return operator.key if operator else None
+        member = self.members.get(name)
+        return member.key if member else None
+
     def genuine(self, heard: Heard) -> bool:
         """Was it said by whom the subject says?"""
-        return self.speaker_key(heard.speaker) == heard.signer
+        return self.ever_key(heard.speaker) == heard.signer
 
     def machines(self) -> list[str]:
         """The machines that are expected: members not revoked, by name."""

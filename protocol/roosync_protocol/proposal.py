@@ -38,9 +38,9 @@ class FoldedProposal(Struct, frozen=True, kw_only=True):
     refused: tuple[str, ...] = ()
 
 
-def proposal_id(packages: Iterable[PackageRef]) -> str:
-    """Deterministic over the packages it rests on, so that two orchestrators open one proposal."""
-    text = "\n".join(sorted(f"{p.machine} {p.manifest}" for p in packages))
+def proposal_id(packages: Iterable[PackageRef], after_revision: int) -> str:
+    """Deterministic over the packages and the baseline it follows, so that two orchestrators open one proposal."""
+    text = "\n".join([str(after_revision), *sorted(f"{p.machine} {p.manifest}" for p in packages)])
     return "p-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -71,8 +71,8 @@ def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> st
     by = By.OPERATOR if is_operator(heard.speaker) else By.MACHINE
     if by is By.MACHINE and not law.may_orchestrate(heard.speaker):
         return f"{heard.speaker!r} may not orchestrate"
-    if after.id != proposal_id(after.packages):
-        return "its id does not belong to its packages"
+    if after.id != proposal_id(after.packages, after.after_revision):
+        return "its id does not belong to its packages and the baseline it follows"
     if before is None and after.revision > 1:
         return None if by is By.OPERATOR else "its beginning is gone, and only an operator's word proves itself"
     allowed = TRANSITIONS[before.status if before else ""].get(after.status, By(0))
@@ -82,7 +82,7 @@ def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> st
         return f"revision {after.revision} does not follow {before.revision}"
     if before is not None and after.packages != before.packages:
         return "the packages it rests on may not change"
-    if after.status == "open" and not after.arbitrations or after.status == "arbitrated" and after.arbitrations:
+    if (after.status == "open" and not after.arbitrations) or (after.status == "arbitrated" and after.arbitrations):
         return "its status does not agree with its open questions"
     if after.status in ("validated", "published"):
         return _validation_fault(after, law, verify)

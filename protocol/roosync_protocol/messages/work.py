@@ -110,6 +110,7 @@ class Proposal(Record, tag="roosync.v1.proposal", frozen=True, kw_only=True):
     """A golden baseline that a person reads, arbitrates, validates and publishes."""
 
     status: ProposalStatus
+    after_revision: Count  # of the baseline it follows; 0 for the first
     packages: Annotated[tuple[PackageRef, ...], Meta(max_length=20_000)]
     report: Sha256  # the whole consolidation: commons, overlays, arbitrations, provenance
     commons: Count

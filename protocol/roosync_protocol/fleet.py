@@ -1,0 +1,154 @@
+"""The live view of a fleet: everything that was heard, folded into what counts.
+
+Fed with messages in any order between streams (in order within one), doubled or not; asked at any time.
+A record is folded again when the law changes, because a message can arrive before the law that makes its
+speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands and simulation use the same.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+
+from roosync_protocol import decision, proposal
+from roosync_protocol.decision import Folded
+from roosync_protocol.envelope import Heard, Verify
+from roosync_protocol.law import Law, LawRefusedError, OlderLawError
+from roosync_protocol.messages import (
+    Alarm,
+    Decision,
+    DivergenceReport,
+    Enrolment,
+    InventoryReport,
+    PackageReport,
+    Proposal,
+    StatusReport,
+)
+from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.proposal import FoldedProposal
+
+KEPT = 64  # messages of one record that are kept for folding again; states carry their own proofs
+
+Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
+
+
+class Fleet:
+    """What one member knows of its fleet."""
+
+    def __init__(self, law: Law, verify: Verify) -> None:
+        self.law = law
+        self.refused: Counter[str] = Counter()  # what was heard and does not count, by reason
+        self.alarms: deque[Heard] = deque(maxlen=200)
+        self.enrolments: dict[tuple[str, str], Heard] = {}  # by code and machine
+        self._verify = verify
+        self._law_version = 0
+        self._reports: dict[tuple[type, str], Heard] = {}
+        self._records: dict[tuple[type, str, str], deque[Heard]] = {}
+        self._decisions: dict[tuple[str, str], tuple[int, int, Folded]] = {}
+        self._proposals: dict[str, tuple[int, int, FoldedProposal]] = {}
+
+    def hear(self, heard: Heard) -> None:
+        """Takes one message, whose envelope was opened already."""
+        match heard.message:
+            case LawMessage():
+                self._hear_law(heard)
+            case Decision(machine=machine, id=id_):
+                self._keep((Decision, machine, id_), heard)
+            case Proposal(id=id_):
+                self._keep((Proposal, "", id_), heard)
+            case Enrolment(code=code, agent=machine):
+                self.enrolments[code, machine] = heard
+            case Alarm():
+                if all(known.subject != heard.subject or known.sequence != heard.sequence for known in self.alarms):
+                    self.alarms.append(heard)
+            case InventoryReport() | PackageReport() | StatusReport() | DivergenceReport() as report:
+                known = self._reports.get((type(report), heard.speaker))
+                if known is None or heard.sequence >= known.sequence:
+                    self._reports[type(report), heard.speaker] = heard
+            case _:
+                pass  # audit and metrics are read from their streams when somebody asks
+
+    def refuse(self, reason: str) -> None:
+        self.refused[reason[:200]] += 1
+
+    def forget_records(self, kinds: Iterable[type]) -> None:
+        """Before these are read again from the bus, which may have been restored to an earlier state."""
+        wanted = tuple(kinds)
+        for key in [key for key in self._records if key[0] in wanted]:
+            del self._records[key]
+        self._decisions.clear()
+        self._proposals.clear()
+
+    def status(self, machine: str) -> StatusReport | None:
+        report = self._report(StatusReport, machine)
+        return report if isinstance(report, StatusReport) else None
+
+    def package(self, machine: str) -> PackageReport | None:
+        report = self._report(PackageReport, machine)
+        return report if isinstance(report, PackageReport) else None
+
+    def inventory(self, machine: str) -> InventoryReport | None:
+        report = self._report(InventoryReport, machine)
+        return report if isinstance(report, InventoryReport) else None
+
+    def packages(self) -> dict[str, PackageReport]:
+        """The latest package of each expected machine that announced one."""
+        found = {machine: self.package(machine) for machine in self.law.machines()}
+        return {machine: package for machine, package in found.items() if package}
+
+    def decision(self, machine: str, id_: str) -> Folded:
+        kept = self._records.get((Decision, machine, id_), deque())
+        last = kept[-1].sequence if kept else 0
+        known = self._decisions.get((machine, id_))
+        if known is None or known[:2] != (self._law_version, last):
+            folded = decision.fold(kept, self.law, self._verify)
+            known = (self._law_version, last, folded)
+            self._decisions[machine, id_] = known
+        return known[2]
+
+    def decisions(self, machine: str | None = None) -> Iterator[Decision]:
+        """Decisions as they are proven, in one order on every machine: by machine, entity, id."""
+        keys = [(m, i) for kind, m, i in self._records if kind is Decision and machine in (None, m)]
+        found = [state for key in keys if (state := self.decision(*key).state)]
+        yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
+
+    def find(self, id_: str) -> list[Decision]:
+        """Decisions whose id is, or begins with, what a person typed."""
+        return [d for d in self.decisions() if d.id == id_] or [d for d in self.decisions() if d.id.startswith(id_)]
+
+    def proposal(self, id_: str) -> FoldedProposal:
+        kept = self._records.get((Proposal, "", id_), deque())
+        last = kept[-1].sequence if kept else 0
+        known = self._proposals.get(id_)
+        if known is None or known[:2] != (self._law_version, last):
+            known = (self._law_version, last, proposal.fold(kept, self.law, self._verify))
+            self._proposals[id_] = known
+        return known[2]
+
+    def proposals(self) -> list[Proposal]:
+        """Newest last."""
+        ids = [id_ for kind, _, id_ in self._records if kind is Proposal]
+        found = [state for id_ in ids if (state := self.proposal(id_).state)]
+        return sorted(found, key=lambda p: (p.timestamp, p.id))
+
+    def open_proposal(self) -> Proposal | None:
+        """The newest proposal that still waits for something."""
+        waiting = [p for p in self.proposals() if p.status not in proposal.ENDED]
+        return waiting[-1] if waiting else None
+
+    def _report(self, kind: type, machine: str) -> object | None:
+        heard = self._reports.get((kind, machine))
+        return heard.message if heard and self.law.genuine(heard) else None
+
+    def _keep(self, key: tuple[type, str, str], heard: Heard) -> None:
+        kept = self._records.setdefault(key, deque(maxlen=KEPT))
+        if not kept or heard.sequence > kept[-1].sequence:
+            kept.append(heard)
+
+    def _hear_law(self, heard: Heard) -> None:
+        try:
+            self.law = self.law.admit(heard)
+        except OlderLawError:
+            return  # level-triggered: the whole law is read again at each connect
+        except LawRefusedError as error:
+            self.refuse(str(error))
+            return
+        self._law_version += 1
