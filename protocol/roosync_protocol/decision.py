@@ -167,7 +167,7 @@ def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
 
 def _same_content(before: Decision, after: Decision) -> bool:
     """An operator may take the other side instead of a merge; nothing else of the content is theirs to change."""
-    fields = CONTENT
+    fields: tuple[str, ...] = CONTENT
     if before.action == "merge" and after.action == "override_local" and after.wanted == before.remote:
         fields = ("local", "remote", "verdict")
     return all(getattr(after, field) == getattr(before, field) for field in fields)

@@ -61,7 +61,9 @@ class Fleet:
                     self.alarms.append(heard)
             case InventoryReport() | PackageReport() | StatusReport() | DivergenceReport() as report:
                 known = self._reports.get((type(report), heard.speaker))
-                if known is None or heard.sequence >= known.sequence:
+                if self.law.ever_key(heard.speaker) not in (None, heard.signer):
+                    self.refuse(f"a report of {heard.speaker!r} with another key than its own")
+                elif known is None or heard.sequence >= known.sequence:
                     self._reports[type(report), heard.speaker] = heard
             case _:
                 pass  # audit and metrics are read from their streams when somebody asks

@@ -76,7 +76,7 @@ def build(machine: str, version: str, now: datetime, files: list[FileContent], d
 
 def read_manifest(data: bytes, author: str) -> Manifest:
     """The manifest of `author`, or HostilePackageError."""
-    manifest = _decode(_manifest, data, "the manifest")
+    manifest: Manifest = _decode(_manifest, data, "the manifest")
     if manifest.author != author:
         raise HostilePackageError(f"the manifest of {author!r} says it is by {manifest.author!r}")
     seen: set[str] = set()

@@ -1,0 +1,113 @@
+"""Where an agent lives and what it manages: a TOML file, overridden by the environment.
+
+    ROOSYNC_STATE            keys, journal, snapshots, spool, exports (default: the platform's data folder)
+    ROOSYNC_HOME             the home folder whose configuration is managed (default: the user's)
+    ROOSYNC_FLEET            name of the fleet
+    ROOSYNC_MACHINE          explicit id of this machine; the host name is only a first proposal
+    ROOSYNC_NATS             URL of an external server, instead of the embedded one
+    ROOSYNC_PASSPHRASE_FILE  the operator's passphrase, for automation
+    ROOSYNC_CONFIG           the settings file (default: config.toml in the state folder)
+
+Only the standard library is imported here, because every command passes through; the file is checked
+against its schema (`settings_file`) when it exists.
+"""
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from roosync_protocol.names import machine_id, propose, token
+
+
+class SettingsError(ValueError):
+    """A setting that can not be used; says which, and where it was given."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    state: Path
+    home: Path
+    fleet: str | None = None
+    machine: str | None = None
+    nats: str | None = None
+    passphrase_file: Path | None = None
+    config: Path = Path()
+    os: str | None = None  # windows | macos | posix; None: what this machine is
+    home_as: str | None = None  # how this machine's own programs spell the home folder, when not as its path
+    targets: tuple[str, ...] = ()  # empty: all
+    check: tuple[str, ...] = ()  # a command of this machine that says whether applied files are good
+    check_timeout: float = 20.0  # seconds
+    exports: Path | None = None
+    port: int = 4222
+    public_names: frozenset[str] = frozenset()
+    labels: dict[str, str] = field(default_factory=dict)
+    workspaces: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def export_folder(self) -> Path:
+        return self.exports or self.state / "exports"
+
+
+def load(environ: dict[str, str] | None = None) -> Settings:
+    """The settings in force; SettingsError names the one that is wrong."""
+    env = dict(os.environ) if environ is None else environ
+    state = _folder(env, "ROOSYNC_STATE", _default_state)
+    settings = Settings(
+        state=state,
+        home=_folder(env, "ROOSYNC_HOME", Path.home),
+        config=Path(env.get("ROOSYNC_CONFIG") or state / "config.toml").absolute(),
+    )
+    if settings.config.is_file():
+        from roosync_agent.settings_file import read
+
+        settings = read(settings, home_given="ROOSYNC_HOME" in env)
+    settings = replace(
+        settings,
+        fleet=env.get("ROOSYNC_FLEET") or settings.fleet,
+        machine=env.get("ROOSYNC_MACHINE") or settings.machine,
+        nats=env.get("ROOSYNC_NATS") or settings.nats,
+    )
+    if given := env.get("ROOSYNC_PASSPHRASE_FILE"):
+        settings = replace(settings, passphrase_file=Path(given).absolute())
+    return _checked(settings)
+
+
+def proposed_machine() -> str:
+    return propose(socket.gethostname().split(".")[0])
+
+
+def _checked(settings: Settings) -> Settings:
+    try:
+        if settings.machine is not None:
+            machine_id(settings.machine)
+        if settings.fleet is not None:
+            token(settings.fleet)
+    except ValueError as error:
+        raise SettingsError(f"{error} (from ROOSYNC_MACHINE, ROOSYNC_FLEET or {settings.config})") from error
+    if settings.state == settings.home or settings.state in settings.home.parents:
+        raise SettingsError(
+            f"ROOSYNC_STATE ({settings.state}) holds the managed home ({settings.home}); choose a folder of its own"
+        )
+    return settings
+
+
+def _folder(env: dict[str, str], name: str, default: Callable[[], Path]) -> Path:
+    given = env.get(name)
+    if given is not None and not given.strip():
+        raise SettingsError(f"{name} is set and empty: unset it, or name a folder")
+    if given:
+        return Path(given).expanduser().absolute()
+    return default()
+
+
+def _default_state() -> Path:
+    """The platform's data folder for a user's program (the same answer as platformdirs, without its import)."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "roosync"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "roosync"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"

@@ -1,0 +1,86 @@
+"""The settings file a person writes (config.toml), checked against a schema: an unknown key is an error.
+
+fleet = "home"
+machine = "ana-laptop"
+
+[apply]
+check = ["/usr/local/bin/my-check"]      # runs after files were written; not zero restores them
+"""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from roosync_agent.settings import Settings, SettingsError
+
+MAX_BYTES = 256 * 1024
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class ApplySection(_Section):
+    check: list[str] = []
+    check_timeout: float = Field(default=20.0, gt=0, le=600)
+
+
+class MachineSection(_Section):
+    os: Literal["windows", "macos", "posix"] | None = None
+    home_as: str | None = None
+    labels: dict[str, str] = {}
+    workspaces: dict[str, str] = {}
+
+
+class BrokerSection(_Section):
+    port: int = Field(default=4222, ge=1, le=65535)
+
+
+class SettingsFile(_Section):
+    fleet: str | None = None
+    machine: str | None = None
+    nats: str | None = None
+    home: str | None = None
+    targets: list[str] = []
+    exports: str | None = None
+    passphrase_file: str | None = None
+    public_names: list[str] = []
+    apply: ApplySection = ApplySection()
+    this_machine: MachineSection = MachineSection()
+    broker: BrokerSection = BrokerSection()
+
+
+def read(settings: Settings, *, home_given: bool) -> Settings:
+    """`settings` with what the file says; SettingsError names the key and the file."""
+    try:
+        data = settings.config.read_bytes()
+        if len(data) > MAX_BYTES:
+            raise SettingsError(f"{settings.config} has {len(data)} bytes; a settings file has at most {MAX_BYTES}")
+        found = SettingsFile.model_validate(tomllib.loads(data.decode("utf-8-sig")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsError(f"{settings.config} can not be read as TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{settings.config}: {where}: {first['msg']}") from error
+    return replace(
+        settings,
+        fleet=found.fleet,
+        machine=found.machine,
+        nats=found.nats,
+        home=Path(found.home).expanduser().absolute() if found.home and not home_given else settings.home,
+        targets=tuple(found.targets),
+        exports=Path(found.exports).expanduser().absolute() if found.exports else None,
+        passphrase_file=Path(found.passphrase_file).expanduser().absolute() if found.passphrase_file else None,
+        public_names=frozenset(found.public_names),
+        check=tuple(found.apply.check),
+        check_timeout=found.apply.check_timeout,
+        os=found.this_machine.os,
+        home_as=found.this_machine.home_as,
+        labels=found.this_machine.labels,
+        workspaces=found.this_machine.workspaces,
+        port=found.broker.port,
+    )

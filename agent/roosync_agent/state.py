@@ -1,0 +1,121 @@
+"""The state folder of an agent: what lies where, and the few small files the agent itself keeps.
+
+identity.json     fleet, machine, pinned root key, address and certificate of the broker
+keys/             machine.nk (0600), operator.json (sealed with the passphrase)
+law.json          the law as last believed: the highest revision of each kind survives a hostile broker
+base.json         the last agreed value of each entity here, the base of three-way comparison
+journal/ snapshots/ spool/      safe apply and what still has to be said
+broker/           the embedded server: configuration, JetStream, its keys
+run/              control socket, process ids          exports/   views in the founding formats
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from roosync_protocol.entity import Entities
+from roosync_protocol.law import Law
+
+T = TypeVar("T")
+
+
+class StateError(RuntimeError):
+    """A file of the state folder is missing, broken or not ours to write; says which and what to do."""
+
+
+class Identity(msgspec.Struct, kw_only=True, frozen=True):
+    fleet: str
+    machine: str
+    root: str  # the pinned public key of the first operator
+    url: str
+    certificate: str | None = None  # PEM; the only one trusted, when the listener is not loopback
+    operator: str | None = None  # the operator whose sealed key lies here
+    embedded: bool = False  # this machine runs the broker
+
+
+class Base(msgspec.Struct, kw_only=True):
+    """The last agreed state of this machine's entities, in public form."""
+
+    joined: bool = False  # False until a first comparison with a baseline was settled
+    revision: int = 0  # of the baseline it belongs to
+    entities: Entities = {}
+    sizes: dict[str, int] = {}  # bytes of each managed file when last believed, for the wipe guard
+    believed: Entities = {}  # the last collection that the wipe guard let pass
+
+
+class State:
+    """Paths, and atomic reading and writing of small files (0600, in 0700 folders)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.keys = folder / "keys"
+        self.machine_key = self.keys / "machine.nk"
+        self.operator_key = self.keys / "operator.json"
+        self.broker = folder / "broker"
+        self.run = folder / "run"
+        self.paused = folder / "paused"
+
+    def prepare(self) -> None:
+        try:
+            for part in (self.folder, self.keys, self.run):
+                part.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.folder.chmod(0o700)
+        except OSError as error:
+            raise StateError(
+                f"the state folder {self.folder} can not be used: {error.strerror}. Name another with ROOSYNC_STATE."
+            ) from error
+
+    def identity(self) -> Identity | None:
+        return self.read("identity.json", Identity)
+
+    def save_identity(self, identity: Identity) -> None:
+        self.write("identity.json", identity)
+
+    def law(self) -> Law | None:
+        return self.read("law.json", Law)
+
+    def save_law(self, law: Law) -> None:
+        self.write("law.json", law)
+
+    def base(self) -> Base:
+        return self.read("base.json", Base) or Base()
+
+    def save_base(self, base: Base) -> None:
+        self.write("base.json", base)
+
+    def read(self, name: str, kind: type[T]) -> T | None:
+        """The content of a small file, None when there is none; StateError when it can not be understood."""
+        path = self.folder / name
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=kind)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateError(f"{path} can not be read: {error.strerror}") from error
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise StateError(
+                f"{path} is damaged ({error}). Move it away and run the command again; nothing else is touched."
+            ) from error
+
+    def write(self, name: str, value: Any) -> None:
+        """All or nothing: a crash leaves the old file or the new one."""
+        write_private(self.folder / name, msgspec.json.encode(value))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Writes a file of our own, readable by its owner only, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StateError(f"{path} can not be written: {error.strerror}") from error
