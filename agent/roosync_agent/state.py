@@ -9,13 +9,12 @@ broker/           the embedded server: configuration, JetStream, its keys
 run/              control socket, process ids          exports/   views in the founding formats
 """
 
-import os
-import secrets
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from roosync_broker.private_files import write_private
 from roosync_protocol.entity import Entities
 from roosync_protocol.law import Law
 
@@ -102,20 +101,8 @@ class State:
 
     def write(self, name: str, value: Any) -> None:
         """All or nothing: a crash leaves the old file or the new one."""
-        write_private(self.folder / name, msgspec.json.encode(value))
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Writes a file of our own, readable by its owner only, atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StateError(f"{path} can not be written: {error.strerror}") from error
+        path = self.folder / name
+        try:
+            write_private(path, msgspec.json.encode(value))
+        except OSError as error:
+            raise StateError(f"{path} can not be written: {error.strerror}. Nothing was changed.") from error

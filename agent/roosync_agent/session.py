@@ -1,0 +1,142 @@
+"""A member's place on the bus: its connection, its voice (it signs), its ears (they verify), its view.
+
+Agent and commands hold one. What arrives is opened (`envelope`), folded (`fleet`) and never believed
+before; what is said is signed, carries one id per intent, and is posted until it is stored.
+"""
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from roosync_broker.contents import Contents
+from roosync_protocol.secrets import scrub
+
+from roosync_broker.errors import UnavailableError
+from roosync_broker.keys import KeyPair, verify
+from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
+from roosync_protocol import envelope
+from roosync_protocol.envelope import Heard
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Decision, MalformedError, Message, Proposal
+from roosync_protocol.subjects import Subjects
+
+log = logging.getLogger("roosync.session")
+
+Listener = Callable[[Heard], Awaitable[None] | None]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_operation() -> str:
+    """The id of one intent, made before the first try and kept through every retry."""
+    return "o-" + secrets.token_hex(10)
+
+
+class Session:
+    """One speaker, connected. `fleet` is what it knows; `refresh` and `follow` keep that true."""
+
+    def __init__(self, link: Link, subjects: Subjects, keys: KeyPair, name: str, fleet: Fleet) -> None:
+        self.link = link
+        self.subjects = subjects
+        self.keys = keys
+        self.name = name
+        self.fleet = fleet
+        self.now: Callable[[], datetime] = utc_now
+        self.contents = Contents(link, subjects, name)
+        self._subscription: Subscription | None = None
+
+    async def say(
+        self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = 5
+    ) -> Receipt:
+        """Signs and posts until stored. StaleError when `expect` was lost; UnavailableError when the bus stays away."""
+        operation = operation or getattr(message, "operation_id", None) or new_operation()
+        posting = envelope.seal(self.subjects, message, operation, self.keys.public, self.keys.sign)
+        return await post_until_stored(
+            self.link, posting.subject, posting.data, posting.headers, expect=expect, attempts=attempts
+        )
+
+    async def advance_decision(self, decision: Decision, after: int) -> Receipt:
+        """Compare-and-swap on a decision's record; the own view has the new state when this returns."""
+        return await self._advance(decision, after, self.subjects.record("decision", decision.machine, decision.id))
+
+    async def advance_proposal(self, proposal: Proposal, after: int) -> Receipt:
+        return await self._advance(proposal, after, self.subjects.record("proposal", proposal.id))
+
+    async def _advance(self, message: Decision | Proposal, after: int, record: str) -> Receipt:
+        receipt = await self.say(message, expect=Expect(after, record))
+        self.fleet.hear(
+            Heard(
+                message=message,
+                subject=self.subjects.of(message),
+                speaker=self.name,
+                signer=self.keys.public,
+                operation=message.operation_id,
+                sequence=receipt.sequence,
+            )
+        )
+        return receipt
+
+    def open(self, stored: Stored) -> Heard | None:
+        """The message inside, or None: what is malformed or wrongly signed is counted, named and left behind."""
+        try:
+            return envelope.unseal(self.subjects, stored.subject, stored.data, stored.headers, verify, stored.sequence)
+        except MalformedError as error:
+            reason = scrub(str(error))
+            self.fleet.refuse(reason)
+            log.warning("refused a message on %s: %s", stored.subject, reason)
+            return None
+
+    def take(self, stored: Stored) -> Heard | None:
+        heard = self.open(stored)
+        if heard is not None:
+            self.fleet.hear(heard)
+        return heard
+
+    async def refresh(self, *, reports: bool = True) -> None:
+        """Reads the whole state again from the bus: law first, then records, then the last reports."""
+        await self.refresh_law()
+        stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
+        async for stored in self.link.read(stream, everything):
+            self.take(stored)
+        if reports:
+            kinds = ("status", "package", "inventory", "divergence")
+            for stored in await self.link.last(
+                self.subjects.stream("REPORTS"), [self.subjects.post(kind) for kind in kinds]
+            ):
+                self.take(stored)
+
+    async def refresh_law(self) -> None:
+        async for stored in self.link.read(self.subjects.stream("LAW"), f"post.{self.subjects.fleet}.>"):
+            self.take(stored)
+
+    async def refresh_enrolments(self) -> None:
+        async for stored in self.link.read(self.subjects.stream("ENROL"), self.subjects.post("enrol")):
+            self.take(stored)
+
+    async def follow(self, listener: Listener) -> None:
+        """From now on the view follows the facts, and `listener` hears each one after the view has it."""
+
+        async def on_fact(stored: Stored) -> None:
+            heard = self.take(stored)
+            if heard is not None:
+                result = listener(heard)
+                if result is not None:
+                    await result
+
+        self._subscription = await self.link.follow(self.subjects.heard(), on_fact)
+
+    async def close(self) -> None:
+        if self._subscription is not None:
+            await self._subscription.close()
+        await self.link.close()
+
+    @property
+    def reachable(self) -> bool:
+        return self.link.connected
+
+    def require_bus(self) -> None:
+        if not self.link.connected:
+            raise UnavailableError("the broker does not answer; is `roosync up` running there? Nothing was lost.")
