@@ -72,6 +72,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
         "rollback_failed": By.MACHINE,
     },
 }
+RENEWED = frozenset({"applied", "superseded"})  # after these every divergence is a new one
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # an operator may open a new attempt
 for _ended in ENDED:  # a different divergence of the same entity opens a new attempt
     TRANSITIONS.setdefault(_ended, {})["pending"] = By.MACHINE | (By.OPERATOR if _ended in AGAIN else By(0))
@@ -158,11 +159,28 @@ def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
     again = after.status == "pending" and before.status in ENDED
     if after.attempt != before.attempt + again:
         return f"attempt {after.attempt} does not follow {before.attempt}"
-    if again and after.approvals:
-        return "a new attempt begins without approvals"
+    if again:
+        return _again_fault(before, after, by)
     if by is By.OPERATOR and not _same_content(before, after):
         return "an operator answers a decision; its content is the machine's"
     return None
+
+
+def _again_fault(before: Decision, after: Decision, by: By) -> str | None:
+    if after.approvals or after.policy_proof:
+        return "a new attempt begins without approvals"
+    if after.reopened != (by is By.OPERATOR):
+        return "whether an operator opened the attempt again is not for the speaker to choose"
+    if by is By.OPERATOR:
+        return None if _same_content(before, after) else "an operator may not change what is decided"
+    if before.status not in RENEWED and same_question(before, after):
+        return f"it ended as {before.status!r}, and only an operator opens the same question again"
+    return None
+
+
+def same_question(a: Decision, b: Decision) -> bool:
+    """The same change of the same thing: then an earlier answer still holds."""
+    return (a.local.digest, a.remote.digest) == (b.local.digest, b.remote.digest)
 
 
 def _same_content(before: Decision, after: Decision) -> bool:
@@ -192,8 +210,8 @@ def _policy_fault(after: Decision, by: By, law: Law) -> str | None:
     proof = after.policy_proof
     if proof is None or proof.risk != after.risk:
         return "the policy proof is for another risk"
-    if after.attempt != 1:
-        return "a policy approves first attempts only"
+    if after.reopened:
+        return "a change that failed or was refused is never approved by a policy"
     if proof.policy_revision == law.policy.revision and law.policy.answers.get(after.risk) != "automatic":
         return f"the policy does not let {after.risk} changes apply by themselves"
     return None

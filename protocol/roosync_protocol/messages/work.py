@@ -85,6 +85,7 @@ class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
     expires: Moment
     approvals: Annotated[tuple[Signed, ...], Meta(max_length=5)] = ()
     policy_proof: PolicyProof | None = None
+    reopened: bool = False  # an operator opened this attempt again after a failure: a policy may not approve it
     rollback_requested: bool = False
     snapshot: Line = ""
     log: Annotated[tuple[Line, ...], Meta(max_length=60)] = ()
