@@ -1,0 +1,58 @@
+"""What can go wrong with the bus, drawn as a tree by whose fault it is and what to do next.
+
+BusError
+  SenderError           somebody else sent something that can not be used: leave it behind, tell who
+    ContentError        bytes that are not what their hash says, or too many of them
+  OursError             we asked for something impossible: a fault of this program or of its settings
+    KeyFileError        a private key that can not be read or unlocked
+    ServerError         the embedded server can not start or run; the message says what a person can do
+  StaleError            somebody advanced the record first: read it again
+  RefusedError          the broker does not permit it: ask an operator, retrying is of no use
+  UnavailableError      the bus is away or silent: retry later *with the same message id*
+    NoResponderError    nobody answers on that subject at this moment
+  FullError             a bound was reached and nothing was stored: make room first
+"""
+
+
+class BusError(Exception):
+    """The root; its message is written for a person."""
+
+
+class SenderError(BusError):
+    pass
+
+
+class ContentError(SenderError):
+    pass
+
+
+class OursError(BusError):
+    pass
+
+
+class KeyFileError(OursError):
+    pass
+
+
+class ServerError(OursError):
+    pass
+
+
+class StaleError(BusError):
+    pass
+
+
+class RefusedError(BusError):
+    pass
+
+
+class UnavailableError(BusError):
+    pass
+
+
+class NoResponderError(UnavailableError):
+    pass
+
+
+class FullError(BusError):
+    pass

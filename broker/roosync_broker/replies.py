@@ -1,0 +1,122 @@
+"""What the server's answers mean: bytes and headers of NATS in, our values and errors out. No connection here.
+
+Error numbers: github.com/nats-io/nats-server, server/errors.json. Direct get: ADR-31 of nats-architecture-and-design.
+"""
+
+import re
+from datetime import UTC, datetime
+
+from msgspec import DecodeError, Struct, ValidationError, json
+from nats.aio.msg import Msg
+
+from roosync_broker.errors import BusError, FullError, OursError, StaleError, UnavailableError
+from roosync_broker.link import Receipt, Stored
+
+_STALE = {10071, 10164}  # wrong last sequence: the record was advanced by somebody else
+_FULL = {
+    10023,  # insufficient resources
+    10028,  # the account's memory is used up
+    10047,  # the server's storage is used up
+    10077,  # the stream can not store it: its bound is reached, or the disk is full
+    10122,  # too many messages are on their way in
+}
+_TOO_LARGE = {10054}
+# Headers that the server adds to what was posted; they travel in the fields of Stored.
+_SERVERS = {"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending"}
+_REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
+
+
+class _Error(Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Ack(Struct):
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    error: _Error | None = None
+
+
+class Page(Struct):
+    messages: list[Stored]
+    pending: int = 0  # how many more there are beyond this page
+    up_to: int = 0  # the stream's last sequence when the answer began
+
+
+def receipt(data: bytes, subject: str) -> Receipt:
+    """The acknowledgement of a post, or the error it stands for."""
+    try:
+        ack = json.decode(data, type=_Ack)
+    except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError):
+        raise UnavailableError(f"what answered the post on {subject!r} is not JetStream") from None
+    if ack.error is not None:
+        raise failure(ack.error.err_code, ack.error.code, ack.error.description, subject)
+    if ack.seq < 1:
+        raise UnavailableError(f"the post on {subject!r} was answered without a sequence")
+    return Receipt(ack.seq, ack.duplicate)
+
+
+def failure(number: int, code: int, description: str, subject: str) -> BusError:
+    if number in _STALE:
+        return StaleError(f"{subject!r} was advanced by somebody else first ({description}); read it again")
+    if number in _FULL:
+        return FullError(f"the broker can not store {subject!r}: {description}; make room or raise the bound")
+    if number in _TOO_LARGE:
+        return OursError(f"{subject!r}: {description}; large things travel as contents")
+    if code == 503 or number in (10008, 10009):
+        return UnavailableError(f"the broker can not store {subject!r} at this moment: {description}")
+    return OursError(f"the broker refused {subject!r}: {description} ({number})")
+
+
+def stored(message: Msg) -> Stored:
+    """A delivered fact, an answer of a direct get, or a plain core message; never raises on odd headers.
+
+    A poster may have set headers of the server's names: the server writes its own behind them, and the parser
+    keeps the last of each name. For a fact the subject is taken from the delivery, which nobody else can choose.
+    """
+    given = message.headers or {}
+    headers = {name: value for name, value in given.items() if name not in _SERVERS}
+    subject = message.subject
+    if subject.startswith("roosync."):
+        subject = "post." + subject.removeprefix("roosync.")
+    elif "Nats-Subject" in given and subject.startswith("_INBOX."):
+        subject = given["Nats-Subject"]
+    elif not subject.startswith("$KV."):
+        return Stored(subject=subject, sequence=0, data=message.data, headers=headers)
+    return Stored(
+        subject=subject,
+        sequence=_number(given.get("Nats-Sequence")),
+        data=message.data,
+        headers=headers,
+        time=_time(given.get("Nats-Time-Stamp")),
+        stream=given.get("Nats-Stream", ""),
+    )
+
+
+def end_of_page(messages: list[Stored], message: Msg) -> Page:
+    given = message.headers or {}
+    return Page(messages, _number(given.get("Nats-Num-Pending")), _number(given.get("Nats-UpTo-Sequence")))
+
+
+def refusal(text: str) -> tuple[str, str] | None:
+    """("post on" or "listen to", subject in lower case) when the text is the server's refusal of a permission."""
+    found = _REFUSAL.search(text.lower())
+    if found is None:
+        return None
+    return ("post on" if found[1] == "publish" else "listen to"), found[2]
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
+def _time(text: str | None) -> datetime | None:
+    """RFC 3339 with nanoseconds, which Python reads up to microseconds."""
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(re.sub(r"(\.\d{1,6})\d*", r"\1", text)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
