@@ -1,0 +1,105 @@
+"""Files that people and tools write, read as values and edited in place.
+
+Users trust a tool with the files they live in only if it never spoils one. So reading is tolerant (byte
+order mark, CRLF, comments, trailing commas) and writing is the smallest text edit: every byte that the edit
+does not need stays. After each step the new text is parsed again and must hold exactly the value that the
+pure model in `edits` computed; otherwise the edit is refused and the caller's bytes are what they were.
+
+    document = parse(data, "jsonc")
+    document = edit(document, [Set(("mcpServers", "github", "disabled"), True)])
+    document.data
+
+Formats: json, jsonc, yaml, toml, text, markdown. Source: design page 4-configuration, "Documents".
+"""
+
+from collections.abc import Iterator, Sequence
+
+from roosync_protocol.documents import base, formats
+from roosync_protocol.documents import edits as model
+from roosync_protocol.documents.base import LIMITS, Document, DocumentError, EditRefused, Limits
+from roosync_protocol.documents.edits import FIRST, Delete, Edit, Insert, Path, Rename, Set, Step
+from roosync_protocol.names import Value
+
+__all__ = [
+    "FIRST",
+    "FORMATS",
+    "LIMITS",
+    "Delete",
+    "Document",
+    "DocumentError",
+    "Edit",
+    "EditRefused",
+    "Insert",
+    "Limits",
+    "Path",
+    "Rename",
+    "Set",
+    "comments_above",
+    "edit",
+    "parse",
+    "sniff",
+]
+
+FORMATS = formats.NAMES
+
+
+def parse(data: bytes, format: str, *, limits: Limits = LIMITS) -> Document:  # noqa: A002 - the word of the contract
+    """`data` as a document of `format`. DocumentError(reason, line) when it is not one, or exceeds `limits`.
+
+    An empty file is `{}` in every format but text. The value may hold what JSON can not say (infinity in YAML,
+    half a surrogate pair from an escape): `digest.canonical` refuses it, entity by entity.
+    """
+    marks, text = base.decode(data, limits)
+    value, tree = formats.of(format).read(text, limits)
+    return Document(format=format, data=data, value=value, limits=limits, marks=marks, text=text, tree=tree)
+
+
+def sniff(data: bytes, name: str) -> str:
+    """The format of a file by its name, and by its first character where tools write both (`.roomodes`)."""
+    return formats.sniff(data, name)
+
+
+def edit(document: Document, edits: Sequence[Edit]) -> Document:
+    """`document` after `edits`, one after the other, each with the smallest change of text that says it.
+
+    EditRefused(reason) when one can not be done exactly; `document` itself never changes.
+    """
+    for one in edits:
+        document = _edited(document, one)
+    return document
+
+
+def comments_above(document: Document, path: Path) -> tuple[str, ...]:
+    """The comment lines right above the entry at `path`, without their marks; () when there are none."""
+    model.get(document.value, path)  # EditRefused when there is no such place
+    return formats.of(document.format).comments_above(document.text, document.tree, path)
+
+
+def _edited(document: Document, change: Edit) -> Document:
+    wanted = model.apply(document.value, change, document.limits.depth)
+    for step in model.steps(document.value, change):
+        document = _stepped(document, step)
+    if not model.equal(document.value, wanted):
+        raise EditRefused(f"{change} would not give the value asked for")
+    return document
+
+
+def _stepped(document: Document, step: Step) -> Document:
+    """Try the ways to write one step, nicest first; take the first that reads back as the wanted value."""
+    wanted = model.apply_step(document.value, step)
+    reason = "no way to write it"
+    for text in _ways(document, step):
+        try:
+            data = base.encode(document.marks, text)
+            after = parse(data, document.format, limits=document.limits)
+        except DocumentError as error:
+            reason = f"the result would be invalid: {error}"
+            continue
+        if model.equal(after.value, wanted):
+            return after
+        reason = "the result would hold another value"
+    raise EditRefused(f"{step}: {reason}")
+
+
+def _ways(document: Document, step: Step) -> Iterator[str]:
+    yield from formats.of(document.format).ways(document.text, document.tree, step)
