@@ -1,0 +1,267 @@
+"""The fleet at one look: every expected machine by name, what is known of it, and what it waits for.
+
+This is the answer to `status` for a person, an assistant and a monitoring system alike. It only reads a
+`Fleet`; nothing is guessed: what nobody said is None or "unknown", never zero and never "synced".
+
+    seen    present   its heartbeat is on the bus (the asking machine is always present to itself)
+            silent    presence was read and it is not there; last_seen None: it never spoke
+            unknown   presence could not be read
+    state   what its last genuine report and its proven decisions say; the first that holds, as in `_state`
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import WARN_BEFORE, Law
+from roosync_protocol.messages import Decision, StatusReport
+from roosync_protocol.names import is_operator
+
+Seen = Literal["present", "silent", "unknown"]
+State = Literal["synced", "diverged", "conflict", "quarantined", "unknown", "no_report"]
+Overall = Literal["synced", "diverged", "conflict", "unknown"]
+
+COLLIDING = frozenset({"conflict", "delete_modify"})  # verdicts of `diff` that only a person resolves
+UNDER_WAY = frozenset({"approved", "applying", "failed"})
+REFUSALS_SHOWN = 20
+
+IN_STEP, DRIFT, PENDING, CONFLICT, NO_ANSWER = 0, 2, 3, 4, 5  # exit codes, 7-faces; 1 is an error of the command
+
+
+class MachineRow(Struct, frozen=True, kw_only=True):
+    machine: str
+    seen: Seen
+    last_seen: datetime | None
+    roosync_version: str | None
+    baseline_version: str | None  # that it compared itself with
+    state: State
+    divergences_count: int | None  # None: it did not say
+    pending_decisions: int
+    waiting_for: str  # who has to do what before this machine is in step; "" for nothing
+    last_sync: datetime | None
+    paused: bool = False
+    accepted_differences: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class ProposalWaiting(Struct, frozen=True, kw_only=True):
+    """A proposed baseline that a person has not finished with."""
+
+    id: str
+    status: str
+    open_questions: int
+    after_revision: int
+
+
+class Overview(Struct, frozen=True, kw_only=True):
+    """The first five fields are those of the founding protocol's Status report (5-protocols)."""
+
+    agent: str
+    timestamp: datetime
+    machines_detected: int  # present now, or heard of by a report that still stands
+    status: Overall
+    divergences_count: int | None  # of the machines that reported; None: none did
+    pending_decisions: int
+    machines: tuple[MachineRow, ...]
+    fleet: str
+    baseline_version: str | None
+    baseline_revision: int
+    proposal: ProposalWaiting | None = None
+    paused: bool = False  # automatic application, on the whole fleet
+    refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
+    refused_total: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now: datetime) -> Overview:
+    """`present`: last heartbeat of the machines that have one; None when presence could not be read.
+
+    `me` may be an operator, who is no machine and gets no row.
+    """
+    law = fleet.law
+    decisions: dict[str, list[Decision]] = {}
+    for decision in fleet.decisions():
+        decisions.setdefault(decision.machine, []).append(decision)
+    names = {*law.machines()} if is_operator(me) else {*law.machines(), me}
+    rows = tuple(_row(fleet, name, me, present, now, decisions.get(name, [])) for name in sorted(names))
+    counts = [row.divergences_count for row in rows if row.divergences_count is not None]
+    return Overview(
+        agent=me,
+        timestamp=now,
+        machines_detected=sum(row.seen == "present" or row.state != "no_report" for row in rows),
+        status=_overall(row.state for row in rows),
+        divergences_count=sum(counts) if counts else None,
+        pending_decisions=sum(row.pending_decisions for row in rows),
+        machines=rows,
+        fleet=law.fleet,
+        baseline_version=law.baseline.version if law.baseline else None,
+        baseline_revision=law.baseline.revision if law.baseline else 0,
+        proposal=_proposal(fleet),
+        paused=law.policy.paused,
+        refused=dict(fleet.refused.most_common(REFUSALS_SHOWN)),
+        refused_total=fleet.refused.total(),
+        warnings=tuple(_warnings(law, names, present, now)),
+    )
+
+
+def exit_code(overview: Overview) -> int:
+    """The greatest of `exit_codes`: 5 over 4 over 3 over 2.
+
+    A monitoring system takes a greater number for a worse state, so the code may never fall because something
+    else went wrong too: the maximum has that property. Silence is greatest because it makes the rest of the
+    answer incomplete. Who has laptops that are off at night looks at `exit_codes`, or at the rows.
+    """
+    return max(exit_codes(overview))
+
+
+def exit_codes(overview: Overview) -> tuple[int, ...]:
+    """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
+    found = {PENDING} if overview.pending_decisions or overview.proposal else set()
+    for row in overview.machines:
+        if row.seen != "present" or row.state == "no_report":
+            found.add(NO_ANSWER)
+        if row.state in ("conflict", "quarantined"):
+            found.add(CONFLICT)
+        elif row.state in ("diverged", "unknown"):  # not shown to be in step is not in step
+            found.add(DRIFT)
+    if not overview.machines:
+        found.add(DRIFT)
+    return tuple(sorted(found)) or (IN_STEP,)
+
+
+def _row(
+    fleet: Fleet,
+    machine: str,
+    me: str,
+    present: Mapping[str, datetime] | None,
+    now: datetime,
+    decisions: list[Decision],
+) -> MachineRow:
+    law, report = fleet.law, fleet.status(machine)
+    seen: Seen = "silent"
+    last_seen = report.timestamp if report else None
+    if machine == me:
+        seen, last_seen = "present", now
+    elif present is None:
+        seen = "unknown"
+    elif machine in present:
+        seen, last_seen = "present", present[machine]
+    state = _state(report, decisions, law)
+    paused = law.paused(machine) or bool(report and report.paused)
+    return MachineRow(
+        machine=machine,
+        seen=seen,
+        last_seen=last_seen,
+        roosync_version=(report.roosync_version or None) if report else None,
+        baseline_version=(report.baseline_version or None) if report else None,
+        state=state,
+        divergences_count=report.divergences_count if report and report.status != "unknown" else None,
+        pending_decisions=sum(d.status == "pending" for d in decisions),
+        waiting_for=_waiting_for(seen, state, report, decisions, law),
+        last_sync=report.last_sync if report else None,
+        paused=paused,
+        accepted_differences=report.accepted_differences if report else 0,
+        notes=tuple(_notes(machine, report, paused, law)),
+    )
+
+
+def _state(report: StatusReport | None, decisions: list[Decision], law: Law) -> State:
+    if report is None:
+        return "no_report"
+    if report.quarantine:
+        return "quarantined"
+    if any(_collides(d) for d in decisions):
+        return "conflict"
+    if report.status == "diverged" or report.divergences_count:
+        return "diverged"
+    if report.status == "unknown" or law.baseline is None or report.baseline_revision < law.baseline.revision:
+        return "unknown"  # in step with an earlier baseline says nothing about this one
+    return "synced"
+
+
+def _collides(decision: Decision) -> bool:
+    if decision.status == "rollback_failed":
+        return True
+    return decision.status == "pending" and decision.verdict in COLLIDING and decision.action != "merge"
+
+
+def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decisions: list[Decision], law: Law) -> str:
+    pending = sum(d.status == "pending" for d in decisions)
+    broken = [d.id for d in decisions if d.status == "rollback_failed"]
+    moving = sum(d.status in UNDER_WAY for d in decisions)
+    reasons = (
+        (seen == "silent", "the machine to come back"),
+        (bool(broken), f"a person: the rollback of {', '.join(broken[:3])} failed"),
+        (
+            state == "quarantined" and report,
+            f"a person: repair or accept {_names(report.quarantine if report else ())}",
+        ),
+        (state == "conflict" and pending, f"a person: {_many(pending, 'decision')}, with a conflict"),
+        (pending, f"a person: {_many(pending, 'decision')}"),
+        (moving, f"the machine: {_many(moving, 'approved change')} to apply"),
+        (state == "no_report", "its first report"),
+        (law.baseline is None, "a baseline"),
+        (state == "unknown", f"its comparison with baseline {law.baseline.version if law.baseline else ''}"),
+        (state == "diverged", "its decisions"),
+    )
+    return next((text for holds, text in reasons if holds), "")
+
+
+def _notes(machine: str, report: StatusReport | None, paused: bool, law: Law) -> Iterable[str]:
+    member = law.members.get(machine)
+    if member is None or member.revoked:
+        yield "revoked: no longer a machine of this fleet" if member else "no member of this fleet yet"
+    if paused:
+        yield "automatic application is paused; `roosync resume` turns it on"
+    if report is None:
+        return
+    yield from (f"quarantined {target}: {why}" for target, why in sorted(report.quarantine.items()))
+    yield from (f"skipped {what}" for what in report.skipped)
+    yield from report.notes
+
+
+def _overall(states: Iterable[State]) -> Overall:
+    """What is known to be wrong first; then what is not known; in step only when every machine said so."""
+    found = set(states)
+    if found & {"conflict", "quarantined"}:
+        return "conflict"
+    if "diverged" in found:
+        return "diverged"
+    return "synced" if found == {"synced"} else "unknown"
+
+
+def _proposal(fleet: Fleet) -> ProposalWaiting | None:
+    """The open proposal, unless a baseline was published since that it does not follow."""
+    found = fleet.open_proposal()
+    revision = fleet.law.baseline.revision if fleet.law.baseline else 0
+    if found is None or found.after_revision != revision:
+        return None
+    return ProposalWaiting(
+        id=found.id, status=found.status, open_questions=found.arbitrations, after_revision=found.after_revision
+    )
+
+
+def _warnings(law: Law, names: Iterable[str], present: Mapping[str, datetime] | None, now: datetime) -> Iterable[str]:
+    if present is None:
+        yield "presence could not be read: who is there now is unknown"
+    if law.roster is None:
+        yield "the fleet has no roster yet: nobody may sign for it"
+    laws = [("the roster", law.roster)] + [
+        (f"the membership of {name}", law.members.get(name)) for name in sorted(names)
+    ]
+    for what, one in laws:
+        if one is None or one.expires is None or one.expires - now > WARN_BEFORE:
+            continue
+        verb = "expired" if one.expires <= now else "expires"
+        yield f"{what} {verb} on {one.expires:%Y-%m-%d}; an operator renews it with any signed command"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" + ("s" if count != 1 else "")
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,215 @@
+"""The fleet at one look: who is named, what counts as known, and the exit code a monitor gets."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+
+from roosync_protocol.envelope import Heard
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import Law
+from roosync_protocol.messages import Baseline, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.overview import exit_code, exit_codes, overview
+
+T0 = datetime(2026, 1, 16, 12, tzinfo=UTC)
+KEY = "U" + "A" * 55
+SHA = "a" * 64
+
+
+@dataclass
+class View:
+    """What `overview` asks of a Fleet, given as plain data: proofs are tested in test_fleet."""
+
+    law: Law
+    reports: dict[str, StatusReport] = field(default_factory=dict)
+    found: list = field(default_factory=list)
+    open: object = None
+    refused: Counter = field(default_factory=Counter)
+
+    def status(self, machine):
+        return self.reports.get(machine)
+
+    def decisions(self, machine=None):
+        yield from (d for d in self.found if machine in (None, d.machine))
+
+    def open_proposal(self):
+        return self.open
+
+
+def member(name, **more):
+    return Member(agent="op-ana", timestamp=T0, revision=1, machine=name, key=KEY, **more)
+
+
+def law(*names, revision=2, **more):
+    base = Baseline(agent="op-ana", timestamp=T0, revision=revision, version=f"1.{revision}.0", commons=SHA)
+    roster = Roster(agent="op-ana", timestamp=T0, revision=1, operators={"op-ana": Operator(key=KEY)})
+    given = {"roster": roster, "baseline": base if revision else None, **more}
+    return Law(fleet="home", root=KEY, members={n: member(n) for n in names}, **given)
+
+
+def report(name, status="synced", count=0, **more):
+    more = {"baseline_revision": 2, "baseline_version": "1.2.0", "roosync_version": "0.1.0", **more}
+    return StatusReport(
+        agent=name, timestamp=T0, machines_detected=1, status=status, divergences_count=count, last_sync=T0, **more
+    )
+
+
+def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1"):
+    return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_)
+
+
+def fleet(*reports, decisions=(), names=("a", "b"), **more):
+    return View(law(*names, **more), {r.agent: r for r in reports}, list(decisions))
+
+
+ALL = {"a": T0, "b": T0}
+BOTH = (report("a"), report("b"))
+
+# what is known of a and b -> state of b, overall, divergences, exit codes; `a` asks
+SITUATIONS = {
+    "in step": (fleet(*BOTH), ALL, "synced", "synced", 0, (0,)),
+    "drift": (fleet(report("a"), report("b", "diverged", 3)), ALL, "diverged", "diverged", 3, (2,)),
+    "counted, though it says synced": (fleet(report("a"), report("b", count=1)), ALL, "diverged", "diverged", 1, (2,)),
+    "a decision waits": (fleet(*BOTH, decisions=[decision("b")]), ALL, "synced", "synced", 0, (3,)),
+    "approved waits for no person": (
+        fleet(*BOTH, decisions=[decision("b", "approved")]), ALL, "synced", "synced", 0, (0,)
+    ),
+    "conflict": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", verdict="conflict")]),
+        ALL, "conflict", "conflict", 1, (3, 4),
+    ),
+    "a conflict whose sides fit together": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", verdict="conflict", action="merge")]),
+        ALL, "diverged", "diverged", 1, (2, 3),
+    ),
+    "a conflict that was answered": (
+        fleet(*BOTH, decisions=[decision("b", "rejected", "conflict")]), ALL, "synced", "synced", 0, (0,)
+    ),
+    "a rollback failed": (
+        fleet(*BOTH, decisions=[decision("b", "rollback_failed")]), ALL, "conflict", "conflict", 0, (4,)
+    ),
+    "quarantine": (
+        fleet(report("a"), report("b", quarantine={"roo.mcp": "emptied"})), ALL, "quarantined", "conflict", 0, (4,)
+    ),
+    "silent": (fleet(*BOTH), {"a": T0}, "synced", "synced", 0, (5,)),
+    "silent with a conflict elsewhere": (
+        fleet(*BOTH, decisions=[decision("a", verdict="conflict")]), {"a": T0}, "synced", "conflict", 0, (3, 4, 5)
+    ),
+    "present, and never reported": (fleet(report("a")), ALL, "no_report", "unknown", 0, (5,)),
+    "nobody reported": (fleet(), ALL, "no_report", "unknown", None, (5,)),
+    "presence could not be read": (fleet(*BOTH), None, "synced", "synced", 0, (5,)),
+    "no baseline": (
+        fleet(report("a", "unknown"), report("b", "unknown"), revision=0), ALL, "unknown", "unknown", None, (2,)
+    ),
+    "in step with an older baseline": (
+        fleet(report("a"), report("b", baseline_revision=1)), ALL, "unknown", "unknown", 0, (2,)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("view", "present", "state", "status", "count", "codes"), SITUATIONS.values(), ids=SITUATIONS)
+def test_what_is_known_and_what_a_monitor_is_told(view, present, state, status, count, codes):
+    seen = overview(view, "a", present, T0)
+    b = seen.machines[1]
+    assert (b.machine, b.state, seen.status, seen.divergences_count) == ("b", state, status, count)
+    assert exit_codes(seen) == codes
+    assert exit_code(seen) == codes[-1]
+
+
+def test_every_expected_machine_is_named_and_the_asking_one_sees_itself():
+    view = fleet(report("a"), names=("a", "b", "c"))
+    rows = {row.machine: row for row in overview(view, "a", {"b": T0}, T0 + timedelta(minutes=1)).machines}
+    assert {m: r.seen for m, r in rows.items()} == {"a": "present", "b": "present", "c": "silent"}
+    assert rows["a"].last_seen == T0 + timedelta(minutes=1)
+    assert rows["b"].last_seen == T0
+    assert rows["c"].last_seen is None
+    assert rows["c"].waiting_for == "the machine to come back"
+
+
+def test_a_machine_that_is_no_member_yet_still_sees_itself():
+    row = next(r for r in overview(fleet(*BOTH), "new", ALL, T0).machines if r.machine == "new")
+    assert (row.seen, row.state) == ("present", "no_report")
+    assert "no member of this fleet yet" in row.notes
+
+
+def test_an_operator_asks_and_is_no_machine():
+    seen = overview(fleet(*BOTH), "op-ana", ALL, T0)
+    assert [row.machine for row in seen.machines] == ["a", "b"]
+    assert (seen.agent, seen.machines_detected) == ("op-ana", 2)
+
+
+def test_a_revoked_machine_is_not_expected():
+    view = fleet(*BOTH)
+    view.law.members["b"] = member("b", revoked=True)
+    assert [row.machine for row in overview(view, "a", ALL, T0).machines] == ["a"]
+
+
+def test_unknown_is_never_zero():
+    row = overview(fleet(report("a"), report("b", "unknown")), "a", None, T0).machines[1]
+    assert (row.seen, row.divergences_count, row.last_seen) == ("unknown", None, T0)
+    silent = overview(fleet(report("a")), "a", {}, T0).machines[1]
+    assert (silent.divergences_count, silent.roosync_version, silent.baseline_version) == (None, None, None)
+
+
+WAITING = {  # the most urgent thing first
+    "nothing": (report("b"), [], ""),
+    "decisions": (report("b", "diverged", 2), [decision("b"), decision("b")], "a person: 2 decisions"),
+    "conflict": (
+        report("b", "diverged", 1), [decision("b", verdict="conflict")], "a person: 1 decision, with a conflict"
+    ),
+    "approved": (report("b", "diverged", 1), [decision("b", "applying")], "the machine: 1 approved change to apply"),
+    "quarantine": (report("b", quarantine={"roo.mcp": "x"}), [decision("b")], "a person: repair or accept roo.mcp"),
+    "newer baseline": (report("b", baseline_revision=1), [], "its comparison with baseline 1.2.0"),
+    "broken": (report("b"), [decision("b", "rollback_failed", id_="d-7")], "a person: the rollback of d-7 failed"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("b", "decisions", "text"), WAITING.values(), ids=WAITING)
+def test_who_has_to_do_what(b, decisions, text):
+    assert overview(fleet(report("a"), b, decisions=decisions), "a", ALL, T0).machines[1].waiting_for == text
+
+
+def test_paused_and_refused_are_said():
+    view = fleet(*BOTH, policy=Policy(agent="op-ana", timestamp=T0, revision=1, paused_machines=frozenset({"b"})))
+    view.refused.update({f"reason {n}": n for n in range(1, 40)})
+    seen = overview(view, "a", ALL, T0)
+    assert [row.paused for row in seen.machines] == [False, True]
+    assert (len(seen.refused), seen.refused["reason 39"], seen.refused_total) == (20, 39, sum(range(40)))
+
+
+EXPIRY = [(timedelta(days=15), ""), (timedelta(days=14), "expires on"), (-timedelta(days=1), "expired on")]
+
+
+@pytest.mark.parametrize(("left", "said"), EXPIRY)
+def test_law_that_runs_out_is_announced(left, said):
+    view = fleet(*BOTH)
+    view.law.members["b"] = member("b", expires=T0 + left)
+    text = " ".join(overview(view, "a", ALL, T0).warnings)
+    assert (f"the membership of b {said}" in text) if said else not text
+
+
+def test_a_proposal_waits_for_a_person_until_a_baseline_overtakes_it():
+    view = fleet(*BOTH)
+    view.open = SimpleNamespace(id="p-1", status="open", arbitrations=2, after_revision=2)
+    seen = overview(view, "a", ALL, T0)
+    assert (seen.proposal.id, seen.proposal.open_questions, exit_code(seen)) == ("p-1", 2, 3)
+    view.open = SimpleNamespace(id="p-1", status="open", arbitrations=2, after_revision=1)
+    assert overview(view, "a", ALL, T0).proposal is None
+
+
+def test_json_begins_with_the_fields_of_the_founding_protocol():
+    said = msgspec.json.decode(msgspec.json.encode(overview(fleet(*BOTH), "a", ALL, T0)))
+    assert list(said)[:5] == ["agent", "timestamp", "machines_detected", "status", "divergences_count"]
+
+
+def test_it_reads_a_real_fleet_and_believes_only_genuine_reports():
+    real = Fleet(law("a", "b"), lambda *_: True)
+    for name, signer in (("a", KEY), ("b", "U" + "B" * 55)):
+        subject = f"post.home.status.{name}"
+        real.hear(Heard(message=report(name), subject=subject, speaker=name, signer=signer, operation="o", sequence=1))
+    seen = overview(real, "a", ALL, T0)
+    assert [row.state for row in seen.machines] == ["synced", "no_report"]
+    assert seen.refused_total == 1
