@@ -1,0 +1,227 @@
+"""Applying decisions on this machine: claim, lock, snapshot, journal, write, verify; on failure, back at once.
+
+The four checks of the founding protocol are made here, in this order, just before writing: the id is valid
+and recent; it is approved for exactly what will execute; the claim was won and the local lock is held; the
+snapshot was made (5-protocols). The disk work itself is `apply.execute`; here is its life on the bus.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from roosync_agent.apply import Outcome, execute, roll_back
+from roosync_agent.plan import Plan, plan
+from roosync_agent.reference import BASELINE, NothingToCompareError, Reference
+from roosync_agent.session import new_operation
+from roosync_broker.errors import StaleError
+from roosync_broker.keys import verify
+from roosync_protocol.decision import applicable
+from roosync_protocol.diff import ABSENT, Divergence
+from roosync_protocol.digest import digest
+from roosync_protocol.entity import Entity
+from roosync_protocol.messages import Decision
+from roosync_protocol.package import HostilePackageError
+from roosync_protocol.secrets import scrub
+
+if TYPE_CHECKING:
+    from roosync_agent.machine import Machine
+
+log = logging.getLogger("roosync.applier")
+
+WATCHED = timedelta(seconds=12)  # how long a tool may write over what was applied before it counts as drift
+
+
+class GoneError(Exception):
+    """What was approved can no longer be found: the reference moved on. The next comparison asks anew."""
+
+
+class Applier:
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
+        self._watched: dict[str, datetime] = {}  # decisions applied a moment ago, and until when they are watched
+        self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
+
+    async def run(self, reference: Reference | None) -> bool:
+        """Applies and rolls back whatever stands ready. True when the files were touched."""
+        touched = False
+        for decision in self._machine.own_decisions().values():
+            match decision.status:
+                case "approved":
+                    touched |= await self._apply(decision, reference)
+                case "applying":
+                    await self._orphan(decision)
+                case "failed":  # a crash between restoring and saying so
+                    await self._move(decision, "rolled_back", log=(*decision.log, "restored before a restart"))
+                case "applied" if decision.rollback_requested:
+                    touched |= await self._roll_back(decision)
+                case "applied":
+                    await self._look_again(decision)
+        return touched
+
+    @property
+    def watching(self) -> bool:
+        return bool(self._watched)
+
+    async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
+        machine = self._machine
+        fault = applicable(decision, machine.fleet.law, verify, machine.session.now())
+        if fault is None and machine.paused and decision.policy_proof:
+            fault = "automatic application is paused; `roosync resume` turns it on"
+        if fault is not None:
+            self._wait(decision, fault)
+            return False
+        try:
+            wanted, agreed = await self._wanted(decision, reference)
+            made = await asyncio.to_thread(
+                plan, machine.local.door, machine.looked_now.collection, {decision.entity: wanted}
+            )
+        except (GoneError, NothingToCompareError, HostilePackageError) as error:
+            self._wait(decision, str(error))
+            return False
+        if refusal := made.refusals.get(decision.entity):
+            self._wait(decision, refusal)
+            return False
+        claimed = await self._move(decision, "applying", before=f"apply {decision.action}")
+        if claimed is None:
+            return False
+        outcome = await asyncio.to_thread(self._write, made, claimed)
+        await self._tell(claimed, outcome)
+        if outcome.status == "applied":
+            if decision.reference == BASELINE:
+                machine.local.agree(decision.entity, agreed)
+            self._watched[decision.id] = machine.session.now() + WATCHED
+        return outcome.touched
+
+    def _write(self, made: Plan, decision: Decision) -> Outcome:
+        settings = self._machine.settings
+        return execute(
+            made,
+            self._machine.local.door,
+            self._machine.state.folder,
+            label=decision.id,
+            now=self._machine.session.now(),
+            collect_again=lambda: self._machine.local.look().collection,
+            check=settings.check,
+            check_timeout=settings.check_timeout,
+        )
+
+    async def _tell(self, claimed: Decision, outcome: Outcome) -> None:
+        """What happened, on the record; a failure is restored already, and a person is asked before another try."""
+        lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
+        if outcome.status == "applied":
+            await self._move(claimed, "applied", snapshot=outcome.snapshot, log=lines, after="applied")
+            return
+        if outcome.status == "deferred":  # nothing was written: the file is busy, or changed since it was read
+            await self._move(claimed, "pending", log=lines, after="deferred", approvals=(), policy_proof=None)
+            self._machine.note(f"{claimed.entity}: {lines[-1] if lines else 'deferred'}; approve it again")
+            return
+        failed = await self._move(claimed, "failed", snapshot=outcome.snapshot, log=lines)
+        end = "rolled_back" if outcome.status == "rolled_back" else "rollback_failed"
+        if failed is not None:
+            await self._move(failed, end, after=end)
+        level = 2 if end == "rolled_back" else 3
+        reason = f"{claimed.entity} could not be applied on {claimed.machine}: {lines[-1] if lines else outcome.status}"
+        await self._machine.alarm(level, reason, claimed.id)
+
+    async def _roll_back(self, decision: Decision) -> bool:
+        machine = self._machine
+        await machine.audit("rollback", "before", decision.id)
+        outcome = await asyncio.to_thread(
+            roll_back,
+            decision.snapshot,
+            machine.local.door,
+            machine.state.folder,
+            machine.looked_now.collection,
+            now=machine.session.now(),
+            collect_again=lambda: machine.local.look().collection,
+        )
+        lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
+        end = "rolled_back" if outcome.status == "applied" else "rollback_failed"
+        await self._move(decision, end, log=lines, rollback_requested=False, after=end)
+        if end == "rollback_failed":
+            await machine.alarm(
+                3, f"{decision.entity} could not be rolled back: {lines[-1] if lines else ''}", decision.id
+            )
+        self._watched.pop(decision.id, None)
+        return True
+
+    async def _orphan(self, decision: Decision) -> None:
+        """A claim of our own from before a crash: the journal was recovered at start, so it is asked again."""
+        await self._move(
+            decision,
+            "pending",
+            approvals=(),
+            policy_proof=None,
+            log=(*decision.log, "the agent stopped while applying"),
+        )
+
+    async def _look_again(self, decision: Decision) -> None:
+        """Did the tool write over it in the seconds after? Assistants write from stale memory."""
+        until = self._watched.get(decision.id)
+        if until is None:
+            return
+        local = self._machine.looked_now.entities.get(decision.entity)
+        now_here = digest(local.value) if local else None
+        if now_here == decision.local.digest and now_here != decision.wanted.digest:
+            del self._watched[decision.id]
+            lines = (*decision.log, "the assistant wrote its old value back: close it, or reload it, and approve again")
+            await self._move(decision, "overwritten", log=lines[-50:], after="overwritten")
+            await self._machine.alarm(2, f"{decision.entity} was overwritten on {decision.machine}", decision.id)
+        elif self._machine.session.now() >= until:
+            del self._watched[decision.id]
+
+    async def _wanted(self, decision: Decision, reference: Reference | None) -> tuple[Entity | None, Entity | None]:
+        """The entity that will stand, found again by its digest; and what is agreed on once it does."""
+        machine = self._machine
+        if decision.reference != BASELINE:
+            reference = await machine.library.of_machine(decision.reference.removeprefix("machine:"))
+        other = reference.entities.get(decision.entity) if reference else None
+        candidates: list[Entity | None] = [other]
+        divergence = next((d for d in machine.divergences if d.key == decision.entity), None)
+        if decision.action == "merge" and divergence is not None:
+            candidates = [_merged(divergence)]
+        for candidate in candidates:
+            if (digest(candidate.value) if candidate else None) == decision.wanted.digest:
+                return candidate, other
+        raise GoneError("what was approved is no longer what the reference holds; the next comparison asks anew")
+
+    async def _move(
+        self, decision: Decision, status: str, *, before: str = "", after: str = "", **changes: object
+    ) -> Decision | None:
+        """One step of the record, told before and after; None when somebody else moved it first."""
+        machine = self._machine
+        if before:
+            await machine.audit(before, "before", decision.id)
+        moved = replace(
+            decision,
+            agent=machine.name,
+            timestamp=machine.session.now(),
+            revision=decision.revision + 1,
+            operation_id=new_operation(),
+            status=status,
+            **changes,
+        )
+        try:
+            await machine.session.advance_decision(moved, machine.fleet.decision(machine.name, decision.id).sequence)
+        except StaleError:
+            log.info("%s was moved by somebody else while it became %s", decision.id, status)
+            return None
+        if after:
+            await machine.audit(after, "after", decision.id, outcome=after, details="\n".join(moved.log))
+        return moved
+
+    def _wait(self, decision: Decision, reason: str) -> None:
+        """Approved, and not possible now: told once, shown in the status, tried again at the next look."""
+        self._machine.note(f"{decision.entity} waits: {reason}")
+        if (decision.id, decision.attempt, reason) not in self._told:
+            self._told.add((decision.id, decision.attempt, reason))
+            log.warning("%s (%s) waits: %s", decision.id, decision.entity, scrub(reason))
+
+
+def _merged(divergence: Divergence) -> Entity | None:
+    if divergence.merged is ABSENT:
+        return None
+    return Entity(key=divergence.key, kind=divergence.kind, value=divergence.merged)  # type: ignore[arg-type]

@@ -1,0 +1,118 @@
+"""Ways onto the bus: as this machine, or as the operator whose key lies here.
+
+The law a machine believed last is where it starts from, so an older one that a broker offers is refused.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from roosync_agent.session import Session
+from roosync_agent.settings import Settings
+from roosync_agent.state import Identity, State, StateError
+from roosync_broker import keys
+from roosync_broker.errors import KeyFileError
+from roosync_broker.jetstream import connect
+from roosync_broker.keys import KeyPair, verify
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import Law
+from roosync_protocol.subjects import Subjects
+
+AskPassphrase = Callable[[str], str]
+
+
+class NoFleetError(Exception):
+    """This state folder belongs to no fleet yet."""
+
+
+class NoOperatorError(Exception):
+    """The command must be signed, and no operator's key lies here."""
+
+
+def identity_of(state: State) -> Identity:
+    identity = state.identity()
+    if identity is None:
+        raise NoFleetError(
+            f"there is no fleet in {state.folder}: `roosync init` creates one, `roosync join CODE` joins one"
+        )
+    return identity
+
+
+def url_of(settings: Settings, identity: Identity) -> str:
+    return settings.nats or identity.url
+
+
+async def as_machine(
+    settings: Settings, state: State, *, timeout: float | None = 5.0, name: str | None = None
+) -> Session:
+    """This machine's session, its view still empty. RefusedError, UnavailableError say why there is none.
+
+    `timeout` None goes on trying for ever in the background, as a resident agent does.
+    """
+    identity = identity_of(state)
+    pair = KeyPair.from_seed(keys.load(state.machine_key))
+    return await _session(settings, state, identity, pair, identity.machine, timeout)
+
+
+async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, timeout: float = 5.0) -> Session:
+    """The operator's session, after the passphrase was given."""
+    identity = identity_of(state)
+    if identity.operator is None or not state.operator_key.exists():
+        raise NoOperatorError(
+            "this has to be signed, and no operator's key lies on this machine: run it where `roosync init` was run"
+        )
+    pair = unlock(settings, state, ask)
+    return await _session(settings, state, identity, pair, identity.operator, timeout)
+
+
+def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
+    """The operator's key pair. KeyFileError when the passphrase is wrong."""
+    text = keys.load(state.operator_key)
+    if keys.sealed_public(text) is None:
+        return KeyPair.from_seed(text)
+    return KeyPair.from_seed(keys.unseal(text, passphrase(settings, ask)))
+
+
+def passphrase(settings: Settings, ask: AskPassphrase) -> str:
+    if settings.passphrase_file is None:
+        return ask("Passphrase of the operator's key: ")
+    return read_passphrase(settings.passphrase_file)
+
+
+def read_passphrase(path: Path) -> str:
+    """The first line of a file that only its owner can read."""
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise KeyFileError(
+                f"{path} can be read by others: `chmod 600 {path}`, and change the passphrase if it leaked"
+            )
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(f"the passphrase file {path} can not be read: {error}") from error
+    if not lines or not lines[0]:
+        raise KeyFileError(f"the passphrase file {path} is empty")
+    return lines[0]
+
+
+def ask_on_terminal(prompt: str) -> str:
+    """From the person at the terminal; KeyFileError when nobody is there to ask."""
+    import getpass
+
+    if not sys.stdin.isatty():
+        raise KeyFileError(
+            "the operator's key is locked and there is no terminal to ask on: name a file in ROOSYNC_PASSPHRASE_FILE"
+        )
+    return getpass.getpass(prompt)
+
+
+async def _session(
+    settings: Settings, state: State, identity: Identity, pair: KeyPair, name: str, timeout: float | None
+) -> Session:
+    law = state.law() or Law(fleet=identity.fleet, root=identity.root)
+    if law.root != identity.root or law.fleet != identity.fleet:
+        raise StateError(
+            f"{state.folder / 'law.json'} is of another fleet; move it away, it is read again from the bus"
+        )
+    link = await connect(url_of(settings, identity), pair, name=name, certificate=identity.certificate, timeout=timeout)
+    return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify))

@@ -1,0 +1,163 @@
+"""This machine's side: what it has, what it last agreed to, and what of it is not to be believed.
+
+No bus here. `look` reads the files, `judge` passes the result through the wipe guard, `differences`
+compares with a reference, `settle` writes down what is agreed. The base (last agreed value of each
+entity) is what makes a comparison three-way; it is kept in the state folder.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from roosync_agent import targets as target_table
+from roosync_agent.collect import Cache, Collection, collect
+from roosync_agent.files import Door, RealDoor
+from roosync_agent.places import Layout, layout, system_of
+from roosync_agent.reference import BASELINE, Reference
+from roosync_agent.settings import Settings
+from roosync_agent.state import State
+from roosync_protocol import wipe
+from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
+from roosync_protocol.entity import Entities, Entity, target_of
+
+
+class Looked(Struct, frozen=True, kw_only=True):
+    """One look at the files: what was collected, and the targets whose state is not believed, with the reason."""
+
+    collection: Collection
+    quarantine: Mapping[str, str]
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """Targets that are here, were read whole, and are believed."""
+        return self.collection.readable - self.quarantine.keys()
+
+    @property
+    def entities(self) -> Entities:
+        """What may be published and compared."""
+        trusted = self.trusted
+        return {key: e for key, e in self.collection.entities.items() if target_of(key) in trusted}
+
+
+class Local:
+    def __init__(self, settings: Settings, state: State, door: Door | None = None) -> None:
+        self.settings = settings
+        self.state = state
+        self.door: Door = door or RealDoor()
+        self.base = state.base()
+        self._cache = Cache()
+        self.released: set[str] = set()  # targets a person said to believe, once
+
+    def layout(self) -> Layout:
+        return layout(
+            self.door,
+            self.settings.home,
+            os.environ,
+            self.settings.os or system_of(sys.platform),  # type: ignore[arg-type]
+            spelled_home=self.settings.home_as or "",
+            workspaces=self.settings.workspaces,
+        )
+
+    def specs(self, names: tuple[str, ...] = ()) -> tuple[target_table.TargetSpec, ...]:
+        """The targets that are managed here; `names` chooses among them. ValueError for an unknown name."""
+        managed = target_table.select(self.settings.targets)
+        if not names:
+            return managed
+        chosen = {spec.name for spec in target_table.select(names)}
+        return tuple(spec for spec in managed if spec.name in chosen)
+
+    def look(self, names: tuple[str, ...] = (), public_names: frozenset[str] = frozenset()) -> Looked:
+        """Reads the managed files (unchanged ones are not read again) and passes them through the wipe guard."""
+        collection = collect(
+            self.door,
+            self.layout(),
+            self.specs(names),
+            machine=self.settings.machine or "",
+            public_names=self.settings.public_names | public_names,
+            cache=self._cache,
+        )
+        return Looked(collection=collection, quarantine={} if names else self.judge(collection))
+
+    def judge(self, collection: Collection) -> dict[str, str]:
+        """The wipe guard: what this machine had, against what it has now. Only `believe` moves the measure."""
+        found = wipe.degraded(self.base.believed, self.base.sizes, collection.entities, collection.sizes)
+        for skipped in collection.skipped_targets:
+            if any(target_of(key) == skipped for key in self.base.believed):
+                found.setdefault(skipped, collection.skipped_targets[skipped])
+        for released in self.released & found.keys():
+            del found[released]
+        return found
+
+    def believe(self, looked: Looked) -> None:
+        """From now on this is what the machine is known to have; quarantined targets keep what was known."""
+        trusted = looked.trusted
+        kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in trusted}
+        sizes = {
+            path: size
+            for path, size in self.base.sizes.items()
+            if looked.collection.target_of_file(path) not in trusted
+        }
+        believed = kept | looked.entities
+        fresh = looked.collection.sizes_of(trusted)
+        if believed != self.base.believed or sizes | fresh != self.base.sizes:
+            self.base = replace(self.base, believed=believed, sizes=sizes | fresh)
+            self.state.save_base(self.base)
+        self.released -= trusted
+
+    def differences(self, looked: Looked, reference: Reference) -> list[Divergence]:
+        """What differs from a reference, for the targets both sides speak of.
+
+        An entity with a base is compared three-way; one without is judged as on a first join: never
+        deleted, never overwritten by itself. Another machine is compared without a base at all.
+        """
+        reference = reference.for_targets(looked.trusted)
+        local = looked.entities
+        machine = self.settings.machine or ""
+        base = self.base.entities if reference.name == BASELINE else {}
+        based = {key for key in base if target_of(key) in looked.trusted}
+        known = compare(
+            {key: base[key] for key in based},
+            {key: e for key, e in local.items() if key in based},
+            {key: e for key, e in reference.entities.items() if key in based},
+            removed=reference.removed & based,
+            first_join=False,
+            machine=machine,
+        )
+        fresh = compare(
+            {},
+            {key: e for key, e in local.items() if key not in based},
+            {key: e for key, e in reference.entities.items() if key not in based},
+            removed=reference.removed - based,
+            first_join=True,
+            machine=machine,
+        )
+        return sorted(known + fresh, key=lambda d: d.key)
+
+    def record(self, divergences: list[Divergence], looked: Looked, reference: Reference) -> None:
+        """Writes down what both sides agree on: converged and adopted entities become the base."""
+        entities = dict(self.base.entities)
+        open_keys = {d.key for d in divergences if d.verdict not in RECORDED}
+        for key, entity in reference.for_targets(looked.trusted).entities.items():
+            if key not in open_keys and key in looked.entities:
+                entities[key] = entity
+        for divergence in divergences:
+            if divergence.verdict in RECORDED and divergence.local is ABSENT:
+                entities.pop(divergence.key, None)
+        self._save(entities, reference.revision)
+
+    def agree(self, key: str, entity: Entity | None) -> None:
+        """After an apply: this is now the last agreed value of one entity."""
+        entities = dict(self.base.entities)
+        if entity is None:
+            entities.pop(key, None)
+        else:
+            entities[key] = entity
+        self._save(entities, self.base.revision)
+
+    def _save(self, entities: Entities, revision: int) -> None:
+        if entities != self.base.entities or revision != self.base.revision:
+            self.base = replace(self.base, entities=entities, revision=revision, joined=True)
+            self.state.save_base(self.base)

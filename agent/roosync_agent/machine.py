@@ -1,0 +1,284 @@
+"""The agent of one machine: it looks, tells, asks, and applies what was approved. Level-triggered.
+
+`reconcile` may be called at any time, any number of times: it reads the files and the live view, posts
+what is not said yet, applies what stands approved, and reports. What woke it does not matter, so a lost
+or doubled message is harmless (2-house, "Level, not edge").
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from datetime import datetime
+
+from roosync_broker.presence import Presence
+
+from roosync_agent.applier import Applier
+from roosync_agent.inventory import take_inventory
+from roosync_agent.local import Local, Looked
+from roosync_agent.publisher import Publisher
+from roosync_agent.reference import BASELINE, Library, NothingToCompareError, Reference
+from roosync_agent.session import Session, new_operation
+from roosync_agent.settings import Settings
+from roosync_agent.state import State
+from roosync_broker.errors import BusError, StaleError
+from roosync_protocol import __version__, reconcile
+from roosync_protocol.diff import DIVERGENT, Divergence
+from roosync_protocol.law import WARN_BEFORE
+from roosync_protocol.messages import Alarm, Audit, Decision, DivergenceReport, InventoryReport, Message, StatusReport
+from roosync_protocol.messages import Divergence as DivergenceLine
+from roosync_protocol.package import HostilePackageError
+from roosync_protocol.reconcile import Asked
+from roosync_protocol.secrets import scrub
+
+log = logging.getLogger("roosync.machine")
+
+LISTED = 1_000  # divergences that one report lists; the rest is counted
+
+
+class Machine:
+    """One machine on the bus. Resident in the agent, or made for one command when no agent runs."""
+
+    def __init__(self, settings: Settings, state: State, session: Session) -> None:
+        self.settings = settings
+        self.state = state
+        self.session = session
+        self.fleet = session.fleet
+        self.name = session.name
+        self.local = Local(settings, state)
+        self.library = Library(session)
+        self.publisher = Publisher(session, state)
+        self.applier = Applier(self)
+        self.presence = Presence(session.link, session.subjects.fleet)
+        self.looked: Looked | None = None
+        self.divergences: list[Divergence] = []
+        self.notes: list[str] = []  # what a person should know: scrubbed, one line each
+        self._said: dict[type, bytes] = {}
+        self._turn = asyncio.Lock()
+
+    # -- one turn
+
+    async def reconcile(self) -> None:
+        """One whole turn. BusError when the bus went away in the middle: the next turn goes on from there."""
+        async with self._turn:
+            self.notes = []
+            self.keep_law()
+            await self.look()
+            reference = await self.baseline()
+            if reference is not None:
+                await self.settle(reference)
+                if await self.applier.run(reference):
+                    await self.look()
+                    await self.settle(reference)
+            else:
+                await self.applier.run(None)
+            await self.report()
+            await self.publisher.publish_if_changed(self.looked_now)
+            if self.looked and not self.looked.quarantine:
+                self.local.believe(self.looked)
+
+    @property
+    def looked_now(self) -> Looked:
+        if self.looked is None:
+            raise RuntimeError("look() comes first")
+        return self.looked
+
+    async def look(self) -> Looked:
+        public = self.fleet.law.policy.public_names
+        self.looked = await asyncio.to_thread(self.local.look, (), frozenset(public))
+        if self.looked.quarantine:  # editors rename and write in steps: look again before believing the worst
+            await asyncio.sleep(2.0)
+            self.looked = await asyncio.to_thread(self.local.look, (), frozenset(public))
+        return self.looked
+
+    async def baseline(self) -> Reference | None:
+        """The reference everybody compares with; None when there is none yet, or when it can not be believed."""
+        try:
+            return await self.library.of_baseline(self.name)
+        except NothingToCompareError:
+            return None
+        except (HostilePackageError, ValueError) as error:
+            self.note(f"the baseline can not be used: {error}")
+            return None
+
+    async def settle(self, reference: Reference) -> list[Divergence]:
+        """Compares, writes down what agrees, and posts the decisions that follow."""
+        looked = self.looked_now
+        divergences = self.local.differences(looked, reference)
+        if reference.name == BASELINE:
+            self.divergences = divergences
+            self.local.record(divergences, looked, reference)
+        asked = self.asked(reference)
+        for steps in reconcile.settle(
+            divergences, self.own_decisions(), asked, self.fleet.law, new_operation, paused=self.paused
+        ):
+            await self._post_steps(steps)
+        return divergences
+
+    def asked(self, reference: Reference) -> Asked:
+        return Asked(
+            machine=self.name, reference=reference.name, reference_revision=reference.revision, now=self.session.now()
+        )
+
+    async def _post_steps(self, steps: list[Decision]) -> None:
+        for decision in steps:
+            sequence = self.fleet.decision(self.name, decision.id).sequence
+            try:
+                await self.session.advance_decision(decision, sequence)
+            except StaleError:
+                log.info("decision %s was moved by somebody else; it is looked at again", decision.id)
+                return
+
+    def own_decisions(self) -> dict[str, Decision]:
+        return {decision.id: decision for decision in self.fleet.decisions(self.name)}
+
+    # -- what is told
+
+    async def report(self, *, always: bool = False) -> None:
+        """Status, divergences and inventory: posted when they say something new."""
+        await self.say_if_new(await self.status_report(), always=always)
+        await self.say_if_new(self.divergence_report())
+        inventory = await asyncio.to_thread(
+            take_inventory, self.local.door, self.local.layout(), self.looked_now.collection
+        )
+        await self.say_if_new(
+            InventoryReport(agent=self.name, timestamp=self.session.now(), inventory=inventory | self._labels())
+        )
+
+    async def say_if_new(self, message: Message, *, always: bool = False) -> None:
+        from msgspec.structs import replace
+
+        from roosync_protocol.messages import encode
+
+        content = encode(replace(message, timestamp=datetime.min.replace(tzinfo=message.timestamp.tzinfo)))
+        if always or self._said.get(type(message)) != content:
+            await self.session.say(message)
+            self._said[type(message)] = content
+
+    def outstanding(self) -> tuple[list[Divergence], int]:
+        """The divergences that count, and how many more a person accepted as they are."""
+        known, now = self.own_decisions(), self.session.now()
+        asked = Asked(machine=self.name, reference=BASELINE, reference_revision=self.local.base.revision, now=now)
+        real = [d for d in self.divergences if d.verdict in DIVERGENT]
+        left = [d for d in real if not reconcile.accepted(d, known, asked)]
+        return left, len(real) - len(left)
+
+    async def status_report(self) -> StatusReport:
+        law, now = self.fleet.law, self.session.now()
+        left, accepted = self.outstanding()
+        looked = self.looked_now
+        settled = law.baseline is not None and self.local.base.revision == law.baseline.revision
+        status = "diverged" if left else "synced" if settled and not looked.quarantine else "unknown"
+        previous = self.fleet.status(self.name)
+        in_step = status == "synced"
+        last_sync = previous.last_sync if previous else None
+        if in_step and not (previous and previous.status == "synced" and last_sync):
+            last_sync = now
+        return StatusReport(
+            agent=self.name,
+            timestamp=now,
+            machines_detected=max(1, len(await self.present())),
+            status=status,  # type: ignore[arg-type]
+            divergences_count=len(left),
+            pending_decisions=sum(1 for d in self.own_decisions().values() if d.status in ("pending", "failed")),
+            accepted_differences=accepted,
+            baseline_version=law.baseline.version if law.baseline and settled else "",
+            baseline_revision=self.local.base.revision if settled else 0,
+            roosync_version=__version__,
+            paused=self.paused,
+            quarantine={target: reason[:500] for target, reason in looked.quarantine.items()},
+            skipped=tuple(f"{s.path}: {s.reason}"[:500] for s in looked.collection.skipped[:100]),
+            notes=tuple(dict.fromkeys(line[:500] for line in [*self.notes, *self._law_notes(now)]))[:50],
+            last_sync=last_sync,
+        )
+
+    def divergence_report(self) -> DivergenceReport:
+        left, _ = self.outstanding()
+        known = self.own_decisions()
+        lines = []
+        for divergence in left[:LISTED]:
+            decision = known.get(reconcile.decision_id(self.name, divergence.key, BASELINE))
+            if decision is not None:
+                lines.append(
+                    DivergenceLine(
+                        type=decision.category,
+                        field=divergence.key,
+                        decision_id=decision.id,
+                        risk=decision.risk,
+                        verdict=divergence.verdict.value,
+                    )
+                )
+        return DivergenceReport(
+            agent=self.name, timestamp=self.session.now(), divergences=tuple(lines), total=len(left)
+        )
+
+    async def present(self) -> dict[str, datetime]:
+        """Machines that beat within the last seconds; a machine is always present to itself."""
+        try:
+            present = dict(await self.presence.present())
+        except BusError:
+            present = {}
+        return present | {self.name: self.session.now()}
+
+    async def alarm(self, level: int, reason: str, about: str) -> None:
+        id_ = "a-" + new_operation()[2:14]
+        await self.session.say(
+            Alarm(agent=self.name, timestamp=self.session.now(), id=id_, level=level, reason=scrub(reason), about=about)
+        )
+
+    async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
+        await self.session.say(
+            Audit(
+                agent=self.name,
+                timestamp=self.session.now(),
+                action=action,
+                phase=phase,  # type: ignore[arg-type]
+                about=about[:500],
+                outcome=outcome,
+                details=scrub(details)[:8000],
+            )
+        )
+
+    # -- law and pause
+
+    def keep_law(self) -> None:
+        """What was believed once is not given up for something older, also after a restart."""
+        law = self.fleet.law
+        if law != self.state.law():
+            self.state.save_law(law)
+        own_pause = self.pause_since()
+        resumed = law.policy.resumed.get(self.name)
+        if own_pause and resumed and resumed > own_pause:
+            self.state.paused.unlink(missing_ok=True)
+
+    def pause_since(self) -> datetime | None:
+        try:
+            return datetime.fromisoformat(self.state.paused.read_text("ascii").strip())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError):
+            return self.session.now()  # a pause that can not be read is a pause
+
+    @property
+    def paused(self) -> bool:
+        return self.fleet.law.paused(self.name) or self.pause_since() is not None
+
+    def note(self, text: str) -> None:
+        self.notes.append(scrub(text))
+
+    def _law_notes(self, now: datetime) -> list[str]:
+        expiry = self.fleet.law.expiry(self.name)
+        notes = []
+        if expiry and expiry <= now:
+            notes.append(
+                f"the fleet's law expired on {expiry:%Y-%m-%d}; nothing is applied until an operator renews it"
+            )
+        elif expiry and expiry - now < WARN_BEFORE:
+            notes.append(f"the fleet's law expires on {expiry:%Y-%m-%d}; an operator renews it with `roosync renew`")
+        refused = Counter(self.fleet.refused)
+        if refused:
+            reason, count = refused.most_common(1)[0]
+            notes.append(f"{refused.total()} messages were refused; most often ({count}): {reason}")
+        return notes
+
+    def _labels(self) -> dict[str, object]:
+        return {"labels": dict(self.settings.labels)} if self.settings.labels else {}

@@ -1,0 +1,81 @@
+"""`roosync up`: broker and agent as children of one process; whoever dies is started again.
+
+Children are told to stop in the reverse order of their start, so the agent can say its last words while
+the broker still listens. A child that keeps failing at once is not hidden: its last words are shown.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from dataclasses import dataclass
+
+from roosync_agent.signals import stop_event
+
+log = logging.getLogger("roosync.up")
+
+GRACE = 15.0  # seconds a child has to stop by itself
+STEADY = 10.0  # seconds after which a child counts as running well
+GIVE_UP = 5  # failures in a row, each at once, after which `up` ends with an error
+
+
+@dataclass
+class Child:
+    """One part of the process tree."""
+
+    name: str
+    arguments: list[str]
+    failures: int = 0
+    process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "roosync_agent", *self.arguments, start_new_session=sys.platform != "win32"
+        )
+
+    async def stop(self) -> None:
+        if self.process is None or self.process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        try:
+            await asyncio.wait_for(self.process.wait(), GRACE)
+        except TimeoutError:
+            log.warning("%s did not stop within %.0f s and is killed", self.name, GRACE)
+            with contextlib.suppress(ProcessLookupError):
+                self.process.kill()
+            await self.process.wait()
+
+
+async def supervise(children: list[Child]) -> int:
+    """Runs until a signal, or until a child can not be kept alive. Returns the exit code."""
+    stop = stop_event()
+    failed = asyncio.Event()
+    tasks = [asyncio.create_task(_keep(child, stop, failed)) for child in children]
+    ends = [asyncio.create_task(stop.wait()), asyncio.create_task(failed.wait())]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    for task in (*tasks, *ends):
+        task.cancel()
+    await asyncio.gather(*tasks, *ends, return_exceptions=True)
+    for child in reversed(children):
+        await child.stop()
+    return 1 if failed.is_set() else 0
+
+
+async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        began = loop.time()
+        await child.start()
+        assert child.process is not None
+        code = await child.process.wait()
+        if stop.is_set():
+            return
+        child.failures = 0 if loop.time() - began > STEADY else child.failures + 1
+        if child.failures >= GIVE_UP:
+            log.error("%s ended %d times at once (last exit code %d); giving up", child.name, child.failures, code)
+            failed.set()
+            return
+        log.warning("%s ended with exit code %d and is started again", child.name, code)
+        await asyncio.sleep(min(0.2 * 2**child.failures, 5.0))
