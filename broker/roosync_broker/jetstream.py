@@ -1,6 +1,6 @@
 """The link over a real NATS server with JetStream (3-bus). One connection at a time, for as long as it takes.
 
-Requests of every kind share one inbox: a reply finds its asker by the last token of its subject, so a lost
+Requests of every kind share one inbox: a reply finds its asker by its subject, so a lost
 connection or a refused permission ends exactly the calls it concerns, at once, with a clear error.
 """
 
@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
@@ -22,6 +23,7 @@ from roosync_broker.errors import (
     NoResponderError,
     OursError,
     RefusedError,
+    SenderError,
     UnavailableError,
 )
 from roosync_broker.keys import KeyPair
@@ -36,6 +38,7 @@ from roosync_broker.link import (
     Receipt,
     Stored,
 )
+from roosync_broker.permissions import REPLIES, inbox
 from roosync_broker.wire import Wire, dial, discard
 
 log = logging.getLogger("roosync.bus")
@@ -92,7 +95,7 @@ class JetStreamLink:
     ) -> None:
         self._urls = [part.strip() for part in url.split(",") if part.strip()]
         self._keys, self._name, self._certificate, self._plain = keys, name, certificate, plain
-        self._inbox_prefix = inbox_prefix or f"_INBOX.{name}"
+        self._inbox_prefix = inbox_prefix or inbox(name)
         self._wire: Wire | None = None
         self._inbox = ""
         self._tokens = count(1)
@@ -190,8 +193,16 @@ class JetStreamLink:
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> "_Follow":
         names = (subjects,) if isinstance(subjects, str) else tuple(subjects)
         delivery = Delivery(handler, lambda error: self.report(error), self._announcer.announce)
-        follow = _Follow(self, names, lambda msg: delivery.put(replies.stored(msg)), delivery.close)
-        return await self._begin(follow)
+
+        def take(message: Msg) -> None:
+            if not message.subject.startswith("roosync."):
+                delivery.put(replies.core(message))
+            elif (found := replies.fact(message)) is not None:
+                delivery.put(found)
+            else:
+                self.report(SenderError(f"what came on {message.subject!r} is no fact; somebody sent it there"))
+
+        return await self._begin(_Follow(self, names, take, delivery.close))
 
     async def request(self, subject: str, data: bytes, timeout: float) -> bytes:
         return (await self._ask(subject, data, None, timeout)).data
@@ -227,7 +238,7 @@ class JetStreamLink:
     # -- asking
 
     async def _ask(self, subject: str, data: bytes, headers: dict[str, str] | None, timeout: float) -> Msg:
-        asking = _Asking(subject)
+        asking = _Asking(subject, by_member=subject.startswith("roosync-rpc."))
         async with self._asked(asking, data, headers, timeout) as reply:
             message = await reply()
         if (message.headers or {}).get("Status") == "503":
@@ -268,12 +279,13 @@ class JetStreamLink:
         self, asking: "_Asking", data: bytes, headers: dict[str, str] | None, timeout: float
     ) -> AsyncIterator[Callable[[], Awaitable[Msg]]]:
         """Publish with a reply address; gives a function that waits for the next reply. `timeout` is for all of it."""
-        token = str(next(self._tokens))
+        address = ""
         try:
             async with asyncio.timeout(timeout):
                 wire = await self.wait_connected(timeout)
-                self._asking[token] = asking
-                await wire.publish(asking.subject, data, reply=f"{self._inbox}.{token}", headers=headers)
+                address = self._reply_address(asking)
+                self._asking[address] = asking
+                await wire.publish(asking.subject, data, reply=address, headers=headers)
                 yield asking.next
         except TimeoutError:
             raise UnavailableError(f"no answer about {asking.subject!r} within {timeout:g} s") from None
@@ -282,10 +294,15 @@ class JetStreamLink:
         except (nats_errors.Error, OSError) as error:
             raise UnavailableError(f"the connection was lost while asking about {asking.subject!r}: {error}") from None
         finally:
-            self._asking.pop(token, None)
+            self._asking.pop(address, None)
+
+    def _reply_address(self, asking: "_Asking") -> str:
+        if asking.by_member:  # who answers learns the address, and could answer for the server if it were the same
+            return f"{self._inbox_prefix}.{REPLIES}.{secrets.token_hex(12)}"
+        return f"{self._inbox}.{next(self._tokens)}"
 
     async def _replied(self, message: Msg) -> None:
-        asking = self._asking.get(message.subject.rsplit(".", 1)[-1])
+        asking = self._asking.get(message.subject)
         if asking is not None:
             asking.queue.put_nowait(message)
 
@@ -335,8 +352,9 @@ class JetStreamLink:
             on_closed=closed,
         )
         try:
-            inbox = wire.new_inbox()
-            await wire.subscribe(f"{inbox}.*", cb=self._replied)
+            own = f"{self._inbox_prefix}.{secrets.token_hex(16)}"
+            await wire.subscribe(f"{own}.*", cb=self._replied)
+            await wire.subscribe(f"{self._inbox_prefix}.{REPLIES}.*", cb=self._replied)
             for follow in self._follows:
                 await follow.attach(wire)
             await wire.flush(int(ASK_TIMEOUT))
@@ -346,7 +364,7 @@ class JetStreamLink:
         except BaseException:
             await discard(wire)
             raise
-        self._inbox = inbox
+        self._inbox = own
         return wire
 
     async def _until_lost(self, wire: Wire, lost: asyncio.Event) -> None:
@@ -409,8 +427,9 @@ class JetStreamLink:
 class _Asking:
     """One call that waits for its reply, or for several; what ends it is put into the same queue."""
 
-    def __init__(self, subject: str) -> None:
+    def __init__(self, subject: str, by_member: bool = False) -> None:
         self.subject = subject
+        self.by_member = by_member
         self.queue: asyncio.Queue[Msg | BusError] = asyncio.Queue()
 
     async def next(self) -> Msg:
@@ -469,8 +488,8 @@ class _Serving:
 
     async def _run(self, message: Msg) -> None:
         try:
-            reply = await self._answer(replies.stored(message))
-            if message.reply:
+            reply = await self._answer(replies.core(message))
+            if message.reply.startswith("_INBOX."):  # nowhere else: we could be made to speak in a wrong place
                 wire = await self._link.wait_connected(ASK_TIMEOUT)
                 await wire.publish(message.reply, reply)
         except Exception as error:  # noqa: BLE001 (somebody else's code; the caller is left to its time-out)

@@ -71,25 +71,40 @@ def failure(number: int, code: int, description: str, subject: str) -> BusError:
 
 
 def stored(message: Msg) -> Stored:
-    """A delivered fact, an answer of a direct get, or a plain core message; never raises on odd headers.
+    """An answer of a direct get; never raises on odd headers.
 
     A poster may have set headers of the server's names: the server writes its own behind them, and the parser
-    keeps the last of each name. For a fact the subject is taken from the delivery, which nobody else can choose.
+    keeps the last of each name.
     """
     given = message.headers or {}
-    headers = {name: value for name, value in given.items() if name not in _SERVERS}
-    subject = message.subject
-    if subject.startswith("roosync."):
-        subject = "post." + subject.removeprefix("roosync.")
-    elif "Nats-Subject" in given and subject.startswith("_INBOX."):
-        subject = given["Nats-Subject"]
-    elif not subject.startswith("$KV."):
-        return Stored(subject=subject, sequence=0, data=message.data, headers=headers)
+    return _stored(given.get("Nats-Subject", ""), message)
+
+
+def fact(message: Msg) -> Stored | None:
+    """A delivered fact, or None when it is not one, though it came on such a subject.
+
+    Members can not publish under `roosync.`, but they can name such a subject as the reply of a request of theirs,
+    and the server's answer then goes there. An acknowledgement has no sequence, and a stored message read back has
+    the subject it was stored under.
+    """
+    subject = "post." + message.subject.removeprefix("roosync.")
+    found = _stored(subject, message)
+    genuine = found.sequence > 0 and (message.headers or {}).get("Nats-Subject") == subject
+    return found if genuine else None
+
+
+def core(message: Msg) -> Stored:
+    """A message that no stream was part of."""
+    return Stored(subject=message.subject, sequence=0, data=message.data, headers=dict(message.headers or {}))
+
+
+def _stored(subject: str, message: Msg) -> Stored:
+    given = message.headers or {}
     return Stored(
         subject=subject,
         sequence=_number(given.get("Nats-Sequence")),
         data=message.data,
-        headers=headers,
+        headers={name: value for name, value in given.items() if name not in _SERVERS},
         time=_time(given.get("Nats-Time-Stamp")),
         stream=given.get("Nats-Stream", ""),
     )

@@ -89,7 +89,7 @@ async def dial(
     connected = True
     # nats-py does not tell its stream protocol about TLS, and asyncio would warn at each end of a connection.
     protocol = getattr(getattr(wire._transport, "_io_writer", None), "_protocol", None)
-    if wire._server_info.get("tls_required") and hasattr(protocol, "_over_ssl"):
+    if protocol is not None and wire._server_info.get("tls_required"):
         protocol._over_ssl = True
     return wire
 

@@ -1,0 +1,144 @@
+"""Who may publish and hear what: the broker's users file, generated from the law and the table of kinds.
+
+The lists are allow-lists; what is not in them is refused. Nobody here may purge, delete or make consumers:
+a push consumer's deliver subject is not checked by the server, so that right would be a way into another's
+subscriptions (3-bus, "Sharp edges"). The same lists drive the in-memory twin.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from msgspec import Struct
+
+from roosync_broker.keys import is_public
+from roosync_broker.topology import BUCKETS, bucket_stream, bucket_subject
+from roosync_protocol.law import Law
+from roosync_protocol.names import is_operator
+from roosync_protocol.subjects import STREAMS, Subjects
+
+REPLIES = "rpc"  # the token of inboxes that other members may answer into; see `member`
+
+
+class Rights(Struct, frozen=True, kw_only=True):
+    """What one user of the broker may do: subject patterns of NATS."""
+
+    name: str
+    key: str  # public nkey
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Rights:
+    """A machine, or an operator (by its name).
+
+    Answers to calls go to `_INBOX.<caller>.rpc.<random>`, a subject of its own for each call. The server's
+    `allow_responses` is not used: it would let a member call itself with a reply subject under `roosync.`, and
+    so speak where only the server may.
+    """
+    subjects = Subjects(fleet)
+    publish = subjects.granted(name, orchestrates=orchestrates)
+    publish += _reads(fleet, (stream for stream in STREAMS if stream not in ("MAIL", "ENROL")))
+    publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
+    publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
+    if "MAIL" in STREAMS:  # by subject only: a batched request has its subjects in the body, where no permission looks
+        publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")
+    hear = [*_heard(fleet, "enrol", "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
+    if is_operator(name):
+        publish += _reads(fleet, ("ENROL",))
+        hear.append(f"roosync.{fleet}.enrol.>")
+    else:
+        publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.*"]
+        if orchestrates:
+            publish.append(bucket_subject(fleet, "leases", "*", name))
+        hear.append(f"roosync-rpc.{fleet}.{name}.>")
+    return Rights(name=name, key=key, publish=tuple(publish), subscribe=tuple(hear))
+
+
+def joiner(fleet: str, code: str, key: str, machine: str | None = None) -> Rights:
+    """The holder of a one-time code: asks to be admitted, reads the law that answers, and nothing else."""
+    name = joiner_name(code)
+    return Rights(
+        name=name,
+        key=key,
+        publish=(f"post.{fleet}.enrol.{code}.{machine or '*'}", f"$JS.API.DIRECT.GET.{fleet}-LAW"),
+        subscribe=(f"roosync.{fleet}.member.>", f"roosync.{fleet}.roster.>", f"{inbox(name)}.>"),
+    )
+
+
+def joiner_name(code: str) -> str:
+    """The name under which a joiner connects (its inbox is below it)."""
+    return f"join-{code}"
+
+
+def observer(fleet: str, name: str, key: str) -> Rights:
+    """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`."""
+    name = f"observer-{name}"
+    return Rights(name=name, key=key, publish=(), subscribe=(*_heard(fleet, "mail"), f"{inbox(name)}.>"))
+
+
+def inbox(name: str) -> str:
+    return f"_INBOX.{name}"
+
+
+def rights(law: Law, now: datetime) -> list[Rights]:
+    """Everybody the law admits at this moment, in a fixed order. A record with an impossible key is left out."""
+    found = []
+    if law.roster is not None:
+        for name, operator in sorted(law.roster.operators.items()):
+            if not operator.revoked:
+                found.append(member(law.fleet, name, operator.key))
+        found += [observer(law.fleet, name, key) for name, key in sorted(law.roster.observers.items())]
+    for name, entry in sorted(law.members.items()):
+        if not entry.revoked:
+            found.append(member(law.fleet, name, entry.key, orchestrates=entry.may_orchestrate))
+    found += [joiner(law.fleet, code.id, code.key, code.machine) for code in law.open_invitations(now)]
+    seen: set[str] = set()
+    unique = []
+    for one in found:  # one key is one user for the server; it refuses a file that names a key twice
+        if is_public(one.key) and one.key not in seen:
+            seen.add(one.key)
+            unique.append(one)
+    return unique
+
+
+def users_text(keeper_key: str, everybody: list[Rights]) -> str:
+    """The users file: the keeper with every right in the account, and everybody else with their lists."""
+    note = "# Written by the keeper from the signed law. Changes by hand are lost."
+    lines = [note, "users: [", f"  {{ nkey: {keeper_key} }}"]
+    for one in everybody:
+        if one.key == keeper_key:
+            continue
+        lines += [
+            f"  # {one.name}",
+            f"  {{ nkey: {one.key}, permissions: {{",
+            f"    publish: {{ {_list(one.publish)} }}",
+            f"    subscribe: {{ {_list(one.subscribe)} }}",
+            "  } }",
+        ]
+    return "\n".join([*lines, "]"]) + "\n"
+
+
+def _list(subjects: tuple[str, ...]) -> str:
+    # An empty allow-list would mean everything.
+    quoted = ", ".join(f'"{subject}"' for subject in subjects)
+    return f"allow: [{quoted}]" if subjects else 'deny: [">"]'
+
+
+def _reads(fleet: str, streams: Iterable[str]) -> list[str]:
+    names = [f"{fleet}-{stream}" for stream in streams]
+    return [f"$JS.API.{verb}.{name}" for name in names for verb in ("DIRECT.GET", "STREAM.INFO")]
+
+
+def _heard(fleet: str, *without: str) -> list[str]:
+    return [subject for subject in Subjects(fleet).heard() if subject.split(".")[2] not in without]
+
+
+def matches(pattern: str, subject: str) -> bool:
+    """Whether a concrete or narrower subject falls under a NATS pattern (`*` one token, `>` the rest)."""
+    wanted, given = pattern.split("."), subject.split(".")
+    for index, part in enumerate(wanted):
+        if part == ">":
+            return len(given) > index
+        if index >= len(given) or (part not in ("*", given[index])) or (part == "*" and given[index] == ">"):
+            return False
+    return len(wanted) == len(given)

@@ -1,0 +1,220 @@
+"""What the broker stores, as one table: streams and key-value buckets with their bounds (3-bus, "What is stored").
+
+The subjects of the streams come from the protocol's table of kinds. `ensure` makes the server agree with the
+table and may be called at any time; it never deletes. `describe` prints the table for `roosync topology`.
+"""
+
+from typing import Any
+
+from msgspec import DecodeError, Struct, ValidationError, json
+from msgspec.structs import asdict
+
+from roosync_broker.errors import OursError, UnavailableError
+from roosync_broker.link import Link
+from roosync_protocol.subjects import KINDS
+
+MIB = 1024 * 1024
+SECOND = 1_000_000_000  # nanoseconds, the server's unit
+API_TIMEOUT = 12.0
+
+LEASE_TTL = 15.0  # seconds after the last renewal; how long a lost leader keeps others waiting
+PRESENCE_TTL = 30.0  # seconds after the last heartbeat
+
+
+class Stream(Struct, frozen=True, kw_only=True):
+    """One row. What a bound does when it is reached stands in `full`: "refuse" the new, or forget the "oldest"."""
+
+    name: str
+    about: str
+    per_subject: int = -1  # messages kept of each subject; then the oldest of that subject goes
+    mib: int = 64  # bound of the whole
+    full: str = "refuse"
+    seconds: float = 0  # age limit; 0: none
+    dedupe: float = 3600  # seconds within which a message id is stored once
+    storage: str = "file"
+    compressed: bool = False
+    protected: bool = False  # nobody, the keeper included, deletes or purges
+    republished: bool = True
+
+
+STREAMS: dict[str, Stream] = {
+    row.name: row
+    for row in (
+        Stream(name="LAW", about="what operators signed", protected=True),
+        Stream(name="WORK", about="decisions, proposals and other records", per_subject=8, mib=512),
+        Stream(
+            name="REPORTS",
+            about="the last reports of each machine",
+            per_subject=4,
+            mib=512,
+            dedupe=600,
+            compressed=True,
+        ),
+        Stream(name="MAIL", about="mail, by recipient", per_subject=16, mib=256),
+        Stream(
+            name="AUDIT", about="what was done", per_subject=10_000, mib=512, full="oldest", dedupe=600, compressed=True
+        ),
+        Stream(name="ENROL", about="requests to join", per_subject=4, mib=8, seconds=3600, dedupe=600),
+        Stream(name="CONTENTS", about="contents by SHA-256, in parts", per_subject=1, mib=2048, republished=False),
+    )
+}
+
+
+class Bucket(Struct, frozen=True, kw_only=True):
+    """A key-value bucket. A key's last token is the speaker, as everywhere; its value lives `seconds`."""
+
+    name: str
+    about: str
+    seconds: float
+    storage: str = "file"
+
+
+BUCKETS: dict[str, Bucket] = {
+    row.name: row
+    for row in (
+        Bucket(name="leases", about="who holds a role: <role>.<machine>", seconds=LEASE_TTL),
+        # In memory: a heartbeat must not cost a write to the disk.
+        Bucket(name="presence", about="who is there: <machine>", seconds=PRESENCE_TTL, storage="memory"),
+    )
+}
+
+
+def stream_name(fleet: str, stream: str) -> str:
+    return f"{fleet}-{stream}"
+
+
+def bucket_stream(fleet: str, bucket: str) -> str:
+    return f"KV_{fleet}-{bucket}"
+
+
+def bucket_subject(fleet: str, bucket: str, *key: str) -> str:
+    return ".".join((f"$KV.{fleet}-{bucket}", *key))
+
+
+def configurations(
+    fleet: str, replicas: int = 1, *, lease_ttl: float = LEASE_TTL, presence_ttl: float = PRESENCE_TTL
+) -> dict[str, dict[str, Any]]:
+    """Name on the server -> JetStream configuration (durations in nanoseconds), for every stream that has a kind."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(kind.stream for kind in KINDS):
+        row = STREAMS[name]
+        found[stream_name(fleet, name)] = _stream(fleet, row, replicas)
+    ttl = {"leases": lease_ttl, "presence": presence_ttl}
+    for bucket in BUCKETS.values():
+        found[bucket_stream(fleet, bucket.name)] = _bucket(fleet, bucket, ttl[bucket.name], replicas)
+    return found
+
+
+def _stream(fleet: str, row: Stream, replicas: int) -> dict[str, Any]:
+    configuration: dict[str, Any] = {
+        "name": stream_name(fleet, row.name),
+        "description": row.about,
+        "subjects": [f"post.{fleet}.{kind.name}.>" for kind in KINDS if kind.stream == row.name],
+        "retention": "limits",
+        "storage": row.storage,
+        "discard": "new" if row.full == "refuse" else "old",
+        "max_msgs_per_subject": row.per_subject,
+        "max_bytes": row.mib * MIB,
+        "max_age": int(row.seconds * SECOND),
+        "duplicate_window": int(row.dedupe * SECOND),
+        "compression": "s2" if row.compressed else "none",
+        "num_replicas": replicas,
+        "allow_direct": True,
+        "deny_delete": row.protected,
+        "deny_purge": row.protected,
+    }
+    if row.republished:
+        configuration["republish"] = {"src": f"post.{fleet}.>", "dest": f"roosync.{fleet}.>"}
+    return configuration
+
+
+def _bucket(fleet: str, row: Bucket, ttl: float, replicas: int) -> dict[str, Any]:
+    return {
+        "name": bucket_stream(fleet, row.name),
+        "description": row.about,
+        "subjects": [bucket_subject(fleet, row.name, ">")],
+        "retention": "limits",
+        "storage": row.storage,
+        "discard": "new",
+        "max_msgs_per_subject": 1,
+        "max_bytes": 16 * MIB,
+        "max_age": int(ttl * SECOND),
+        "duplicate_window": int(min(ttl, 120) * SECOND),
+        "num_replicas": replicas,
+        "allow_direct": True,
+        "deny_delete": True,
+        "allow_rollup_hdrs": True,
+    }
+
+
+class _ApiError(Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Info(Struct):
+    created: str = ""
+    config: dict[str, Any] = {}
+    error: _ApiError | None = None
+
+
+async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> list[str]:
+    """Make the server's streams what the table says; needs the keeper's rights. Returns what was changed, in words."""
+    changed = []
+    for name, wanted in configurations(fleet, replicas, **ttls).items():
+        info = await _api(link, f"STREAM.INFO.{name}", {})
+        if info.error is not None and info.error.err_code != 10059:  # stream not found
+            raise _failure(name, info.error)
+        if info.error is not None:
+            verb = "CREATE"
+        elif any(info.config.get(key, _DEFAULTS.get(key)) != value for key, value in wanted.items()):
+            verb = "UPDATE"
+        else:
+            continue
+        told = await _api(link, f"STREAM.{verb}.{name}", wanted)
+        if told.error is not None:
+            raise _failure(name, told.error)
+        changed.append(f"{'made' if verb == 'CREATE' else 'changed'} {name}")
+    return changed
+
+
+async def incarnation(link: Link, stream: str) -> str:
+    """When the stream was made, as the server tells it: sequences compare only within one incarnation (3-bus)."""
+    info = await _api(link, f"STREAM.INFO.{stream}", {})
+    if info.error is not None:
+        raise UnavailableError(f"the broker has no stream {stream} yet: {info.error.description}")
+    return info.created
+
+
+# The server leaves out of its answers what is false, zero or "none".
+_DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete": False, "deny_purge": False}
+
+
+async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
+    data = await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", API_TIMEOUT)
+    try:
+        return json.decode(data, type=_Info)
+    except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
+
+
+def _failure(name: str, error: _ApiError) -> OursError:
+    return OursError(
+        f"the broker does not make stream {name} as it should be: {error.description} ({error.err_code}); "
+        "if it is an external broker, compare its limits with 'roosync topology'"
+    )
+
+
+def describe(fleet: str) -> list[dict[str, Any]]:
+    """The table with the fleet's names, for people and for --json: one dictionary a row."""
+    rows: list[dict[str, Any]] = []
+    for name in dict.fromkeys(kind.stream for kind in KINDS):
+        row = STREAMS[name]
+        kinds = [kind.name for kind in KINDS if kind.stream == name]
+        rows.append({**asdict(row), "name": stream_name(fleet, name), "kinds": kinds})
+    rows += [
+        {**asdict(bucket), "name": bucket_stream(fleet, bucket.name), "kinds": [], "per_subject": 1}
+        for bucket in BUCKETS.values()
+    ]
+    return rows
