@@ -51,7 +51,7 @@ SERVED_AT_ONCE = 64
 
 
 async def connect(
-    url: str,
+    url: str | Callable[[], str],
     keys: KeyPair,
     *,
     name: str,
@@ -63,6 +63,7 @@ async def connect(
 ) -> "JetStreamLink":
     """A link to the broker at `url` ("nats://host:port", several separated by commas) as the member `name`.
 
+    A function in the place of `url` is asked before each attempt to connect.
     `certificate` is the pinned PEM, used when the server asks for TLS; `plain` permits clear text to another host.
     Waits `timeout` seconds for the first connection, then raises why there is none (RefusedError at once when the
     key is not accepted); with None it returns at once and goes on trying, for ever, as it does after every loss.
@@ -85,7 +86,7 @@ class JetStreamLink:
 
     def __init__(
         self,
-        url: str,
+        url: str | Callable[[], str],
         keys: KeyPair,
         *,
         name: str,
@@ -93,7 +94,7 @@ class JetStreamLink:
         inbox_prefix: str | None,
         plain: bool,
     ) -> None:
-        self._urls = [part.strip() for part in url.split(",") if part.strip()]
+        self._url = url
         self._keys, self._name, self._certificate, self._plain = keys, name, certificate, plain
         self._inbox_prefix = inbox_prefix or inbox(name)
         self._wire: Wire | None = None
@@ -121,6 +122,16 @@ class JetStreamLink:
     def problem(self) -> BusError | None:
         """Why there is no connection; None while there is one."""
         return None if self.connected else self._problem
+
+    @property
+    def _urls(self) -> list[str]:
+        text = self._url if isinstance(self._url, str) else self._url()
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    @property
+    def server_id(self) -> str:
+        """The id of the server this link is connected to, for requests to it under $SYS; "" while there is none."""
+        return str(self._wire._server_info.get("server_id", "")) if self._wire is not None else ""
 
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._stay_connected(), name=f"link of {self._name}")
@@ -314,9 +325,12 @@ class JetStreamLink:
     # -- staying connected
 
     async def _stay_connected(self) -> None:
-        failures = 0
-        for url in _round(self._urls):
+        failures, attempts = 0, 0
+        while True:
             lost = asyncio.Event()
+            urls = self._urls
+            url = urls[attempts % len(urls)] if urls else ""
+            attempts += 1
             try:
                 wire = await self._dial(url, lost)
             except BusError as error:
@@ -505,8 +519,3 @@ class _Serving:
 
 class _TooManyError(BusError):
     """413: more subjects match than one answer may hold."""
-
-
-def _round(urls: list[str]) -> Any:
-    while True:
-        yield from urls

@@ -16,6 +16,10 @@ from roosync_broker.errors import BusError, UnavailableError
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
+# What the server adds to a message when it gives it out; it travels in the fields of Stored.
+SERVERS_HEADERS = frozenset(
+    {"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending"}
+)
 BACKLOG = 65_536  # facts that may wait for a handler before some are lost, and everything is read again
 
 

@@ -42,16 +42,22 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
     if "MAIL" in STREAMS:  # by subject only: a batched request has its subjects in the body, where no permission looks
         publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")
-    hear = [*_heard(fleet, "enrol", "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
+    hear = [*_heard(fleet, "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
     if is_operator(name):
         publish += _reads(fleet, ("ENROL",))
-        hear.append(f"roosync.{fleet}.enrol.>")
     else:
         publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.*"]
         if orchestrates:
             publish.append(bucket_subject(fleet, "leases", "*", name))
         hear.append(f"roosync-rpc.{fleet}.{name}.>")
     return Rights(name=name, key=key, publish=tuple(publish), subscribe=tuple(hear))
+
+
+def founder(fleet: str, root_key: str) -> Rights:
+    """The pinned root key while there is no roster yet: it says the first law, under the name it then gives itself."""
+    reads = _reads(fleet, (stream for stream in STREAMS if stream != "MAIL"))
+    hear = (*_heard(fleet, "mail"), "_INBOX.*.>")
+    return Rights(name="founder", key=root_key, publish=(f"post.{fleet}.>", *reads), subscribe=hear)
 
 
 def joiner(fleet: str, code: str, key: str, machine: str | None = None) -> Rights:
@@ -82,8 +88,10 @@ def inbox(name: str) -> str:
 
 def rights(law: Law, now: datetime) -> list[Rights]:
     """Everybody the law admits at this moment, in a fixed order. A record with an impossible key is left out."""
-    found = []
-    if law.roster is not None:
+    found: list[Rights] = []
+    if law.roster is None:
+        found.append(founder(law.fleet, law.root))
+    else:
         for name, operator in sorted(law.roster.operators.items()):
             if not operator.revoked:
                 found.append(member(law.fleet, name, operator.key))

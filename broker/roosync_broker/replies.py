@@ -10,7 +10,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 from nats.aio.msg import Msg
 
 from roosync_broker.errors import BusError, FullError, OursError, StaleError, UnavailableError
-from roosync_broker.link import Receipt, Stored
+from roosync_broker.link import SERVERS_HEADERS, Receipt, Stored
 
 _STALE = {10071, 10164}  # wrong last sequence: the record was advanced by somebody else
 _FULL = {
@@ -21,8 +21,6 @@ _FULL = {
     10122,  # too many messages are on their way in
 }
 _TOO_LARGE = {10054}
-# Headers that the server adds to what was posted; they travel in the fields of Stored.
-_SERVERS = {"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending"}
 _REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
 
 
@@ -104,7 +102,7 @@ def _stored(subject: str, message: Msg) -> Stored:
         subject=subject,
         sequence=_number(given.get("Nats-Sequence")),
         data=message.data,
-        headers={name: value for name, value in given.items() if name not in _SERVERS},
+        headers={name: value for name, value in given.items() if name not in SERVERS_HEADERS},
         time=_time(given.get("Nats-Time-Stamp")),
         stream=given.get("Nats-Stream", ""),
     )

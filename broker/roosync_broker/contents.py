@@ -1,0 +1,102 @@
+"""Files of any size on the bus: stored by their SHA-256, in parts under the payload limit (3-bus, "CONTENTS").
+
+A content is posted only when it is not there yet, so an unchanged file costs nothing. Any member may store
+something under any hash, so each reader checks, and somebody else's bad parts are in nobody's way: the parts
+of one speaker are put together, and when they do not make up the hash, those of the next one are tried.
+"""
+
+import hashlib
+import secrets
+
+from roosync_broker.errors import ContentError, UnavailableError
+from roosync_broker.link import MESSAGE_ID, Link, Stored, post_until_stored
+from roosync_broker.topology import MIB, stream_name
+from roosync_protocol.names import token
+from roosync_protocol.subjects import Subjects, speaker_of
+
+PART = 512 * 1024  # bytes
+LIMIT = 16 * MIB  # bytes of one content, unless the reader says otherwise
+PARTS = "Roosync-Parts"  # header: how many parts the content has
+TRIES = 16  # speakers whose parts are tried; more than that is somebody's attempt to keep us busy
+_GROUP = 16  # parts asked for in one request
+
+
+class Contents:
+    """The contents of a fleet, as one speaker puts and any member gets them."""
+
+    def __init__(self, link: Link, subjects: Subjects, speaker: str) -> None:
+        self._link = link
+        self._subjects = subjects
+        self._speaker = token(speaker)
+        self._stream = stream_name(subjects.fleet, "CONTENTS")
+        self._known: set[str] = set()  # hashes this process stored or verified
+
+    async def put(self, data: bytes) -> str:
+        """Store `data` unless somebody has; its SHA-256. FullError, RefusedError, UnavailableError."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 in self._known or await self._find(sha256, max(len(data), 1)) is not None:
+            self._known.add(sha256)
+            return sha256
+        count = max(1, -(-len(data) // PART))
+        for part in range(count):
+            # A new id each time: a content that was swept away must be storable again at once.
+            headers = {MESSAGE_ID: f"c-{secrets.token_hex(10)}", PARTS: str(count)}
+            body = data[part * PART : (part + 1) * PART]
+            await post_until_stored(self._link, self._subjects.content(sha256, str(part), self._speaker), body, headers)
+        self._known.add(sha256)
+        return sha256
+
+    async def get(self, sha256: str, limit: int = LIMIT) -> bytes:
+        """The bytes with this hash, at most `limit` of them.
+
+        ContentError: what is stored under it is something else, or larger. UnavailableError: nothing is stored.
+        """
+        data = await self._find(sha256, limit)
+        if data is None:
+            raise UnavailableError(f"the content {sha256[:12]}... is not on the bus; its sender has to publish again")
+        return data
+
+    async def _find(self, sha256: str, limit: int) -> bytes | None:
+        """None: nothing is stored, and nothing that went wrong is worth telling."""
+        wrong: list[str] = []
+        for first in await self._firsts(sha256):
+            speaker = speaker_of(first.subject)
+            count = _count(first, limit)
+            if count is None:
+                wrong.append(f"{speaker}: more than {limit} bytes, or no count of parts")
+                continue
+            data = await self._assemble(sha256, speaker, first, count, limit)
+            if data is not None:
+                return data
+            wrong.append(f"{speaker}: parts are missing, or are not what the hash says")
+        if wrong:
+            raise ContentError(f"what is stored as {sha256[:12]}... can not be used ({'; '.join(wrong)})")
+        return None
+
+    async def _firsts(self, sha256: str) -> list[Stored]:
+        """The first part of each speaker; our own first, then the oldest."""
+        found = await self._link.last(self._stream, [self._subjects.content(sha256, "0", "*")])
+        found.sort(key=lambda message: (speaker_of(message.subject) != self._speaker, message.sequence))
+        return found[:TRIES]
+
+    async def _assemble(self, sha256: str, speaker: str, first: Stored, count: int, limit: int) -> bytes | None:
+        parts = [first.data]
+        size = len(first.data)
+        for start in range(1, count, _GROUP):
+            wanted = [
+                self._subjects.content(sha256, str(part), speaker) for part in range(start, min(start + _GROUP, count))
+            ]
+            found = {message.subject: message.data for message in await self._link.last(self._stream, wanted)}
+            parts += [found[subject] for subject in wanted if subject in found]
+            size += sum(map(len, found.values()))
+            if len(found) < len(wanted) or size > limit:
+                return None
+        data = b"".join(parts)
+        return data if len(data) <= limit and hashlib.sha256(data).hexdigest() == sha256 else None
+
+
+def _count(first: Stored, limit: int) -> int | None:
+    text = first.headers.get(PARTS, "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        return None
+    return int(text) if 1 <= int(text) <= max(1, -(-limit // PART)) else None
