@@ -1,0 +1,101 @@
+"""Which lists have an order that matters, and which only look as if they had: data, no reasoning.
+
+JSON has one kind of list, configurations have three. A *keyed* list is a map in disguise (modes by
+`slug`), a *set* has no order (allowed commands), everything undeclared is an *atom*: `args` in another
+order is another command. A rule is found by the last names of the path; a list whose elements do not
+fit its rule (no name, two of one name) is an atom too. Diff, merge and consolidation read the same table.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from roosync_protocol.digest import canonical
+from roosync_protocol.entity import Kind
+from roosync_protocol.names import Value
+
+Path = tuple[str | int, ...]  # names of keys, identities of list elements, indices
+
+
+class Shape(StrEnum):
+    SET = "set"  # strings, mostly; order and doubles mean nothing
+    FIRST = "first"  # a set of strings or [name, options] pairs: one element for each name
+    KEYED = "keyed"  # maps, each with a name of its own
+
+
+class ListRule(NamedTuple):
+    shape: Shape
+    field: str = ""  # of a keyed list: where an element keeps its name
+
+
+_SET = ListRule(Shape.SET)
+
+LISTS: dict[tuple[str, ...], ListRule] = {  # the last names of the path -> rule
+    ("customModes",): ListRule(Shape.KEYED, "slug"),
+    ("listApiConfigMeta",): ListRule(Shape.KEYED, "name"),
+    ("mcpServers",): ListRule(Shape.KEYED, "name"),  # continue.config keeps servers in a list
+    ("groups",): ListRule(Shape.FIRST),  # "read", or ["edit", {"fileRegex": ...}]
+    ("alwaysAllow",): _SET,
+    ("autoApprove",): _SET,
+    ("disabledTools",): _SET,
+    ("allowedCommands",): _SET,
+    ("deniedCommands",): _SET,
+    ("permissions", "allow"): _SET,
+    ("permissions", "deny"): _SET,
+    ("permissions", "ask"): _SET,
+    ("permissions", "additionalDirectories"): _SET,
+    ("enabledMcpjsonServers",): _SET,
+    ("disabledMcpjsonServers",): _SET,
+}
+
+# Strings that are prose although they stand in a map: they merge line by line.
+PROSE = frozenset({"roleDefinition", "customInstructions", "whenToUse", "description"})
+
+
+def root(kind: Kind | None, key: str) -> Path:
+    """The names by which the top of an entity is found in the tables: of a setting, its own name."""
+    return tuple(key.split("/", 1)[-1].split(".")) if kind is Kind.SETTING else ()
+
+
+def rule(path: Path) -> ListRule | None:
+    """The rule for the list at `path` (which begins with `root`); None for an atom."""
+    found = LISTS.get(path[-1:])  # type: ignore[arg-type]
+    return found or LISTS.get(path[-2:])  # type: ignore[arg-type]
+
+
+def parts(path: Path, value: list[Value]) -> dict[str, Value] | None:
+    """The elements by identity, in their order; None when the list is an atom."""
+    by = rule(path)
+    if by is None:
+        return None
+    found: dict[str, Value] = {}
+    for element in value:
+        name = _identity(by, element)
+        if name is None or (name in found and by.shape is not Shape.SET):
+            return None
+        found.setdefault(name, element)
+    return found
+
+
+def normal(path: Path, value: Value) -> Value:
+    """`value` with everything that is no difference taken out: the order of sets and keyed lists, doubles in sets."""
+    if isinstance(value, dict):
+        return {key: normal((*path, key), inner) for key, inner in value.items()}
+    if isinstance(value, list) and (elements := parts(path, value)) is not None:
+        return [normal((*path, name), elements[name]) for name in sorted(elements)]
+    return value
+
+
+def _identity(by: ListRule, element: Value) -> str | None:
+    match by.shape, element:
+        case Shape.SET, str():
+            return element
+        case Shape.SET, _:
+            return canonical(element).decode()
+        case Shape.FIRST, str():
+            return element
+        case Shape.FIRST, [str() as name, *_]:
+            return name
+        case Shape.KEYED, dict():
+            named = element.get(by.field)
+            return named if isinstance(named, str) else None
+    return None
