@@ -7,6 +7,7 @@ snapshot was made (5-protocols). The disk work itself is `apply.execute`; here i
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ class GoneError(Exception):
 class Applier:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
+        self.on_applied: Callable[[], None] = lambda: None
         self._watched: dict[str, datetime] = {}  # decisions applied a moment ago, and until when they are watched
         self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
 
@@ -60,10 +62,6 @@ class Applier:
                 case "applied":
                     await self._look_again(decision)
         return touched
-
-    @property
-    def watching(self) -> bool:
-        return bool(self._watched)
 
     async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
         machine = self._machine
@@ -93,6 +91,7 @@ class Applier:
             if decision.reference == BASELINE:
                 machine.local.agree(decision.entity, agreed)
             self._watched[decision.id] = machine.session.now() + WATCHED
+            self.on_applied()
         return outcome.touched
 
     def _write(self, made: Plan, decision: Decision) -> Outcome:

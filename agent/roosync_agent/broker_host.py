@@ -8,13 +8,12 @@ import asyncio
 import logging
 from typing import Any
 
-from roosync_broker.keeper import Keeper
-
 from roosync_agent.control import ControlServer
 from roosync_agent.settings import Settings
 from roosync_agent.signals import stop_event
 from roosync_agent.state import State
 from roosync_broker.errors import BusError
+from roosync_broker.keeper import Keeper
 from roosync_broker.server import EmbeddedServer
 
 log = logging.getLogger("roosync.broker")
@@ -25,15 +24,14 @@ class BrokerHost:
 
     def __init__(self, settings: Settings, state: State, fleet: str, root: str, *, port: int | None = None) -> None:
         self.server = EmbeddedServer(state.broker, fleet=fleet, port=port or settings.port, report=log.warning)
-        self.keeper: Keeper | None = None
-        self._fleet, self._root = fleet, root
+        self.server.prepare()
+        self.keeper = Keeper(self.server, fleet, root)
         self._control = ControlServer(state.broker, self._answer)
 
     async def start(self) -> None:
         """Returns when the server runs, the streams are there, and the permissions are those of the law."""
         await self.server.start()
         try:
-            self.keeper = Keeper(self.server, self._fleet, self._root)
             await self.keeper.start()
             await self._control.start()
         except BaseException:
@@ -42,8 +40,7 @@ class BrokerHost:
 
     async def stop(self) -> None:
         await self._control.stop()
-        if self.keeper is not None:
-            await self.keeper.stop()
+        await self.keeper.stop()
         await self.server.stop()
 
     async def _answer(self, verb: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import logging
 from collections import Counter
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from roosync_broker.presence import Presence
 
 from roosync_agent.applier import Applier
@@ -22,9 +24,19 @@ from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_broker.errors import BusError, StaleError
 from roosync_protocol import __version__, reconcile
+from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence
 from roosync_protocol.law import WARN_BEFORE
-from roosync_protocol.messages import Alarm, Audit, Decision, DivergenceReport, InventoryReport, Message, StatusReport
+from roosync_protocol.messages import (
+    Alarm,
+    Audit,
+    Decision,
+    DivergenceReport,
+    InventoryReport,
+    Message,
+    StatusReport,
+    encode,
+)
 from roosync_protocol.messages import Divergence as DivergenceLine
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
@@ -145,9 +157,6 @@ class Machine:
         )
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
-        from msgspec.structs import replace
-
-        from roosync_protocol.messages import encode
 
         content = encode(replace(message, timestamp=datetime.min.replace(tzinfo=message.timestamp.tzinfo)))
         if always or self._said.get(type(message)) != content:
@@ -196,7 +205,7 @@ class Machine:
         known = self.own_decisions()
         lines = []
         for divergence in left[:LISTED]:
-            decision = known.get(reconcile.decision_id(self.name, divergence.key, BASELINE))
+            decision = known.get(decision_id(self.name, divergence.key, BASELINE))
             if decision is not None:
                 lines.append(
                     DivergenceLine(
@@ -245,6 +254,10 @@ class Machine:
         law = self.fleet.law
         if law != self.state.law():
             self.state.save_law(law)
+        identity = self.state.identity()
+        certificate = law.roster.certificate if law.roster else None
+        if identity and certificate and identity.certificate != certificate:
+            self.state.save_identity(replace(identity, certificate=certificate))
         own_pause = self.pause_since()
         resumed = law.policy.resumed.get(self.name)
         if own_pause and resumed and resumed > own_pause:

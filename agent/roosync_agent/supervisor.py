@@ -5,12 +5,13 @@ the broker still listens. A child that keeps failing at once is not hidden: its 
 """
 
 import asyncio
-import contextlib
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from roosync_agent.signals import stop_event
+from roosync_broker.children import start_child, stop_child
 
 log = logging.getLogger("roosync.up")
 
@@ -29,22 +30,11 @@ class Child:
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "roosync_agent", *self.arguments, start_new_session=sys.platform != "win32"
-        )
+        self.process = await start_child(Path(sys.executable), ["-m", "roosync_agent", *self.arguments], None)
 
     async def stop(self) -> None:
-        if self.process is None or self.process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            self.process.terminate()
-        try:
-            await asyncio.wait_for(self.process.wait(), GRACE)
-        except TimeoutError:
-            log.warning("%s did not stop within %.0f s and is killed", self.name, GRACE)
-            with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-            await self.process.wait()
+        if self.process is not None and self.process.returncode is None:
+            await stop_child(self.process, GRACE)
 
 
 async def supervise(children: list[Child]) -> int:

@@ -27,6 +27,7 @@ class Roster(Law, tag="roosync.v1.roster", frozen=True, kw_only=True):
     """The operators of the fleet. The first one is signed by the pinned root."""
 
     operators: Annotated[dict[OperatorId, Operator], Meta(min_length=1, max_length=1_000)]
+    certificate: Annotated[str, Meta(max_length=20_000)] | None = None  # PEM of the broker's, for when it turns to TLS
     observers: Annotated[dict[Token, PublicKey], Meta(max_length=1_000)] = {}
 
 

@@ -1,0 +1,161 @@
+"""`roosync agent`: the resident process of one machine. It wakes when something changed, and takes a turn.
+
+What wakes it: a fact on the bus that concerns it, a saved file, a new connection, and once a minute the
+clock. All of them do the same thing, so it does not matter which came, or whether two came at once.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+from roosync_agent.connect import as_machine
+from roosync_agent.control import ControlServer
+from roosync_agent.machine import Machine
+from roosync_agent.operations import served
+from roosync_agent.orchestrator import Orchestrator
+from roosync_agent.recovery import recover_at_start
+from roosync_agent.settings import Settings
+from roosync_agent.signals import stop_event
+from roosync_agent.state import State, StateError
+from roosync_agent.watch import watch
+from roosync_broker.children import OneAtATime
+from roosync_broker.errors import BusError
+from roosync_protocol.envelope import Heard
+from roosync_protocol.messages import Alarm, Decision, Enrolment, Law, PackageReport, Proposal
+from roosync_protocol.secrets import scrub
+
+log = logging.getLogger("roosync.agent")
+
+EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
+LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
+BEAT = 8.0  # seconds between two signs of life; their lifetime is in the broker's topology
+
+
+class Agent:
+    """The tasks around one `Machine`, and what wakes it."""
+
+    def __init__(self, settings: Settings, machine: Machine) -> None:
+        self.machine = machine
+        self.orchestrator = Orchestrator(machine)
+        self._settings = settings
+        self._wake = asyncio.Event()
+        self._reread = True
+        self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Errors of one turn are told and the next turn is taken."""
+        await self._control.start()
+        self.machine.session.link.on_connected(self._connected)
+        self.machine.applier.on_applied = self._applied
+        tasks = [
+            asyncio.create_task(coroutine, name=name)
+            for name, coroutine in (
+                ("turns", self._turns()),
+                ("clock", self._clock()),
+                ("files", self._files()),
+                ("beat", self._beat()),
+                ("orchestrator", self.orchestrator.run()),
+            )
+        ]
+        ended = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {ended}:
+                task.result()
+                raise RuntimeError(f"the task {task.get_name()!r} ended by itself")
+        finally:
+            for task in (*tasks, ended):
+                task.cancel()
+            await asyncio.gather(*tasks, ended, return_exceptions=True)
+            await self._leave()
+
+    async def _leave(self) -> None:
+        await self._control.stop()
+        with contextlib.suppress(BusError, TimeoutError):
+            async with asyncio.timeout(3):
+                await self.orchestrator.release()
+                await self.machine.presence.leave(self.machine.name)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self.machine.session.close()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def _connected(self) -> None:
+        """Facts may have been missed: everything is read again before the next turn."""
+        self._reread = True
+        self.wake()
+
+    def _heard(self, heard: Heard) -> None:
+        match heard.message:
+            case Law() | Proposal():
+                self.wake()
+                self.orchestrator.wake()
+            case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
+                self.wake()
+            case PackageReport() | Enrolment():
+                self.orchestrator.wake()
+            case Alarm(level=level, reason=reason) if level >= 2:
+                log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))
+
+    async def _turns(self) -> None:
+        following = False
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not self.machine.session.reachable:
+                continue  # the link wakes us when it is back
+            try:
+                if self._reread:
+                    if not following:
+                        await self.machine.session.follow(self._heard)
+                        following = True
+                    self._reread = False
+                    await self.machine.session.refresh()
+                    self.orchestrator.wake()
+                await self.machine.reconcile()
+            except BusError as error:
+                log.warning("this turn was not finished: %s", error)
+                self._reread = True
+            except (StateError, OSError) as error:
+                log.error("this turn failed: %s", scrub(str(error)))
+            except Exception:
+                log.exception("this turn failed in an unexpected way; the agent goes on")
+
+    async def _clock(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            self._reread = True
+            self.wake()
+
+    def _applied(self) -> None:
+        """Something was applied: looks follow, because assistants write from stale memory."""
+        for delay in LOOKS_AFTER:
+            asyncio.get_running_loop().call_later(delay, self.wake)
+
+    async def _files(self) -> None:
+        async for _ in watch(self.machine.local.door, self.machine.local.layout, self.machine.local.specs):
+            self.wake()
+
+    async def _beat(self) -> None:
+        while True:
+            with contextlib.suppress(BusError):
+                await self.machine.presence.beat(self.machine.name)
+            await asyncio.sleep(BEAT)
+
+
+async def run(settings: Settings, state: State) -> None:
+    """The whole life of the agent: one for each state folder."""
+    lock = OneAtATime(state.run / "agent.lock")
+    if not lock.acquire():
+        raise StateError(f"an agent already runs on {state.folder}; stop it, or name another folder with ROOSYNC_STATE")
+    try:
+        stop = stop_event()
+        session = await as_machine(settings, state, timeout=None)
+        machine = Machine(settings, state, session)
+        recover_at_start(machine)
+        log.info("agent of %s ready", machine.name)
+        await Agent(settings, machine).run(stop)
+    finally:
+        lock.release()

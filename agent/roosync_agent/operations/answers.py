@@ -1,0 +1,172 @@
+"""What operations answer: typed, and turned into the same JSON for every face (`--json`, MCP, the socket).
+
+Values are in public form: secrets are `{"$secret": address}`, paths are tokens.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """One leaf that differs."""
+
+    path: list[str | int]
+    before: Any = None
+    after: Any = None
+    absent: str = ""  # "before" or "after" when that side has nothing
+
+
+class DiffRow(Struct, frozen=True, kw_only=True):
+    machine: str
+    type: str  # config | files | settings
+    field: str  # the entity
+    verdict: str
+    risk: str
+    decision_id: str
+    status: str
+    reference: str
+    suggested_action: str
+    justification: str
+    changes: list[Shown] = []
+
+
+class Comparison(Struct, frozen=True, kw_only=True):
+    agent: str
+    timestamp: datetime
+    reference: str
+    baseline_version: str
+    status: str  # Synced | Diverged
+    divergences_count: int
+    divergences: list[DiffRow]
+    accepted: list[str] = []  # differences that a person said may stay
+    only_here: list[str] = []  # things the reference does not speak of
+    quarantine: dict[str, str] = {}
+    skipped: list[str] = []
+
+
+class DiffList(Struct, frozen=True, kw_only=True):
+    agent: str
+    timestamp: datetime
+    divergences_count: int
+    divergences: list[DiffRow]
+
+
+class FileRow(Struct, frozen=True, kw_only=True):
+    path: str
+    type: str
+    hash: str
+    size: int
+    entities: list[str] = []
+
+
+class CollectAnswer(Struct, frozen=True, kw_only=True):
+    machine: str
+    timestamp: datetime
+    version: str
+    dry_run: bool
+    complete: bool
+    files: list[FileRow]
+    entities: int
+    skipped: list[dict[str, str]]
+    quarantine: dict[str, str]
+    secrets: list[str]  # addresses of what was replaced; never a value
+    written: str = ""  # where the package lies, when it was written
+    published: bool = False
+    manifest: str = ""
+
+
+class DecisionRow(Struct, frozen=True, kw_only=True):
+    id: str
+    machine: str
+    entity: str
+    type: str
+    risk: str
+    status: str
+    action: str
+    attempt: int
+    reference: str
+    created: datetime
+    expires: datetime
+
+
+class DecisionList(Struct, frozen=True, kw_only=True):
+    decisions: list[DecisionRow]
+    pending: int
+
+
+class Card(Struct, frozen=True, kw_only=True):
+    """All that a person needs to answer a decision."""
+
+    id: str
+    machine: str
+    entity: str
+    kind: str
+    type: str
+    field: str
+    verdict: str
+    reference: str
+    local_value: Any
+    remote_value: Any
+    wanted: Any
+    wanted_absent: bool
+    suggested_action: str
+    justification: str
+    risk: str
+    reasons: list[str]
+    executes: Any  # the executable surface of what would stand
+    changes: list[Shown]
+    status: str
+    attempt: int
+    approvals: list[str]
+    policy_approved: bool
+    created: datetime
+    expires: datetime
+    runs_on: list[str]  # machines whose published package has exactly this value already
+    undo: str
+    snapshot: str
+    log: list[str]
+    refused: list[str]  # messages about it that do not count, with the reason
+    hash: str
+
+
+class AppliedRow(Struct, frozen=True, kw_only=True):
+    field: str
+    decision_id: str
+    status: str
+    risk: str
+    detail: str = ""
+
+
+class ApplyAnswer(Struct, frozen=True, kw_only=True):
+    agent: str
+    reference: str
+    dry_run: bool
+    applied: int
+    waiting: int  # for a person
+    failed: int
+    rows: list[AppliedRow]
+    files: list[dict[str, str]] = []  # dry run: path and unified diff, secrets hidden
+
+
+class BaselineAnswer(Struct, frozen=True, kw_only=True):
+    """A proposal or a published baseline, as a person reads it."""
+
+    kind: str  # proposal | baseline
+    id: str
+    status: str
+    version: str
+    revision: int
+    machines: list[str]
+    commons: dict[str, Any]
+    overlays: dict[str, dict[str, Any]]
+    removed: list[str] = []
+    arbitrations: list[dict[str, Any]] = []
+    pending: dict[str, list[str]] = {}  # entity -> machines that lack it and would be asked
+    excluded: dict[str, str] = {}  # machine or target left out, with the reason
+    provenance: dict[str, Any] = {}
+    problems: list[str] = []  # what stands against validating it
+    report: str = ""
+    signed_by: str = ""
+    published: datetime | None = None

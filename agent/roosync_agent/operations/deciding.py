@@ -1,0 +1,148 @@
+"""What a person answers to a decision: approve, reject, approve another way, ask for a rollback.
+
+Each function needs a session opened with the operator's key. An approval is a self-contained signed object
+over exactly what will execute; the machine checks it again just before it writes (6-trust).
+"""
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.session import Session, new_operation
+from roosync_broker.errors import StaleError
+from roosync_protocol import approval
+from roosync_protocol.decision import AGAIN, ENDED, needed_approvals
+from roosync_protocol.messages import Approval, Decision
+from roosync_protocol.messages.work import Action
+from roosync_protocol.reconcile import LIFETIME
+from roosync_protocol.risk import surface_digest
+
+APPROVAL_LIFETIME = timedelta(days=7)
+
+
+def find(session: Session, id_: str) -> Decision:
+    """The one decision a person means by an id or the beginning of one."""
+    found = session.fleet.find(id_) if id_ else []
+    if not found:
+        raise RefusedRequestError(f"there is no decision {id_!r}; `roosync decisions` lists them")
+    if len(found) > 1:
+        ids = ", ".join(f"{d.id} ({d.machine})" for d in found[:5])
+        raise RefusedRequestError(f"{id_!r} means more than one decision: {ids}")
+    return found[0]
+
+
+async def approve(session: Session, decision: Decision, action: Action | None = None) -> Decision:
+    """Signs that this change may be applied; a failed or refused one is opened again first.
+
+    Returns the decision as it stands then: approved, or pending when a second operator has to sign as well.
+    """
+    if decision.status in AGAIN:
+        decision = await _reopen(session, decision)
+    if decision.status not in ("pending", "approved"):
+        raise RefusedRequestError(_not_now(decision, "approved"))
+    if decision.status == "approved":
+        raise RefusedRequestError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
+    if decision.expires <= session.now():
+        raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
+    if action and action != decision.action:
+        decision = _with_action(decision, action)
+    signed = approval.approve(_approval_of(session, decision), session.keys.public, session.keys.sign)
+    others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
+    enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
+    return await _advance(session, decision, status="approved" if enough else "pending", approvals=(*others, signed))
+
+
+async def reject(session: Session, decision: Decision, reason: str = "") -> Decision:
+    """From now on this difference is accepted as it is."""
+    if decision.status not in ("pending", "approved"):
+        raise RefusedRequestError(_not_now(decision, "rejected"))
+    lines = (*decision.log, f"rejected by {session.name}{': ' + reason if reason else ''}")
+    return await _advance(session, decision, status="rejected", log=lines[-50:])
+
+
+async def conclude(session: Session, decision: Decision, status: str) -> Decision:
+    """The answer became law: `promoted` or `kept_special`. The baseline was published before this."""
+    return await _advance(session, decision, status=status, log=(*decision.log, f"{status} by {session.name}")[-50:])
+
+
+async def request_rollback(session: Session, decision: Decision) -> Decision:
+    """Asks the machine to put back what was there before, keeping later unrelated edits."""
+    if decision.status != "applied":
+        raise RefusedRequestError(_not_now(decision, "rolled back"))
+    if not decision.snapshot:
+        raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
+    return await _advance(session, decision, status="applied", rollback_requested=True)
+
+
+async def _reopen(session: Session, decision: Decision) -> Decision:
+    return await _advance(
+        session,
+        decision,
+        status="pending",
+        attempt=decision.attempt + 1,
+        approvals=(),
+        policy_proof=None,
+        reopened=True,
+        rollback_requested=False,
+        expires=session.now() + LIFETIME,
+    )
+
+
+def _with_action(decision: Decision, action: Action) -> Decision:
+    if action == "override_local" and decision.action == "merge":
+        if decision.remote.digest is not None and not isinstance(
+            decision.remote.value, (dict, list, str, int, float, bool)
+        ):
+            raise RefusedRequestError("the baseline's value is too large to be chosen from here; change it in the file")
+        shown = None if decision.remote.digest is None else decision.remote.value
+        return replace(decision, action=action, wanted=decision.remote, surface=surface_digest(decision.kind, shown))
+    raise RefusedRequestError(f"{decision.id} can not be approved as {action!r}; it offers {decision.action!r}")
+
+
+def _approval_of(session: Session, decision: Decision) -> Approval:
+    return Approval(
+        fleet=session.subjects.fleet,
+        operator=session.name,
+        machine=decision.machine,
+        decision=decision.id,
+        attempt=decision.attempt,
+        action=decision.action,
+        wanted=decision.wanted.digest,
+        surface=decision.surface,
+        issued=session.now(),
+        expires=session.now() + APPROVAL_LIFETIME,
+    )
+
+
+async def _advance(session: Session, decision: Decision, **changes: object) -> Decision:
+    moved = replace(
+        decision,
+        agent=session.name,
+        timestamp=session.now(),
+        revision=decision.revision + 1,
+        operation_id=new_operation(),
+        **changes,
+    )
+    sequence = session.fleet.decision(decision.machine, decision.id).sequence
+    try:
+        await session.advance_decision(moved, sequence)
+    except StaleError as error:
+        raise RefusedRequestError(
+            f"{decision.id} was moved by somebody else at the same moment; look at it again with "
+            f"`roosync decision show {decision.id}`"
+        ) from error
+    state = session.fleet.decision(decision.machine, decision.id).state
+    if state is None or state.operation_id != moved.operation_id:
+        folded = session.fleet.decision(decision.machine, decision.id)
+        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    return state
+
+
+def _not_now(decision: Decision, what: str) -> str:
+    hint = ""
+    if decision.status in ENDED:
+        hint = "; a new divergence of it would open it again"
+    elif decision.status == "applying":
+        hint = f"; {decision.machine} is applying it at this moment"
+    return f"{decision.id} is {decision.status} and can not be {what} now{hint}"

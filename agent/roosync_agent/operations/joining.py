@@ -1,0 +1,292 @@
+"""Invite, join, admit: how a machine becomes a member, with the same fingerprint seen on both sides.
+
+A code is one line: where the broker is, what its certificate and the fleet's root key are, and a key of its
+own that may ask to join until it expires, and do nothing else. It is worth as much as the way it travels:
+whoever reads it may ask, but is admitted only if the operator confirms the fingerprint.
+"""
+
+import asyncio
+import base64
+import binascii
+import platform
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+import msgspec
+from msgspec import Struct
+
+from roosync_agent.operations.lawmaking import RefusedRequestError, admit, enact
+from roosync_agent.session import Session, new_operation, utc_now
+from roosync_agent.settings import Settings, proposed_machine
+from roosync_agent.state import Identity, State
+from roosync_broker import keys
+from roosync_broker.errors import RefusedError, UnavailableError
+from roosync_broker.jetstream import connect
+from roosync_broker.keys import KeyPair, fingerprint, verify
+from roosync_broker.link import Stored
+from roosync_broker.permissions import joiner_name
+from roosync_broker.tls import fetch_pinned
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import Law
+from roosync_protocol.messages import Enrolment, Invitation, Member
+from roosync_protocol.names import machine_id
+from roosync_protocol.subjects import Subjects
+
+PREFIX = "roosync1-"
+LIFETIME = timedelta(minutes=15)
+
+
+class Code(Struct, frozen=True, kw_only=True, array_like=True):
+    """What travels outside the bus, from person to person."""
+
+    fleet: str
+    url: str
+    certificate: str | None  # SHA-256 of the broker's certificate, None on loopback
+    root: str
+    id: str
+    seed: str
+    expires: int  # seconds since the epoch
+    machine: str | None = None
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """A machine that asks to be admitted, as the operator sees it."""
+
+    code: str
+    machine: str
+    fingerprint: str
+    key: str
+    host: str
+    system: str
+    may_orchestrate: bool
+
+
+class Joined(Struct, frozen=True, kw_only=True):
+    fleet: str
+    machine: str
+    fingerprint: str
+    broker: str
+    admitted_by: str
+
+
+def write_code(code: Code) -> str:
+    return PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(code)).decode().rstrip("=")
+
+
+def read_code(text: str) -> Code:
+    """RefusedRequestError when the text is no code, or is over."""
+    text = "".join(text.split())
+    if not text.startswith(PREFIX) or len(text) > 4096:
+        raise RefusedRequestError("this is no code of `roosync invite`; copy the whole line, it starts with roosync1-")
+    body = text.removeprefix(PREFIX)
+    try:
+        code = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Code)
+    except (msgspec.DecodeError, binascii.Error, ValueError, UnicodeDecodeError) as error:
+        raise RefusedRequestError("the code is damaged or not whole; copy the line again") from error
+    if code.expires <= utc_now().timestamp():
+        raise RefusedRequestError("the code is over; ask for a new one with `roosync invite`")
+    return code
+
+
+async def invite(
+    session: Session,
+    url: str,
+    certificate: str | None,
+    *,
+    machine: str | None = None,
+    lifetime: timedelta = LIFETIME,
+    may_orchestrate: bool = True,
+) -> Code:
+    """Signs an invitation into law and returns its code."""
+    if machine is not None and machine_id(machine) in session.fleet.law.machines():
+        raise RefusedRequestError(f"{machine!r} is a member already; revoke it first, or choose another name")
+    pair, expires = KeyPair.generate(), session.now() + lifetime
+    invitation = Invitation(
+        agent=session.name,
+        timestamp=session.now(),
+        revision=1,
+        expires=expires,
+        id="i-" + new_operation()[2:14],
+        key=pair.public,
+        machine=machine,
+        may_orchestrate=may_orchestrate,
+    )
+    await enact(session, lambda: invitation)
+    return Code(
+        fleet=session.subjects.fleet,
+        url=url,
+        certificate=certificate,
+        root=session.fleet.law.root,
+        id=invitation.id,
+        seed=pair.seed,
+        expires=int(expires.timestamp()),
+        machine=machine,
+    )
+
+
+def waiting(session: Session, now: datetime) -> list[Asking]:
+    """Who asks to join with a code that still counts. One code admits one machine."""
+    open_codes = {invitation.id: invitation for invitation in session.fleet.law.open_invitations(now)}
+    asking = []
+    for (code, machine), heard in sorted(session.fleet.enrolments.items()):
+        invitation, message = open_codes.get(code), heard.message
+        if invitation is None or not isinstance(message, Enrolment) or heard.signer != message.key:
+            continue
+        if invitation.machine not in (None, machine) or machine in session.fleet.law.machines():
+            continue
+        asking.append(
+            Asking(
+                code=code,
+                machine=machine,
+                fingerprint=fingerprint(message.key),
+                key=message.key,
+                host=message.host,
+                system=message.system,
+                may_orchestrate=invitation.may_orchestrate,
+            )
+        )
+    return asking
+
+
+async def arrivals(session: Session, code: str | None, until: datetime) -> AsyncIterator[Asking]:
+    """Each machine that asks, as it asks, until the time is over."""
+    wake = asyncio.Event()
+
+    def on_fact(stored: Stored) -> None:
+        session.take(stored)
+        wake.set()
+
+    subscription = await session.link.follow([session.subjects.fact("enrol")], on_fact)
+    told: set[tuple[str, str]] = set()
+    try:
+        await session.refresh_enrolments()
+        while True:
+            for asking in waiting(session, session.now()):
+                if code in (None, asking.code) and (asking.code, asking.key) not in told:
+                    told.add((asking.code, asking.key))
+                    yield asking
+            wake.clear()
+            left = (until - session.now()).total_seconds()
+            try:
+                await asyncio.wait_for(wake.wait(), max(0.0, left))
+            except TimeoutError:
+                return
+    finally:
+        await subscription.close()
+
+
+async def confirm(session: Session, asking: Asking) -> Member:
+    """Admits the machine whose fingerprint the person confirmed."""
+    return await admit(
+        session,
+        asking.machine,
+        asking.key,
+        may_orchestrate=asking.may_orchestrate,
+        invitation=asking.code,
+    )
+
+
+async def prepare_to_join(
+    settings: Settings, state: State, text: str, machine: str | None
+) -> tuple[Code, str, KeyPair]:
+    """The code, the name and the key this machine will ask with. Nothing was sent yet."""
+    if (known := state.identity()) is not None:
+        raise RefusedRequestError(
+            f"{state.folder} belongs to the fleet {known.fleet!r} already; another fleet needs another ROOSYNC_STATE"
+        )
+    code = read_code(text)
+    name = machine_id(machine or code.machine or settings.machine or proposed_machine())
+    if code.machine not in (None, name):
+        raise RefusedRequestError(f"the code is for a machine named {code.machine!r}, and this one is {name!r}")
+    state.prepare()
+    if state.machine_key.exists():
+        pair = KeyPair.from_seed(keys.load(state.machine_key))
+    else:
+        pair = KeyPair.generate()
+        keys.save(state.machine_key, pair.seed)
+    return code, name, pair
+
+
+async def join(settings: Settings, state: State, code: Code, name: str, pair: KeyPair) -> Joined:
+    """Asks, waits for the operator, and keeps what proves the fleet. Times out with the code."""
+    url = settings.nats or code.url
+    certificate = await fetch_pinned(url, code.certificate) if code.certificate else None
+    guest = KeyPair.from_seed(code.seed)
+    try:
+        link = await connect(url, guest, name=joiner_name(code.id), certificate=certificate, timeout=10)
+    except RefusedError as error:
+        raise RefusedRequestError("the code is over, was used, or was withdrawn; ask for a new one") from error
+    law = Law(fleet=code.fleet, root=code.root)
+    session = Session(link, Subjects(code.fleet), pair, name, Fleet(law, verify))
+    try:
+        member = await _ask(session, code, name, pair)
+    finally:
+        await session.close()
+    roster = session.fleet.law.roster
+    identity = Identity(
+        fleet=code.fleet,
+        machine=name,
+        root=code.root,
+        url=url,
+        certificate=certificate or (roster.certificate if roster else None),
+    )
+    await _first_connection(identity, pair)
+    state.save_law(session.fleet.law)
+    state.save_identity(identity)
+    return Joined(
+        fleet=code.fleet, machine=name, fingerprint=fingerprint(pair.public), broker=url, admitted_by=member.agent
+    )
+
+
+async def _ask(session: Session, code: Code, name: str, pair: KeyPair) -> Member:
+    answered = asyncio.Event()
+
+    def on_fact(stored: Stored) -> None:
+        session.take(stored)
+        answered.set()
+
+    facts = [session.subjects.fact("member"), session.subjects.fact("roster")]
+    facts = [fact.rsplit(".", 2)[0] + ".>" for fact in facts]
+    await session.link.follow(facts, on_fact)
+    await session.refresh_law()
+    if session.fleet.law.roster is None:
+        raise RefusedRequestError(
+            "the broker shows no roster signed by the root key of this code: it is not the fleet's broker, "
+            "or the code is not from its operator. Nothing was changed here."
+        )
+    await session.say(
+        Enrolment(
+            agent=name,
+            timestamp=session.now(),
+            code=code.id,
+            key=pair.public,
+            host=platform.node()[:200],
+            system=f"{platform.system()} {platform.release()}"[:200],
+        )
+    )
+    while True:
+        member = session.fleet.law.members.get(name)
+        if member and not member.revoked and member.key == pair.public:
+            return member
+        answered.clear()
+        left = code.expires - session.now().timestamp()
+        try:
+            await asyncio.wait_for(answered.wait(), max(0.0, left))
+        except TimeoutError:
+            raise RefusedRequestError(
+                "nobody confirmed this machine before the code was over. Ask the operator for a new one."
+            ) from None
+
+
+async def _first_connection(identity: Identity, pair: KeyPair) -> None:
+    """The keeper writes the new member's permissions within milliseconds; give it a few seconds."""
+    for attempt in range(40):
+        try:
+            link = await connect(identity.url, pair, name=identity.machine, certificate=identity.certificate, timeout=5)
+        except (RefusedError, UnavailableError):
+            if attempt == 39:
+                raise
+            await asyncio.sleep(0.25)
+        else:
+            await link.close()
+            return

@@ -1,0 +1,182 @@
+"""What only an operator can do: sign law. Each function needs a session opened with the operator's key.
+
+A law message is posted by compare-and-swap on its subject, so of two operators at once one is told to look
+again. Roster and memberships are renewed in passing, long before they expire.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from roosync_agent.session import Session
+from roosync_broker.keys import KeyPair
+from roosync_broker.link import Expect
+from roosync_protocol.law import LIFETIME
+from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.messages import Member, Operator, Policy, Roster
+from roosync_protocol.names import machine_id, token
+
+RENEW_BEFORE = timedelta(days=75)  # what has less time left than this is renewed in passing
+
+
+class RefusedRequestError(Exception):
+    """The request makes no sense as things stand; says why, and what would."""
+
+
+async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
+    """Posts a law message as its next revision. `make` is called with the law read from the bus just now.
+
+    StaleError when another operator was faster: nothing was changed, and the caller may ask again.
+    """
+    await session.refresh_law()
+    message = make()
+    message = replace(message, revision=session.fleet.law.next_revision(message))
+    subject = session.subjects.of(message)
+    record = subject.rsplit(".", 1)[0] + ".*"
+    known = await session.link.last(session.subjects.stream("LAW"), [record])
+    sequence = max((stored.sequence for stored in known), default=0)
+    await session.say(message, expect=Expect(sequence, record))
+    await session.refresh_law()
+    return message
+
+
+async def found(session: Session, machine: str, machine_key: str, certificate: str | None) -> None:
+    """The first law of a fleet: its roster, its policy, and its first member."""
+    now = session.now()
+    roster = Roster(
+        agent=session.name,
+        timestamp=now,
+        revision=1,
+        expires=now + LIFETIME,
+        operators={session.name: Operator(key=session.keys.public)},
+        certificate=certificate,
+    )
+    await enact(session, lambda: roster)
+    await enact(session, lambda: Policy(agent=session.name, timestamp=now, revision=1))
+    await admit(session, machine, machine_key)
+
+
+async def admit(
+    session: Session, machine: str, key: str, *, may_orchestrate: bool = True, invitation: str | None = None
+) -> Member:
+    """Makes a machine a member. RefusedRequestError when the name belongs to a machine with another key."""
+    machine_id(machine)
+
+    def make() -> Member:
+        known = session.fleet.law.members.get(machine)
+        if known and not known.revoked and known.key != key:
+            raise RefusedRequestError(
+                f"{machine!r} is a member already, with another key: revoke it first, or join under another name"
+            )
+        return Member(
+            agent=session.name,
+            timestamp=session.now(),
+            revision=1,
+            expires=session.now() + LIFETIME,
+            machine=machine,
+            key=key,
+            may_orchestrate=may_orchestrate,
+            invitation=invitation,
+        )
+
+    made = await enact(session, make)
+    assert isinstance(made, Member)
+    return made
+
+
+async def revoke(session: Session, machine: str) -> Member:
+    """Ends a membership; the broker ends the machine's connection as soon as its keeper reads this."""
+
+    def make() -> Member:
+        known = session.fleet.law.members.get(machine)
+        if known is None:
+            names = ", ".join(session.fleet.law.machines()) or "none"
+            raise RefusedRequestError(f"{machine!r} is no member of this fleet; its machines are {names}")
+        if known.revoked:
+            raise RefusedRequestError(f"{machine!r} was revoked already, on {known.timestamp:%Y-%m-%d %H:%M} UTC")
+        return replace(known, agent=session.name, timestamp=session.now(), revoked=True)
+
+    made = await enact(session, make)
+    assert isinstance(made, Member)
+    return made
+
+
+async def pause(session: Session, machine: str | None) -> Policy:
+    """Automatic application off, for the fleet or one machine."""
+    return await _policy(session, lambda policy: _paused(session, policy, machine))
+
+
+async def resume(session: Session, machine: str | None) -> Policy:
+    """Automatic application on again; also ends a pause that a machine made by itself."""
+
+    def change(policy: Policy) -> Policy:
+        now = session.now()
+        if machine is None:
+            everybody = dict.fromkeys(session.fleet.law.machines(), now)
+            return replace(policy, paused=False, paused_machines=frozenset(), resumed=everybody)
+        _known(session, machine)
+        return replace(
+            policy, paused_machines=policy.paused_machines - {machine}, resumed={**policy.resumed, machine: now}
+        )
+
+    return await _policy(session, change)
+
+
+async def add_observer(session: Session, name: str) -> KeyPair:
+    """A credential that reads the whole story and can say nothing; its seed is shown once and kept nowhere."""
+    token(name)
+    pair = KeyPair.generate()
+
+    def make() -> Roster:
+        roster = _roster(session)
+        return replace(
+            roster, agent=session.name, timestamp=session.now(), observers={**roster.observers, name: pair.public}
+        )
+
+    await enact(session, make)
+    return pair
+
+
+async def renew(session: Session, *, always: bool = False) -> list[str]:
+    """Renews what would expire; returns whose law was renewed. Called at the end of every signed command."""
+    renewed = []
+    horizon = session.now() + RENEW_BEFORE
+    law = session.fleet.law
+    due: list[Roster | Member] = [law.roster] if law.roster else []
+    due += [member for member in law.members.values() if not member.revoked]
+    for old in due:
+        if always or (old.expires is not None and old.expires < horizon):
+            fresh = replace(old, agent=session.name, timestamp=session.now(), expires=session.now() + LIFETIME)
+            await enact(session, lambda fresh=fresh: fresh)  # type: ignore[misc]
+            renewed.append(old.machine if isinstance(old, Member) else "roster")
+    return renewed
+
+
+async def _policy(session: Session, change: Callable[[Policy], Policy]) -> Policy:
+    def make() -> Policy:
+        return replace(change(session.fleet.law.policy), agent=session.name, timestamp=session.now())
+
+    made = await enact(session, make)
+    assert isinstance(made, Policy)
+    return made
+
+
+def _paused(session: Session, policy: Policy, machine: str | None) -> Policy:
+    if machine is None:
+        return replace(policy, paused=True)
+    _known(session, machine)
+    return replace(policy, paused_machines=policy.paused_machines | {machine})
+
+
+def _known(session: Session, machine: str) -> None:
+    if machine not in session.fleet.law.machines():
+        names = ", ".join(session.fleet.law.machines()) or "none"
+        raise RefusedRequestError(f"{machine!r} is no member of this fleet; its machines are {names}")
+
+
+def _roster(session: Session) -> Roster:
+    roster = session.fleet.law.roster
+    if roster is None:
+        raise RefusedRequestError("this fleet has no roster yet; run `roosync init` again")
+    return roster

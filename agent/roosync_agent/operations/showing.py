@@ -1,0 +1,129 @@
+"""From records to what a person is shown: rows, cards, changes. Reads only."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Shown
+from roosync_broker.keys import verify
+from roosync_protocol import approval
+from roosync_protocol.diff import ABSENT, changes
+from roosync_protocol.entity import Kind
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Decision, Side
+from roosync_protocol.risk import surface
+
+TOO_LARGE = "(too large to show; the file has it)"
+
+
+def value_of(side: Side) -> Any:
+    if side.digest is None:
+        return None
+    return TOO_LARGE if side.value is UNSET else side.value
+
+
+def shown_changes(decision: Decision) -> list[Shown]:
+    """What applying would change, leaf by leaf."""
+    local, wanted = decision.local, decision.wanted
+    if (local.value is UNSET and local.digest) or (wanted.value is UNSET and wanted.digest):
+        return []
+    if local.digest is None or wanted.digest is None:
+        return [
+            Shown(
+                path=[],
+                before=value_of(local),
+                after=value_of(wanted),
+                absent="before" if local.digest is None else "after",
+            )
+        ]
+    return shown(local.value, wanted.value, decision.kind, decision.entity)
+
+
+def shown(before: Any, after: Any, kind: Kind, key: str) -> list[Shown]:
+    rows = []
+    for change in changes(before, after, kind, key):
+        absent = "before" if change.before is ABSENT else "after" if change.after is ABSENT else ""
+        rows.append(
+            Shown(
+                path=list(change.path),
+                before=None if change.before is ABSENT else change.before,
+                after=None if change.after is ABSENT else change.after,
+                absent=absent,
+            )
+        )
+    return rows
+
+
+def diff_row(decision: Decision) -> DiffRow:
+    return DiffRow(
+        machine=decision.machine,
+        type=decision.category,
+        field=decision.entity,
+        verdict=decision.verdict,
+        risk=decision.risk,
+        decision_id=decision.id,
+        status=decision.status,
+        reference=decision.reference,
+        suggested_action=decision.action,
+        justification=decision.justification,
+        changes=shown_changes(decision),
+    )
+
+
+def decision_row(decision: Decision) -> DecisionRow:
+    return DecisionRow(
+        id=decision.id,
+        machine=decision.machine,
+        entity=decision.entity,
+        type=decision.category,
+        risk=decision.risk,
+        status=decision.status,
+        action=decision.action,
+        attempt=decision.attempt,
+        reference=decision.reference,
+        created=decision.created,
+        expires=decision.expires,
+    )
+
+
+def card(fleet: Fleet, decision: Decision, runs_on: list[str]) -> Card:
+    folded = fleet.decision(decision.machine, decision.id)
+    wanted = value_of(decision.wanted)
+    return Card(
+        id=decision.id,
+        machine=decision.machine,
+        entity=decision.entity,
+        kind=decision.kind.value,
+        type=decision.category,
+        field=decision.entity,
+        verdict=decision.verdict,
+        reference=decision.reference,
+        local_value=value_of(decision.local),
+        remote_value=value_of(decision.remote),
+        wanted=wanted,
+        wanted_absent=decision.wanted.digest is None,
+        suggested_action=decision.action,
+        justification=decision.justification,
+        risk=decision.risk,
+        reasons=list(decision.reasons),
+        executes=None if decision.wanted.digest is None else surface(decision.kind, wanted),
+        changes=shown_changes(decision),
+        status=decision.status,
+        attempt=decision.attempt,
+        approvals=sorted(approval.approvers(decision, fleet.law, verify, None)),
+        policy_approved=decision.policy_proof is not None,
+        created=decision.created,
+        expires=decision.expires,
+        runs_on=runs_on,
+        undo=undo_of(decision),
+        snapshot=decision.snapshot,
+        log=list(decision.log),
+        refused=list(folded.refused),
+        hash=decision.surface,
+    )
+
+
+def undo_of(decision: Decision) -> str:
+    if decision.status == "applied" and decision.snapshot:
+        return f"roosync decision rollback {decision.id}"
+    return f"a snapshot is made before anything is written; afterwards: roosync decision rollback {decision.id}"
