@@ -478,10 +478,12 @@ class _Follow:
 
     async def close(self) -> None:
         wire = self._link._forget(self)
-        for sid in self._sids if wire is not None and wire.is_connected else ():
-            with contextlib.suppress(nats_errors.Error, OSError):
-                await sid.unsubscribe()
-        self._sids = []
+        sids, self._sids = self._sids, []
+        if wire is not None and wire.is_connected and sids:
+            with contextlib.suppress(nats_errors.Error, OSError, TimeoutError):
+                for sid in sids:
+                    await sid.unsubscribe()
+                await wire.flush(2)  # the server knows it too when this returns
         await self._end()
 
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from roosync_broker.errors import BusError, UnavailableError
+from roosync_broker.errors import OursError, UnavailableError
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
@@ -165,7 +165,7 @@ async def post_until_stored(
 ) -> Receipt:
     """Post, and post again with the same message id while the bus is unavailable."""
     if MESSAGE_ID not in headers:
-        raise BusError("a message without Nats-Msg-Id can not be retried: give it one id per intent")
+        raise OursError("a message without Nats-Msg-Id can not be retried: give it one id per intent")
     for attempt in range(1, attempts + 1):
         try:
             return await link.post(subject, data, headers, expect=expect)
