@@ -218,6 +218,8 @@ def _sibling(members: dict[str, Value], after: str | int | None) -> str | None:
 
 def _nested(path: Path, value: Value) -> Value:
     for step in reversed(path):
+        if isinstance(step, int) and step != 0:
+            raise EditRefused(f"index {step} is outside of a list that does not exist yet")
         value = {step: value} if isinstance(step, str) else [value]
     return value
 

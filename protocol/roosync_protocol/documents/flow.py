@@ -1,0 +1,200 @@
+"""Lists between brackets, separated by commas: the one text editor for JSON, flow YAML, and TOML arrays.
+
+It knows nothing of values, only where the items are; `Syntax` says what may stand between them. Three layouts
+are met: items on lines of their own, items on one line, and nothing yet. An item's own comments are the comment
+lines right above it and what follows it on its line; they go when it goes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from roosync_protocol.documents.base import Splice
+
+_BLANK = re.compile(r"[ \t]*")
+_LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """What may stand between items."""
+
+    gap: re.Pattern[str]  # spaces, line ends and comments, possibly nothing
+    trail: re.Pattern[str]  # the same within one line, without its end
+    line_comment: re.Pattern[str]  # a whole line that is only a comment
+    aside: re.Pattern[str]  # comments that stand before an item on its line, or nothing
+    spaced: bool = True  # may braces hold spaces at their inner sides?
+
+
+@dataclass(frozen=True)
+class Box:
+    """One bracketed list: where its brackets are, and its items from first to last character."""
+
+    open: int
+    close: int
+    items: tuple[tuple[int, int], ...]
+
+
+Render = Callable[[str | None], str]  # an item on one line (None), or over lines that start at this indentation
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the file is laid out."""
+
+    newline: str
+    unit: str  # one step of indentation
+    comma: str = ", "  # between items on one line
+    pad: str = ""  # inside the brackets of a one-line list that was empty
+
+
+def line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def indent_at(text: str, at: int) -> str:
+    """The white space that the line of `at` starts with."""
+    found = _BLANK.match(text, line_start(text, at))
+    assert found is not None
+    return found[0]
+
+
+def starts_line(text: str, at: int) -> bool:
+    return not text[line_start(text, at) : at].strip(" \t")
+
+
+def end_of(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def comma_after(text: str, syntax: Syntax, at: int) -> int | None:
+    """Where the comma of the item that ends at `at` is."""
+    there = end_of(syntax.gap, text, at)
+    return there if text[there : there + 1] == "," else None
+
+
+def own_comments(text: str, syntax: Syntax, at: int, floor: int) -> int:
+    """The start of the block of comment lines right above the line of `at`, not above `floor`."""
+    start = line_start(text, at)
+    while start > floor:
+        above = line_start(text, start - 1)
+        if above <= floor or not syntax.line_comment.fullmatch(text, above, start):
+            break
+        start = above
+    return start
+
+
+def insert(
+    text: str, syntax: Syntax, style: Style, box: Box, index: int, render: Render, spread: bool, above: tuple[str, ...] = ()
+) -> list[Splice]:
+    """The splices that put a new item at `index`. `spread`: over lines when the list is still empty.
+
+    `above` are comment lines, with marks, written when the item gets a line of its own.
+    """
+    if not box.items:
+        return _insert_alone(text, syntax, style, box, render, spread, above)
+    at = box.items[index - 1 if index else 0]
+    if not starts_line(text, at[0]):
+        return _insert_inline(style, at, index, render)
+    indent = indent_at(text, at[0])
+    start = style.newline + indent
+    new = start + "".join(line + start for line in above) + render(indent)
+    if index == 0:
+        tail = end_of(syntax.trail, text, box.open + 1)
+        if not _LINE_END.match(text, tail):
+            return _insert_inline(style, at, index, render)
+        return [(tail, tail, new + ",")]
+    comma = comma_after(text, syntax, at[1])
+    if comma is not None and "\n" in text[at[1] : comma]:  # the comma starts the next item's line
+        return [(at[1], at[1], "," + new)]
+    after = at[1] if comma is None else comma + 1
+    tail = end_of(syntax.trail, text, after)
+    if not _LINE_END.match(text, tail):
+        if index < len(box.items):
+            return _insert_inline(style, at, index, render)
+        tail = after
+    if comma is None:
+        return [(after, after, ","), (tail, tail, new)]
+    return [(tail, tail, new + ",")]
+
+
+def delete(text: str, syntax: Syntax, box: Box, index: int) -> list[Splice]:
+    """The splices that remove item `index`, its comma and its own comments."""
+    start, end = box.items[index]
+    comma = comma_after(text, syntax, end)
+    floor = box.items[index - 1][1] if index else box.open + 1
+    before = comma_after(text, syntax, floor) if index else None
+    extra: list[Splice] = []
+    if comma is None and before is not None:
+        extra = [(before, before + 1, "")]
+    tail = end_of(syntax.trail, text, end if comma is None else comma + 1)
+    if comma is not None and "\n" in text[end:comma]:
+        tail = comma + 1
+    line = _LINE_END.match(text, tail)
+    if starts_line(text, start) and line and tail < box.close:
+        begin = own_comments(text, syntax, start, floor)
+        if len(box.items) == 1 and not (text[box.open + 1 : begin] + text[line.end() : box.close]).strip():
+            return [(box.open + 1, box.close, "")]
+        return [*extra, (begin, line.end(), "")]
+    return _delete_inline(text, syntax, box, index, before, comma, tail if line else None)
+
+
+def _insert_inline(style: Style, at: tuple[int, int], index: int, render: Render) -> list[Splice]:
+    if index == 0:
+        return [(at[0], at[0], render(None) + style.comma)]
+    return [(at[1], at[1], style.comma + render(None))]
+
+
+def _insert_alone(
+    text: str, syntax: Syntax, style: Style, box: Box, render: Render, spread: bool, above: tuple[str, ...]
+) -> list[Splice]:
+    inside = text[box.open + 1 : box.close]
+    outer = indent_at(text, box.open)
+    inner = outer + style.unit
+    start = style.newline + inner
+    if inside.strip():  # comments: the item goes after the last one
+        tail = box.open + 1 + len(inside.rstrip())
+        if "\n" not in inside[len(inside.rstrip()) :]:
+            return [(tail, tail, " " + render(None))]
+        if "\n" in inside.strip() or starts_line(text, tail - len(inside.strip())):
+            start = style.newline + indent_at(text, tail)
+        lines = "".join(start + line for line in above)
+        return [(tail, tail, lines + start + render(start.removeprefix(style.newline)))]
+    if not spread and "\n" not in inside:
+        return [(box.open + 1, box.close, style.pad + render(None) + style.pad)]
+    lines = "".join(start + line for line in above)
+    return [(box.open + 1, box.close, lines + start + render(inner) + style.newline + outer)]
+
+
+def _delete_inline(
+    text: str, syntax: Syntax, box: Box, index: int, before: int | None, comma: int | None, tail: int | None
+) -> list[Splice]:
+    """Remove an item that shares its line; `tail` is the end of the line when only comments follow."""
+    start, end = box.items[index]
+    floor = before + 1 if before is not None else box.open + 1
+    if len(box.items) == 1:
+        stop = comma + 1 if comma is not None else end
+        rest = text[floor:start] + text[stop : box.close]
+        return [(floor, box.close, "")] if not rest.strip() else [(start, stop, "")]
+    start = _with_aside(text, syntax, floor, start)
+    if index < len(box.items) - 1:
+        assert comma is not None
+        following = box.items[index + 1][0]
+        if not text[comma + 1 : following].strip():
+            return [(start, following, "")]
+        return [(start, end_of(_BLANK, text, comma + 1), "")]
+    stop = tail if tail is not None else comma + 1 if comma is not None else end
+    assert before is not None
+    if comma is not None:  # a trailing comma: the one before becomes it
+        return [(floor if not text[floor:start].strip() else start, stop, "")]
+    if not text[before + 1 : start].strip():
+        return [(before, stop, "")]
+    return [(before, before + 1, ""), (start, stop, "")]
+
+
+def _with_aside(text: str, syntax: Syntax, floor: int, start: int) -> int:
+    """Where the comments begin that stand before an item, on its line and after `floor`."""
+    begin = max(floor, line_start(text, start))
+    begin = end_of(_BLANK, text, begin)
+    return begin if begin < start and syntax.aside.fullmatch(text, begin, start) else start

@@ -1,0 +1,180 @@
+"""JSON, read as tolerantly as VS Code reads JSONC, and edited at the places that change.
+
+The value comes from the standard library; on the way there comments and trailing commas become spaces of the
+same length, so every message keeps its line. In plain JSON the comments that are there stay, but none is
+written: the tool that owns the file may not know them. Source: RFC 8259, Microsoft's jsonc-parser.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from roosync_protocol.documents import flow, json_tree
+from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, newline_of, splice, too_deep
+from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step
+from roosync_protocol.documents.json_tree import SYNTAX, Place
+from roosync_protocol.documents.json_write import JsonStyle, style_of, write
+from roosync_protocol.names import Value
+
+
+def read(text: str, limits: Limits) -> tuple[Value, object]:
+    """See `formats.Format`. An empty file, or one of comments only, is {}."""
+    try:
+        value = _load(text)
+    except json.JSONDecodeError:
+        bare = json_tree.plain(text)
+        if not bare.strip():
+            return {}, None
+        try:
+            value = _load(bare)
+        except json.JSONDecodeError as error:
+            raise DocumentError(f"{error.msg} (column {error.colno})", line_of(text, error.pos)) from None
+        except _RepeatedError:
+            raise _repeated(bare) from None
+    except _RepeatedError:
+        raise _repeated(text) from None
+    if too_deep(value, limits.depth):
+        raise _deep(limits.depth)
+    return value, None
+
+
+def ways(text: str, tree: object, step: Step, comments: bool = False) -> Iterator[str]:
+    """See `formats.Format`. `comments`: may comments be written?"""
+    del tree
+    try:
+        yield _written(text, step, comments)
+    except (LookupError, AssertionError) as error:
+        raise EditRefused(f"the place was not found in the text ({error})") from None
+
+
+def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
+    """See `formats.Format`."""
+    del tree
+    if not path or json_tree.root(text) is None:
+        return ()
+    box, index = _box(text, path)
+    start = box.items[index][0]
+    if not flow.starts_line(text, start):
+        return ()
+    floor = box.items[index - 1][1] if index else box.open + 1
+    block = text[flow.own_comments(text, SYNTAX, start, floor) : flow.line_start(text, start)]
+    return tuple(_MARK.sub("", line) for line in block.splitlines())
+
+
+_MARK = re.compile(r"^[ \t]*(?://+|/\*+|\*(?!/))?[ \t]?|[ \t]*\*/[ \t]*$|[ \t]+$")
+
+
+class _RepeatedError(ValueError):
+    pass
+
+
+def _load(text: str) -> Value:
+    try:
+        value: Value = json.loads(text, object_pairs_hook=_members, parse_constant=_constant)
+    except RecursionError:
+        raise _deep(None) from None
+    except (json.JSONDecodeError, _RepeatedError, DocumentError):
+        raise
+    except ValueError:  # Python reads at most 4300 digits
+        raise DocumentError("a whole number has more digits than can be read") from None
+    return value
+
+
+def _members(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _RepeatedError
+    return members
+
+
+def _constant(word: str) -> Value:
+    raise DocumentError(f"{word} is no JSON value")
+
+
+def _repeated(bare: str) -> DocumentError:
+    found = json_tree.repeated(bare)
+    assert found is not None
+    name, at = found
+    return DocumentError(f"the name {name!r} is there twice: keep one of the two", line_of(bare, at))
+
+
+def _deep(depth: int | None) -> DocumentError:
+    return DocumentError("too many containers inside each other" + (f": more than {depth}" if depth else ""))
+
+
+def _written(text: str, step: Step, comments: bool) -> str:
+    style = style_of(text)
+    root = json_tree.root(text)
+    if root is None:  # nothing but comments: the value is {}
+        value = {step.name: step.value} if isinstance(step, Add) else step.value if isinstance(step, Replace) else {}
+        head = text.rstrip()
+        head += newline_of(text) if head else ""
+        return head + write(value, "", style) + newline_of(text)
+    match step:
+        case Replace():
+            return splice(text, [_replaced(text, root, step, style)])
+        case Add() | Put():
+            place = json_tree.find(text, step.path)
+            return splice(text, _inserted(text, place, step, style, comments))
+        case Delete():
+            return splice(text, flow.delete(text, SYNTAX, *_box(text, step.path)))
+        case Rename():
+            name = json_tree.find(text, step.path).name
+            assert name is not None
+            return splice(text, [(*name, write(step.name, None, style))])
+
+
+def _box(text: str, path: Path) -> tuple[flow.Box, int]:
+    """The list that `path` is an item of, and its number there."""
+    parent = json_tree.find(text, path[:-1])
+    child = json_tree.find(text, path)
+    box = json_tree.box(text, parent)
+    return box, box.items.index(child.entry)
+
+
+def _replaced(text: str, root: Place, step: Replace, style: JsonStyle) -> tuple[int, int, str]:
+    place = json_tree.find(text, step.path)
+    old = text[place.start : place.end]
+    one_line = old[0] in "[{" and "\n" not in old and any(True for _ in json_tree.items(text, place))
+    spread = not one_line and (place == root or flow.starts_line(text, place.entry[0])) and (style.spread or old == "{}")
+    indent = flow.indent_at(text, place.entry[0]) if spread else None
+    return place.start, place.end, write(step.value, indent, style)
+
+
+def _inserted(text: str, place: Place, step: Add | Put, style: JsonStyle, comments: bool) -> list[tuple[int, int, str]]:
+    items = list(json_tree.items(text, place))
+    box = flow.Box(place.start, place.end - 1, tuple(item.entry for item in items))
+    if isinstance(step, Put):
+        index, head = step.index, ""
+        spread = style.spread and (not style.arrays_inline or isinstance(step.value, dict | list))
+    else:
+        names = [json_tree.name_of(text, item) for item in items]
+        index = names.index(step.after) + 1 if step.after is not None else 0
+        head = write(step.name, None, style) + _colon(text, items[max(index - 1, 0)] if items else None, style)
+        spread = style.spread or (place.start == json_tree.root(text).start)  # type: ignore[union-attr]
+    lines = [line for one in step.comments for line in one.splitlines() or [""]] if comments else []
+    return flow.insert(
+        text,
+        SYNTAX,
+        flow.Style(style.newline, style.unit, _comma(text, items, style), style.pad if head else ""),
+        box,
+        index,
+        lambda indent: head + write(step.value, indent, style),
+        spread,
+        tuple(f"// {line}".rstrip() for line in lines),
+    )
+
+
+def _colon(text: str, sibling: Place | None, style: JsonStyle) -> str:
+    if sibling is None or sibling.name is None:
+        return style.colon
+    found = text[sibling.name[1] : sibling.start]
+    return found if found.strip(" \t") == ":" else style.colon
+
+
+def _comma(text: str, items: list[Place], style: JsonStyle) -> str:
+    for one, two in zip(items, items[1:], strict=False):
+        found = text[one.end : two.entry[0]]
+        if found.strip(" \t") == ",":
+            return found
+    return style.comma

@@ -1,0 +1,14 @@
+"""JSON whose owner knows comments (VS Code): the same as `json`, and new comments are written too."""
+
+from collections.abc import Iterator
+
+from roosync_protocol.documents import json
+from roosync_protocol.documents.edits import Step
+from roosync_protocol.documents.json import comments_above, read
+
+__all__ = ["comments_above", "read", "ways"]
+
+
+def ways(text: str, tree: object, step: Step) -> Iterator[str]:
+    """See `formats.Format`."""
+    return json.ways(text, tree, step, comments=True)
