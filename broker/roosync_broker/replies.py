@@ -68,14 +68,13 @@ def failure(number: int, code: int, description: str, subject: str) -> BusError:
     return OursError(f"the broker refused {subject!r}: {description} ({number})")
 
 
-def stored(message: Msg) -> Stored:
-    """An answer of a direct get; never raises on odd headers.
+def stored(message: Msg, stream: str) -> Stored:
+    """An answer of a direct get from `stream`; never raises on odd headers.
 
     A poster may have set headers of the server's names: the server writes its own behind them, and the parser
     keeps the last of each name.
     """
-    given = message.headers or {}
-    return _stored(given.get("Nats-Subject", ""), message)
+    return _stored((message.headers or {}).get("Nats-Subject", ""), stream, message)
 
 
 def fact(message: Msg) -> Stored | None:
@@ -86,9 +85,15 @@ def fact(message: Msg) -> Stored | None:
     the subject it was stored under.
     """
     subject = "post." + message.subject.removeprefix("roosync.")
-    found = _stored(subject, message)
+    found = _stored(subject, (message.headers or {}).get("Nats-Stream", ""), message)
     genuine = found.sequence > 0 and (message.headers or {}).get("Nats-Subject") == subject
     return found if genuine else None
+
+
+def status(message: Msg) -> str:
+    """The status line of an answer that is only that; "" for a message, whatever status its poster gave it."""
+    given = message.headers or {}
+    return "" if "Nats-Sequence" in given else given.get("Status", "")
 
 
 def core(message: Msg) -> Stored:
@@ -96,7 +101,7 @@ def core(message: Msg) -> Stored:
     return Stored(subject=message.subject, sequence=0, data=message.data, headers=dict(message.headers or {}))
 
 
-def _stored(subject: str, message: Msg) -> Stored:
+def _stored(subject: str, stream: str, message: Msg) -> Stored:
     given = message.headers or {}
     return Stored(
         subject=subject,
@@ -104,7 +109,7 @@ def _stored(subject: str, message: Msg) -> Stored:
         data=message.data,
         headers={name: value for name, value in given.items() if name not in SERVERS_HEADERS},
         time=_time(given.get("Nats-Time-Stamp")),
-        stream=given.get("Nats-Stream", ""),
+        stream=stream,
     )
 
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from nats import errors as nats_errors
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.protocol.command import sub_cmd
 
 from roosync_broker.errors import BusError, OursError, RefusedError, UnavailableError
 from roosync_broker.keys import KeyPair
@@ -25,10 +27,44 @@ ErrorCallback = Callable[[Exception], Awaitable[None]]
 ClosedCallback = Callable[[], Awaitable[None]]
 
 
+Take = Callable[[Msg], None]
+
+
 class Wire(Client):
-    """A client that refuses to sign in over plain text when the other side is another host."""
+    """One connection. Messages are handed to their takers as they arrive, in one order over all subjects."""
 
     plain_allowed = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._takers: dict[int, Take] = {}
+
+    async def listen(self, subject: str, take: Take) -> int:
+        """Subscribe; `take` is called from the reading task and must not block. Returns what `unlisten` needs.
+
+        nats-py would run a task for each subscription, and so lose the order between two of them.
+        """
+        self._sid += 1
+        self._takers[self._sid] = take
+        await self._send_command(sub_cmd(subject, "", self._sid))
+        await self._flush_pending()
+        return self._sid
+
+    async def unlisten(self, sid: int) -> None:
+        self._takers.pop(sid, None)
+        await self._send_unsubscribe(sid)
+
+    async def settle(self, timeout: float) -> None:
+        """Returns when the server has handled everything sent so far, and its refusals have arrived here."""
+        await self.flush(max(1, int(timeout)))
+
+    @property
+    def reading(self) -> asyncio.Task[None] | None:
+        return self._reading_task
+
+    @property
+    def server_id(self) -> str:
+        return str(self._server_info.get("server_id", ""))
 
     def _connect_command(self) -> bytes:
         # nats-py uses TLS only if the server asks for it, so whoever sits between could take it off and pass
@@ -40,13 +76,35 @@ class Wire(Client):
             )
         return super()._connect_command()
 
+    async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
+        # nats-py writes it before what still waits to be written, so a PONG would prove nothing.
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        await self._send_command(b"PING\r\n")
+        await self._flush_pending()
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        # Whatever is raised here would end the reading of this connection, and the bytes are a stranger's:
+        # subjects and headers need not be UTF-8, and nats-py's reading of a status line raises on some.
+        take = self._takers.get(sid)
+        if take is None:
+            return
+        try:
+            given = await self._process_headers(headers)
+        except Exception as error:  # noqa: BLE001 (nats-py raises several kinds; the message goes on without headers)
+            given = None
+            await self._error_cb(error)
+        try:
+            names = subject.decode("utf-8", "replace"), reply.decode("utf-8", "replace")
+            take(Msg(_client=self, subject=names[0], reply=names[1], data=data, headers=given, _sid=sid))
+        except Exception as error:  # noqa: BLE001 (as above)
+            await self._error_cb(error)
+
 
 async def dial(
     url: str,
     keys: KeyPair,
     *,
     name: str,
-    inbox_prefix: str,
     certificate: str | None,
     plain: bool,
     on_error: ErrorCallback,
@@ -78,7 +136,6 @@ async def dial(
                 ping_interval=3600,  # the link asks itself, and does not wait for ever for a dead socket
                 nkeys_seed_str=keys.seed,
                 tls=pinned_context(certificate) if certificate else None,
-                inbox_prefix=inbox_prefix,
                 pending_size=PENDING,
             )
     except BaseException as error:

@@ -1,0 +1,306 @@
+"""One member's connection, for as long as it takes: a new wire whenever the old one is gone.
+
+Requests of every kind find their replies by the reply's subject, so a lost connection or a refused permission
+ends exactly the calls it concerns, at once, with a clear error. Subscriptions outlive wires.
+"""
+
+import asyncio
+import contextlib
+import logging
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
+from typing import Any
+
+from nats import errors as nats_errors
+from nats.aio.msg import Msg
+
+from roosync_broker import replies
+from roosync_broker.errors import BusError, OursError, RefusedError, UnavailableError
+from roosync_broker.keys import KeyPair
+from roosync_broker.link import Announcer, ErrorReport
+from roosync_broker.permissions import REPLIES, inbox
+from roosync_broker.wire import Take, Wire, dial, discard
+
+log = logging.getLogger("roosync.bus")
+
+FIRST_DELAY, LONGEST_DELAY = 0.5, 20.0  # seconds between two attempts to connect
+STEADY = 5.0  # seconds a connection has to last before the next attempt may be quick again
+ASK_EVERY, ASK_TIMEOUT = 15.0, 10.0  # seconds: how a socket is found dead that nobody closed
+GONE = (nats_errors.Error, OSError, TimeoutError)  # what a wire raises when it is no longer one
+
+
+class Connection:
+    def __init__(
+        self,
+        url: str | Callable[[], str],
+        keys: KeyPair,
+        *,
+        name: str,
+        certificate: str | None,
+        plain: bool,
+        report: ErrorReport | None,
+    ) -> None:
+        self.name = name
+        self.wire: Wire | None = None
+        self.closed = False
+        self.report: ErrorReport = report or (lambda error: log.warning("%s: %s", name, error))
+        self.announcer = Announcer(self.report)
+        self._url, self._keys, self._certificate, self._plain = url, keys, certificate, plain
+        self._inbox = ""
+        self._numbers = count(1)
+        self._asking: dict[str, Asking] = {}
+        self._listening: set[Listening] = set()
+        self._refused: set[str] = set()  # subjects, in lower case, that we may not listen to
+        self._changed = asyncio.Condition()
+        self._problem: BusError | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self.wire is not None and self.wire.is_connected
+
+    @property
+    def problem(self) -> BusError | None:
+        """Why there is no connection; None while there is one."""
+        return None if self.connected else self._problem
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._stay_connected(), name=f"link of {self.name}")
+
+    async def ready(self, timeout: float) -> Wire:
+        """The wire, when there is one within `timeout` seconds; a refused key is told at once."""
+        if self.closed:
+            raise OursError("this link is closed")
+        if self.wire is not None and self.wire.is_connected:
+            return self.wire
+        try:
+            async with asyncio.timeout(timeout), self._changed:
+                while self.wire is None or not self.wire.is_connected:
+                    if isinstance(self._problem, RefusedError | OursError):
+                        raise type(self._problem)(str(self._problem))
+                    await self._changed.wait()
+                return self.wire
+        except TimeoutError:
+            told = str(self._problem) if self._problem else "no connection to the broker in time"
+            raise UnavailableError(told) from None
+
+    async def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self.announcer.close()
+        for listening in list(self._listening):
+            await listening.close()
+        wire = self.wire
+        self._end_asking(UnavailableError("the link was closed"))
+        if wire is not None:
+            with contextlib.suppress(*GONE):  # drain() can hang; this is all that what was sent needs
+                await wire.settle(2)
+            await discard(wire)
+        await self._tell(None, OursError("this link is closed"))
+
+    # -- asking
+
+    @contextlib.asynccontextmanager
+    async def ask(
+        self, asking: "Asking", data: bytes, headers: dict[str, str] | None, timeout: float
+    ) -> AsyncIterator[Callable[[], Awaitable[Msg]]]:
+        """Publish with a reply address; gives a function that waits for the next reply. `timeout` is for all of it."""
+        address = ""
+        try:
+            async with asyncio.timeout(timeout):
+                wire = await self.ready(timeout)
+                address = self._reply_address(asking)
+                self._asking[address] = asking
+                await wire.publish(asking.subject, data, reply=address, headers=headers)
+                yield asking.next
+        except TimeoutError:
+            raise UnavailableError(f"no answer about {asking.subject!r} within {timeout:g} s") from None
+        except (nats_errors.MaxPayloadError, nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
+            raise OursError(f"{asking.subject!r} with {len(data)} bytes can not be posted: {error!r}") from None
+        except (nats_errors.Error, OSError) as error:
+            raise UnavailableError(f"the connection was lost while asking about {asking.subject!r}: {error}") from None
+        finally:
+            self._asking.pop(address, None)
+
+    def _reply_address(self, asking: "Asking") -> str:
+        if asking.by_member:  # who answers learns the address, and could answer for the server if it were the same
+            return f"{inbox(self.name)}.{REPLIES}.{secrets.token_hex(12)}"
+        return f"{self._inbox}.{next(self._numbers)}"
+
+    def _replied(self, message: Msg) -> None:
+        asking = self._asking.get(message.subject)
+        if asking is not None:
+            asking.queue.put_nowait(message)
+
+    def _end_asking(self, error: BusError, subject: str | None = None) -> None:
+        for asking in list(self._asking.values()):
+            if subject is None or asking.subject.lower() == subject:
+                asking.queue.put_nowait(error)
+
+    # -- listening
+
+    async def listen(self, subjects: tuple[str, ...], take: Take, end: Callable[[], Awaitable[None]]) -> "Listening":
+        """Hear `subjects` on this wire and every later one. RefusedError when one of them is not permitted."""
+        if self.closed:
+            raise OursError("this link is closed")
+        listening = Listening(self, subjects, take, end)
+        self._listening.add(listening)
+        wire = self.wire
+        if wire is None or not wire.is_connected:
+            return listening  # the next wire takes it along
+        lowered = {subject.lower() for subject in subjects}
+        self._refused -= lowered
+        try:
+            await listening.attach(wire)
+            await wire.settle(ASK_TIMEOUT)
+        except GONE:
+            return listening
+        if refused := sorted(self._refused & lowered):
+            await listening.close()
+            raise RefusedError(f"the broker does not permit {self.name} to listen to {', '.join(refused)}")
+        return listening
+
+    def forget(self, listening: "Listening") -> None:
+        self._listening.discard(listening)
+
+    # -- staying connected
+
+    async def _stay_connected(self) -> None:
+        failures, attempts, loop = 0, 0, asyncio.get_running_loop()
+        while True:
+            urls = self._urls()
+            lost = asyncio.Event()
+            try:
+                wire = await self._dial(urls[attempts % len(urls)], lost)
+            except BusError as error:
+                if str(error) != str(self._problem):
+                    self.report(error)  # once, not with each attempt
+                await self._tell(None, error)
+                failures += 1
+            else:
+                began = loop.time()
+                await self._tell(wire, None)
+                self.announcer.announce()
+                await self._until_lost(wire, lost)
+                await self._lose(wire)
+                failures = 0 if loop.time() - began > STEADY else failures + 1
+            attempts += 1
+            longest = min(LONGEST_DELAY, FIRST_DELAY * 2**failures)
+            await asyncio.sleep(random.uniform(0.1, 1) * longest)  # noqa: S311 (a fleet must not knock all at once)
+
+    def _urls(self) -> list[str]:
+        text = self._url if isinstance(self._url, str) else self._url()
+        return [part.strip() for part in text.split(",") if part.strip()] or ["nats://127.0.0.1:4222"]
+
+    async def _dial(self, url: str, lost: asyncio.Event) -> Wire:
+        async def closed() -> None:
+            lost.set()
+
+        wire = await dial(
+            url,
+            self._keys,
+            name=self.name,
+            certificate=self._certificate,
+            plain=self._plain,
+            on_error=self._on_error,
+            on_closed=closed,
+        )
+        try:
+            own = f"{inbox(self.name)}.{secrets.token_hex(16)}"
+            await wire.listen(f"{own}.*", self._replied)
+            await wire.listen(f"{inbox(self.name)}.{REPLIES}.*", self._replied)
+            for listening in self._listening:
+                await listening.attach(wire)
+            await wire.settle(ASK_TIMEOUT)
+        except BaseException as error:
+            await discard(wire)
+            if isinstance(error, GONE):
+                raise UnavailableError(f"the broker at {url} went away while we said hello: {error}") from None
+            raise
+        self._inbox = own
+        return wire
+
+    async def _until_lost(self, wire: Wire, lost: asyncio.Event) -> None:
+        """nats-py may stop reading without a word, and then answers a flush without asking: both are looked at."""
+        waiting = asyncio.ensure_future(lost.wait())
+        ends: list[asyncio.Future[Any]] = [task for task in (waiting, wire.reading) if task is not None]
+        try:
+            while True:
+                done, _ = await asyncio.wait(ends, timeout=ASK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+                if done:
+                    return
+                try:
+                    await wire.settle(ASK_TIMEOUT)
+                except GONE:
+                    return
+        finally:
+            waiting.cancel()
+
+    async def _lose(self, wire: Wire) -> None:
+        error = UnavailableError("the connection to the broker was lost; it is being made again")
+        await self._tell(None, error)
+        self._end_asking(error)
+        await discard(wire)
+
+    async def _tell(self, wire: Wire | None, problem: BusError | None) -> None:
+        async with self._changed:
+            self.wire, self._problem = wire, problem
+            self._changed.notify_all()
+
+    async def _on_error(self, error: Exception) -> None:
+        """What nats-py tells asynchronously. A permission violation is handed to whoever waits for it."""
+        refusal = replies.refusal(str(error))
+        if refusal is not None:
+            verb, subject = refusal
+            told = RefusedError(f"the broker does not permit {self.name} to {verb} {subject!r}; nothing was done")
+            if verb == "listen to":
+                self._refused.add(subject)
+            self._end_asking(told, subject)
+            self.report(told)
+        elif not isinstance(error, GONE):
+            self.report(error)
+
+
+class Asking:
+    """One call that waits for its reply, or for several; what ends it is put into the same queue."""
+
+    def __init__(self, subject: str, by_member: bool = False) -> None:
+        self.subject = subject
+        self.by_member = by_member
+        self.queue: asyncio.Queue[Msg | BusError] = asyncio.Queue()
+
+    async def next(self) -> Msg:
+        reply = await self.queue.get()
+        if isinstance(reply, BusError):
+            raise reply
+        return reply
+
+
+class Listening:
+    """A subscription that outlives wires. `end` stops what its messages are given to."""
+
+    def __init__(
+        self, connection: Connection, subjects: tuple[str, ...], take: Take, end: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._connection, self._subjects, self._take, self._end = connection, subjects, take, end
+        self._sids: list[int] = []
+
+    async def attach(self, wire: Wire) -> None:
+        self._sids = [await wire.listen(subject, self._take) for subject in self._subjects]
+
+    async def close(self) -> None:
+        self._connection.forget(self)
+        sids, self._sids = self._sids, []
+        wire = self._connection.wire
+        if wire is not None and wire.is_connected and sids:
+            with contextlib.suppress(*GONE):
+                for sid in sids:
+                    await wire.unlisten(sid)
+                await wire.settle(2)  # the server knows it too when this returns
+        await self._end()
