@@ -1,0 +1,56 @@
+"""Does a name say that its value is a secret? Read word by word, so that `monkey` and `maxTokens` are ordinary.
+
+A name is cut at capitals, dashes, underscores and dots. It says "secret" when a word or a pair of words of
+the tables does, unless a later word makes something else of it (`TOKEN_LIMIT`, `apiKeyHelper`, `PASSWORD_FILE`).
+"""
+
+import re
+from functools import lru_cache
+
+from roosync_protocol import secret_rules as rules
+
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+
+
+@lru_cache(4096)
+def words(name: str) -> tuple[str, ...]:
+    """GITHUB_TOKEN, githubToken, --github-token -> ("github", "token")."""
+    return tuple(word.lower() for word in _WORD.findall(name[:200]))
+
+
+def fold(name: str) -> str:
+    """One spelling for lists of names: lower case, underscores."""
+    return name.lower().replace("-", "_")
+
+
+@lru_cache(4096)
+def says_secret(name: str) -> bool:
+    """True for GITHUB_TOKEN, apiKey, PGPASSWORD, x-api-key; False for maxTokens, TOKENIZER, monkey, tokenUrl."""
+    cut = words(name)
+    at = _last_secret(cut)
+    if at is None or any(word in rules.NOT_AFTER for word in cut[at + 1 :]):
+        return False
+    return not (at and cut[at - 1] in rules.NOT_BEFORE)
+
+
+def is_count(name: str) -> bool:
+    """`tokens: 4096` is a number of tokens; `tokens: ["..."]` is not."""
+    return bool(words(name)) and words(name)[-1] in rules.SECRET_PLURALS
+
+
+def is_public(name: str, public_names: frozenset[str]) -> bool:
+    """Is the name on the shipped list, or on the user's (already folded)?"""
+    cut = words(name)
+    folded = fold(name)
+    return folded in public_names or folded in rules.PUBLIC_NAMES or bool(cut and cut[-1] in rules.PUBLIC_LAST)
+
+
+def _last_secret(cut: tuple[str, ...]) -> int | None:
+    """The place of the last word that says secret."""
+    for at in reversed(range(len(cut))):
+        word = cut[at]
+        if word in rules.SECRET_WORDS or word in rules.SECRET_PLURALS or word.endswith(rules.SECRET_ENDS):
+            return at
+        if at and (cut[at - 1], word) in rules.SECRET_PAIRS:
+            return at
+    return None

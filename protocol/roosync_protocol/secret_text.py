@@ -1,0 +1,182 @@
+"""Secrets inside running text: log lines, exceptions, prose, commands. Used for all that is shown or sent.
+
+Looks for what needs no context: private keys, vendors' marks, credentials in URLs, `token=...`,
+`Authorization: Bearer ...`, `--password ...`, and runs drawn by chance. In prose a value after a name is
+taken only when it looks like a credential, because documentation is full of `password: required`.
+"""
+
+import re
+from typing import NamedTuple
+
+from roosync_protocol.secret_names import says_secret, words
+from roosync_protocol.secret_rules import KEYWORDS, PRIVATE_KEY, QUERY_SECRETS
+from roosync_protocol.secret_values import (
+    HIDDEN,
+    credential_like,
+    is_reference,
+    random_runs,
+    suspicious,
+    vendor_spans,
+)
+
+
+class Span(NamedTuple):
+    """A secret part of a string: [start, end) in characters, and a name for its address ("" when it needs none)."""
+
+    start: int
+    end: int
+    label: str = ""
+
+
+_KEYWORD = re.compile("|".join(KEYWORDS))
+_NAME_PART = re.compile(r"[A-Za-z0-9_.-]*")
+_ASSIGN = re.compile(r"""\\*["'`]?\]?(?P<sign>\s*(?:=>|:=|==?|:)\s*)(?P<quote>\\*["'`])?""")
+_SWITCHED = re.compile(r"""\s+(?P<quote>\\*["'`])?(?!-)""")
+_SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|aws4-hmac-sha256)\s+")
+_BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
+_BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
+_USERINFO = re.compile(r"""://(?P<user>[^\s/?#"'<>@:]{0,300})(?::(?P<password>[^\s/?#"'<>]{0,2000}))?@""")
+_SLOPPY = re.compile(
+    r"""://(?P<user>[^\s/?#"'<>@:]{0,300}):(?!\d+(?:[/?#]|$))(?P<password>[^\s"'<>]{1,500})@(?=[\w.-])"""
+)
+_PLAIN_USER = re.compile(r"(?:[A-Za-z][\w.+%-]{0,39}|\d{1,4})?\Z")
+_QUERY = re.compile(r"""[?&#;](?P<name>[A-Za-z_][\w.\[\]-]{0,60})=(?P<value>(?:\[hidden\]|[^&\s"'<>#;\\`)\]}])+)""")
+
+
+def text_spans(text: str, *, prose: bool = False) -> list[Span]:
+    """The secret parts of a text, in order and without overlap."""
+    if len(text) < 8:
+        return []
+    found: list[Span] = []
+    if "KEY" in text or "PuTTY" in text:
+        found += [Span(*match.span(), "private-key") for match in PRIVATE_KEY.finditer(text)]
+    found += [Span(start, end, name) for start, end, name in vendor_spans(text)]
+    if "://" in text:
+        found += url_credentials(text) if "@" in text else []
+        found += _query_values(text)
+    lower = text.lower()
+    if len(lower) != len(text):  # a letter that is two in lower case
+        lower = "".join(sign.lower() if sign.isascii() else sign for sign in text)
+    if any(word in lower for word in KEYWORDS):
+        found += _assigned(text, lower, prose)
+        found += [
+            Span(*match.span(1), "bearer")
+            for match in _BEARER.finditer(text)
+            if credential_like(match[1].rstrip(".,")) and _is_secret_value(match[1])
+        ]
+    found += [Span(start, end, "random") for start, end in random_runs(text)]
+    return merged(found)
+
+
+def merged(spans: list[Span]) -> list[Span]:
+    """In order, overlapping ones made one; the label is that of the first."""
+    result: list[Span] = []
+    for span in sorted(span for span in spans if span.start < span.end):
+        if result and span.start < result[-1].end:
+            last = result[-1]
+            result[-1] = Span(last.start, max(last.end, span.end), last.label)
+        else:
+            result.append(span)
+    return result
+
+
+def scrub(text: str) -> str:
+    """`text` with everything that looks like a secret replaced by `[hidden]`. scrub(scrub(x)) == scrub(x)."""
+    for _ in range(8):  # a replacement can bring two parts together that are only then seen
+        spans = text_spans(text)
+        if not spans:
+            return text
+        text = _replaced(text, spans)
+    return HIDDEN
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
+    pieces, at = [], 0
+    for span in spans:
+        pieces += [text[at : span.start], HIDDEN]
+        at = span.end
+    return "".join([*pieces, text[at:]])
+
+
+def url_credentials(text: str) -> list[Span]:
+    """The password of `scheme://user:password@host`; the user too when it is itself a key."""
+    found: list[Span] = []
+    for match in list(_USERINFO.finditer(text)) or list(_SLOPPY.finditer(text)):
+        user, password = match["user"], match["password"]
+        if password and _is_secret_value(password):
+            found.append(Span(*match.span("password"), "password"))
+        if user and not is_reference(user) and (not _PLAIN_USER.match(user) or suspicious(user)):
+            found.append(Span(*match.span("user"), "user"))
+    return found
+
+
+def _query_values(text: str) -> list[Span]:
+    return [
+        Span(*match.span("value"), match["name"])
+        for match in _QUERY.finditer(text)
+        if (says_secret(match["name"]) or (match["name"].lower() in QUERY_SECRETS and suspicious(match["value"], 12)))
+        and _is_secret_value(match["value"])
+    ]
+
+
+def _assigned(text: str, lower: str, prose: bool) -> list[Span]:
+    """Values after a name that says secret: `X_TOKEN=v`, `"apiKey": "v"`, `--password v`, `Authorization: Bearer v`."""
+    found: list[Span] = []
+    past = 0
+    for match in _KEYWORD.finditer(lower):
+        if match.start() < past:
+            continue
+        start, end = _whole_name(text, match.start())
+        past = max(end, past)
+        name = text[start:end].rstrip(".-")
+        if not says_secret(name):
+            continue
+        sign = _ASSIGN.match(text, end)
+        switched = None if sign or not name.startswith("-") else _SWITCHED.match(text, end)
+        if sign:
+            span = _value_after(text, sign.end(), sign["quote"])
+            exact = sign["sign"].strip() != ":" and sign["sign"] == sign["sign"].strip()
+            sure = not prose and (exact or bool(sign["quote"]))
+        elif switched:
+            span = _value_after(text, switched.end(), switched["quote"])
+            sure = not prose
+        else:
+            continue
+        value = text[span.start : span.end]
+        if _is_secret_value(value) and (credential_like(value) or (sure and _could_be(value))):
+            found.append(Span(span.start, span.end, name.lstrip("-.")))
+            past = span.end
+    return found
+
+
+def _whole_name(text: str, at: int) -> tuple[int, int]:
+    start = at
+    while start > 0 and at - start < 60 and (text[start - 1].isalnum() or text[start - 1] in "_.-"):
+        start -= 1
+    match = _NAME_PART.match(text, at)
+    return start, match.end() if match else at
+
+
+def _value_after(text: str, at: int, quote: str | None) -> Span:
+    if quote:
+        end = text.find(quote, at)
+        end = len(text) if end < 0 or end - at > 4000 else end
+        scheme = _SCHEME.match(text, at, end)
+        return Span(scheme.end() if scheme else at, end)
+    scheme = _SCHEME.match(text, at)
+    at = scheme.end() if scheme else at
+    bare = _BARE.match(text, at)
+    return Span(at, bare.end() if bare else at)
+
+
+def _is_secret_value(value: str) -> bool:
+    return bool(value.strip()) and value.strip(".*xX") != "" and not is_reference(value)
+
+
+def _could_be(value: str) -> bool:
+    """Where a value was certainly assigned to a secret name: all but what code and documentation put there."""
+    if len(value) < 3 or re.fullmatch(
+        r"(?i)true|false|none|null|undefined|string|str|required|optional|\d{1,3}", value
+    ):
+        return False
+    return not re.search(r"[()\[{]", value) and words(value) != () and not value.startswith(("$", "%", "{"))
