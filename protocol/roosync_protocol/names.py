@@ -15,7 +15,7 @@ TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"  # noqa: S105 - a part of a subject, no pa
 OPERATOR_PREFIX = "op-"
 
 Token = Annotated[str, Meta(pattern=TOKEN)]
-MachineId = Token
+MachineId = Annotated[str, Meta(pattern=r"^(?!op-)[a-z0-9][a-z0-9-]{0,62}\Z")]
 OperatorId = Annotated[str, Meta(pattern=r"^op-[a-z0-9-]{1,60}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 

@@ -72,7 +72,12 @@ class Subjects(Struct, frozen=True):
         return ".".join(("post", self.fleet, kind.name, *map(token, about), token(message.agent)))
 
     def verify(self, subject: str, message: m.Message) -> None:
-        """The broker guards who uses a subject; this checks that the message agrees with it."""
+        """The broker guards who uses a subject; a reader checks again, for the broker may not be what it was."""
+        kind, speaker = BY_MESSAGE[type(message)], message.agent
+        theirs = Who.OPERATOR if is_operator(speaker) else ~Who.OPERATOR
+        foreign = kind.own and not is_operator(speaker) and getattr(message, kind.about[0]) != speaker
+        if foreign or not kind.who & theirs:
+            raise m.MalformedError(f"{speaker!r} may not post {subject!r}")
         if subject != self.of(message):
             raise m.MalformedError(f"a {type(message).__name__} of {message.agent!r} arrived on {subject!r}")
 

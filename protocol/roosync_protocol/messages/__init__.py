@@ -6,6 +6,7 @@ for here. One union, one decoder: what is not in it is refused, with the sender 
 
 from msgspec import DecodeError, json
 
+from roosync_protocol.depth import MAX_DEPTH, too_deep
 from roosync_protocol.messages.base import Law, Message, Record, Signed, signed_bytes
 from roosync_protocol.messages.enrolment import Enrolment
 from roosync_protocol.messages.law import Baseline, Invitation, Member, Operator, Policy, Roster
@@ -56,6 +57,8 @@ def decode(data: bytes) -> AnyMessage:
     """The message, or MalformedError. msgspec lets two more exceptions through on foreign bytes."""
     if len(data) > MAX_MESSAGE:
         raise MalformedError(f"a message of {len(data)} bytes; at most {MAX_MESSAGE} are read")
+    if too_deep(data):
+        raise MalformedError(f"a message nested deeper than {MAX_DEPTH}; nobody could walk it")
     try:
         return _decoder.decode(data)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:

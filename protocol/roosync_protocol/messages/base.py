@@ -15,7 +15,7 @@ Moment = Annotated[datetime, Meta(tz=True)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Line = Annotated[str, Meta(max_length=500)]  # one line for a person
 Prose = Annotated[str, Meta(max_length=8_000)]
-EntityKey = Annotated[str, Meta(min_length=3, max_length=600)]
+EntityKey = Annotated[str, Meta(pattern=r"^[^/]+/", min_length=3, max_length=600)]  # <target>/<name>
 PublicKey = Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]  # an nkey of type user (Ed25519)
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{0,200}={0,2}\Z")]
 
@@ -42,10 +42,15 @@ class Law(Message, frozen=True, kw_only=True):
     expires: Moment | None = None
 
 
+# What we sign begins with a byte that no text begins with: a broker chooses the nonce that our keys sign when we
+# connect, a nonce is text, and so a hostile broker can never be given a signature that means something here.
+NO_TEXT = b"\xff"
+
+
 class Signed(Struct, frozen=True, kw_only=True):
     """A self-contained signed object, so that a state can carry its proof with it.
 
-    The signature covers the purpose (a constant of the reader), a line feed, and `payload` as it stands.
+    The signature covers `NO_TEXT`, the purpose (a constant of the reader), a line feed, and `payload` as it stands.
     """
 
     payload: Annotated[str, Meta(max_length=200_000)]
@@ -55,7 +60,7 @@ class Signed(Struct, frozen=True, kw_only=True):
 
 def signed_bytes(purpose: str, payload: str) -> bytes:
     """The bytes an embedded signature covers; the purpose keeps one kind of proof from serving as another."""
-    return f"{purpose}\n{payload}".encode()
+    return b"%b%b\n%b" % (NO_TEXT, purpose.encode(), payload.encode())
 
 
 __all__ = [
