@@ -5,7 +5,8 @@ the root, later ones by an operator of the roster before. Every kind has a revis
 a machine keeps the highest it saw, so a broker restored from a backup can not lead it back (6-trust).
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,10 +14,12 @@ from msgspec.structs import replace
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import Baseline, Invitation, Member, Policy, Roster
 from roosync_protocol.messages.base import Law as LawMessage
+from roosync_protocol.messages.law import Answer, RiskName
 from roosync_protocol.names import is_operator
 
 LIFETIME = timedelta(days=90)  # of roster and memberships; past it a machine stops applying by itself
 WARN_BEFORE = timedelta(days=14)
+REMEMBERED = 100  # policies that were replaced: what they allowed then stays allowed in the story
 DEFAULT_POLICY = Policy(agent="op-none", timestamp=datetime.fromisoformat("2026-01-01T00:00:00+00:00"), revision=1)
 
 
@@ -28,6 +31,18 @@ class OlderLawError(LawRefusedError):
     """The bus offers a revision that this machine already knows, or an older one."""
 
 
+class ForkedLawError(LawRefusedError):
+    """Two different messages of one revision, both genuine: somebody shows each machine another law."""
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """What one revision of the policy said, and from when on."""
+
+    revision: int
+    since: datetime
+    answers: dict[RiskName, Answer]
+
+
 class Law(Struct, frozen=True, kw_only=True):
     fleet: str
     root: str  # the pinned public key
@@ -36,6 +51,7 @@ class Law(Struct, frozen=True, kw_only=True):
     invitations: dict[str, Invitation] = {}
     policy: Policy = DEFAULT_POLICY
     policy_known: bool = False
+    policies: tuple[Answers, ...] = ()  # the replaced ones, oldest first
     baseline: Baseline | None = None
 
     def admit(self, heard: Heard) -> "Law":
@@ -43,16 +59,19 @@ class Law(Struct, frozen=True, kw_only=True):
         message = heard.message
         if not isinstance(message, LawMessage):
             raise LawRefusedError(f"{type(message).__name__} is not law")
+        known = self._known(message)
+        if known and (message.revision < known.revision or message == known):
+            # Before the signer is looked at: the whole law is read again, also what a revoked operator signed in time.
+            raise OlderLawError(f"{heard.subject} has revision {message.revision}; {known.revision} is known already")
         self._check_signer(heard)
-        known = self._revision_known(message)
-        if message.revision <= known:
-            raise OlderLawError(f"{heard.subject} has revision {message.revision}; {known} is known already")
+        if known and message.revision == known.revision:
+            raise ForkedLawError(
+                f"there are two different revisions {known.revision} on {heard.subject}, both genuine: the broker may "
+                "show each machine another law; the first one seen is kept until an operator signs a newer one"
+            )
         match message:
             case Roster():
-                if heard.speaker not in message.operators:
-                    raise LawRefusedError("a roster that leaves out the operator who signs it would lock the fleet")
-                if self.roster and (gone := self.roster.operators.keys() - message.operators.keys()):
-                    raise LawRefusedError(f"operators are revoked, never dropped: {', '.join(sorted(gone))}")
+                self._check_roster(message, heard)
                 return replace(self, roster=message)
             case Member():
                 if is_operator(message.machine):
@@ -61,7 +80,7 @@ class Law(Struct, frozen=True, kw_only=True):
             case Invitation():
                 return replace(self, invitations={**self.invitations, message.id: message})
             case Policy():
-                return replace(self, policy=message, policy_known=True)
+                return replace(self, policy=message, policy_known=True, policies=self._policies()[-REMEMBERED:])
             case Baseline():
                 return replace(self, baseline=message)
         raise LawRefusedError(f"{type(message).__name__} is a law this version does not know")
@@ -100,6 +119,25 @@ class Law(Struct, frozen=True, kw_only=True):
     def paused(self, machine: str) -> bool:
         return self.policy.paused or machine in self.policy.paused_machines
 
+    @property
+    def policy_revision(self) -> int:
+        """0 while the fleet has no policy and the default one holds."""
+        return self.policy.revision if self.policy_known else 0
+
+    def answers_of(self, revision: int) -> Mapping[RiskName, Answer] | None:
+        """What that revision of the policy said; None when this machine does not remember it."""
+        return next((known.answers for known in self._policies() if known.revision == revision), None)
+
+    def answers_at(self, when: datetime) -> Mapping[RiskName, Answer]:
+        """What the policy said at a moment of the past, as far as this machine remembers."""
+        policies = self._policies()
+        return next((known.answers for known in reversed(policies) if known.since <= when), policies[0].answers)
+
+    def _policies(self) -> tuple[Answers, ...]:
+        """All that are remembered, oldest first, with the one in force."""
+        since = self.policy.timestamp if self.policy_known else datetime.min.replace(tzinfo=UTC)
+        return (*self.policies, Answers(revision=self.policy_revision, since=since, answers=self.policy.answers))
+
     def open_invitations(self, now: datetime) -> list[Invitation]:
         """Codes that may still be used: not expired, not withdrawn, and nobody joined with them."""
         used = {member.invitation for member in self.members.values()}
@@ -113,11 +151,12 @@ class Law(Struct, frozen=True, kw_only=True):
 
     def expiry(self, machine: str) -> datetime | None:
         """When this machine must stop applying by itself, unless the law is renewed."""
-        dates = [law.expires for law in (self.roster, self.members.get(machine)) if law and law.expires]
+        dates = [_end(law) for law in (self.roster, self.members.get(machine)) if law]
         return min(dates, default=None)
 
     def next_revision(self, message: LawMessage) -> int:
-        return self._revision_known(message) + 1
+        known = self._known(message)
+        return known.revision + 1 if known else 1
 
     def _check_signer(self, heard: Heard) -> None:
         if self.roster is None:
@@ -128,19 +167,37 @@ class Law(Struct, frozen=True, kw_only=True):
         elif self.operator_key(heard.speaker) != heard.signer:
             raise LawRefusedError(f"{heard.speaker!r} is no operator of this fleet with that key")
 
-    def _revision_known(self, message: LawMessage) -> int:
-        known: LawMessage | None
+    def _check_roster(self, roster: Roster, heard: Heard) -> None:
+        if self.roster and (gone := self.roster.operators.keys() - roster.operators.keys()):
+            raise LawRefusedError(f"operators are revoked, never dropped: {', '.join(sorted(gone))}")
+        signer = roster.operators.get(heard.speaker)
+        if signer is None or (self.roster is None and signer.key != self.root):
+            raise LawRefusedError("a roster that leaves out the operator who signs it would lock the fleet")
+        if all(operator.revoked for operator in roster.operators.values()):
+            raise LawRefusedError("a roster in which every operator is revoked would lock the fleet")
+        if len({operator.key for operator in roster.operators.values()}) < len(roster.operators):
+            raise LawRefusedError("two operators with one key would be two approvals by one person")
+
+    def _known(self, message: LawMessage) -> LawMessage | None:
         match message:
             case Roster():
-                known = self.roster
+                return self.roster
             case Member():
-                known = self.members.get(message.machine)
+                return self.members.get(message.machine)
             case Invitation():
-                known = self.invitations.get(message.id)
+                return self.invitations.get(message.id)
             case Policy():
-                known = self.policy if self.policy_known else None
+                return self.policy if self.policy_known else None
             case Baseline():
-                known = self.baseline
-            case _:
-                known = None
-        return known.revision if known else 0
+                return self.baseline
+        return None
+
+
+def _end(law: LawMessage) -> datetime:
+    """Nothing that must be renewed lives for ever, also when whoever signed it named no end."""
+    if law.expires is not None:
+        return law.expires
+    try:
+        return law.timestamp + LIFETIME
+    except OverflowError:
+        return law.timestamp
