@@ -82,13 +82,15 @@ def host_like(text: str, machine: str = "") -> bool:
     return bool(machine) and _names(text, machine)
 
 
-def holds_place(value: Value, machine: str = "") -> bool:
-    """Is there a path or a host anywhere in the value?"""
+def bound(value: Value, machine: str = "") -> bool:
+    """Is there a path of one user or one disk, or the name of this machine, anywhere in the value?"""
     if isinstance(value, dict):
-        return any(holds_place(v, machine) for v in value.values())
+        return any(bound(v, machine) for v in value.values())
     if isinstance(value, list):
-        return any(holds_place(v, machine) for v in value)
-    return isinstance(value, str) and host_like(value, machine)
+        return any(bound(v, machine) for v in value)
+    return isinstance(value, str) and (
+        own_path(value) or (bool(machine) and "\n" not in value and _names(value, machine))
+    )
 
 
 def own_path(text: str) -> bool:
