@@ -7,7 +7,7 @@ of it. Nothing here changes anything: a verdict says who moved, risk and policy 
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -19,7 +19,10 @@ from roosync_protocol.names import Value
 from roosync_protocol.shapes import Path, normal, parts, root
 
 Absent: TypeAlias = UnsetType
-State: TypeAlias = "Value | Absent"
+if TYPE_CHECKING:
+    State: TypeAlias = "Value | Absent"
+else:
+    State = Any  # as `Value`, for msgspec
 ABSENT = UNSET
 
 

@@ -5,11 +5,14 @@ Operators are told from machines by their first letters: the two share the place
 """
 
 import re
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Meta
 
-Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+if TYPE_CHECKING:
+    Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
+else:
+    Value = Any  # msgspec decodes by annotations, and knows no recursive one; limits are checked by the readers
 
 TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"  # noqa: S105 - a part of a subject, no password
 OPERATOR_PREFIX = "op-"
