@@ -1,0 +1,213 @@
+"""YAML values as text in the hand of the file: its indentation, its dashes, and its quotes, learnt by role.
+
+A role is the name a value stands under, with [] for each list in between: `slug`, `groups[]`. A file that writes
+`roleDefinition: "..."` gets double quotes there again. What other parsers could read in another way (YAML 1.1
+words, dates) is always quoted.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from roosync_protocol.documents.base import EditRefused, newline_of
+from roosync_protocol.documents.yaml_tree import Node, core
+from roosync_protocol.names import Value
+
+# Words that YAML 1.1 readers take for something else than text.
+_OLD_WORDS = re.compile(
+    r"(?i:y|n|yes|no|on|off|true|false|null|~|<<|=)|[-+]?[0-9][0-9_:,.]*(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.[0-9_]+|[-+]?0[box][0-9a-fA-F_]+|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*"
+)
+_PLAIN = re.compile(r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`<=]|-(?!--)[\w-])[^\x00-\x1f]*""")
+_NOT_PLAIN = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\t")
+_FLOW_MARKS = re.compile(r"[,\[\]{}:?]")
+_UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass
+class YamlStyle:
+    """How a file writes its values. Indentations are counts of spaces."""
+
+    newline: str = "\n"
+    step: int = 2  # of a map inside a map
+    dash: int = 2  # of the dashes of a list below its name
+    quote: str = '"'
+    hints: dict[str, str] = field(default_factory=dict)  # by role: the style most values have
+    literals: bool = True  # may several lines be written as a literal block?
+    padded: bool = False  # do empty lines in literal blocks carry their indentation?
+
+
+def style_of(text: str, root: Node | None, literals: bool) -> YamlStyle:
+    style = YamlStyle(newline_of(text), literals=literals)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    steps: Counter[int] = Counter()
+    dashes: Counter[int] = Counter()
+    todo = [(root, "", -1)] if root else []
+    while todo:
+        node, role, outer = todo.pop()
+        column = outer
+        if node.kind == "scalar" and isinstance(core_or_text(node), str):
+            counts[role][node.style] += 1
+            if node.style in ("|", ">") and re.search(r"\n {2,}\r?\n", text[node.start : node.end]):
+                style.padded = True
+        elif node.kind in ("map", "list") and node.items:
+            counts[role + "{}" if node.kind == "map" else role][node.style] += 1
+            if node.style == "block":
+                column = column_of(text, node.items[0].start if node.kind == "map" else dash_of(text, node))
+                if outer >= 0 and not role.endswith("]"):
+                    (steps if node.kind == "map" else dashes)[column - outer] += 1
+        for item in node.items:
+            todo.append((item.value, item.key.text if item.key else role + "[]", column))
+    style.step = max(1, steps.most_common(1)[0][0]) if steps else 2
+    style.dash = max(0, dashes.most_common(1)[0][0]) if dashes else style.step
+    quotes = sum((Counter({q: n for q, n in one.items() if q in ("'", '"')}) for one in counts.values()), Counter())
+    style.quote = quotes.most_common(1)[0][0] if quotes else '"'
+    style.hints = {role: one.most_common(1)[0][0] for role, one in counts.items()}
+    return style
+
+
+def core_or_text(node: Node) -> Value:
+    try:
+        return node.text if node.tag or node.style else core(node.text)
+    except ValueError:
+        return 0
+
+
+def column_of(text: str, at: int) -> int:
+    return at - (text.rfind("\n", 0, at) + 1)
+
+
+def dash_of(text: str, node: Node) -> int:
+    """Where the first dash of a block list is: behind its anchor or tag, if it has one."""
+    found = re.compile(r"(?:[&!][^\s]*\s+|#[^\n]*|\s)*").match(text, node.start)
+    return found.end() if found else node.start
+
+
+def after_colon(value: Value, column: int, role: str, style: YamlStyle) -> str:
+    """What follows `name:` in a block map whose names are at `column`."""
+    if _is_block(value, role, style):
+        inner = column + (style.step if isinstance(value, dict) else style.dash)
+        return style.newline + " " * inner + block(value, inner, role, style)
+    return " " + scalar_or_flow(value, column + style.step, role, style)
+
+
+def after_dash(value: Value, column: int, role: str, style: YamlStyle, gap: str = " ") -> str:
+    """What follows `-` in a block list whose dashes are at `column`."""
+    inner = column + 1 + len(gap)
+    if _is_block(value, role, style):
+        return gap + block(value, inner, role, style)
+    return gap + scalar_or_flow(value, inner, role, style)
+
+
+def block(value: Value, column: int, role: str, style: YamlStyle) -> str:
+    """A map or list over lines; its first line without indentation."""
+    start = style.newline + " " * column
+    if isinstance(value, dict):
+        return start.join(key(name) + ":" + after_colon(one, column, name, style) for name, one in value.items())
+    assert isinstance(value, list)
+    return start.join("-" + after_dash(one, column, role + "[]", style) for one in value)
+
+
+def scalar_or_flow(value: Value, column: int, role: str, style: YamlStyle) -> str:
+    """What stands on the line: a scalar (or the head of a literal block, its lines at `column`), or a flow list."""
+    if isinstance(value, str) and "\n" in value and style.literals and style.hints.get(role) not in ('"', "'"):
+        literal = _literal(value, column, style)
+        if literal is not None:
+            return literal
+    return flow(value, role, style, inside=isinstance(value, dict | list))
+
+
+def flow(value: Value, role: str, style: YamlStyle, inside: bool = True, quoted: bool = False) -> str:
+    """`value` on one line; `quoted`: as JSON would."""
+    if isinstance(value, dict):
+        return (
+            "{"
+            + ", ".join(
+                key(name, '"' if quoted else "", inside=True) + ": " + flow(one, name, style, True, quoted)
+                for name, one in value.items()
+            )
+            + "}"
+        )
+    if isinstance(value, list):
+        return "[" + ", ".join(flow(one, role + "[]", style, True, quoted) for one in value) + "]"
+    if isinstance(value, str):
+        return _string(value, '"' if quoted else style.hints.get(role, ""), style.quote, inside)
+    return _other(value)
+
+
+def key(name: str, like: str = "", inside: bool = False) -> str:
+    """A name, in the quotes of its sibling."""
+    return _string(name, like if like in ("'", '"') else "", '"', inside)
+
+
+def _is_block(value: Value, role: str, style: YamlStyle) -> bool:
+    if not isinstance(value, dict | list) or not value:
+        return False
+    return style.hints.get(role + "{}" if isinstance(value, dict) else role) != "flow"
+
+
+def _string(text: str, like: str, quote: str, inside: bool) -> str:
+    if like not in ("'", '"'):
+        if _is_plain(text, inside):
+            return text
+        like = quote
+    if like == "'" and "\n" not in text and not _UNPRINTABLE.search(text):
+        return "'" + text.replace("'", "''") + "'"
+    return _UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xD800 <= code < 0xE000:
+        raise EditRefused("YAML can not say half of a surrogate pair")
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _is_plain(text: str, inside: bool) -> bool:
+    return (
+        _PLAIN.fullmatch(text) is not None
+        and not _NOT_PLAIN.search(text)
+        and not _UNPRINTABLE.search(text)
+        and not _OLD_WORDS.fullmatch(text)
+        and isinstance(core(text), str)
+        and not text.startswith("...")
+        and not (inside and _FLOW_MARKS.search(text))
+    )
+
+
+def _literal(text: str, column: int, style: YamlStyle) -> str | None:
+    """A literal block; None when it would not be read back by every parser as the same text."""
+    body = text.rstrip("\n")
+    lines = body.split("\n")
+    first = next((line for line in lines if line), "")
+    if not first.strip() or first[0] in " \t" or not lines[-1].strip() or _UNPRINTABLE.search(text):
+        return None
+    ends = len(text) - len(body)
+    head = "|" + ("-" if ends == 0 else "" if ends == 1 else "+")
+    indent = " " * column
+    seen = False
+    written = []
+    for line in lines + [""] * (ends - 1):
+        seen = seen or bool(line)
+        written.append(indent + line if line or (style.padded and seen) else "")
+    return style.newline.join([head, *written])
+
+
+def _other(value: Value) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int():
+            try:
+                return str(value)
+            except ValueError:
+                raise EditRefused("the number has more digits than can be written") from None
+        case float():
+            if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+                return {"inf": ".inf", "-inf": "-.inf"}.get(repr(value), ".nan")
+            text = repr(value)
+            return text if "." in text else text.replace("e", ".0e")
+    raise EditRefused(f"a {type(value).__name__} is no value of a document")
