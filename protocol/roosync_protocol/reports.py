@@ -210,7 +210,7 @@ def _named_secrets(value: Any) -> Any:
     """Public values with their secrets told in words: where each stands is in the fields' own names."""
     if isinstance(value, dict):
         if isinstance(value.get("$secret"), str):
-            return "(secret)"
+            return "[hidden]"  # as scrub says it
         parts = value.get("$parts")
         if isinstance(parts, list) and len(value) == 1:
             return "".join(str(_named_secrets(part)) for part in parts)

@@ -257,8 +257,8 @@ def test_finer_words_are_told_in_the_seeds(action, risk, shown, named):
 
 FAKE = "ghp_" + "F4keF4keF4keF4keF4keF4keF4keF4keF4ke"
 SHOWN = {
-    "a hidden value": ({"env": {"T": {"$secret": "roo.mcp/x/env/T"}}}, '`{"env":{"T":"(secret)"}}`'),
-    "a hidden part": ({"url": {"$parts": ["https://u:", {"$secret": "a/b"}, "@h"]}}, '`{"url":"https://u:(secret)@h"}`'),
+    "a hidden value": ({"env": {"T": {"$secret": "roo.mcp/x/env/T"}}}, '`{"env":{"T":"[hidden]"}}`'),
+    "a hidden part": ({"url": {"$parts": ["https://u:", {"$secret": "a/b"}, "@h"]}}, '`{"url":"https://u:[hidden]@h"}`'),
     "markup": ("a`b**c<!-- d", r'`"a\u0060b*\u002ac\u003c!-- d"`'),
     "lines": ("a\n## b", r'`"a\n## b"`'),
 }  # fmt: skip

@@ -1,0 +1,97 @@
+"""The sample homes tell the demonstration's story: most is common, some is special, two things collide."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from roosync_agent.demo import homes
+from roosync_agent.files import RealDoor
+from roosync_agent.places import layout
+from roosync_agent.targets import TABLE, locate
+from roosync_protocol.consolidation import Collected, consolidate
+from roosync_protocol.entity import Entity
+from roosync_protocol.portable import to_portable
+from roosync_protocol.secrets import hide
+
+T0 = datetime(2026, 1, 16, tzinfo=UTC)
+
+
+def values_of(target):
+    """Names and values of one target, read the simple way: what reads them for real is tested elsewhere."""
+    spec = target.spec
+    if spec.tree:
+        for path in sorted(p for p in target.folder.rglob("*") if p.is_file()):
+            if spec.owns(name := path.relative_to(target.folder).as_posix()):
+                yield name, path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+        return
+    text = target.file.read_bytes().decode("utf-8-sig")
+    value = yaml.safe_load(text) if spec.format == "sniff" and not text.startswith("{") else json.loads(text)
+    for step in spec.container:
+        value = value[step]
+    pairs = [(one[spec.identity], one) for one in value] if spec.identity else value.items()
+    yield from ((name, one) for name, one in pairs if spec.owns(name))
+
+
+def collected(name, home):
+    given = homes.lay(name, home)
+    place = layout(RealDoor(), home, {}, given["os"], spelled_home=given["home_as"])
+    entities, targets = {}, set()
+    for target in (t for spec in TABLE if not spec.not_yet for t in locate(spec, place, RealDoor()) if t.present):
+        try:
+            values = dict(values_of(target))
+        except ValueError:
+            continue
+        targets.add(target.name)
+        for entity_name, value in values.items():
+            entity = Entity(key=f"{target.name}/{entity_name}", kind=target.spec.kind, value=value)
+            entities[entity.key] = hide(to_portable(entity, place.places))[0]
+    return Collected(machine=name, collected_at=T0, targets=frozenset(targets), entities=entities)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    return [collected(name, tmp_path_factory.mktemp(name) / "home") for name in homes.MACHINES]
+
+
+def test_the_broken_file_is_the_only_target_that_is_left_out(packages):
+    everything = {"roo.modes", "roo.mcp", "roo.rules", "claude.settings", "claude.mcp", "claude.memory"}
+    assert [everything - package.targets for package in packages] == [set(), set(), {"claude.settings"}]
+
+
+def test_they_consolidate_to_a_sensible_baseline(packages):
+    made = consolidate(packages, {})
+    assert len(made.commons) == 22
+    assert {machine: set(own) for machine, own in made.overlays.items()} == {
+        m: {"roo.mcp/notes"} for m in homes.MACHINES
+    }
+    assert [question.key for question in made.arbitrations] == [
+        "claude.settings/model",
+        "roo.mcp/playwright",
+        "roo.rules/rules/30-poste.md",
+    ]
+    assert made.missing == {
+        "claude.mcp/sentry": ("gamma",),
+        "claude.memory/agents/testeuse.md": ("gamma",),
+        "roo.mcp/context7": ("gamma",),
+        "roo.mcp/fetch": ("beta",),
+        "roo.modes/redactrice": ("gamma",),
+        "roo.rules/rules/00-securite.md": ("gamma",),
+    }
+
+
+def test_what_is_missing_somewhere_needs_no_secret_there(packages):
+    made = consolidate(packages, {})
+    assert not [key for key in made.missing if "$secret" in json.dumps(made.commons[key].value)]
+
+
+def test_no_planted_secret_is_in_what_would_travel(packages):
+    text = json.dumps([[e.value for e in package.entities.values()] for package in packages], ensure_ascii=False)
+    assert not [secret for secret in homes.PLANTED if secret in text]
+    assert "FAKE" not in text
+
+
+def test_paths_of_the_three_systems_became_one_token(packages):
+    paths = {package.entities["roo.mcp/filesystem"].value["args"][-1] for package in packages}
+    assert paths == {"${home}/projects"}
