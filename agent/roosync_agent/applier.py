@@ -19,12 +19,13 @@ from roosync_agent.reference import BASELINE, NothingToCompareError, Reference
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
-from roosync_protocol.decision import applicable
+from roosync_protocol.decision import rollback_due
 from roosync_protocol.diff import ABSENT, Divergence
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity
 from roosync_protocol.messages import Decision
 from roosync_protocol.package import HostilePackageError
+from roosync_protocol.proof import applicable
 from roosync_protocol.secrets import scrub
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roosync.applier")
 
+ENDED = "attempts.json"  # outlives the records: an approval is used once, whatever a broker forgets
 WATCHED = timedelta(seconds=12)  # how long a tool may write over what was applied before it counts as drift
 
 
@@ -44,6 +46,7 @@ class Applier:
         self._machine = machine
         self.on_applied: Callable[[], None] = lambda: None
         self._watched: dict[str, datetime] = {}  # decisions applied a moment ago, and until when they are watched
+        self._ended = machine.state.read(ENDED, dict[str, int]) or {}  # highest attempt ended here, by decision
         self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
 
     async def run(self, reference: Reference | None) -> bool:
@@ -57,7 +60,7 @@ class Applier:
                     await self._orphan(decision)
                 case "failed":  # a crash between restoring and saying so
                     await self._move(decision, "rolled_back", log=(*decision.log, "restored before a restart"))
-                case "applied" if decision.rollback_requested:
+                case "applied" if rollback_due(decision, self._machine.fleet.law):
                     touched |= await self._roll_back(decision)
                 case "applied":
                     await self._look_again(decision)
@@ -65,7 +68,8 @@ class Applier:
 
     async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
         machine = self._machine
-        fault = applicable(decision, machine.fleet.law, verify, machine.session.now())
+        ended = self._ended.get(decision.id, 0)
+        fault = applicable(decision, machine.fleet.law, verify, machine.session.now(), ended_attempt=ended)
         if fault is None and machine.paused and decision.policy_proof:
             fault = "automatic application is paused; `roosync resume` turns it on"
         if fault is not None:
@@ -111,12 +115,14 @@ class Applier:
         """What happened, on the record; a failure is restored already, and a person is asked before another try."""
         lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
         if outcome.status == "applied":
+            self._end(claimed)
             await self._move(claimed, "applied", snapshot=outcome.snapshot, log=lines, after="applied")
             return
         if outcome.status == "deferred":  # nothing was written: the file is busy, or changed since it was read
             await self._move(claimed, "pending", log=lines, after="deferred", approvals=(), policy_proof=None)
             self._machine.note(f"{claimed.entity}: {lines[-1] if lines else 'deferred'}; approve it again")
             return
+        self._end(claimed)
         failed = await self._move(claimed, "failed", snapshot=outcome.snapshot, log=lines)
         end = "rolled_back" if outcome.status == "rolled_back" else "rollback_failed"
         if failed is not None:
@@ -124,6 +130,10 @@ class Applier:
         level = 2 if end == "rolled_back" else 3
         reason = f"{claimed.entity} could not be applied on {claimed.machine}: {lines[-1] if lines else outcome.status}"
         await self._machine.alarm(level, reason, claimed.id)
+
+    def _end(self, decision: Decision) -> None:
+        self._ended[decision.id] = decision.attempt
+        self._machine.state.write(ENDED, self._ended)
 
     async def _roll_back(self, decision: Decision) -> bool:
         machine = self._machine
@@ -223,4 +233,4 @@ class Applier:
 def _merged(divergence: Divergence) -> Entity | None:
     if divergence.merged is ABSENT:
         return None
-    return Entity(key=divergence.key, kind=divergence.kind, value=divergence.merged)  # type: ignore[arg-type]
+    return Entity(key=divergence.key, kind=divergence.kind, value=divergence.merged)

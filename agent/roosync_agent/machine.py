@@ -12,8 +12,6 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from roosync_broker.presence import Presence
-
 from roosync_agent.applier import Applier
 from roosync_agent.inventory import take_inventory
 from roosync_agent.local import Local, Looked
@@ -23,6 +21,7 @@ from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_broker.errors import BusError, StaleError
+from roosync_broker.presence import Presence
 from roosync_protocol import __version__, reconcile
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence
@@ -65,13 +64,13 @@ class Machine:
         self.divergences: list[Divergence] = []
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, bytes] = {}
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()
 
     # -- one turn
 
     async def reconcile(self) -> None:
         """One whole turn. BusError when the bus went away in the middle: the next turn goes on from there."""
-        async with self._turn:
+        async with self.turn:
             self.notes = []
             self.keep_law()
             await self.look()

@@ -11,6 +11,7 @@ from roosync_agent.session import Session
 from roosync_agent.state import State
 from roosync_protocol import package
 from roosync_protocol.baseline import next_version
+from roosync_protocol.digest import digest_bytes
 from roosync_protocol.messages import PackageReport
 
 NAME = "published.json"
@@ -76,7 +77,7 @@ class Publisher:
         built = package.build(self._session.name, chosen, self._session.now(), files, description)
         listed = "\n".join(f"{file.path} {file.hash}" for file in built.manifest.files)
         complete = bool(files) and not looked.quarantine
-        return _Built(package=built, files=package.digest_bytes(listed.encode()), complete=complete)
+        return _Built(package=built, files=digest_bytes(listed.encode()), complete=complete)
 
 
 class _Built(Struct, frozen=True, kw_only=True):

@@ -4,17 +4,21 @@ Each function needs a session opened with the operator's key. An approval is a s
 over exactly what will execute; the machine checks it again just before it writes (6-trust).
 """
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 from msgspec.structs import replace
 
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
+from roosync_broker.link import Stored
 from roosync_protocol import approval
-from roosync_protocol.decision import AGAIN, ENDED, needed_approvals
+from roosync_protocol.decision import AGAIN, ENDED
 from roosync_protocol.messages import Approval, Decision
 from roosync_protocol.messages.work import Action
+from roosync_protocol.proof import needed_approvals
 from roosync_protocol.reconcile import LIFETIME
 from roosync_protocol.risk import surface_digest
 
@@ -95,7 +99,7 @@ def _with_action(decision: Decision, action: Action) -> Decision:
             decision.remote.value, (dict, list, str, int, float, bool)
         ):
             raise RefusedRequestError("the baseline's value is too large to be chosen from here; change it in the file")
-        shown = None if decision.remote.digest is None else decision.remote.value
+        shown: Any = None if decision.remote.digest is None else decision.remote.value
         return replace(decision, action=action, wanted=decision.remote, surface=surface_digest(decision.kind, shown))
     raise RefusedRequestError(f"{decision.id} can not be approved as {action!r}; it offers {decision.action!r}")
 
@@ -106,6 +110,7 @@ def _approval_of(session: Session, decision: Decision) -> Approval:
         operator=session.name,
         machine=decision.machine,
         decision=decision.id,
+        entity=decision.entity,
         attempt=decision.attempt,
         action=decision.action,
         wanted=decision.wanted.digest,
@@ -146,3 +151,28 @@ def _not_now(decision: Decision, what: str) -> str:
     elif decision.status == "applying":
         hint = f"; {decision.machine} is applying it at this moment"
     return f"{decision.id} is {decision.status} and can not be {what} now{hint}"
+
+
+async def outcome(session: Session, decision: Decision, ends: tuple[str, ...], patience: float) -> Decision:
+    """Waits until the machine moved the decision to one of `ends`; returns it as it stands after `patience` seconds."""
+    moved = asyncio.Event()
+
+    def on_fact(stored: Stored) -> None:
+        session.take(stored)
+        moved.set()
+
+    fact = session.subjects.fact("decision", decision.machine, decision.id)
+    subscription = await session.link.follow([fact], on_fact)
+    try:
+        async with asyncio.timeout(patience):
+            while True:
+                await session.refresh(reports=False)
+                state = session.fleet.decision(decision.machine, decision.id).state or decision
+                if state.status in ends:
+                    return state
+                await moved.wait()
+                moved.clear()
+    except TimeoutError:
+        return session.fleet.decision(decision.machine, decision.id).state or decision
+    finally:
+        await subscription.close()

@@ -6,13 +6,13 @@ answer. They run one at a time with the agent's own turns, so a question never s
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from roosync_agent.inventory import take_inventory
-from roosync_agent.plan import plan
 
-from roosync_agent.files import DryDoor
+from roosync_agent.dry_door import DryDoor
+from roosync_agent.inventory import take_inventory
 from roosync_agent.local import Looked
 from roosync_agent.machine import Machine
 from roosync_agent.operations.answers import (
@@ -29,6 +29,7 @@ from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.showing import card, decision_row, diff_row
 from roosync_agent.operations.views import write_views
+from roosync_agent.plan import plan
 from roosync_agent.reference import NothingToCompareError, Reference
 from roosync_broker.errors import BusError
 from roosync_broker.private_files import write_private
@@ -203,9 +204,7 @@ async def pause(machine: Machine) -> dict[str, Any]:
 
 
 async def export(machine: Machine, folder: str | None = None) -> dict[str, Any]:
-    from pathlib import Path
-
-    into = Path(folder).absolute() if folder else machine.settings.export_folder
+    into = Path(folder) if folder else machine.settings.export_folder
     present = await machine.present()
     done = await write_views(machine.fleet, machine.name, into, machine.library, machine.session.now(), present)
     return {"folder": str(into), **msgspec.to_builtins(done)}
@@ -302,12 +301,12 @@ async def _dry_run(machine: Machine, looked: Looked, reference: Reference, chose
 
 def _risk(divergence: Divergence, wanted: Entity | None) -> Literal["none", "low", "medium", "high", "critical"]:
     from roosync_protocol.diff import ABSENT
-    from roosync_protocol.reconcile import risk_name
+    from roosync_protocol.proof import RISKS
     from roosync_protocol.risk import assess
 
     before = None if divergence.local is ABSENT else divergence.local
     after = wanted.value if wanted else None
-    return risk_name(assess(divergence.key, divergence.kind, before, after).risk)  # type: ignore[arg-type]
+    return RISKS[assess(divergence.key, divergence.kind, before, after).risk]
 
 
 def _decision_of(machine: Machine, divergence: Divergence, reference: Reference) -> Decision | None:

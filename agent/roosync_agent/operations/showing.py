@@ -110,7 +110,7 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str]) -> Card:
         changes=shown_changes(decision),
         status=decision.status,
         attempt=decision.attempt,
-        approvals=sorted(approval.approvers(decision, fleet.law, verify, None)),
+        approvals=sorted({one.operator for one in approval.given(decision, fleet.law, verify, None)}),
         policy_approved=decision.policy_proof is not None,
         created=decision.created,
         expires=decision.expires,

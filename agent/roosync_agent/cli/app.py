@@ -1,0 +1,113 @@
+"""The commands as one table. A command's module is imported when the command is used.
+
+The founding documents' tool names work as aliases: `roosync compare-config` is `roosync compare`.
+"""
+
+import difflib
+import importlib
+
+import click
+
+from roosync_protocol import __version__
+
+# name -> (module, function, what it does in a line)
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("look", "demo", "Show the whole story on three sample machines, in under a minute."),
+    "init": ("fleet", "init", "Create a fleet on this machine: keys, broker, first law."),
+    "up": ("parts", "up", "Start broker and agent of this machine, and keep them running."),
+    "broker": ("parts", "broker", "Run the embedded broker and its keeper alone."),
+    "agent": ("parts", "agent", "Run the agent alone."),
+    "invite": ("fleet", "invite", "Print a one-time code, and admit the machine that joins with it."),
+    "join": ("fleet", "join", "Join a fleet with a code."),
+    "admit": ("fleet", "admit", "Admit machines that asked to join."),
+    "revoke": ("fleet", "revoke", "End a machine's membership, and its connection, at once."),
+    "renew": ("fleet", "renew", "Renew the roster and the memberships."),
+    "pause": ("fleet", "pause", "Turn automatic application off, here or for the fleet."),
+    "resume": ("fleet", "resume", "Turn automatic application on again."),
+    "observer": ("fleet", "observer", "Make a credential that reads everything and says nothing."),
+    "status": ("look", "status", "The fleet at one look; the exit code says what waits."),
+    "machines": ("look", "machines", "The machines of the fleet."),
+    "inventory": ("config", "inventory", "What a machine is and has."),
+    "collect": ("config", "collect", "The package of this machine: files, hashes, what was skipped and why."),
+    "publish": ("config", "publish", "Publish this machine's package."),
+    "compare": ("config", "compare", "Compare with the baseline, or with another machine."),
+    "diffs": ("config", "diffs", "Every open divergence, the same list on every machine."),
+    "apply": ("config", "apply", "Apply what is approved, or lies within the policy."),
+    "quarantine": ("config", "quarantine", "What the wipe guard holds back; release it."),
+    "export": ("config", "export", "Write dashboard, roadmap and baseline in the founding formats."),
+    "decisions": ("decision", "decisions", "The decisions that wait."),
+    "decision": ("decision", "decision", "Show, approve, reject, apply or roll back one decision."),
+    "approve": ("decision", "approve_many", "Approve several decisions at once."),
+    "snapshots": ("config", "snapshots", "The backups made before each write."),
+    "baseline": ("baseline", "baseline", "Propose, show, validate, publish, restore, export the baseline."),
+    "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
+    "topology": ("look", "topology", "The streams of the broker and their bounds."),
+    "targets": ("look", "targets", "Which assistants' files are managed here."),
+}
+ALIASES = {
+    "roosync-init": "init",
+    "get-status": "status",
+    "get-machine-inventory": "inventory",
+    "collect-config": "collect",
+    "publish-config": "publish",
+    "compare-config": "compare",
+    "list-diffs": "diffs",
+    "apply-config": "apply",
+    "get-decision-details": "decision show",
+    "approve-decision": "decision approve",
+    "reject-decision": "decision reject",
+    "apply-decision": "decision apply",
+    "rollback-decision": "decision rollback",
+}
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name and loads them when used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in ALIASES:
+            group, _, sub = ALIASES[cmd_name].partition(" ")
+            found = self.get_command(ctx, group)
+            return found.get_command(ctx, sub) if sub and isinstance(found, click.Group) else found
+        if cmd_name not in COMMANDS:
+            return None
+        module, name, _ = COMMANDS[cmd_name]
+        command = getattr(importlib.import_module(f"roosync_agent.cli.{module}"), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and args[0] not in ALIASES:
+            near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], 2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else " `roosync --help` lists the commands."
+            raise click.UsageError(f"there is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="roosync")
+def roosync() -> None:
+    """Keep the configuration of AI coding assistants in step across machines.
+
+    \b
+    First steps:   roosync demo                 a fleet of three sample machines, on this computer
+                   roosync init; roosync up     your own fleet
+    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict or quarantine,
+                   5 a machine did not answer
+    """
+
+
+def run() -> int:
+    """Runs the command line; errors become one clear message, whose fault it is and what to do next."""
+    from roosync_agent.cli.running import guarded
+
+    return guarded(roosync)

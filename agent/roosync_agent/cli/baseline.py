@@ -1,0 +1,220 @@
+"""`roosync baseline`: propose, show, choose, validate, publish, versions, restore, export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless, table, value_text, want_colour
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+PENDING = 3
+
+
+@click.group()
+def baseline() -> None:
+    """The golden baseline: what all machines agree on, and what is special to each."""
+
+
+@baseline.command("propose")
+@json_option
+def propose(as_json: bool) -> None:
+    """Consolidate the latest complete packages into a proposal."""
+    _show(ask_machine("baseline_propose"), as_json)
+
+
+@baseline.command("show")
+@click.argument("id_", metavar="[PROPOSAL|VERSION]", required=False)
+@json_option
+def show_(id_: str | None, as_json: bool) -> None:
+    """A proposal, or a published version; without a name, what waits, else what is in force."""
+    _show(ask_machine("baseline_show", id_=id_), as_json)
+
+
+@baseline.command("choose")
+@click.argument("field", required=False)
+@click.option("--take", metavar="MACHINE", help="The value of this machine becomes common.")
+@click.option("--special", is_flag=True, help="Each machine keeps its own.")
+@click.option("--omit", is_flag=True, help="Leave it out of the baseline.")
+@click.option("--suggested", is_flag=True, help="Every open question as suggested.")
+@json_option
+def choose(field: str | None, take: str | None, special: bool, omit: bool, suggested: bool, as_json: bool) -> None:
+    """Answer an open question of the proposal about FIELD."""
+    from roosync_protocol.messages import Choice
+
+    answers: dict[str, Choice] = {}
+    if suggested:
+        for question in ask_machine("baseline_show")["arbitrations"]:
+            answers[question["key"]] = Choice(**question["suggestion"])
+    elif field and sum((bool(take), special, omit)) == 1:
+        answers[field] = Choice(take="machine" if take else "special" if special else "omit", machine=take)
+    else:
+        raise click.UsageError("name a FIELD and one of --take MACHINE, --special, --omit; or use --suggested")
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import promoting
+
+        return await promoting.arbitrate(session, answers)
+
+    done = signed(work)
+    _told(
+        done,
+        as_json,
+        f"{done.arbitrations} questions left.",
+        "roosync baseline show" if done.arbitrations else "roosync baseline validate",
+    )
+
+
+@baseline.command("validate")
+@click.argument("id_", metavar="[PROPOSAL]", required=False)
+@json_option
+def validate(id_: str | None, as_json: bool) -> None:
+    """Sign that the proposal is right: it is made again from the packages, and checked for secrets and paths."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import promoting
+
+        return await promoting.validate_proposal(session, id_)
+
+    _told(signed(work), as_json, "No secret and no path of one machine in the commons.", "roosync baseline publish")
+
+
+@baseline.command("publish")
+@click.argument("id_", metavar="[PROPOSAL]", required=False)
+@click.option("--version", help="Version (default: the next one).")
+@click.option("--note", default="", help="A line about it.")
+@json_option
+def publish(id_: str | None, version: str | None, note: str, as_json: bool) -> None:
+    """Sign the proposal into law: every machine compares itself with it at once."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import promoting
+
+        return await promoting.publish(session, id_, version, note)
+
+    _law(signed(work), as_json)
+
+
+@baseline.command("versions")
+@json_option
+def versions(as_json: bool) -> None:
+    """Every version that was published."""
+    found = ask_machine("baseline_versions")
+    rows = [
+        (v["version"], v["revision"], v["published"][:19], v["by"], "in force" if v["in_force"] else "", v["note"])
+        for v in found
+    ]
+    show(
+        found,
+        as_json,
+        lambda _: table(rows, ("VERSION", "REVISION", "PUBLISHED (UTC)", "BY", "", "NOTE")) if rows else "None yet.",
+    )
+
+
+@baseline.command("restore")
+@click.argument("version", required=False)
+@click.option("--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An exported file.")
+@json_option
+def restore(version: str | None, path: Path | None, as_json: bool) -> None:
+    """Publish an earlier VERSION again, as a new revision."""
+    if (version is None) == (path is None):
+        raise click.UsageError("name a VERSION, or a --file")
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import promoting
+        from roosync_protocol.baseline_file import read
+
+        if path is not None:
+            return await promoting.restore_file(session, read(path.read_bytes()))
+        return await promoting.restore(session, version or "")
+
+    _law(signed(work), as_json)
+
+
+@baseline.command("export")
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default=Path("baseline.json"))
+@click.option("--version", help="An earlier version.")
+@json_option
+def export(path: Path, version: str | None, as_json: bool) -> None:
+    """Write the whole baseline into one file, to read, commit and restore from."""
+    answer = ask_machine("baseline_export", path=str(path.absolute()), version=version)
+    show(answer, as_json, lambda a: f"{a['path']}: baseline {a['version']}, {a['bytes']} bytes.")
+
+
+def _show(answer: dict[str, Any], as_json: bool) -> None:
+    show(answer, as_json, _text)
+    if answer["kind"] == "proposal" and answer["status"] in ("open", "arbitrated", "validated"):
+        raise click.exceptions.Exit(PENDING)
+
+
+def _text(answer: dict[str, Any]) -> str:
+    if answer["kind"] == "proposal":
+        lines = [f"Proposal {answer['id']} ({answer['status']}), from {', '.join(answer['machines'])}"]
+    else:
+        lines = [f"Baseline {answer['version']}, signed by {answer['signed_by']} at {answer['published'][:19]} UTC"]
+    rows = [(key, _lacks(answer, key)) for key in answer["commons"]]
+    lines += (
+        ["", f"Common to all: {len(rows)}", table(rows, ("FIELD", "STILL MISSING ON"), colour=want_colour())]
+        if rows
+        else []
+    )
+    for machine, overlay in answer["overlays"].items():
+        lines += ["", f"Special to {machine}: " + (", ".join(map(harmless, overlay["entities"])) or "nothing")]
+        lines += [f"  goes without: {', '.join(map(harmless, overlay['excluded']))}"] if overlay["excluded"] else []
+    if answer["removed"]:
+        lines += ["", "Taken away: " + ", ".join(map(harmless, answer["removed"]))]
+    for question in answer["arbitrations"]:
+        lines += ["", *_question(question)]
+    for title, found in (
+        ("Left out", [f"{k}: {v}" for k, v in answer["excluded"].items()]),
+        ("In the way", answer["problems"]),
+    ):
+        lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
+    return "\n".join([*lines, "", _next(answer)])
+
+
+def _lacks(answer: dict[str, Any], key: str) -> str:
+    return ", ".join(answer["pending"].get(key, [])) or "-"
+
+
+def _question(question: dict[str, Any]) -> list[str]:
+    lines = [f"? {harmless(question['key'])}: {harmless(question['reason'])}"]
+    for candidate in question["candidates"]:
+        value = value_text(candidate["value"]) if "value" in candidate else "(not there)"
+        lines.append(f"    {', '.join(candidate['machines'])}: {value[:400]}")
+    suggestion = question["suggestion"]
+    how = f"--take {suggestion['machine']}" if suggestion["take"] == "machine" else f"--{suggestion['take']}"
+    return [*lines, f"    suggested: roosync baseline choose '{harmless(question['key'])}' {how}"]
+
+
+def _next(answer: dict[str, Any]) -> str:
+    if answer["kind"] == "baseline":
+        return "Next: roosync compare"
+    if answer["arbitrations"]:
+        return "Next: answer the questions above, or take every suggestion: roosync baseline choose --suggested"
+    return {"arbitrated": "Next: roosync baseline validate", "validated": "Next: roosync baseline publish"}.get(
+        answer["status"], "Next: roosync status"
+    )
+
+
+def _told(done: Any, as_json: bool, line: str, following: str) -> None:
+    import msgspec
+
+    show(
+        msgspec.to_builtins(done, str_keys=True),
+        as_json,
+        lambda p: f"Proposal {p['id']} is {p['status']}. {line}\n\nNext: {following}",
+    )
+
+
+def _law(law: Any, as_json: bool) -> None:
+    import msgspec
+
+    show(
+        msgspec.to_builtins(law, str_keys=True),
+        as_json,
+        lambda b: f"Baseline {b['version']} (revision {b['revision']}) is law.\n\nNext: roosync status",
+    )

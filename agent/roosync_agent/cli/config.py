@@ -1,0 +1,254 @@
+"""Commands about configuration: inventory, collect, publish, compare, diffs, apply, export, quarantine, snapshots."""
+
+from typing import Any
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, show
+from roosync_agent.cli.text import harmless, paint, table, value_text, want_colour
+
+IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4
+
+
+@click.command()
+@click.argument("machine", required=False)
+@json_option
+def inventory(machine: str | None, as_json: bool) -> None:
+    """What a machine is and has: system, assistants, MCP servers, modes, tools. No secret."""
+    answer = ask_machine("inventory", name=machine)
+    show(answer, as_json, _inventory_text)
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--dry-run", is_flag=True, help="Write nothing, not even to the state folder.")
+@json_option
+def collect(targets: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
+    """Make this machine's package: TARGETS are names such as roo.mcp, assistants, or groups such as modes."""
+    answer = ask_machine("collect", targets=list(targets), dry_run=dry_run)
+    show(answer, as_json, _package_text)
+    if answer["quarantine"]:
+        raise click.exceptions.Exit(CONFLICT)
+
+
+@click.command()
+@click.option("--version", help="Version of the package (default: the next one).")
+@click.option("--description", default="", help="A line about it.")
+@json_option
+def publish(version: str | None, description: str, as_json: bool) -> None:
+    """Publish this machine's package: contents first, then the announcement."""
+    answer = ask_machine("publish", version=version, description=description)
+    show(answer, as_json, _package_text)
+    if answer["quarantine"]:
+        raise click.exceptions.Exit(CONFLICT)
+
+
+@click.command()
+@click.option("--other", metavar="MACHINE", help="Compare with the package of another machine.")
+@json_option
+def compare(other: str | None, as_json: bool) -> None:
+    """Compare with the baseline: `Synced`, or pending decisions."""
+    answer = ask_machine("compare", other=other)
+    show(answer, as_json, _comparison_text)
+    raise click.exceptions.Exit(_code(answer["divergences"], answer["quarantine"]))
+
+
+@click.command()
+@click.option("--type", "kind", type=click.Choice(["all", "config", "files", "settings"]), default="all")
+@json_option
+def diffs(kind: str, as_json: bool) -> None:
+    """Every open divergence of the fleet, grouped by what differs."""
+    answer = ask_machine("diffs", kind=kind)
+    show(answer, as_json, _diffs_text)
+    raise click.exceptions.Exit(_code(answer["divergences"], {}))
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--source", metavar="MACHINE", help="Take the configuration of another machine.")
+@click.option("--dry-run", is_flag=True, help="Show what every file would become; change nothing.")
+@json_option
+def apply(targets: tuple[str, ...], source: str | None, dry_run: bool, as_json: bool) -> None:
+    """Apply what is approved or lies within the policy, and say what waits for a person."""
+    answer = ask_machine("apply", source=source, dry_run=dry_run, targets=list(targets))
+    show(answer, as_json, _applied_text)
+    if answer["failed"]:
+        raise click.exceptions.Exit(CONFLICT)
+    raise click.exceptions.Exit(PENDING if answer["waiting"] and not dry_run else DRIFT if answer["waiting"] else 0)
+
+
+@click.command()
+@click.argument("folder", required=False)
+@json_option
+def export(folder: str | None, as_json: bool) -> None:
+    """Write dashboard, roadmap, baseline and manifests in the founding formats into FOLDER."""
+    answer = ask_machine("export", folder=folder)
+    show(
+        answer,
+        as_json,
+        lambda a: "\n".join(
+            [
+                f"{a['folder']}:",
+                *(f"  written    {n}" for n in a["written"]),
+                *(f"  unchanged  {n}" for n in a["unchanged"]),
+            ]
+        ),
+    )
+
+
+@click.group()
+def quarantine() -> None:
+    """What the wipe guard holds back on this machine."""
+
+
+@quarantine.command("show")
+@json_option
+def quarantine_show(as_json: bool) -> None:
+    """Targets whose state is not believed, and why."""
+    answer = ask_machine("collect", dry_run=True, targets=[])
+    found = answer["quarantine"]
+    rows = [(target, reason) for target, reason in found.items()]
+    show(
+        found, as_json, lambda _: table(rows, ("TARGET", "WHY")) if rows else "Nothing is quarantined on this machine."
+    )
+    raise click.exceptions.Exit(CONFLICT if found else 0)
+
+
+@quarantine.command("release")
+@click.argument("target")
+def quarantine_release(target: str) -> None:
+    """Say that what this machine has now is right, although much of TARGET is gone."""
+    answer = ask_machine("quarantine_release", target=target)
+    click.echo(f"{answer['released']} is believed again on {answer['machine']}.\n\nNext: roosync compare")
+
+
+@click.command()
+@json_option
+def snapshots(as_json: bool) -> None:
+    """The backups made before each write on this machine."""
+    from roosync_agent.operations.backups import list_snapshots
+    from roosync_agent.settings import load
+
+    found = list_snapshots(load().state)
+    rows = [(s["id"], s["time"][:19], s["label"], ", ".join(s["files"])) for s in found]
+    show(found, as_json, lambda _: table(rows, ("SNAPSHOT", "TIME", "FOR", "FILES")) if rows else "No snapshot yet.")
+
+
+def _code(rows: list[dict[str, Any]], quarantine_: dict[str, str]) -> int:
+    if quarantine_ or any(row["verdict"] in ("conflict", "delete_modify") for row in rows):
+        return CONFLICT
+    if any(row["status"] == "pending" for row in rows):
+        return PENDING
+    return DRIFT if rows else IN_STEP
+
+
+def _inventory_text(answer: dict[str, Any]) -> str:
+    lines = [f"{harmless(answer['machine'])}, {answer['timestamp'][:19]} UTC"]
+    for name, value in answer["inventory"].items():
+        if isinstance(value, list):
+            lines += [f"{name}:", *(f"  {value_text(one)}" for one in value)]
+        elif isinstance(value, dict):
+            lines += [f"{name}:", *(f"  {harmless(key)}: {value_text(one)}" for key, one in value.items())]
+        else:
+            lines.append(f"{name}: {value_text(value)}")
+    return "\n".join(lines)
+
+
+def _package_text(answer: dict[str, Any]) -> str:
+    rows = [
+        (f["type"], f["path"].split("/", 1)[-1], len(f["entities"]), f["size"], f["hash"][:12]) for f in answer["files"]
+    ]
+    lines = [table(rows, ("TARGET", "FILE", "ENTITIES", "BYTES", "SHA-256"), colour=want_colour())]
+    if answer["skipped"]:
+        lines += ["", "Skipped:", *(f"  {harmless(s['path'])}: {harmless(s['reason'])}" for s in answer["skipped"])]
+    if answer["quarantine"]:
+        lines += ["", "Quarantined, and not published:"]
+        lines += [f"  {harmless(target)}: {harmless(reason)}" for target, reason in answer["quarantine"].items()]
+    if answer["secrets"]:
+        lines += [
+            "",
+            f"{len(answer['secrets'])} secrets stay on this machine:",
+            *(f"  {harmless(a)}" for a in answer["secrets"]),
+        ]
+    if answer["published"]:
+        lines += [
+            "",
+            f"Published as version {answer['version']}, manifest {answer['manifest'][:12]}.",
+            "Next: roosync status",
+        ]
+    elif answer["dry_run"]:
+        lines += ["", f"{answer['entities']} entities; nothing was written. Next: roosync publish"]
+    else:
+        lines += ["", f"{answer['entities']} entities, in {answer['written']}. Next: roosync publish"]
+    return "\n".join(lines)
+
+
+def _comparison_text(answer: dict[str, Any]) -> str:
+    name = f"baseline {answer['baseline_version']}" if answer["reference"] == "baseline" else answer["reference"]
+    lines = []
+    colour = want_colour()
+    if answer["status"] == "Synced":
+        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}.")
+    else:
+        count = answer["divergences_count"]
+        lines += [f"{paint('Diverged', 'warn', colour)}: {answer['agent']} differs from {name} in {count}.", ""]
+        lines += [_rows_text(answer["divergences"])]
+    for title, names in (("Accepted differences", answer["accepted"]), ("Only on this machine", answer["only_here"])):
+        if names:
+            lines += ["", f"{title}: {', '.join(map(harmless, names))}"]
+    for title, found in (
+        ("Quarantined", [f"{k}: {v}" for k, v in answer["quarantine"].items()]),
+        ("Skipped", answer["skipped"]),
+    ):
+        lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
+    if answer["divergences"]:
+        lines += ["", f"Next: roosync decision show {answer['divergences'][0]['decision_id']}"]
+    return "\n".join(lines)
+
+
+def _diffs_text(answer: dict[str, Any]) -> str:
+    if not answer["divergences"]:
+        return "No open divergence in the fleet."
+    blocks = []
+    fields: dict[str, list[dict[str, Any]]] = {}
+    for row in answer["divergences"]:
+        fields.setdefault(row["field"], []).append(row)
+    for field, rows in fields.items():
+        blocks.append(f"{harmless(field)}  [{rows[0]['type']}, risk {rows[0]['risk']}]")
+        for row in rows:
+            blocks.append(f"  {row['machine']}  {row['verdict']}, {row['status']}  {row['decision_id']}")
+            blocks += [f"    {line}" for line in changes_text(row["changes"])[:12]]
+    return "\n".join([*blocks, "", f"{answer['divergences_count']} open. Next: roosync decision show ID"])
+
+
+def _rows_text(rows: list[dict[str, Any]]) -> str:
+    shown = [(r["field"], r["verdict"], r["risk"], r["status"], r["decision_id"]) for r in rows]
+    return table(shown, ("FIELD", "VERDICT", "RISK", "STATUS", "DECISION"), colour=want_colour())
+
+
+def changes_text(changes: list[dict[str, Any]]) -> list[str]:
+    """`- before` and `+ after` for each leaf that differs."""
+    lines = []
+    for change in changes:
+        where = ".".join(harmless(part) for part in change["path"]) or "(all of it)"
+        if change["absent"] != "before":
+            lines.append(f"- {where}: {value_text(change['before'])}")
+        if change["absent"] != "after":
+            lines.append(f"+ {where}: {value_text(change['after'])}")
+    return lines
+
+
+def _applied_text(answer: dict[str, Any]) -> str:
+    if not answer["rows"]:
+        return f"Nothing to change: {answer['agent']} agrees with {answer['reference']}."
+    rows = [(r["field"], r["status"], r["risk"], r["decision_id"], r["detail"]) for r in answer["rows"]]
+    lines = [table(rows, ("FIELD", "STATUS", "RISK", "DECISION", "DETAIL"), colour=want_colour())]
+    for file in answer["files"]:
+        lines += ["", harmless(file["path"]), harmless(file["diff"]).rstrip()]
+    if answer["dry_run"]:
+        return "\n".join([*lines, "", "Dry run: nothing was changed."])
+    waiting = next((r["decision_id"] for r in answer["rows"] if r["status"] == "pending"), None)
+    tail = f"Next: roosync decision show {waiting}" if waiting else "Next: roosync status"
+    return "\n".join(
+        [*lines, "", f"{answer['applied']} applied, {answer['waiting']} waiting, {answer['failed']} failed. {tail}"]
+    )

@@ -1,0 +1,203 @@
+"""Commands about decisions: list, show the card, approve, reject, apply, roll back."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.config import changes_text
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless, paint, table, value_text, want_colour
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+PENDING = 3
+ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
+RISKS = ["none", "low", "medium", "high", "critical"]
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Also those that ended.")
+@json_option
+def decisions(everything: bool, as_json: bool) -> None:
+    """The decisions of the fleet that wait, or are under way."""
+    answer = ask_machine("decisions", everything=everything)
+
+    def text(found: dict[str, Any]) -> str:
+        rows = [
+            (d["id"], d["machine"], d["entity"], d["risk"], d["status"], d["action"], d["attempt"])
+            for d in found["decisions"]
+        ]
+        if not rows:
+            return "No decision waits."
+        heads = ("DECISION", "MACHINE", "FIELD", "RISK", "STATUS", "ACTION", "TRY")
+        return (
+            table(rows, heads, colour=want_colour()) + f"\n\n{found['pending']} pending. Next: roosync decision show ID"
+        )
+
+    show(answer, as_json, text)
+    raise click.exceptions.Exit(PENDING if answer["pending"] else 0)
+
+
+@click.group()
+def decision() -> None:
+    """Show, approve, reject, apply or roll back one decision. An ID may be shortened to its beginning."""
+
+
+@decision.command("show")
+@click.argument("id_", metavar="ID")
+@json_option
+def decision_show(id_: str, as_json: bool) -> None:
+    """The card: what differs, what will execute, how risky it is, how to undo it."""
+    show(ask_machine("decision_show", id_=id_), as_json, card_text)
+
+
+@decision.command("approve")
+@click.argument("id_", metavar="ID")
+@click.option("--action", type=click.Choice(ACTIONS), help="Another answer than the suggested one.")
+@click.option("--yes", is_flag=True, help="Do not show the card and ask.")
+@json_option
+def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> None:
+    """Sign that the change may be applied; the machine applies it by itself then."""
+    if not yes:
+        shown = ask_machine("decision_show", id_=id_)
+        click.echo(card_text(shown))
+        click.confirm("\nApprove this", abort=True)
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import deciding, promoting
+
+        found = deciding.find(session, id_)
+        if action in ("override_remote", "keep_special"):
+            return await promoting.promote(session, found, action)
+        return await deciding.approve(session, found, action)  # type: ignore[arg-type]
+
+    _told(signed(work), as_json)
+
+
+@decision.command("reject")
+@click.argument("id_", metavar="ID")
+@click.option("--reason", default="", help="A line for the others.")
+@json_option
+def decision_reject(id_: str, reason: str, as_json: bool) -> None:
+    """Say no: from now on this is an accepted difference."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import deciding
+
+        return await deciding.reject(session, deciding.find(session, id_), reason)
+
+    _told(signed(work), as_json)
+
+
+@decision.command("apply")
+@click.argument("id_", metavar="ID")
+@json_option
+def decision_apply(id_: str, as_json: bool) -> None:
+    """Apply an approved decision of this machine now, and wait for the result."""
+    from roosync_agent.cli.config import _applied_text
+
+    answer = ask_machine("apply_decision", id_=id_)
+    show(answer, as_json, _applied_text)
+    raise click.exceptions.Exit(4 if answer["failed"] else PENDING if answer["waiting"] else 0)
+
+
+@decision.command("rollback")
+@click.argument("id_", metavar="ID")
+@click.option("--wait", type=click.FloatRange(0, 600), default=20.0, show_default=True, help="Seconds to wait for it.")
+@json_option
+def decision_rollback(id_: str, wait: float, as_json: bool) -> None:
+    """Ask the machine to put back what was there before; later unrelated edits stay."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import deciding
+
+        asked = await deciding.request_rollback(session, deciding.find(session, id_))
+        return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
+
+    _told(signed(work), as_json)
+
+
+@click.command("approve")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+@click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
+@click.option("--machine", help="Only decisions of this machine.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def approve_many(ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool) -> None:
+    """Approve several decisions at once: by ID, or all that wait up to a risk."""
+    if not ids and not (everything and risk):
+        raise click.UsageError("name decisions, or use --all together with --risk")
+    listed = ask_machine("decisions")["decisions"]
+    limit = RISKS.index(risk) if risk else len(RISKS)
+    chosen = [
+        d
+        for d in listed
+        if d["status"] == "pending"
+        and (any(d["id"].startswith(i) for i in ids) if ids else True)
+        and RISKS.index(d["risk"]) <= limit
+        and machine in (None, d["machine"])
+    ]
+    if not chosen:
+        click.echo("No decision waits that fits.")
+        return
+    for one in chosen:
+        click.echo(card_text(ask_machine("decision_show", id_=one["id"])) + "\n")
+    if not yes:
+        click.confirm(f"Approve these {len(chosen)}", abort=True)
+
+    async def work(session: "Session") -> list[Any]:
+        from roosync_agent.operations import deciding
+
+        return [await deciding.approve(session, deciding.find(session, d["id"])) for d in chosen]
+
+    for done in signed(work):
+        click.echo(f"{done.id}  {done.status}  {done.entity} on {done.machine}")
+    click.echo("\nNext: roosync status")
+
+
+def card_text(card: dict[str, Any]) -> str:
+    """The approval card. What will execute is shown whole; nothing in it can move the cursor or hide."""
+    colour = want_colour()
+    risk = paint(card["risk"], {"high": "bad", "critical": "bad", "medium": "warn"}.get(card["risk"], "good"), colour)
+    lines = [
+        f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {card['status']}   attempt {card['attempt']}",
+        f"  What        {card['verdict']}: {harmless(card['justification'])}",
+        f"  Compared    with {card['reference']}",
+        f"  Risk        {risk}" + "".join(f"\n              - {harmless(reason)}" for reason in card["reasons"]),
+        f"  Suggested   {card['suggested_action']}",
+        "  Changes",
+        *(f"    {line}" for line in changes_text(card["changes"])),
+    ]
+    if card["wanted_absent"]:
+        lines.append("  Afterwards  it is gone from this machine")
+    elif isinstance(card["executes"], dict) and card["executes"]:
+        lines.append("  Executes")
+        lines += [f"    {harmless(key)}: {value_text(value)}" for key, value in card["executes"].items()]
+    lines += [
+        f"  Runs on     {', '.join(card['runs_on']) or 'no other machine yet'}",
+        f"  Approved    {', '.join(card['approvals']) or ('by policy' if card['policy_approved'] else 'by nobody yet')}",
+        f"  Expires     {card['expires'][:16]} UTC",
+        f"  Undo        {card['undo']}",
+        f"  Hash        {card['hash']}",
+    ]
+    for title, found in (("Log", card["log"]), ("Not counted", card["refused"])):
+        lines += [f"  {title}", *(f"    {harmless(line)}" for line in found)] if found else []
+    if card["status"] == "pending":
+        lines.append(f"\nNext: roosync decision approve {card['id']}   or   roosync decision reject {card['id']}")
+    return "\n".join(lines)
+
+
+def _told(done: Any, as_json: bool) -> None:
+    import msgspec
+
+    from roosync_agent.operations.showing import decision_row
+
+    row = msgspec.to_builtins(decision_row(done))
+    show(
+        row,
+        as_json,
+        lambda d: f"{d['id']}  {d['status']}  {harmless(d['entity'])} on {d['machine']}\n\nNext: roosync status",
+    )
+    if done.status == "rollback_failed":
+        raise click.exceptions.Exit(4)

@@ -1,0 +1,274 @@
+"""Commands about the fleet itself: init, invite, join, admit, revoke, renew, pause, resume, observer."""
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless
+from roosync_agent.settings import Settings, load
+from roosync_agent.state import State
+
+if TYPE_CHECKING:
+    from roosync_agent.operations.joining import Asking
+    from roosync_agent.session import Session
+
+
+@click.command()
+@click.option("--fleet", help="Name of the fleet (default: home).")
+@click.option("--machine", help="Id of this machine (default: proposed from the host name).")
+@click.option("--operator", help="Your name as operator (default: your login name).")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
+@click.option("--no-passphrase", is_flag=True, help="Leave the operator's key unprotected.")
+@json_option
+def init(
+    fleet: str | None,
+    machine: str | None,
+    operator: str | None,
+    port: int | None,
+    no_passphrase: bool,
+    as_json: bool,
+) -> None:
+    """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
+    import msgspec
+
+    from roosync_agent.operations.founding import init as found
+
+    settings = load()
+    passphrase = None if no_passphrase else _new_passphrase(settings)
+    done = asyncio.run(
+        found(
+            settings,
+            State(settings.state),
+            passphrase=passphrase,
+            fleet=fleet,
+            machine=machine,
+            operator=operator,
+            port=port,
+        )
+    )
+
+    def text(answer: dict[str, Any]) -> str:
+        lines = [
+            f"Fleet {answer['fleet']} is founded; this machine is {answer['machine']}.",
+            f"  operator    {answer['operator']}   {answer['operator_fingerprint']}",
+            f"  machine     {answer['machine']}   {answer['machine_fingerprint']}",
+            f"  broker      {answer['broker']}",
+            f"  state       {answer['state']}",
+            *(f"  written     {path}" for path in answer["exports"]),
+        ]
+        if not answer["protected"]:
+            lines.append("! The operator's key has no passphrase: whoever reads this account can approve.")
+        return "\n".join([*lines, "", "Next: roosync up"])
+
+    show(msgspec.to_builtins(done), as_json, text)
+
+
+@click.command()
+@click.option("--address", metavar="HOST", help="Address of this machine that the other one reaches.")
+@click.option("--machine", help="Only a machine of this name may join with the code.")
+@click.option("--minutes", type=click.FloatRange(0.1, 1440), default=15.0, show_default=True, help="Life of the code.")
+@click.option("--yes", is_flag=True, help="Admit the first machine that asks, without comparing fingerprints.")
+@click.option("--no-wait", is_flag=True, help="Print the code and return; `roosync admit` admits later.")
+@click.option("--no-orchestrate", is_flag=True, help="The machine may not take the orchestrator's role.")
+@json_option
+def invite(
+    address: str | None,
+    machine: str | None,
+    minutes: float,
+    yes: bool,
+    no_wait: bool,
+    no_orchestrate: bool,
+    as_json: bool,
+) -> None:
+    """Print a one-time code, wait for the machine that joins with it, and admit it."""
+    from roosync_agent.operations import joining
+    from roosync_agent.operations.listening import address_for_others
+
+    async def work(session: "Session") -> int:
+        settings = load()
+        where = await address_for_others(settings, State(settings.state), address)
+        code = await joining.invite(
+            session,
+            where.url,
+            where.fingerprint,
+            machine=machine,
+            lifetime=timedelta(minutes=minutes),
+            may_orchestrate=not no_orchestrate,
+        )
+        text = joining.write_code(code)
+        if as_json:
+            show({"code": text, "id": code.id, "url": where.url, "tls": where.fingerprint is not None}, True, str)
+        else:
+            click.echo(f"On the other machine, within {minutes:g} minutes:\n\n  roosync join {text}\n")
+            for note in where.notes:
+                click.echo(f"! {note}")
+        if no_wait:
+            return 0
+        return await _admit(session, code.id, timedelta(minutes=minutes), yes, once=True, quiet=as_json)
+
+    raise click.exceptions.Exit(signed(work))
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Admit everybody who asks, without comparing fingerprints.")
+@click.option("--minutes", type=click.FloatRange(0, 1440), default=0.0, help="How long to wait for machines that ask.")
+def admit(yes: bool, minutes: float) -> None:
+    """Admit machines that asked to join with a code."""
+
+    async def work(session: "Session") -> int:
+        return await _admit(session, None, timedelta(minutes=minutes) + timedelta(seconds=1), yes, once=False)
+
+    raise click.exceptions.Exit(signed(work))
+
+
+@click.command()
+@click.argument("code")
+@click.option("--machine", help="Id of this machine (default: proposed from the host name).")
+@json_option
+def join(code: str, machine: str | None, as_json: bool) -> None:
+    """Join a fleet with the CODE that `roosync invite` printed on another machine."""
+    import msgspec
+
+    from roosync_agent.operations import joining
+    from roosync_broker.keys import fingerprint
+
+    async def work() -> Any:
+        settings = load()
+        state = State(settings.state)
+        read, name, pair = await joining.prepare_to_join(settings, state, code, machine)
+        if not as_json:
+            click.echo(f"Joining the fleet {read.fleet} as {name}.")
+            click.echo(f"Fingerprint of this machine:  {fingerprint(pair.public)}")
+            click.echo("The operator sees the same on the other side and confirms. Waiting ...")
+        return await joining.join(settings, state, read, name, pair)
+
+    done = msgspec.to_builtins(asyncio.run(work()))
+    show(
+        done,
+        as_json,
+        lambda answer: (
+            f"Admitted by {harmless(answer['admitted_by'])}: this machine is {answer['machine']} "
+            f"of the fleet {answer['fleet']}.\n\nNext: roosync up"
+        ),
+    )
+
+
+@click.command()
+@click.argument("machine")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def revoke(machine: str, yes: bool) -> None:
+    """End the membership of MACHINE; its connection ends at once."""
+    from roosync_agent.operations import lawmaking
+
+    if not yes:
+        click.confirm(
+            f"Revoke {machine}? It can not connect any more, and has to join again with a new code", abort=True
+        )
+    signed(lambda session: lawmaking.revoke(session, machine))
+    click.echo(f"{machine} is revoked and cut off.")
+
+
+@click.command()
+def renew() -> None:
+    """Renew the roster and all memberships for another 90 days."""
+    from roosync_agent.operations import lawmaking
+
+    names = signed(lambda session: lawmaking.renew(session, always=True))
+    click.echo("Renewed: " + ", ".join(names))
+
+
+@click.command()
+@click.argument("machine", required=False)
+@click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet (signed by the operator).")
+def pause(machine: str | None, whole_fleet: bool) -> None:
+    """Turn automatic application off: on this machine (needs no key), on MACHINE, or for the fleet."""
+    from roosync_agent.operations import lawmaking
+
+    if machine is None and not whole_fleet:
+        answer = ask_machine("pause")
+        click.echo(f"{answer['machine']} applies nothing by itself any more.\n\nNext: roosync resume")
+        return
+    signed(lambda session: lawmaking.pause(session, machine))
+    click.echo(f"{machine or 'The whole fleet'}: nothing is applied by itself any more.\n\nNext: roosync resume")
+
+
+@click.command()
+@click.argument("machine", required=False)
+@click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet.")
+def resume(machine: str | None, whole_fleet: bool) -> None:
+    """Turn automatic application on again: here, on MACHINE, or for the fleet (signed by the operator)."""
+    from roosync_agent.connect import identity_of
+    from roosync_agent.operations import lawmaking
+
+    name = None if whole_fleet else machine or identity_of(State(load().state)).machine
+    signed(lambda session: lawmaking.resume(session, name))
+    click.echo(f"{name or 'The whole fleet'}: changes within the policy are applied by themselves again.")
+
+
+@click.group()
+def observer() -> None:
+    """Credentials that read the whole story and can say nothing."""
+
+
+@observer.command("create")
+@click.argument("name", default="watcher")
+def observer_create(name: str) -> None:
+    """Make a credential for `nats sub 'roosync.>'`; its seed is printed once."""
+    from roosync_agent.connect import identity_of
+    from roosync_agent.operations import lawmaking
+
+    pair = signed(lambda session: lawmaking.add_observer(session, name))
+    settings = load()
+    identity = identity_of(State(settings.state))
+    click.echo(pair.seed)
+    click.echo(
+        f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
+        f"  nats sub 'roosync.>' --server {settings.nats or identity.url} --nkey {name}.nk "
+        f"--inbox-prefix _INBOX.observer-{name}",
+        err=True,
+    )
+
+
+async def _admit(
+    session: "Session", code: str | None, patience: timedelta, yes: bool, *, once: bool, quiet: bool = False
+) -> int:
+    from roosync_agent.operations import joining
+
+    admitted = 0
+    async for asking in joining.arrivals(session, code, session.now() + patience):
+        if not quiet:
+            click.echo(_asks(asking))
+        if not yes and not await asyncio.to_thread(click.confirm, "Is it the same there? Admit it"):
+            click.echo("Not admitted.")
+            continue
+        await joining.confirm(session, asking)
+        admitted += 1
+        if not quiet:
+            click.echo(f"{asking.machine} is a member now.")
+        if once:
+            return 0
+    if not admitted:
+        click.echo("Nobody asked to join in this time.", err=True)
+    return 0 if admitted else 1
+
+
+def _asks(asking: "Asking") -> str:
+    return (
+        f"{asking.machine} asks to join ({harmless(asking.host)}, {harmless(asking.system)}).\n"
+        f"Its fingerprint:  {asking.fingerprint}"
+    )
+
+
+def _new_passphrase(settings: Settings) -> str:
+    from roosync_agent.connect import ask_on_terminal, read_passphrase
+
+    if settings.passphrase_file is not None:
+        return read_passphrase(settings.passphrase_file)
+    while True:
+        first = ask_on_terminal("Choose a passphrase for the operator's key: ")
+        if first and first == ask_on_terminal("Once more: "):
+            return first
+        click.echo("The two are not the same, or empty. Again.")

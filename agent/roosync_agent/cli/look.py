@@ -1,0 +1,134 @@
+"""Commands that look: status, machines, targets, tail, topology; and the demo."""
+
+import asyncio
+import json
+from typing import Any
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
+from roosync_agent.cli.text import harmless, print_json, shown_status, table, want_colour
+
+
+@click.command()
+@json_option
+def status(as_json: bool) -> None:
+    """The fleet at one look. Exit code: 0 in step, 2 drift, 3 pending, 4 conflict or quarantine, 5 silence."""
+    answer = ask_machine("status")
+    show(answer["overview"], as_json, lambda seen: shown_status(seen, colour=want_colour()))
+    raise click.exceptions.Exit(max(answer["exit_codes"]))
+
+
+@click.command()
+@json_option
+def machines(as_json: bool) -> None:
+    """The machines of the fleet: seen, version, last report."""
+    answer = ask_machine("status")["overview"]
+
+    def text(seen: dict[str, Any]) -> str:
+        rows = [
+            (m["machine"], m["seen"], (m["last_seen"] or "never")[:19], m["roosync_version"] or "-", m["state"])
+            for m in seen["machines"]
+        ]
+        return table(rows, ("MACHINE", "SEEN", "LAST SEEN (UTC)", "VERSION", "STATE"), colour=want_colour())
+
+    if as_json:
+        print_json(answer["machines"])
+    else:
+        click.echo(text(answer))
+
+
+@click.command()
+@json_option
+def targets(as_json: bool) -> None:
+    """Which assistants' files were found on this machine, and which of them are managed."""
+    from roosync_agent.local import Local
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
+    from roosync_agent.targets import locate
+
+    settings = load()
+    local = Local(settings, State(settings.state))
+    layout = local.layout()
+    found = [
+        {
+            "target": target.name,
+            "assistant": spec.assistant,
+            "group": spec.group.value,
+            "found": target.present,
+            "where": layout.name_of(target.file),
+            "note": spec.not_yet,
+        }
+        for spec in local.specs()
+        for target in locate(spec, layout, local.door)
+    ]
+    rows = [(t["target"], t["assistant"], "yes" if t["found"] else "no", t["note"] or t["where"]) for t in found]
+    show(found, as_json, lambda _: table(rows, ("TARGET", "ASSISTANT", "FOUND", "WHERE"), colour=want_colour()))
+
+
+@click.command()
+@click.argument("kind", required=False)
+@click.option("--count", type=click.IntRange(min=1), help="Stop after so many lines.")
+@json_option
+def tail(kind: str | None, count: int | None, as_json: bool) -> None:
+    """Follow the facts on the bus, a line each; KIND is one of status, decision, audit, baseline ..."""
+
+    async def follow() -> None:
+        async with machine_link() as session:
+            await session.refresh_law()
+            done = asyncio.Event()
+            left = [count]
+
+            def on_fact(heard: Any) -> None:
+                if kind is not None and heard.subject.split(".")[2] != kind:
+                    return
+                click.echo(_fact_line(heard, as_json))
+                if left[0] is not None:
+                    left[0] -= 1
+                    if left[0] <= 0:
+                        done.set()
+
+            await session.follow(on_fact)
+            await done.wait()
+
+    asyncio.run(follow())
+
+
+@click.command()
+@json_option
+def topology(as_json: bool) -> None:
+    """The streams of the broker and their bounds, as a table."""
+    from roosync_agent.connect import identity_of
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
+    from roosync_broker.topology import describe
+
+    text = describe(identity_of(State(load().state)).fleet)
+    if as_json:
+        print_json({"topology": text.splitlines()})
+    else:
+        click.echo(text)
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the folders, and say where they are.")
+def demo(keep: bool) -> None:
+    """Three sample machines on this computer: the whole story, from founding to a failed apply that undid itself."""
+    from roosync_agent.demo.story import run_demo
+
+    raise click.exceptions.Exit(run_demo(keep=keep))
+
+
+def _fact_line(heard: Any, as_json: bool) -> str:
+    from roosync_protocol.messages import encode
+
+    message = heard.message
+    if as_json:
+        return json.dumps({"subject": heard.subject, "message": json.loads(encode(message))}, ensure_ascii=False)
+    told = {
+        name: getattr(message, name)
+        for name in ("status", "entity", "risk", "version", "action", "phase", "outcome", "reason", "divergences_count")
+        if getattr(message, name, None) not in (None, "")
+    }
+    words = "  ".join(f"{name} {harmless(value)}" for name, value in told.items())
+    return f"{message.timestamp:%H:%M:%S}  {heard.speaker:<16} {harmless(heard.subject.split('.', 2)[2]):<44} {words}"

@@ -1,0 +1,58 @@
+"""`up`, `broker`, `agent`: the parts that run."""
+
+import asyncio
+
+import click
+
+from roosync_agent.cli.running import configure_logging
+from roosync_agent.settings import load
+from roosync_agent.state import State
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
+def up(port: int | None) -> None:
+    """Start what this machine runs: the broker if it is here, and the agent; stop with Ctrl-C."""
+    from roosync_agent.connect import NoFleetError, identity_of
+    from roosync_agent.supervisor import Child, supervise
+
+    configure_logging()
+    settings = load()
+    state = State(settings.state)
+    try:
+        identity = identity_of(state)
+    except NoFleetError as error:
+        raise click.ClickException(f"{error}. `roosync init` first.") from error
+    children = []
+    if identity.embedded and settings.nats is None:
+        children.append(Child("broker", ["broker", *(["--port", str(port)] if port is not None else [])]))
+    children.append(Child("agent", ["agent"]))
+    where = identity.url if settings.nats is None else settings.nats
+    click.echo(f"roosync: fleet {identity.fleet}, machine {identity.machine}, broker {where}. Ctrl-C stops it.")
+    code = asyncio.run(supervise(children))
+    click.echo("roosync: stopped.")
+    raise click.exceptions.Exit(code)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
+def broker(port: int | None) -> None:
+    """Run the embedded broker and its keeper, until stopped."""
+    from roosync_agent.broker_host import run
+    from roosync_agent.connect import identity_of
+
+    configure_logging()
+    settings = load()
+    state = State(settings.state)
+    identity = identity_of(state)
+    asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
+
+
+@click.command()
+def agent() -> None:
+    """Run the agent of this machine, until stopped."""
+    from roosync_agent.agent import run
+
+    configure_logging()
+    settings = load()
+    asyncio.run(run(settings, State(settings.state)))

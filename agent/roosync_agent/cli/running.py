@@ -1,0 +1,162 @@
+"""How a command runs: ask the resident agent, or do it here; as the machine, or signed by the operator.
+
+Every error a person can do something about ends as one message on standard error and exit code 1; with
+`--json` it is a JSON object, so that programs need not read prose.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import click
+
+from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.control import NobodyThereError, ask
+from roosync_agent.settings import Settings, load
+from roosync_agent.state import State
+
+T = TypeVar("T")
+ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
+
+
+class CommandError(Exception):
+    """An error told by the agent, already in words for a person."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+def guarded(command: click.Command) -> int:
+    try:
+        code = command.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        return int(exit_.exit_code)
+    except click.Abort:
+        click.echo("\nStopped; nothing further was done.", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        click.echo("\nStopped; nothing further was done.", err=True)
+        return 130
+    except Exception as error:  # noqa: BLE001 (the last line of defence: one clear message instead of a traceback)
+        return _told(error)
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: Exception) -> int:
+    from roosync_agent.operations.faults import fault_of
+    from roosync_protocol.secrets import scrub
+
+    kind = error.kind if isinstance(error, CommandError) else fault_of(error)
+    if kind is None and os.environ.get("ROOSYNC_DEBUG"):
+        raise error
+    message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
+    if "--json" in sys.argv:
+        print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
+    else:
+        click.echo(f"Error: {harmless(scrub(message))}", err=True)
+        if kind is None:
+            click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
+    return 1
+
+
+def ask_machine(verb: str, **args: Any) -> Any:
+    """The answer of this machine: from its resident agent, or worked out here when none runs."""
+    settings = load()
+    try:
+        answer = ask(settings.state, verb, args, timeout=ANSWER_WITHIN)
+    except NobodyThereError:
+        answer = asyncio.run(_here(settings, verb, args))
+    if "error" in answer:
+        raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
+    return answer["result"]
+
+
+async def _here(settings: Settings, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    from roosync_agent.operations.served import answer
+
+    async with machine_session(settings) as machine:
+        return await answer(machine, verb, args)
+
+
+@asynccontextmanager
+async def machine_session(settings: Settings) -> AsyncIterator[Any]:
+    """A machine made for one command, when no agent runs on its state folder."""
+    from roosync_agent.connect import as_machine
+    from roosync_agent.machine import Machine
+    from roosync_agent.recovery import recover_at_start
+    from roosync_agent.state import StateError
+    from roosync_broker.children import OneAtATime
+
+    state = State(settings.state)
+    lock = OneAtATime(state.run / "agent.lock")
+    session = await as_machine(settings, state)
+    try:
+        if not lock.acquire():
+            raise StateError(f"the agent on {state.folder} runs and does not answer; look at it, or stop it")
+        machine = Machine(settings, state, session)
+        await session.refresh()
+        recover_at_start(machine)
+        await machine.look()
+        yield machine
+    finally:
+        lock.release()
+        await session.close()
+
+
+@asynccontextmanager
+async def machine_link() -> AsyncIterator[Any]:
+    """A second connection of this machine, to listen on beside its agent."""
+    from roosync_agent.connect import as_machine
+
+    settings = load()
+    session = await as_machine(settings, State(settings.state))
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def signed(work: Callable[[Any], Awaitable[T]]) -> T:
+    """Runs `work` with a session of the operator, whose view is read; renews in passing what would expire."""
+    from roosync_agent.connect import as_operator, ask_on_terminal
+    from roosync_agent.operations.lawmaking import renew
+
+    async def run() -> T:
+        settings = load()
+        session = await as_operator(settings, State(settings.state), ask_on_terminal)
+        try:
+            await session.refresh()
+            result = await work(session)
+            await renew(session)
+            return result
+        finally:
+            await session.close()
+
+    return asyncio.run(run())
+
+
+def configure_logging(*, quiet: bool = False) -> None:
+    """Lines for a person on a terminal, JSON otherwise; secrets are scrubbed from both."""
+    from roosync_agent.logs import set_up
+
+    set_up(quiet=quiet)
+
+
+def show(value: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    if as_json:
+        print_json(value)
+    else:
+        click.echo(text(value))
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")

@@ -1,0 +1,39 @@
+"""Logging: lines for a person on a terminal, one JSON object a line elsewhere. Every line is scrubbed of secrets."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+from roosync_protocol.secrets import scrub
+
+
+class _Scrubbed(logging.Formatter):
+    """Formats, then hides what looks secret: also in tracebacks and in messages of libraries."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return scrub(super().format(record))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": scrub(record.getMessage()),
+        }
+        if record.exc_info:
+            line["error"] = scrub(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def set_up(*, quiet: bool = False) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    person = sys.stderr.isatty()
+    handler.setFormatter(_Scrubbed("%(asctime)s %(name)s: %(message)s", "%H:%M:%S") if person else _Json())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("nats").setLevel(logging.ERROR)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)

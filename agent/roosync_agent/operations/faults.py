@@ -1,0 +1,37 @@
+"""Whose fault an error is, in one table: the faces turn it into a message, an exit code, a JSON error.
+
+request    the person asked for something that can not be       key     a key, a passphrase, a permission
+bus        the broker is away, or refuses                       state   our own folder is broken
+package    somebody published what can not be believed          settings
+"""
+
+from roosync_agent.connect import NoFleetError, NoOperatorError
+from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.reference import NothingToCompareError
+from roosync_agent.settings import SettingsError
+from roosync_agent.state import StateError
+from roosync_broker.errors import BusError, KeyFileError, RefusedError, SenderError
+from roosync_protocol.baseline import MalformedContent
+from roosync_protocol.package import HostilePackageError
+
+FAULTS: tuple[tuple[type[BaseException], str], ...] = (
+    (KeyFileError, "key"),
+    (NoOperatorError, "key"),
+    (RefusedError, "key"),
+    (SenderError, "package"),
+    (HostilePackageError, "package"),
+    (MalformedContent, "package"),
+    (BusError, "bus"),
+    (NoFleetError, "request"),
+    (RefusedRequestError, "request"),
+    (NothingToCompareError, "request"),
+    (SettingsError, "settings"),
+    (StateError, "state"),
+    (ValueError, "request"),
+    (OSError, "state"),
+)
+
+
+def fault_of(error: BaseException) -> str | None:
+    """The kind of an error that a person can do something about; None when it is a fault of this program."""
+    return next((kind for type_, kind in FAULTS if isinstance(error, type_)), None)

@@ -1,0 +1,240 @@
+"""What an operator signs about the baseline: arbitrate, validate, publish, restore; and promote one machine's value.
+
+Each function needs a session opened with the operator's key. Whatever is signed was made again from the
+packages here first, so the person signs what they were shown and not what somebody claims.
+"""
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from roosync_agent.operations.baselines import find_proposal, version_of
+from roosync_agent.operations.deciding import conclude
+from roosync_agent.operations.lawmaking import RefusedRequestError, enact
+from roosync_agent.operations.proposing import Proposed, gather
+from roosync_agent.reference import BASELINE, Library
+from roosync_agent.session import Session, new_operation
+from roosync_broker.errors import StaleError
+from roosync_protocol import approval
+from roosync_protocol import proposal as proposals
+from roosync_protocol.baseline import Commons, Overlay, encode, next_version, validate
+from roosync_protocol.baseline_file import BaselineFile
+from roosync_protocol.digest import canonical, digest_bytes
+from roosync_protocol.entity import Entity
+from roosync_protocol.messages import Baseline, Choice, Decision, Proposal
+
+
+async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | None = None) -> Proposal:
+    """Answers questions of a proposal; what is answered already stays answered."""
+    proposal = find_proposal(session.fleet, id_)
+    if proposal.status not in ("open", "arbitrated"):
+        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")
+    made = await gather(session, Library(session), {**proposal.choices, **answers}, proposal.packages)
+    await session.contents.put(made.report)
+    return await _advance(session, proposal, **_content(made))
+
+
+async def validate_proposal(session: Session, id_: str | None = None) -> Proposal:
+    """Signs that the proposal is right: no open question, no secret, no path of one machine in the commons."""
+    proposal = find_proposal(session.fleet, id_)
+    if proposal.status == "open":
+        raise RefusedRequestError(
+            f"{proposal.id} has {proposal.arbitrations} open questions; `roosync baseline show` lists them, "
+            "`roosync baseline choose` answers them"
+        )
+    if proposal.status != "arbitrated":
+        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be validated now")
+    made = await gather(session, Library(session), proposal.choices, proposal.packages)
+    if digest_bytes(made.report) != proposal.report:
+        raise RefusedRequestError(
+            f"{proposal.id} does not follow from its packages: whoever opened it is of another version, or not honest. "
+            "`roosync baseline propose` makes it again"
+        )
+    problems = validate(*made.consolidation.baseline())
+    if problems:
+        raise RefusedRequestError("the proposal can not be validated: " + "; ".join(problems[:10]))
+    text = proposals.validation_text(proposal)
+    signed = approval.sign_text(approval.VALIDATION, text, session.keys.public, session.keys.sign)
+    return await _advance(session, proposal, status="validated", validated=signed)
+
+
+async def publish(session: Session, id_: str | None = None, version: str | None = None, note: str = "") -> Baseline:
+    """Makes a validated proposal law. Contents first, then the law, then the record of the proposal."""
+    proposal = find_proposal(session.fleet, id_)
+    if proposal.status in ("open", "arbitrated"):
+        proposal = await validate_proposal(session, proposal.id)
+    if proposal.status != "validated":
+        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be published now")
+    library = Library(session)
+    made = (await gather(session, library, proposal.choices, proposal.packages)).consolidation
+    commons, overlays = made.baseline()
+    law = await _enact(session, library, commons, overlays, version, note, proposal.id, made.provenance)
+    await _advance(session, proposal, status="published", version=law.version)
+    return law
+
+
+async def restore(session: Session, version: str) -> Baseline:
+    """Publishes an earlier version again, as a new revision; what came since is taken away with it."""
+    library = Library(session)
+    old = await version_of(session, version)
+    commons, overlays = await library.whole(old)
+    return await _restore(session, library, commons, overlays, f"restores {version}")
+
+
+async def restore_file(session: Session, file: BaselineFile) -> Baseline:
+    """The same from an exported `baseline.json`."""
+    return await _restore(
+        session, Library(session), file.commons, file.overlays, f"restores {file.version} from a file"
+    )
+
+
+async def promote(session: Session, decision: Decision, action: str) -> Decision:
+    """`override_remote`: this machine's value becomes the agreed one; `keep_special`: it stays, for it alone."""
+    law = session.fleet.law.baseline
+    if decision.reference != BASELINE or law is None:
+        raise RefusedRequestError(
+            f"{decision.id} compares with {decision.reference}; only a difference with the baseline can change it"
+        )
+    if decision.status not in ("pending", "approved"):
+        raise RefusedRequestError(f"{decision.id} is {decision.status} and can not be answered this way now")
+    library = Library(session)
+    commons, overlays = await library.whole(law)
+    local = await _local(library, decision)
+    if action == "override_remote":
+        commons = _in_commons(commons, decision.entity, local)
+        overlays = _without(overlays, decision.machine, decision.entity)
+    else:
+        overlays = {**overlays, decision.machine: _special(overlays.get(decision.machine), decision.entity, local)}
+    problems = validate(commons, overlays)
+    if problems:
+        raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
+    await _enact(session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}")
+    return await conclude(session, decision, "promoted" if action == "override_remote" else "kept_special")
+
+
+async def _restore(
+    session: Session, library: Library, commons: Commons, overlays: Mapping[str, Overlay], note: str
+) -> Baseline:
+    removed = set(commons.removed)
+    if session.fleet.law.baseline is not None:
+        now, _ = await library.whole(session.fleet.law.baseline)
+        removed |= now.entities.keys() | now.removed
+    gone = frozenset(removed - commons.entities.keys())
+    return await _enact(session, library, replace(commons, removed=gone), overlays, None, note)
+
+
+async def _enact(
+    session: Session,
+    library: Library,
+    commons: Commons,
+    overlays: Mapping[str, Overlay],
+    version: str | None,
+    note: str,
+    proposal: str | None = None,
+    provenance: object = None,
+) -> Baseline:
+    import msgspec
+
+    before = None
+    if session.fleet.law.baseline is not None:
+        before, _ = await library.whole(session.fleet.law.baseline)
+    commons_hash = await session.contents.put(encode(commons))
+    named = {
+        machine: await session.contents.put(encode(overlay))
+        for machine, overlay in sorted(overlays.items())
+        if overlay.entities or overlay.excluded
+    }
+    told = await session.contents.put(canonical(msgspec.to_builtins(provenance, str_keys=True))) if provenance else None
+
+    def make() -> Baseline:
+        known = session.fleet.law.baseline
+        return Baseline(
+            agent=session.name,
+            timestamp=session.now(),
+            revision=1,
+            version=next_version(known.version if known else None, version, before, commons),
+            commons=commons_hash,
+            overlays=named,
+            provenance=told,
+            proposal=proposal,
+            note=note[:500],
+        )
+
+    made = await enact(session, make)
+    assert isinstance(made, Baseline)
+    return made
+
+
+async def _local(library: Library, decision: Decision) -> Entity | None:
+    """The machine's value, from the decision or (when it is large) from its package; checked by its digest."""
+    from msgspec import UNSET
+
+    from roosync_protocol.digest import digest
+
+    if decision.local.digest is None:
+        return None
+    if decision.local.value is not UNSET:
+        return Entity(key=decision.entity, kind=decision.kind, value=decision.local.value)
+    entity = (await library.package(decision.machine)).entities.get(decision.entity)
+    if entity is None or digest(entity.value) != decision.local.digest:
+        raise RefusedRequestError(
+            f"{decision.machine} has not published the value in question; `roosync publish` there"
+        )
+    return entity
+
+
+def _in_commons(commons: Commons, key: str, local: Entity | None) -> Commons:
+    if local is None:
+        entities = {k: e for k, e in commons.entities.items() if k != key}
+        return replace(commons, entities=entities, removed=commons.removed | {key})
+    return replace(commons, entities={**commons.entities, key: local}, removed=commons.removed - {key})
+
+
+def _special(overlay: Overlay | None, key: str, local: Entity | None) -> Overlay:
+    overlay = overlay or Overlay()
+    if local is None:
+        entities = {k: e for k, e in overlay.entities.items() if k != key}
+        return replace(overlay, entities=entities, excluded=overlay.excluded | {key})
+    return replace(overlay, entities={**overlay.entities, key: local}, excluded=overlay.excluded - {key})
+
+
+def _without(overlays: Mapping[str, Overlay], machine: str, key: str) -> dict[str, Overlay]:
+    """The overlays, where `machine` says nothing special about `key` any more."""
+    found = dict(overlays)
+    if (own := found.get(machine)) is not None:
+        entities = {k: e for k, e in own.entities.items() if k != key}
+        found[machine] = replace(own, entities=entities, excluded=own.excluded - {key})
+    return found
+
+
+def _content(made: Proposed) -> dict[str, object]:
+    left = len(made.consolidation.arbitrations)
+    return {
+        "status": "open" if left else "arbitrated",
+        "choices": made.choices,
+        "report": digest_bytes(made.report),
+        "commons": len(made.consolidation.commons),
+        "overlays": len(made.consolidation.overlays),
+        "arbitrations": left,
+    }
+
+
+async def _advance(session: Session, proposal: Proposal, **changes: object) -> Proposal:
+    moved = replace(
+        proposal,
+        agent=session.name,
+        timestamp=session.now(),
+        revision=proposal.revision + 1,
+        operation_id=new_operation(),
+        **changes,
+    )
+    try:
+        await session.advance_proposal(moved, session.fleet.proposal(proposal.id).sequence)
+    except StaleError as error:
+        raise RefusedRequestError(
+            f"{proposal.id} was moved by somebody else at the same moment; look at it again"
+        ) from error
+    folded = session.fleet.proposal(proposal.id)
+    if folded.state is None or folded.state.operation_id != moved.operation_id:
+        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    return folded.state

@@ -1,0 +1,61 @@
+"""The verbs a resident agent answers over the control socket: one table.
+
+A command without a resident agent runs the same functions on a machine of its own, so both give the same
+answer. Nothing here needs the operator's key.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from roosync_agent.machine import Machine
+from roosync_agent.operations import baselines, machine_side
+from roosync_agent.operations.faults import fault_of
+from roosync_protocol.secrets import scrub
+
+log = logging.getLogger("roosync.control")
+
+Verb = Callable[..., Awaitable[Any]]
+
+VERBS: dict[str, Verb] = {
+    "status": machine_side.status,
+    "inventory": machine_side.inventory,
+    "collect": machine_side.collect,
+    "publish": machine_side.publish,
+    "compare": machine_side.compare,
+    "diffs": machine_side.diffs,
+    "decisions": machine_side.decisions,
+    "decision_show": machine_side.decision_show,
+    "apply": machine_side.apply,
+    "apply_decision": machine_side.apply_decision,
+    "quarantine_release": machine_side.quarantine_release,
+    "pause": machine_side.pause,
+    "export": machine_side.export,
+    "baseline_propose": baselines.propose,
+    "baseline_show": baselines.show,
+    "baseline_versions": baselines.versions,
+    "baseline_export": baselines.export_file,
+}
+READ_ONLY = frozenset({"status", "diffs", "decisions", "decision_show", "baseline_show", "baseline_versions"})
+
+
+async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`."""
+    run = VERBS.get(verb)
+    if run is None:
+        return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
+    try:
+        if verb in READ_ONLY:
+            result = await run(machine, **args)
+        else:
+            async with machine.turn:
+                result = await run(machine, **args)
+        return {"result": msgspec.to_builtins(result, str_keys=True)}
+    except Exception as error:
+        fault = fault_of(error)
+        if fault is None:
+            log.exception("%s failed in an unexpected way", verb)
+            return {"error": {"kind": "internal", "message": scrub(f"{type(error).__name__}: {error}")}}
+        return {"error": {"kind": fault, "message": scrub(str(error))}}
