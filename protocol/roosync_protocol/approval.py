@@ -63,6 +63,8 @@ def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: dat
         return f"it is for the fleet {approval.fleet!r}"
     if (approval.machine, approval.decision) != (decision.machine, decision.id):
         return "it is for another decision"
+    if approval.entity != decision.entity:
+        return f"it is for {approval.entity!r}"
     if approval.attempt != decision.attempt:
         return f"it is for attempt {approval.attempt}, and this is attempt {decision.attempt}"
     if (approval.wanted, approval.surface, approval.action) != (
@@ -76,10 +78,12 @@ def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: dat
     return None
 
 
+def given(decision: Decision, law: Law, verify: Verify, now: datetime | None) -> list[Approval]:
+    """The approvals that cover this decision as it stands: one, the newest, of each operator."""
+    valid = [read(s, verify) for s in decision.approvals if fault(s, decision, law, verify, now) is None]
+    return list({one.operator: one for one in sorted(valid, key=lambda one: one.issued)}.values())
+
+
 def approvers(decision: Decision, law: Law, verify: Verify, now: datetime | None) -> set[str]:
     """The operators whose approval covers this decision as it stands."""
-    return {
-        read(signed, verify).operator
-        for signed in decision.approvals
-        if fault(signed, decision, law, verify, now) is None
-    }
+    return {one.operator for one in given(decision, law, verify, now)}

@@ -4,23 +4,24 @@
                                \\-> failed -> rolled_back | rollback_failed
 
 TRANSITIONS is the grammar; `judge` checks one step against it and against the proofs inside the new
-state; `fold` makes a record of what was said, in the order of the stream. What does not count is
+state (`proof`); `fold` makes a record of what was said, in the order of the stream. What does not count is
 counted by its reason, never believed: a writer may skip compare-and-swap, so the last word proves nothing.
 """
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
 from enum import Flag, auto
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from roosync_protocol import approval
-from roosync_protocol.digest import digest
+from roosync_protocol.digest import canonical
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Decision, Side
-from roosync_protocol.risk import surface_digest
+from roosync_protocol.messages import Decision
+from roosync_protocol.names import is_operator
+from roosync_protocol.proof import applicable as applicable
+from roosync_protocol.proof import fault_of, question, sides_fault
+from roosync_protocol.proof import needed_approvals as needed_approvals
 
 
 class By(Flag):
@@ -78,7 +79,9 @@ for _ended in ENDED:  # a different divergence of the same entity opens a new at
     TRANSITIONS.setdefault(_ended, {})["pending"] = By.MACHINE | (By.OPERATOR if _ended in AGAIN else By(0))
 
 IDENTITY = ("machine", "id", "entity", "reference", "kind")
-CONTENT = ("local", "remote", "wanted", "surface", "risk", "verdict")
+CONTENT = ("local", "remote", "wanted", "surface", "risk", "verdict", "action")
+PROOF = (*CONTENT, "approvals", "policy_proof")
+KEPT = 50  # declined questions that a record remembers
 NEEDS_APPROVAL = {"approved", "applying", "applied", "failed"}
 
 
@@ -92,13 +95,13 @@ class Folded(Struct, frozen=True, kw_only=True):
 
 def decision_id(machine: str, entity: str, reference: str) -> str:
     """Deterministic, so that two finders make one decision."""
-    text = "\n".join((machine, entity, reference))
-    return "d-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+    return "d-" + hashlib.sha256(canonical([machine, entity, reference])).hexdigest()[:12]
 
 
 def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
+    """The record of these messages, which may come in any order and more than once."""
     folded = Folded()
-    for one in heard:
+    for one in sorted(heard, key=lambda one: one.sequence):
         folded = advance(folded, one, law, verify)
     return folded
 
@@ -122,26 +125,15 @@ def judge(before: Decision | None, heard: Heard, law: Law, verify: Verify) -> st
         return f"not signed with the key of {heard.speaker!r}"
     if after.id != decision_id(after.machine, after.entity, after.reference):
         return "its id does not belong to its machine, entity and reference"
-    by = By.MACHINE if heard.speaker == after.machine else By.OPERATOR if heard.speaker.startswith("op-") else None
+    by = By.MACHINE if heard.speaker == after.machine else By.OPERATOR if is_operator(heard.speaker) else None
     if by is None:
         return f"{heard.speaker!r} may not speak about a decision of {after.machine!r}"
-    return _side_fault(after) or _step_fault(before, after, by) or _proof_fault(before, after, by, law, verify)
-
-
-def _side_fault(after: Decision) -> str | None:
-    """A person reads the values and signs the digests, so the two must be of the same thing."""
-    for name in ("local", "remote", "wanted"):
-        side: Side = getattr(after, name)
-        if side.value is not UNSET and side.digest != digest(side.value):
-            return f"the {name} value shown is not the one its digest names"
-    wanted = after.wanted
-    shown = None if wanted.digest is None else wanted.value
-    if shown is not UNSET and after.surface != surface_digest(after.kind, shown):
-        return "the surface digest is not that of the wanted value"
-    return None
+    return sides_fault(after) or _step_fault(before, after, by) or _proof_fault(before, after, by, law, verify)
 
 
 def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
+    if after.status == "pending" and after.policy_proof:
+        return "what is pending was approved by nobody, also not by a policy"
     if before is None:  # the beginning, or older messages are gone: then it must prove itself
         if after.revision == 1 and (after.status != "pending" or by is not By.MACHINE):
             return f"a decision begins as 'pending', by its machine, and not as {after.status!r}"
@@ -161,82 +153,72 @@ def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
         return f"attempt {after.attempt} does not follow {before.attempt}"
     if again:
         return _again_fault(before, after, by)
-    if by is By.OPERATOR and not _same_content(before, after):
-        return "an operator answers a decision; its content is the machine's"
-    return None
+    if (after.reopened, after.declined) != (before.reopened, before.declined):
+        return "what happened to earlier attempts may not be told differently"
+    return _rollback_fault(before, after, by) or _content_fault(before, after, by)
 
 
 def _again_fault(before: Decision, after: Decision, by: By) -> str | None:
-    if after.approvals or after.policy_proof:
+    if after.approvals or after.policy_proof or after.rollback_requested:
         return "a new attempt begins without approvals"
     if after.reopened != (by is By.OPERATOR):
         return "whether an operator opened the attempt again is not for the speaker to choose"
     if by is By.OPERATOR:
-        return None if _same_content(before, after) else "an operator may not change what is decided"
+        same = after.declined == before.declined and _content_fault(before, after, By.MACHINE) is None
+        return None if same else "an operator may not change what is decided"
+    if after.declined != declined_after(before):
+        return "the questions declined before may not be told differently"
     if before.status not in RENEWED and same_question(before, after):
         return f"it ended as {before.status!r}, and only an operator opens the same question again"
     return None
 
 
+def declined_after(before: Decision) -> tuple[str, ...]:
+    """What the machine's next attempt remembers: the questions to which a policy may not say yes any more."""
+    asked = question(before)
+    if (before.status not in AGAIN and not before.reopened) or asked in before.declined:
+        return before.declined
+    return (*before.declined, asked)[-KEPT:]
+
+
 def same_question(a: Decision, b: Decision) -> bool:
     """The same change of the same thing: then an earlier answer still holds."""
-    return (a.local.digest, a.remote.digest) == (b.local.digest, b.remote.digest)
+    return question(a) == question(b)
 
 
-def _same_content(before: Decision, after: Decision) -> bool:
-    """An operator may take the other side instead of a merge; nothing else of the content is theirs to change."""
+def _rollback_fault(before: Decision, after: Decision, by: By) -> str | None:
+    asks = after.rollback_requested and not before.rollback_requested
+    if asks and not (by is By.OPERATOR and before.status == after.status == "applied"):
+        return "only an operator asks for a rollback, and of what is applied"
+    if before.status == "applied" and after.status in ("rolled_back", "rollback_failed"):
+        return None if before.rollback_requested else "nobody asked for a rollback"
+    if by is By.OPERATOR and after.snapshot != before.snapshot:
+        return "which snapshot it was is the machine's to say"
+    return None
+
+
+def rollback_due(decision: Decision, law: Law) -> bool:
+    """Must the machine roll back now? The request counts as long as whoever made it is an operator."""
+    asked = decision.status == "applied" and decision.rollback_requested
+    return asked and is_operator(decision.agent) and law.operator_key(decision.agent) is not None
+
+
+def _content_fault(before: Decision, after: Decision, by: By) -> str | None:
+    """An operator may take the other side instead of a merge; nothing else of a content changes within an attempt."""
     fields: tuple[str, ...] = CONTENT
-    if before.action == "merge" and after.action == "override_local" and after.wanted == before.remote:
-        fields = ("local", "remote", "verdict")
-    return all(getattr(after, field) == getattr(before, field) for field in fields)
+    narrowed = before.action == "merge" and after.action == "override_local" and after.wanted == before.remote
+    if by is By.OPERATOR and narrowed:
+        fields = ("local", "remote", "verdict", "risk")
+    elif by is By.OPERATOR and after.status in ENDED:
+        fields = tuple(field for field in CONTENT if field != "action")  # which answer it was
+    changed = [field for field in fields if getattr(after, field) != getattr(before, field)]
+    return f"{', '.join(changed)} may not change within an attempt" if changed else None
 
 
 def _proof_fault(before: Decision | None, after: Decision, by: By, law: Law, verify: Verify) -> str | None:
     if after.status not in NEEDS_APPROVAL:
         return None
-    if before is not None and before.status in NEEDS_APPROVAL:  # already proven: it must carry the same content
-        changed = [f for f in (*CONTENT, "approvals", "policy_proof") if getattr(before, f) != getattr(after, f)]
+    if before is not None and before.status in NEEDS_APPROVAL:  # proven already: it goes on with the same proof
+        changed = [f for f in PROOF if getattr(before, f) != getattr(after, f)]
         return f"{', '.join(changed)} changed after the approval" if changed else None
-    if after.policy_proof:
-        return _policy_fault(after, by, law)
-    needed = needed_approvals(after, law)
-    given = approval.approvers(after, law, verify, None)
-    return None if len(given) >= needed else f"{needed} valid approval(s) are needed, {len(given)} given"
-
-
-def _policy_fault(after: Decision, by: By, law: Law) -> str | None:
-    if by is not By.MACHINE:
-        return "only the machine itself applies by policy"
-    proof = after.policy_proof
-    if proof is None or proof.risk != after.risk:
-        return "the policy proof is for another risk"
-    if after.reopened:
-        return "a change that failed or was refused is never approved by a policy"
-    if proof.policy_revision == law.policy.revision and law.policy.answers.get(after.risk) != "automatic":
-        return f"the policy does not let {after.risk} changes apply by themselves"
-    return None
-
-
-def needed_approvals(decision: Decision, law: Law) -> int:
-    return 2 if law.policy.answers.get(decision.risk, "one") == "two" else 1
-
-
-def applicable(decision: Decision, law: Law, verify: Verify, now: datetime) -> str | None:
-    """The check a machine makes again just before it writes: why it may not; None when it may."""
-    if decision.expires <= now:
-        return f"the decision expired at {decision.expires:%Y-%m-%d %H:%M} UTC; it is renewed at the next comparison"
-    expiry = law.expiry(decision.machine)
-    if expiry and expiry <= now:
-        return f"the fleet's law expired at {expiry:%Y-%m-%d}; an operator renews it with any signed command"
-    if decision.policy_proof:
-        if law.paused(decision.machine):
-            return "automatic application is paused; `roosync resume` turns it on"
-        if law.policy.answers.get(decision.risk) != "automatic":
-            return f"the policy no longer lets {decision.risk} changes apply by themselves"
-        return _policy_fault(decision, By.MACHINE, law)
-    given = approval.approvers(decision, law, verify, now)
-    needed = needed_approvals(decision, law)
-    if len(given) >= needed:
-        return None
-    faults = [f for s in decision.approvals if (f := approval.fault(s, decision, law, verify, now))]
-    return f"{needed} valid approval(s) are needed, {len(given)} given" + (f" ({'; '.join(faults)})" if faults else "")
+    return fault_of(after, by is By.MACHINE, law, verify)

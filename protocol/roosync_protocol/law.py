@@ -128,6 +128,10 @@ class Law(Struct, frozen=True, kw_only=True):
         """What that revision of the policy said; None when this machine does not remember it."""
         return next((known.answers for known in self._policies() if known.revision == revision), None)
 
+    def forgot(self, revision: int) -> bool:
+        """Is that revision of the policy older than everything that this machine remembers?"""
+        return revision < self._policies()[0].revision
+
     def answers_at(self, when: datetime) -> Mapping[RiskName, Answer]:
         """What the policy said at a moment of the past, as far as this machine remembers."""
         policies = self._policies()

@@ -12,19 +12,21 @@ from typing import Literal
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from roosync_protocol.decision import ENDED, RENEWED, decision_id, same_question
+from roosync_protocol.decision import ENDED, RENEWED, decision_id, declined_after, same_question
 from roosync_protocol.diff import ABSENT, DIVERGENT, Absent, Divergence, Verdict
 from roosync_protocol.digest import canonical, digest_bytes
-from roosync_protocol.entity import Kind
+from roosync_protocol.entity import Kind, target_of
+from roosync_protocol.envelope import Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, PolicyProof, Side
+from roosync_protocol.messages.law import RiskName
 from roosync_protocol.messages.work import Action
 from roosync_protocol.names import Value
+from roosync_protocol.proof import RISKS, policy_may, shown, void
 from roosync_protocol.risk import Risk, assess, surface_digest
 
 LIFETIME = timedelta(days=30)  # of a pending or approved decision
 SHOWN = 64 * 1024  # bytes of a value that travels inside a decision; beyond, only its digest does
-BASELINE = "baseline"
 
 # What a person is offered first. (6-trust: nothing here is approved by being suggested.)
 SUGGESTED: dict[Verdict, tuple[Action, str]] = {
@@ -32,8 +34,7 @@ SUGGESTED: dict[Verdict, tuple[Action, str]] = {
     Verdict.JOIN_ADD: ("override_local", "The baseline has it and this machine does not."),
     Verdict.DRIFT: (
         "override_local",
-        "It was changed on this machine. Approve to restore the agreed value; "
-        "override_remote makes this machine's value the agreed one, keep_special keeps it here only.",
+        "It was changed on this machine. Approve to restore the agreed value; override_remote makes it the agreed one.",
     ),
     Verdict.LOCAL_DELETION: (
         "override_local",
@@ -44,11 +45,9 @@ SUGGESTED: dict[Verdict, tuple[Action, str]] = {
     Verdict.CONFLICT: ("override_local", "It was changed here and in the baseline, to different values."),
     Verdict.JOIN_DIFFERS: (
         "override_local",
-        "This machine had another value before it joined. Approve to take the other one; "
-        "keep_special keeps this one here only.",
+        "This machine had another value before it joined. Approve to take the other one; keep_special keeps it here.",
     ),
 }
-AUTOMATIC = frozenset({Verdict.TAKE, Verdict.JOIN_ADD})  # and merges without a conflict
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -99,7 +98,7 @@ def decide(divergence: Divergence, asked: Asked, operation: str) -> Decision:
         wanted=side(wanted),
         action=action,
         justification=why,
-        risk=risk_name(judged.risk),
+        risk=RISKS[judged.risk],
         reasons=tuple(reason[:500] for reason in judged.reasons[:20]),
         surface=surface_digest(divergence.kind, after),
         status="pending",
@@ -116,41 +115,46 @@ def settle(
     new_operation: Callable[[], str],
     *,
     paused: bool = False,
+    verify: Verify | None = None,
+    ended_attempts: Mapping[str, int] = {},
+    unseen: frozenset[str] = frozenset(),
 ) -> Iterator[list[Decision]]:
     """For each decision that has to move, the states to post one after the other.
 
-    `known` are this machine's decisions by id. Policy approvals come with the state before them.
+    `known` are this machine's decisions by id. Policy approvals come with the state before them. With `verify`, an
+    approval that no longer counts is asked for again. `ended_attempts`: the highest attempt by id that this machine's
+    journal knows, which outlives the record, so that no approval of a record that was swept is used twice.
+    `unseen`: targets that could not be looked at now; what is undecided about them stays as it is.
     """
     seen = set()
+    frame = _Frame(asked=asked, law=law, new_operation=new_operation, verify=verify)
     for divergence in divergences:
         if divergence.verdict not in DIVERGENT:
             continue
         fresh = decide(divergence, asked, new_operation())
         seen.add(fresh.id)
-        steps = list(_steps(known.get(fresh.id), fresh, asked, new_operation))
+        if fresh.id not in known:
+            fresh = replace(fresh, attempt=ended_attempts.get(fresh.id, 0) + 1)
+        steps = list(_steps(known.get(fresh.id), fresh, frame))
         last = steps[-1] if steps else known.get(fresh.id)
         if last and last.status == "pending" and not paused and by_policy(last, divergence, law):
-            proof = PolicyProof(policy_revision=law.policy.revision, risk=last.risk)
-            steps.append(_next(last, asked, new_operation(), status="approved", policy_proof=proof))
+            proof = PolicyProof(policy_revision=law.policy_revision, risk=last.risk)
+            steps.append(frame.next(last, status="approved", policy_proof=proof))
         if steps:
             yield steps
     for id_, decision in sorted(known.items()):
         stale = decision.status in ("pending", "approved", "expired") and decision.reference == asked.reference
-        if stale and id_ not in seen:
-            if decision.status == "expired":  # only a pending decision can be superseded
-                decision = _next(decision, asked, new_operation(), status="pending", expires=asked.now + LIFETIME)
-                yield [decision, _next(decision, asked, new_operation(), status="superseded")]
-            else:
-                yield [_next(decision, asked, new_operation(), status="superseded")]
+        if stale and id_ not in seen and target_of(decision.entity) not in unseen:
+            renewed = [frame.renewed(decision)] if decision.status == "expired" else []
+            yield [*renewed, frame.next((renewed or [decision])[-1], status="superseded")]
 
 
 def by_policy(decision: Decision, divergence: Divergence, law: Law) -> bool:
     """May the machine say yes by itself? Only to what the baseline brings, never to its own drift."""
-    merged = divergence.verdict is Verdict.CONFLICT and decision.action == "merge"
     return (
-        decision.reference == BASELINE
-        and not decision.reopened
-        and (divergence.verdict in AUTOMATIC or merged)
+        divergence.verdict == decision.verdict
+        and shown(decision.local, decision.wanted)
+        and policy_may(decision) is None
         and law.policy.answers.get(decision.risk) == "automatic"
         and not law.paused(decision.machine)
     )
@@ -177,45 +181,70 @@ def category(kind: Kind) -> Literal["config", "files", "settings"]:
     return "config"
 
 
-def risk_name(risk: Risk) -> Literal["none", "low", "medium", "high", "critical"]:
-    names: dict[Risk, Literal["none", "low", "medium", "high", "critical"]] = {
-        Risk.NONE: "none",
-        Risk.LOW: "low",
-        Risk.MEDIUM: "medium",
-        Risk.HIGH: "high",
-        Risk.CRITICAL: "critical",
-    }
-    return names[risk]
+def risk_name(risk: Risk) -> RiskName:
+    return RISKS[risk]
 
 
-def _steps(
-    before: Decision | None, fresh: Decision, asked: Asked, new_operation: Callable[[], str]
-) -> Iterator[Decision]:
+class _Frame(Struct, frozen=True, kw_only=True):
+    """What every next state is made with."""
+
+    asked: Asked
+    law: Law
+    new_operation: Callable[[], str]
+    verify: Verify | None
+
+    def next(self, decision: Decision, **changes: object) -> Decision:
+        return replace(
+            decision,
+            agent=self.asked.machine,
+            timestamp=self.asked.now,
+            revision=decision.revision + 1,
+            operation_id=self.new_operation(),
+            **changes,
+        )
+
+    def renewed(self, decision: Decision) -> Decision:
+        """An expired decision asks again, and nobody has said yes to it."""
+        later = self.asked.now + LIFETIME
+        return self.next(decision, status="pending", expires=later, approvals=(), policy_proof=None)
+
+    def over(self, decision: Decision) -> bool:
+        """Its time is over, or the yes that it carries no longer counts."""
+        now = self.asked.now
+        if decision.expires <= now:
+            return True
+        asks = decision.status == "approved" and self.verify
+        return bool(asks and void(decision, self.law, asks, now))
+
+
+def _steps(before: Decision | None, fresh: Decision, frame: _Frame) -> Iterator[Decision]:
     if before is None:
         yield fresh
         return
     if before.status == "expired":
-        before = _next(before, asked, new_operation(), status="pending", expires=asked.now + LIFETIME, approvals=())
+        before = frame.renewed(before)
         yield before
     if before.status in ("pending", "approved"):
-        if not same_question(before, fresh):
-            before = _next(before, asked, new_operation(), status="superseded")
+        if not _stands(before, fresh):
+            before = frame.next(before, status="superseded")
             yield before
-        elif before.expires <= asked.now:
-            before = _next(before, asked, new_operation(), status="expired")
+        elif frame.over(before):
+            before = frame.next(before, status="expired")
             yield before
-            yield _next(before, asked, new_operation(), status="pending", expires=asked.now + LIFETIME, approvals=())
+            yield frame.renewed(before)
             return
     if before.status in ENDED and (before.status in RENEWED or not same_question(before, fresh)):
-        yield replace(fresh, revision=before.revision + 1, attempt=before.attempt + 1)
+        attempt, declined = before.attempt + 1, declined_after(before)
+        yield replace(fresh, revision=before.revision + 1, attempt=attempt, declined=declined)
 
 
-def _next(decision: Decision, asked: Asked, operation: str, **changes: object) -> Decision:
-    return replace(
-        decision,
-        agent=asked.machine,
-        timestamp=asked.now,
-        revision=decision.revision + 1,
-        operation_id=operation,
-        **changes,
-    )
+def _stands(before: Decision, fresh: Decision) -> bool:
+    """Does the record still ask what this machine sees? Somebody else may have posted it with our key.
+
+    What an operator approved is judged by what would execute; what nobody approved, by all that it says.
+    """
+    narrowed = before.action == "override_local" and before.wanted.digest == before.remote.digest
+    wanted = before.wanted.digest == fresh.wanted.digest and before.surface == fresh.surface
+    if not same_question(before, fresh) or not (wanted or (narrowed and fresh.action == "merge")):
+        return False
+    return bool(before.approvals) or (before.risk, before.verdict) == (fresh.risk, fresh.verdict)

@@ -45,6 +45,7 @@ class Approval(Struct, frozen=True, kw_only=True):
     operator: Token
     machine: MachineId
     decision: Token
+    entity: EntityKey  # ids are short hashes, and whoever names entities could make two with one id
     attempt: Annotated[int, Meta(ge=1)]
     action: Action
     wanted: Sha256 | None  # digest of the whole public value that will stand; None: the entity goes
@@ -68,7 +69,7 @@ class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
     entity: EntityKey
     kind: Kind
     category: Literal["config", "files", "settings"]  # "type" in the founding protocol's report
-    reference: Line  # "baseline" or "machine:<id>"
+    reference: Annotated[str, Meta(pattern=r"^(baseline|machine:[a-z0-9][a-z0-9-]{0,62})\Z")]
     reference_revision: Count = 0
     verdict: Line
     local: Side
@@ -86,6 +87,7 @@ class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
     approvals: Annotated[tuple[Signed, ...], Meta(max_length=5)] = ()
     policy_proof: PolicyProof | None = None
     reopened: bool = False  # an operator opened this attempt again after a failure: a policy may not approve it
+    declined: Annotated[tuple[Sha256, ...], Meta(max_length=50)] = ()  # questions that no policy may say yes to again
     rollback_requested: bool = False
     snapshot: Line = ""
     log: Annotated[tuple[Line, ...], Meta(max_length=60)] = ()
