@@ -5,6 +5,7 @@ A record is folded again when the law changes, because a message can arrive befo
 speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands and simulation use the same.
 """
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
@@ -26,6 +27,9 @@ from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.proposal import FoldedProposal
 
 KEPT = 64  # messages of one record that are kept for folding again; states carry their own proofs
+REASONS = 200  # different reasons that are counted apart
+ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
+OTHER = "other reasons"
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
 
@@ -41,9 +45,9 @@ class Fleet:
         self._verify = verify
         self._law_version = 0
         self._reports: dict[tuple[type, str], Heard] = {}
-        self._records: dict[tuple[type, str, str], deque[Heard]] = {}
-        self._decisions: dict[tuple[str, str], tuple[int, int, Folded]] = {}
-        self._proposals: dict[str, tuple[int, int, FoldedProposal]] = {}
+        self._records: dict[tuple[type, str, str], list[Heard]] = {}  # each in the order of the stream
+        self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
+        self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -54,8 +58,8 @@ class Fleet:
                 self._keep((Decision, machine, id_), heard)
             case Proposal(id=id_):
                 self._keep((Proposal, "", id_), heard)
-            case Enrolment(code=code, agent=machine):
-                self.enrolments[code, machine] = heard
+            case Enrolment():
+                self._hear_enrolment(heard, heard.message)
             case Alarm():
                 if all(known.subject != heard.subject or known.sequence != heard.sequence for known in self.alarms):
                     self.alarms.append(heard)
@@ -69,13 +73,16 @@ class Fleet:
                 pass  # audit and metrics are read from their streams when somebody asks
 
     def refuse(self, reason: str) -> None:
-        self.refused[reason[:200]] += 1
+        reason = reason[:200]
+        self.refused[reason if reason in self.refused or len(self.refused) < REASONS else OTHER] += 1
 
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
         wanted = tuple(kinds)
         for key in [key for key in self._records if key[0] in wanted]:
             del self._records[key]
+        for place in [place for place in self._reports if place[0] in wanted]:
+            del self._reports[place]
         self._decisions.clear()
         self._proposals.clear()
 
@@ -97,14 +104,12 @@ class Fleet:
         return {machine: package for machine, package in found.items() if package}
 
     def decision(self, machine: str, id_: str) -> Folded:
-        kept = self._records.get((Decision, machine, id_), deque())
-        last = kept[-1].sequence if kept else 0
         known = self._decisions.get((machine, id_))
-        if known is None or known[:2] != (self._law_version, last):
-            folded = decision.fold(kept, self.law, self._verify)
-            known = (self._law_version, last, folded)
+        if known is None or known[0] != self._law_version:
+            kept = self._records.get((Decision, machine, id_), ())
+            known = self._law_version, decision.fold(kept, self.law, self._verify)
             self._decisions[machine, id_] = known
-        return known[2]
+        return known[1]
 
     def decisions(self, machine: str | None = None) -> Iterator[Decision]:
         """Decisions as they are proven, in one order on every machine: by machine, entity, id."""
@@ -117,13 +122,12 @@ class Fleet:
         return [d for d in self.decisions() if d.id == id_] or [d for d in self.decisions() if d.id.startswith(id_)]
 
     def proposal(self, id_: str) -> FoldedProposal:
-        kept = self._records.get((Proposal, "", id_), deque())
-        last = kept[-1].sequence if kept else 0
         known = self._proposals.get(id_)
-        if known is None or known[:2] != (self._law_version, last):
-            known = (self._law_version, last, proposal.fold(kept, self.law, self._verify))
+        if known is None or known[0] != self._law_version:
+            kept = self._records.get((Proposal, "", id_), ())
+            known = self._law_version, proposal.fold(kept, self.law, self._verify)
             self._proposals[id_] = known
-        return known[2]
+        return known[1]
 
     def proposals(self) -> list[Proposal]:
         """Newest last."""
@@ -141,9 +145,25 @@ class Fleet:
         return heard.message if heard and self.law.genuine(heard) else None
 
     def _keep(self, key: tuple[type, str, str], heard: Heard) -> None:
-        kept = self._records.setdefault(key, deque(maxlen=KEPT))
-        if not kept or heard.sequence > kept[-1].sequence:
-            kept.append(heard)
+        """A fact can be heard while older messages are still being read, so each takes its place in the order."""
+        kept = self._records.setdefault(key, [])
+        at = bisect_left(kept, heard.sequence, key=lambda one: one.sequence)
+        if at < len(kept) and kept[at].sequence == heard.sequence:
+            return  # delivered twice
+        kept.insert(at, heard)
+        del kept[:-KEPT]
+        self._decisions.pop(key[1:], None)
+        self._proposals.pop(key[2], None)
+
+    def _hear_enrolment(self, heard: Heard, message: Enrolment) -> None:
+        place = message.code, message.agent
+        known = self.enrolments.get(place)
+        if heard.signer != message.key:
+            self.refuse(f"{message.agent!r} asks to join with a key that it does not hold")
+        elif known is None or heard.sequence >= known.sequence:
+            self.enrolments[place] = heard
+            while len(self.enrolments) > ASKING:
+                del self.enrolments[next(iter(self.enrolments))]
 
     def _hear_law(self, heard: Heard) -> None:
         try:

@@ -45,8 +45,9 @@ def proposal_id(packages: Iterable[PackageRef], after_revision: int) -> str:
 
 
 def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> FoldedProposal:
+    """The record of these messages, which may come in any order and more than once."""
     folded = FoldedProposal()
-    for one in heard:
+    for one in sorted(heard, key=lambda one: one.sequence):
         folded = advance(folded, one, law, verify)
     return folded
 
@@ -73,6 +74,10 @@ def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> st
         return f"{heard.speaker!r} may not orchestrate"
     if after.id != proposal_id(after.packages, after.after_revision):
         return "its id does not belong to its packages and the baseline it follows"
+    return _step_fault(before, after, by) or _content_fault(after, law, verify)
+
+
+def _step_fault(before: Proposal | None, after: Proposal, by: By) -> str | None:
     if before is None and after.revision > 1:
         return None if by is By.OPERATOR else "its beginning is gone, and only an operator's word proves itself"
     allowed = TRANSITIONS[before.status if before else ""].get(after.status, By(0))
@@ -82,6 +87,13 @@ def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> st
         return f"revision {after.revision} does not follow {before.revision}"
     if before is not None and after.packages != before.packages:
         return "the packages it rests on may not change"
+    return None
+
+
+def _content_fault(after: Proposal, law: Law, verify: Verify) -> str | None:
+    machines = [package.machine for package in after.packages]
+    if len(set(machines)) < len(machines):
+        return "it rests on two packages of one machine"
     if (after.status == "open" and not after.arbitrations) or (after.status == "arbitrated" and after.arbitrations):
         return "its status does not agree with its open questions"
     if after.status in ("validated", "published"):
@@ -95,7 +107,9 @@ def _validation_fault(after: Proposal, law: Law, verify: Verify) -> str | None:
         return "it carries no valid signature of an operator"
     if signed.payload != validation_text(after):
         return "what was validated is not what it holds"
-    keys = {op.key for op in law.roster.operators.values() if not op.revoked} if law.roster else set()
+    # What was published is the past, and law of its own; what only waits for that needs an operator of today.
+    past, operators = after.status == "published", law.roster.operators.values() if law.roster else ()
+    keys = {operator.key for operator in operators if past or not operator.revoked}
     return None if signed.signer in keys else "whoever validated it is no operator of this fleet"
 
 
