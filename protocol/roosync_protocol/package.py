@@ -5,18 +5,27 @@ content is one JSON object: the entities that a file holds, public form, and the
 receiver believes nothing: hashes, sizes, names, counts and kinds are checked before an entity is used.
 """
 
+import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import DecodeError, Meta, Struct, json
 
+from roosync_protocol.depth import too_deep
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.messages.base import Count, Line, Moment, Prose, Sha256
 
 MAX_CONTENT = 16 * 1024 * 1024  # bytes of one content
 MAX_FILES = 5_000
-_DEVICES = {"con", "prn", "aux", "nul", *(f"com{n}" for n in range(10)), *(f"lpt{n}" for n in range(10))}
+MAX_PACKAGE = 256 * 1024 * 1024  # bytes of all contents of one package
+_DIGITS = "0123456789\u00b9\u00b2\u00b3"  # Windows takes superscripts for digits here
+_DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$", *(f"{d}{n}" for d in ("com", "lpt") for n in _DIGITS)}
+_TARGET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}\Z")  # no slash: the first one in a key ends the target
+# Line and paragraph separators, halves of surrogate pairs, and what turns the direction of text: one name shown,
+# another one meant.
+_DECEIVING = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class HostilePackageError(ValueError):
@@ -83,11 +92,16 @@ def read_manifest(data: bytes, author: str) -> Manifest:
     for file in manifest.files:
         if fault := path_fault(file.path):
             raise HostilePackageError(f"the manifest of {author!r} names {file.path!r}: {fault}")
-        if file.path.casefold() in seen:
+        if not file.path.startswith(f"{file.type}/") or not _TARGET.match(file.type):
+            raise HostilePackageError(f"the manifest of {author!r} lists {file.path!r} under {file.type!r}")
+        name = unicodedata.normalize("NFC", file.path).casefold()  # one file on macOS and on Windows
+        if name in seen:
             raise HostilePackageError(f"the manifest of {author!r} names {file.path!r} twice")
         if file.size > MAX_CONTENT:
             raise HostilePackageError(f"{file.path!r} of {author!r} has {file.size} bytes; {MAX_CONTENT} are allowed")
-        seen.add(file.path.casefold())
+        seen.add(name)
+    if sum(file.size for file in manifest.files) > MAX_PACKAGE:
+        raise HostilePackageError(f"the package of {author!r} is larger than the {MAX_PACKAGE} bytes allowed")
     return manifest
 
 
@@ -96,8 +110,10 @@ def read_entities(file: ManifestFile, data: bytes) -> Entities:
     if len(data) != file.size or digest_bytes(data) != file.hash:
         raise HostilePackageError(f"{file.path!r}: the bytes received are not those of the manifest")
     content = _decode(_content, data, repr(file.path))
-    if content.target != file.type:
-        raise HostilePackageError(f"{file.path!r} is listed under {file.type!r} and holds {content.target!r}")
+    if (content.target, f"{content.target}/{content.path}") != (file.type, file.path):
+        raise HostilePackageError(
+            f"{file.path!r} is listed under {file.type!r} and holds {content.path!r} of {content.target!r}"
+        )
     entities: Entities = {}
     for name, value in content.entities.items():
         key = f"{content.target}/{name}"
@@ -121,8 +137,8 @@ def path_fault(path: str) -> str | None:
     """
     if path.startswith("/") or "\\" in path or ":" in path:
         return "it is absolute, or has a drive, a stream or a back-slash in it"
-    if any(ord(c) < 32 or ord(c) == 127 for c in path):
-        return "it has control characters"
+    if _DECEIVING.search(path):
+        return "it has characters in it that can not be seen, or that turn the direction of the text"
     for part in path.split("/"):
         if part in ("", ".", ".."):
             return "it has an empty or a dotted part"
@@ -149,6 +165,8 @@ def _plain(file: FileContent) -> Any:
 def _decode(decoder: Any, data: bytes, what: str) -> Any:
     if len(data) > MAX_CONTENT:
         raise HostilePackageError(f"{what} has {len(data)} bytes; at most {MAX_CONTENT} are read")
+    if too_deep(data):
+        raise HostilePackageError(f"{what} is nested too deeply")
     try:
         return decoder.decode(data)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:
