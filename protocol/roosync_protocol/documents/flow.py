@@ -137,7 +137,7 @@ def delete(text: str, syntax: Syntax, box: Box, index: int) -> list[Splice]:
         if len(box.items) == 1 and not (text[box.open + 1 : begin] + text[line.end() : box.close]).strip():
             return [(box.open + 1, box.close, "")]
         return [*extra, (begin, line.end(), "")]
-    return _delete_inline(text, syntax, box, index, before, comma, tail if line else None)
+    return _delete_inline(text, syntax, box, index, before, comma, tail if line or comma is None else None)
 
 
 def _insert_inline(style: Style, at: tuple[int, int], index: int, render: Render) -> list[Splice]:
@@ -173,18 +173,17 @@ def _delete_inline(
     """Remove an item that shares its line; `tail` is the end of the line when only comments follow."""
     start, end = box.items[index]
     floor = before + 1 if before is not None else box.open + 1
+    start = _with_aside(text, syntax, floor, start)
+    stop = tail if tail is not None else comma + 1 if comma is not None else end
     if len(box.items) == 1:
-        stop = comma + 1 if comma is not None else end
         rest = text[floor:start] + text[stop : box.close]
         return [(floor, box.close, "")] if not rest.strip() else [(start, stop, "")]
-    start = _with_aside(text, syntax, floor, start)
     if index < len(box.items) - 1:
         assert comma is not None
         following = box.items[index + 1][0]
         if not text[comma + 1 : following].strip():
             return [(start, following, "")]
         return [(start, end_of(_BLANK, text, comma + 1), "")]
-    stop = tail if tail is not None else comma + 1 if comma is not None else end
     assert before is not None
     if comma is not None:  # a trailing comma: the one before becomes it
         return [(floor if not text[floor:start].strip() else start, stop, "")]

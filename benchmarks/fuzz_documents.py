@@ -1,0 +1,296 @@
+"""Edits of random documents, each checked against what the documents' writer noted.
+
+    python benchmarks/fuzz_documents.py --seed 1 --edits 100000 --format jsonc
+
+For each edit: the value is read back by a parser that is not ours and must be the one computed here; every byte
+outside the edited entry must be as before; every comment must be there exactly once, or gone with its entry.
+Prints `name: value` lines; the exit code is 1 when anything was wrong, with the seed that repeats it.
+"""
+
+import argparse
+import copy
+import json
+import random
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path as File
+from typing import Any
+
+sys.path.insert(0, str(File(__file__).parent))
+
+import documents_corpus as corpus  # noqa: E402
+
+from roosync_protocol import documents  # noqa: E402
+from roosync_protocol.documents import Delete, EditRefused, Insert, Rename, Set  # noqa: E402
+
+_COMMENT = re.compile(r"c[0-9]+c")
+_JSONC = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[\]}])')
+
+
+def read_json(text: str) -> Any:
+    bare = _JSONC.sub(lambda found: found[1] or " ", text)
+    return json.loads(_COMMA.sub(lambda found: found[1] or " ", bare)) if bare.strip() else {}
+
+
+def write(rng: random.Random, name: str) -> corpus.Written:
+    return corpus.write_json(rng, name == "jsonc")
+
+
+READERS = {"json": read_json, "jsonc": read_json}
+FORMATS = tuple(READERS)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal, type by type and in the order of the members."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(one, b[key]) for key, one in a.items())
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b or (a != a and b != b)
+
+
+def places(one: Any, path: tuple = ()) -> list[tuple]:
+    found = [path]
+    if isinstance(one, dict):
+        for key, child in one.items():
+            found += places(child, (*path, key))
+    elif isinstance(one, list):
+        for index, child in enumerate(one):
+            found += places(child, (*path, index))
+    return found
+
+
+def at(one: Any, path: tuple) -> Any:
+    for step in path:
+        one = one[step]
+    return one
+
+
+def changed(rng: random.Random, one: Any) -> Any:
+    """Something a little different from `one`, so that the smallest edit is inside of it."""
+    one = copy.deepcopy(one)
+    if isinstance(one, dict) and one:
+        for key in list(one):
+            if rng.random() < 0.3:
+                if rng.random() < 0.4:
+                    del one[key]
+                else:
+                    one[key] = changed(rng, one[key])
+        if rng.random() < 0.3:
+            one["new"] = corpus.value(rng, 1)
+        return one
+    if isinstance(one, list) and one:
+        for _ in range(rng.randrange(1, 3)):
+            index = rng.randrange(len(one) + 1)
+            if rng.random() < 0.4 and index < len(one):
+                del one[index]
+            else:
+                one.insert(index, corpus.value(rng, 1))
+        return one
+    return corpus.value(rng, 2)
+
+
+def choose(rng: random.Random, tree: Any) -> Any:
+    """A random edit that means something for `tree`."""
+    path = rng.choice(places(tree))
+    here = at(tree, path)
+    kind = rng.randrange(7)
+    if kind == 0 and path:
+        return Delete(path)
+    if kind == 1 and path and isinstance(path[-1], str):
+        return Rename(path, rng.choice([*corpus.NAMES, "renamed"]))
+    if kind == 2 and isinstance(here, list):
+        return Insert(path, rng.randrange(len(here) + 1), corpus.value(rng, 2))
+    if kind in (3, 4) and isinstance(here, dict):
+        after = rng.choice([None, documents.FIRST, *here, "absent"])
+        return Set((*path, rng.choice([*corpus.NAMES, "fresh"])), corpus.value(rng, 2), after, ("c0c",) * rng.randrange(2))
+    return Set(path, changed(rng, here) if rng.random() < 0.6 else corpus.value(rng, 2))
+
+
+def wanted(tree: Any, edit: Any) -> Any:
+    """What the edit means, said once more and apart from the product. None: it means nothing here."""
+    tree = copy.deepcopy(tree)
+    if not edit.path and isinstance(edit, Set):
+        return edit.value
+    if isinstance(edit, Insert):
+        at(tree, edit.path).insert(edit.index, edit.value)
+        return tree
+    parent, last = at(tree, edit.path[:-1]), edit.path[-1]
+    if isinstance(edit, Delete):
+        del parent[last]
+        return tree
+    if isinstance(parent, list):
+        parent[last] = edit.value
+        return tree
+    pairs = list(parent.items())
+    names = list(parent)
+    if isinstance(edit, Rename):
+        pairs[names.index(last)] = (edit.name, parent[last])
+    elif last in parent:
+        pairs[names.index(last)] = (last, edit.value)
+    else:
+        where = 0 if edit.after == documents.FIRST else names.index(edit.after) + 1 if edit.after in names else len(names)
+        pairs.insert(where, (last, edit.value))
+    parent.clear()
+    parent.update(pairs)
+    return tree
+
+
+def unordered(one: Any) -> Any:
+    """For a Set of a whole map the order of its members is the file's own affair."""
+    if isinstance(one, dict):
+        return {key: unordered(one[key]) for key in sorted(one)}
+    return [unordered(child) for child in one] if isinstance(one, list) else one
+
+
+def window(doc: corpus.Written, edit: Any) -> tuple[int, int]:
+    """The part of the old text that `edit` may touch."""
+    path = edit.path
+    if isinstance(edit, Insert):
+        return _between(doc, path, edit.index - 1, edit.index, at(doc.value, path))
+    if not path:
+        return doc.values[()]
+    parent = at(doc.value, path[:-1])
+    if isinstance(edit, Delete):
+        names = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
+        where = names.index(path[-1])
+        if len(names) == 1:
+            return doc.holder(path[:-1])
+        start = doc.values[(*path[:-1], names[where - 1])][1] if where else doc.values[path[:-1]][0]
+        return start, max(doc.spans[path][1], doc.spans[(*path[:-1], names[where + 1])][1] if where + 1 < len(names) else 0)
+    if path in doc.spans:
+        return doc.spans[path]
+    names = list(parent)
+    before = -1 if edit.after == documents.FIRST else names.index(edit.after) if edit.after in names else len(names) - 1
+    return _between(doc, path[:-1], before, before + 1, parent)
+
+
+def _between(doc: corpus.Written, path: tuple, before: int, after: int, parent: Any) -> tuple[int, int]:
+    names = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
+    if not names:
+        return doc.holder(path)
+    start = doc.values[(*path, names[before])][1] if before >= 0 else doc.values[path][0]
+    end = doc.spans[(*path, names[after])][1] if after < len(names) else doc.holder(path)[1]
+    return start, end
+
+
+def comments_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
+    seen = Counter(_COMMENT.findall(new))
+    path = edit.path
+
+    def under(other: tuple) -> bool:
+        return other[: len(path)] == path
+
+    for whose, name in ((doc.own, "own"), (doc.inside, "inside"), (doc.loose, "loose")):
+        for comment, owner in whose.items():
+            count = seen[comment]
+            if count > 1:
+                return f"comment {comment} is there {count} times"
+            if isinstance(edit, Delete) and under(owner):
+                if count:
+                    return f"comment {comment} ({name} of {owner}) outlived its entry"
+            elif isinstance(edit, Set) and under(owner) and (len(owner) > len(path) or name != "own"):
+                continue
+            elif not count:
+                return f"comment {comment} ({name} of {owner}) was lost"
+    return None
+
+
+def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: str) -> str | None:
+    """What is wrong with how the product does `edit`; None when nothing is. EditRefused passes."""
+    aim = wanted(doc.value, edit)
+    after = documents.edit(document, [edit])
+    new = after.data.decode().lstrip("\ufeff")
+    got = READERS[name](new)
+    whole = isinstance(edit, Set) and isinstance(edit.value, dict | list)
+    if not (same(unordered(got), unordered(aim)) if whole else same(got, aim)):
+        return f"holds {got!r}, wanted {aim!r}"
+    start, end = window(doc, edit)
+    behind = doc.text[end:]
+    if not new.startswith(doc.text[:start]) or (behind and not new.endswith(behind)):
+        return f"bytes outside of {start}:{end} changed"
+    if "\r\n" in doc.text and "\n" in new.replace("\r\n", "") and "\n" not in doc.text.replace("\r\n", ""):
+        return "line ends changed"
+    return comments_wrong(doc, edit, new)
+
+
+def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, Any]:
+    """Counts of one run, and `failures`: the first ones, each as a text that repeats it."""
+    done = refused = bad = 0
+    failures: list[str] = []
+    reasons: Counter[str] = Counter()
+    number = 0
+    while done < edits:
+        number += 1
+        rng = random.Random(f"{seed}/{name}/{number}")
+        doc = write(rng, name)
+        marks = rng.choice(["", "", "\ufeff", "\ufeff\ufeff"])
+        document = documents.parse((marks + doc.text).encode(), name)
+        problem = None if same(document.value, doc.value) else f"read as {document.value!r}, wanted {doc.value!r}"
+        for _ in range(per_document):
+            edit = choose(rng, doc.value)
+            done += 1
+            if isinstance(edit, Rename) and edit.name in at(doc.value, edit.path[:-1]) and edit.name != edit.path[-1]:
+                continue
+            before = document.data
+            try:
+                problem = problem or wrong(doc, document, edit, name)
+            except EditRefused as error:
+                refused += 1
+                reasons[error.reason[-60:]] += 1
+                if len(failures) < 20 and not problem and "--refusals" in sys.argv:
+                    failures.append(f"document {number}: {edit}: {error}\n{doc.text}")
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+            if document.data != before:
+                problem = "the document itself changed"
+            if problem:
+                bad += 1
+                new = ""
+                if len(failures) < 5:
+                    try:
+                        new = documents.edit(document, [edit]).data.decode()
+                    except Exception as error:
+                        new = repr(error)
+                    failures.append(f"document {number}: {edit}\n{problem}\n--- before\n{doc.text}\n--- after\n{new}")
+                problem = None
+    return {
+        "edits": done,
+        "wrong": bad,
+        "refused": refused,
+        "documents": number,
+        "failures": failures,
+        "reasons": reasons.most_common(8),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--edits", type=int, default=100_000)
+    parser.add_argument("--format", choices=[*FORMATS, "all"], default="all")
+    parser.add_argument("--refusals", action="store_true", help="show refused edits too")
+    options = parser.parse_args()
+    total = 0
+    for name in FORMATS if options.format == "all" else [options.format]:
+        started = time.perf_counter()
+        counts = run(options.seed, options.edits, name)
+        failures, reasons = counts.pop("failures"), counts.pop("reasons")
+        for key, count in counts.items():
+            print(f"{name}_{key}: {count}")
+        print(f"{name}_seconds: {time.perf_counter() - started:.1f}")
+        for reason, count in reasons:
+            print(f"{name}_refused_because: {count} {reason!r}")
+        for failure in failures:
+            print(f"\n=== {name}, seed {options.seed}, {failure}", file=sys.stderr)
+        total += counts["wrong"]
+    return 1 if total else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
