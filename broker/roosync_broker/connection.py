@@ -17,7 +17,7 @@ from nats import errors as nats_errors
 from nats.aio.msg import Msg
 
 from roosync_broker import replies
-from roosync_broker.errors import BusError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import BusError, ClosedError, OursError, RefusedError, UnavailableError
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Announcer, ErrorReport
 from roosync_broker.permissions import REPLIES, inbox
@@ -72,13 +72,13 @@ class Connection:
     async def ready(self, timeout: float) -> Wire:
         """The wire, when there is one within `timeout` seconds; a refused key is told at once."""
         if self.closed:
-            raise OursError("this link is closed")
+            raise ClosedError("this link is closed")
         if self.wire is not None and self.wire.is_connected:
             return self.wire
         try:
             async with asyncio.timeout(timeout), self._changed:
                 while self.wire is None or not self.wire.is_connected:
-                    if isinstance(self._problem, RefusedError | OursError):
+                    if isinstance(self._problem, RefusedError | OursError | ClosedError):
                         raise type(self._problem)(str(self._problem))
                     await self._changed.wait()
                 return self.wire
@@ -97,12 +97,12 @@ class Connection:
         for listening in list(self._listening):
             await listening.close()
         wire = self.wire
-        self._end_asking(UnavailableError("the link was closed"))
+        self._end_asking(ClosedError("this link is closed"))
         if wire is not None:
             with contextlib.suppress(*GONE):  # drain() can hang; this is all that what was sent needs
                 await wire.settle(2)
             await discard(wire)
-        await self._tell(None, OursError("this link is closed"))
+        await self._tell(None, ClosedError("this link is closed"))
 
     # -- asking
 
@@ -148,7 +148,7 @@ class Connection:
     async def listen(self, subjects: tuple[str, ...], take: Take, end: Callable[[], Awaitable[None]]) -> "Listening":
         """Hear `subjects` on this wire and every later one. RefusedError when one of them is not permitted."""
         if self.closed:
-            raise OursError("this link is closed")
+            raise ClosedError("this link is closed")
         listening = Listening(self, subjects, take, end)
         self._listening.add(listening)
         wire = self.wire

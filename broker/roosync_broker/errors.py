@@ -8,8 +8,10 @@ BusError
     ServerError         the embedded server can not start or run; the message says what a person can do
   StaleError            somebody advanced the record first: read it again
   RefusedError          the broker does not permit it: ask an operator, retrying is of no use
+    NotAdmittedError    ... not even to connect: an unknown key, another certificate, clear text
   UnavailableError      the bus is away or silent: retry later *with the same message id*
     NoResponderError    nobody answers on that subject at this moment
+    ClosedError         the link was closed by ourselves
   FullError             a bound was reached and nothing was stored: make room first
 """
 
@@ -46,11 +48,19 @@ class RefusedError(BusError):
     pass
 
 
+class NotAdmittedError(RefusedError):
+    pass
+
+
 class UnavailableError(BusError):
     pass
 
 
 class NoResponderError(UnavailableError):
+    pass
+
+
+class ClosedError(UnavailableError):
     pass
 
 

@@ -75,6 +75,10 @@ class JetStreamLink:
         wire = self._connection.wire
         return wire.server_id if wire is not None else ""
 
+    async def wait_connected(self, timeout: float) -> None:
+        """Returns when there is a connection. UnavailableError, or RefusedError at once, says why there is none."""
+        await self._connection.ready(timeout)
+
     async def post(
         self,
         subject: str,

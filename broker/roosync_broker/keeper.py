@@ -183,8 +183,9 @@ class Keeper:
 
     async def _reload(self) -> None:
         """The server reads its users again: who is no longer among them is cut off at once, others notice nothing."""
-        if self._system is None or not self._system.server_id:
-            raise UnavailableError("the broker is away; it reads its users when it is back")
+        if self._system is None:
+            raise UnavailableError("the keeper is not running")
+        await self._system.wait_connected(RELOAD_TIMEOUT)
         answer = await self._system.request(f"$SYS.REQ.SERVER.{self._system.server_id}.RELOAD", b"", RELOAD_TIMEOUT)
         try:
             told = json.decode(answer, type=_Reloaded)

@@ -129,7 +129,10 @@ def unseal(text: str, passphrase: str) -> str:
         opened = secret.SecretBox(key).decrypt(base64.b64decode(sealed.box, validate=True))
     except (DecodeError, ValidationError, UnicodeError, binascii.Error, ValueError, TypeError, CryptoError):
         raise KeyFileError("the passphrase is wrong, or the key file is damaged") from None
-    return opened.decode("ascii", "replace")
+    pair = KeyPair.from_seed(opened.decode("ascii", "replace"))
+    if pair.public != sealed.public:
+        raise KeyFileError("the key file is damaged: it holds another key than it says")
+    return pair.seed
 
 
 def sealed_public(text: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from msgspec import json
 
-from roosync_broker.errors import NoResponderError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import ClosedError, NoResponderError, OursError, RefusedError, UnavailableError
 from roosync_broker.link import (
     POST_TIMEOUT,
     Announcer,
@@ -139,9 +139,8 @@ class MemoryLink:
 
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> "_Hearing":
         names = [subjects] if isinstance(subjects, str) else list(subjects)
-        for name in names:
-            if self.connected:
-                await self._pass("listen to", name)
+        for name in names if self._up else ():
+            await self._pass("listen to", name)
         hearing = _Hearing(self, names, Delivery(handler, self.report, self._announcer.announce))
         self._hearing.append(hearing)
         return hearing
@@ -166,7 +165,7 @@ class MemoryLink:
         raise UnavailableError(f"no answer about {subject!r} within {timeout:g} s")
 
     async def serve(self, subject: str, answer: Answerer) -> "_Serving":
-        if self.connected:
+        if self._up:
             await self._pass("listen to", subject)
         serving = _Serving(self, subject, answer)
         self._serving.append(serving)
@@ -206,7 +205,7 @@ class MemoryLink:
         """A step on the network: others may run, the link may be down, the broker may refuse."""
         await asyncio.sleep(0)
         if self._closed:
-            raise OursError("this link is closed")
+            raise ClosedError("this link is closed")
         if not self._up:
             raise UnavailableError(f"{self._name} has no connection to the broker")
         if self.rights is None:

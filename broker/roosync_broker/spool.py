@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
-from roosync_broker.errors import FullError, OursError, RefusedError, StaleError
+from roosync_broker.errors import FullError, NotAdmittedError, OursError, RefusedError, StaleError, UnavailableError
 from roosync_broker.link import MESSAGE_ID, Link
 from roosync_broker.private_files import private_folder, read_private, write_private
 
@@ -70,6 +70,8 @@ class Spool:
         Stops with UnavailableError or FullError, and the rest waits on. What can never be posted is moved aside
         (to `aside/`) and reported.
         """
+        if not link.connected:
+            raise UnavailableError("the broker is away; what waits for it waits on")
         stored = 0
         for path in self._waiting():
             intent = self._read(path)
@@ -79,6 +81,8 @@ class Spool:
             try:
                 await link.post(subject, data, headers)
                 stored += 1
+            except NotAdmittedError:
+                raise  # the connection is refused, not this message
             except (RefusedError, OursError, StaleError) as error:
                 self._set_aside(path, str(error))
                 continue
@@ -86,7 +90,7 @@ class Spool:
         return stored
 
     def _waiting(self) -> list[Path]:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             names = [entry.name for entry in os.scandir(self.folder) if entry.is_file()]
             return [self.folder / name for name in sorted(names) if len(name) == 17 and name[:12].isdigit()]
         return []

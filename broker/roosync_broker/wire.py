@@ -8,6 +8,7 @@ thrown away. What was found in nats-py 2.16 stands beside the line that answers 
 import asyncio
 import contextlib
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.protocol.command import sub_cmd
 
-from roosync_broker.errors import BusError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import BusError, NotAdmittedError, OursError, UnavailableError
 from roosync_broker.keys import KeyPair
 from roosync_broker.tls import pinned_context
 
@@ -26,6 +27,8 @@ DIAL_TIMEOUT = 8.0  # seconds for TCP, TLS and the first PONG together
 ErrorCallback = Callable[[Exception], Awaitable[None]]
 ClosedCallback = Callable[[], Awaitable[None]]
 
+
+_NONCE = re.compile(r"[A-Za-z0-9_-]{8,64}")  # 11 random bytes in base64url, as nats-server makes it
 
 Take = Callable[[Msg], None]
 
@@ -56,7 +59,7 @@ class Wire(Client):
 
     async def settle(self, timeout: float) -> None:
         """Returns when the server has handled everything sent so far, and its refusals have arrived here."""
-        await self.flush(max(1, int(timeout)))
+        await self.flush(timeout)  # type: ignore[arg-type]
 
     @property
     def reading(self) -> asyncio.Task[None] | None:
@@ -70,9 +73,14 @@ class Wire(Client):
         # nats-py uses TLS only if the server asks for it, so whoever sits between could take it off and pass
         # our signed nonce on. This is the last moment before it is signed.
         if not self._server_info.get("tls_required") and not self.plain_allowed:
-            raise RefusedError(
+            raise NotAdmittedError(
                 "the broker does not use TLS, and it is not on this computer: nothing was sent. Turn TLS on there, "
                 "or ask for plain text in so many words (plain = true in the settings)"
+            )
+        # Keys that sign messages also sign this: a broker must not be able to have a message signed as its nonce.
+        if not _NONCE.fullmatch(str(self._server_info.get("nonce", ""))):
+            raise NotAdmittedError(
+                "the broker asks for a signature over something that is no nonce; nothing was signed"
             )
         return super()._connect_command()
 
@@ -110,7 +118,7 @@ async def dial(
     on_error: ErrorCallback,
     on_closed: ClosedCallback,
 ) -> Wire:
-    """A connected wire. RefusedError when the server does not take the key, UnavailableError when it is away."""
+    """A connected wire. NotAdmittedError when the server does not take the key, UnavailableError when it is away."""
     problems: list[Exception] = []
     connected = False
 
@@ -152,16 +160,20 @@ async def dial(
 
 
 async def discard(wire: Wire) -> None:
-    """End a connection for good, whatever its state: close() alone can wait for ever on a dead socket."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(2):
-            await wire.close()
-    for task in (wire._reading_task, wire._flusher_task, wire._ping_interval_task):
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
+    """End a connection for good, whatever its state: close() alone can wait for ever on a dead socket.
+
+    What was not settled before is lost.
+    """
     writer = getattr(wire._transport, "_io_writer", None)
     if writer is not None:
         writer.transport.abort()
+    if wire.reading is not None:  # or there is nothing to close, and a failed handshake would be waited for
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(2):
+                await wire.close()
+    for task in (wire._reading_task, wire._flusher_task, wire._ping_interval_task):
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
 
 
 def is_loopback(url: str) -> bool:
@@ -183,12 +195,12 @@ def _why(url: str, problems: list[Exception]) -> BusError:
         if isinstance(error, BusError):
             return error
         if is_refusal(error):
-            return RefusedError(
+            return NotAdmittedError(
                 f"the broker at {url} does not accept this key: it is not admitted yet, or it was revoked; "
                 "an operator can see it with 'roosync status'"
             )
         if isinstance(error, ssl.SSLError):
-            return RefusedError(
+            return NotAdmittedError(
                 f"the broker at {url} shows another certificate than the one pinned when this machine joined; "
                 "nothing was sent. If the fleet's broker was really made anew, join again with a new code"
             )

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from roosync_broker import topology
-from roosync_broker.errors import NoResponderError, OursError, StaleError, UnavailableError
+from roosync_broker.errors import ClosedError, NoResponderError, OursError, StaleError, UnavailableError
 from roosync_broker.link import Expect, Receipt, post_until_stored
 
 
@@ -253,8 +253,10 @@ async def test_closing_is_final_and_may_be_repeated(world):
     await link.close()
     await link.close()
     assert not link.connected
-    with pytest.raises(OursError):
+    with pytest.raises(ClosedError):
         await link.post(decision(world), b"")
+    with pytest.raises(ClosedError):
+        await link.follow("roosync.x.>", print)
 
 
 async def test_a_retry_needs_an_id(world):
