@@ -1,1 +1,1 @@
-"""A fleet of three machines on this computer, on sample configurations of ours."""
+"""`roosync demo`: the whole story on three sample machines, for a new user and for the tests."""
