@@ -31,6 +31,18 @@ from roosync_protocol.messages import Choice
 from roosync_protocol.shapes import parts, root
 from roosync_protocol.votes import Collected, Excluded, Group, NotEnoughError
 
+__all__ = [
+    "Arbitration",
+    "Candidate",
+    "Choice",
+    "Collected",
+    "Consolidation",
+    "Excluded",
+    "NotEnoughError",
+    "Provenance",
+    "consolidate",
+]
+
 Source: TypeAlias = Literal["common", "special", "chosen", "question", "omitted", "removed", "kept"]
 Previous: TypeAlias = tuple[Commons, Mapping[str, Overlay]]
 _COPIED = "the assistant copies it from the profile in use"

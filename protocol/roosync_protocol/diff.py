@@ -16,7 +16,7 @@ from roosync_protocol.digest import raw, same
 from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.merge import merge
 from roosync_protocol.names import Value
-from roosync_protocol.shapes import Path, normal, parts, root
+from roosync_protocol.shapes import Path, alike, parts, root
 
 Absent: TypeAlias = UnsetType
 if TYPE_CHECKING:
@@ -131,12 +131,7 @@ def compare(
 
 def equal(a: Entity, b: Entity) -> bool:
     """One entity in two copies? Order in sets and keyed lists does not matter."""
-    if raw(a.value) == raw(b.value) and a.kind == b.kind:
-        return True
-    if a.kind != b.kind:
-        return False
-    path = root(a.kind, a.key)
-    return same(a.value, b.value) or same(normal(path, a.value), normal(path, b.value))
+    return a.kind == b.kind and alike(root(a.kind, a.key), a.value, b.value)
 
 
 def changes(before: Value, after: Value, kind: Kind | None = None, key: str = "") -> list[Change]:
@@ -144,27 +139,27 @@ def changes(before: Value, after: Value, kind: Kind | None = None, key: str = ""
 
     An undeclared list is one leaf. With `kind` and `key` the lists of a setting are known by its name.
     """
-    return [] if same(before, after) else list(_walk((), root(kind, key), before, after))
+    return list(_walk((), root(kind, key), before, after))
 
 
 States = tuple[Entity | None, Entity | None, Entity | None]
 
 
 def _judge(states: States, removed: bool, first_join: bool) -> Verdict | None:
-    base, local, wanted = states
-    if base and local and wanted and raw(base.value) == raw(local.value) == raw(wanted.value):
+    bytes_of = [raw(entity.value) if entity else b"" for entity in states]
+    if bytes_of[0] == bytes_of[1] == bytes_of[2] and all(states):
         return None  # nearly always, and cheap
     letters: list[str] = []
-    seen: list[tuple[Entity, str]] = []
-    for entity in states:
+    seen: list[tuple[Entity, bytes, str]] = []
+    for entity, data in zip(states, bytes_of, strict=True):
         if entity is None:
             letters.append("-")
             continue
-        fresh = "xyz"[len({letter for _, letter in seen})]
-        letter = next((known for other, known in seen if equal(entity, other)), fresh)
-        seen.append((entity, letter))
+        letter = next((known for other, spelt, known in seen if data == spelt or equal(entity, other)), None)
+        letter = letter or "xyz"[len({known for _, _, known in seen})]
+        seen.append((entity, data, letter))
         letters.append(letter)
-    if wanted is None and not removed:
+    if states[2] is None and not removed:
         letters[2] = "."
     return JOIN_RULES[letters[1], letters[2]] if first_join else RULES[letters[0], letters[1], letters[2]]
 

@@ -17,7 +17,7 @@ from roosync_protocol.names import Value
 raw = msgspec.json.Encoder().encode  # fast: equal bytes mean equal values, different bytes mean nothing
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 # Floats are spelled otherwise than in RFC 8785, and msgspec says null for NaN.
-_NUMBERS_OR_NULL = re.compile(rb"(?:^|[:\[,])(?:-?[0-9]+[.e]|null)")
+_FLOAT_OR_NULL = re.compile(rb"[:\[,](?:-?[0-9]+[.e]|null)")  # inside a text too: that costs time, no more
 # RFC 8785 sorts by UTF-16 units; that differs from code points only between these two ranges.
 _ASTRAL = re.compile(rb"[\xf0-\xf4]")
 _PRIVATE_AND_LATER = re.compile(rb"[\xee\xef]")
@@ -31,7 +31,7 @@ def canonical(value: Value) -> bytes:
     """The one UTF-8 spelling of `value`. NotCanonicalError when JSON can not say it."""
     try:
         data = _sorted(value)
-        if _NUMBERS_OR_NULL.search(data) or (_ASTRAL.search(data) and _PRIVATE_AND_LATER.search(data)):
+        if not isinstance(value, dict | list | str) or _FLOAT_OR_NULL.search(data) or _sorts_otherwise(data):
             return _exact(value).encode()
     except (TypeError, ValueError, RecursionError, OverflowError) as error:  # UnicodeEncodeError is a ValueError
         raise NotCanonicalError(f"the value has no JSON form: {error}") from error
@@ -51,15 +51,23 @@ def same(a: Value, b: Value) -> bool:
     """Are the two one value? Order of keys and the spelling of numbers do not matter."""
     if a is b:
         return True
-    if isinstance(a, str) or isinstance(b, str):
+    if isinstance(a, str) or isinstance(b, str) or (type(a) is type(b) and isinstance(a, int)):
         return a == b
-    try:
-        data = raw(a)
-        if data == raw(b) and b"null" not in data:
-            return True
-    except (TypeError, ValueError, RecursionError, OverflowError):
-        pass  # canonical() says what is wrong
+    if isinstance(a, dict | list):
+        if type(a) is not type(b):
+            return False
+        try:
+            data = raw(a)
+            if data == raw(b) and b"null" not in data:
+                return True
+        except (TypeError, ValueError, RecursionError, OverflowError):
+            pass  # canonical() says what is wrong
     return canonical(a) == canonical(b)
+
+
+def _sorts_otherwise(data: bytes) -> bool:
+    """May the keys be in another order than RFC 8785 wants?"""
+    return not data.isascii() and bool(_ASTRAL.search(data) and _PRIVATE_AND_LATER.search(data))
 
 
 def _exact(value: Value) -> str:

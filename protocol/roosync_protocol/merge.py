@@ -12,10 +12,10 @@ from typing import TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
-from roosync_protocol.digest import same
+from roosync_protocol.digest import raw
 from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
-from roosync_protocol.shapes import PROSE, Path, normal, parts, root
+from roosync_protocol.shapes import PROSE, Path, alike, parts, root
 
 MAX_LINES = 20_000  # of prose that is merged line by line; the matcher is quadratic at worst
 
@@ -66,14 +66,14 @@ class _Merge:
         self.conflicts = conflicts
 
     def one(self, path: Path, base: State, local: State, remote: State) -> State:
+        if self.kind is not Kind.MCP_SERVER and isinstance(local, dict) and isinstance(remote, dict):
+            return self._maps(path, base if isinstance(base, dict) else {}, local, remote)
         if _equal(path, local, remote) or _equal(path, base, remote):
             return local
         if _equal(path, base, local):
             return remote
         if self.kind is Kind.MCP_SERVER or local is UNSET or remote is UNSET:
             return self._collide(path, local, remote)
-        if isinstance(local, dict) and isinstance(remote, dict):
-            return self._maps(path, base if isinstance(base, dict) else {}, local, remote)
         if isinstance(local, list) and isinstance(remote, list):
             return self._lists(path, base, local, remote)
         if isinstance(base, str) and isinstance(local, str) and isinstance(remote, str) and self._prose(path):
@@ -86,10 +86,10 @@ class _Merge:
     ) -> dict[str, Value]:
         """In the order of the local side; what only the other has comes after."""
         result: dict[str, Value] = {}
-        for key in dict.fromkeys([*local, *remote]):
-            value = self.one(
-                (*path, key), base.get(key, UNSET), local.get(key, UNSET), remote.get(key, UNSET)
-            )  # fmt: skip
+        for key in local if local.keys() == remote.keys() else dict.fromkeys([*local, *remote]):
+            mine, theirs = local.get(key, UNSET), remote.get(key, UNSET)
+            quick = _surely_equal(mine, theirs)  # nearly always
+            value = mine if quick else self.one((*path, key), base.get(key, UNSET), mine, theirs)
             if value is not UNSET:
                 result[key] = value
         return result
@@ -110,11 +110,15 @@ class _Merge:
 
 
 def _equal(path: Path, a: State, b: State) -> bool:
-    if a is UNSET or b is UNSET:
-        return a is b
-    if same(a, b):
+    return a is b if a is UNSET or b is UNSET else alike(path, a, b)
+
+
+def _surely_equal(a: State, b: State) -> bool:
+    """Cheap: True is certain, False means to look closer."""
+    if a is b:
         return True
-    return isinstance(a, dict | list) and type(a) is type(b) and same(normal(path, a), normal(path, b))
+    kind = a.__class__
+    return kind is b.__class__ and (raw(a) == raw(b) if kind is dict or kind is list else a == b)
 
 
 def _anchors(old: list[str], mine: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int, int]]:

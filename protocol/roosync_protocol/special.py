@@ -7,7 +7,7 @@ question for a person. A table adds the settings that an assistant fills by itse
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from roosync_protocol.names import Value
 
@@ -59,10 +59,10 @@ def only(values: Sequence[Value], machines: Sequence[str]) -> bool:
     first = values[0]
     if isinstance(first, dict):
         maps = [v for v in values if isinstance(v, dict) and v.keys() == first.keys()]
-        return len(maps) == len(values) and all(only([m[key] for m in maps], machines) for key in first)
+        return len(maps) == len(values) and all(_columns(([m[key] for m in maps] for key in first), machines))
     if isinstance(first, list):
         lists = [v for v in values if isinstance(v, list) and len(v) == len(first)]
-        return len(lists) == len(values) and all(only(column, machines) for column in zip(*lists, strict=True))
+        return len(lists) == len(values) and all(_columns(map(list, zip(*lists, strict=True)), machines))
     if any(isinstance(v, dict | list) or type(v) is not type(first) for v in values):
         return False
     if all(v == first for v in values):
@@ -70,6 +70,13 @@ def only(values: Sequence[Value], machines: Sequence[str]) -> bool:
     return all(isinstance(v, str) and host_like(v, m) for v, m in zip(values, machines, strict=True)) and (
         len({_switch(v) for v in values if isinstance(v, str)}) == 1
     )
+
+
+def _columns(columns: Iterable[list[Value]], machines: Sequence[str]) -> Iterator[bool]:
+    for column in columns:
+        text = column[0]
+        if not (isinstance(text, str) and column.count(text) == len(column)):  # nearly always
+            yield only(column, machines)
 
 
 def host_like(text: str, machine: str = "") -> bool:
