@@ -79,9 +79,7 @@ class Wire(Client):
             )
         # Keys that sign messages also sign this: a broker must not be able to have a message signed as its nonce.
         if not _NONCE.fullmatch(str(self._server_info.get("nonce", ""))):
-            raise NotAdmittedError(
-                "the broker asks for a signature over something that is no nonce; nothing was signed"
-            )
+            raise NotAdmittedError("the broker gives no nonce to sign, so it knows no users by key; nothing was signed")
         return super()._connect_command()
 
     async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
