@@ -75,9 +75,7 @@ class World:
         return replace(made, revision=self.law.next_revision(made), **more)
 
     def member(self, machine, *, signed_by="op-ann", **more):
-        made = Member(
-            machine=machine, key=key(machine).public, **self.frame(signed_by, expires=self.now + LIFETIME)
-        )
+        made = Member(machine=machine, key=key(machine).public, **self.frame(signed_by, expires=self.now + LIFETIME))
         return replace(made, revision=self.law.next_revision(made), **more)
 
     def policy(self, *, agent="op-ann", **more):

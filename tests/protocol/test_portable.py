@@ -70,7 +70,7 @@ SHORTENED = {  # what stands in a file -> what travels
 }
 
 
-@pytest.mark.parametrize("places, text, public", SHORTENED.values(), ids=SHORTENED)
+@pytest.mark.parametrize(("places", "text", "public"), SHORTENED.values(), ids=SHORTENED)
 def test_a_path_in_a_place_gets_its_token(places, text, public):
     assert portable(text, places) == public
     assert portable(local(public, places), places) == public  # and is collected again as it was
@@ -95,7 +95,7 @@ UNTOUCHED = {
 }
 
 
-@pytest.mark.parametrize("places, text", UNTOUCHED.values(), ids=UNTOUCHED)
+@pytest.mark.parametrize(("places", "text"), UNTOUCHED.values(), ids=UNTOUCHED)
 def test_what_is_no_path_of_this_machine_stays(places, text):
     assert portable(text, places) == text
     assert local(text, places) == text
@@ -111,7 +111,7 @@ ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("public, places, text", ELSEWHERE.values(), ids=ELSEWHERE)
+@pytest.mark.parametrize(("public", "places", "text"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_token_becomes_the_place_of_another_machine(public, places, text):
     assert local(public, places) == text
 
@@ -152,7 +152,7 @@ COMMANDS = {  # as Windows has it -> the one public spelling
 }
 
 
-@pytest.mark.parametrize("command, public", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize(("command", "public"), COMMANDS.values(), ids=COMMANDS)
 def test_one_server_in_two_spellings(command, public):
     value = {"command": command[0], "args": command[1:], "env": {"A": "b"}}
     found = to_portable(entity(value), WINDOWS).value
