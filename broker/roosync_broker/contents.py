@@ -7,6 +7,8 @@ of one speaker are put together, and when they do not make up the hash, those of
 
 import hashlib
 import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from roosync_broker.errors import ContentError, UnavailableError
 from roosync_broker.link import MESSAGE_ID, Link, Stored, post_until_stored
@@ -17,6 +19,8 @@ from roosync_protocol.subjects import Subjects, speaker_of
 PART = 512 * 1024  # bytes
 LIMIT = 16 * MIB  # bytes of one content, unless the reader says otherwise
 PARTS = "Roosync-Parts"  # header: how many parts the content has
+GRACE = timedelta(hours=48)  # a content that nothing mentions is swept away after this time (see `sweeper`)
+FRESH = timedelta(hours=12)  # who puts a content that was stored longer ago stores it again: it may soon be mentioned
 TRIES = 16  # speakers whose parts are tried; more than that is somebody's attempt to keep us busy
 _GROUP = 16  # parts asked for in one request
 
@@ -24,18 +28,24 @@ _GROUP = 16  # parts asked for in one request
 class Contents:
     """The contents of a fleet, as one speaker puts and any member gets them."""
 
-    def __init__(self, link: Link, subjects: Subjects, speaker: str) -> None:
-        self._link = link
+    def __init__(
+        self,
+        link: Link,
+        subjects: Subjects,
+        speaker: str,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._link, self._now = link, now
         self._subjects = subjects
         self._speaker = token(speaker)
         self._stream = stream_name(subjects.fleet, "CONTENTS")
-        self._known: set[str] = set()  # hashes this process stored or verified
+        self._known: dict[str, datetime] = {}  # hash -> when we last saw that it was stored recently
 
     async def put(self, data: bytes) -> str:
         """Store `data` unless somebody has; its SHA-256. FullError, RefusedError, UnavailableError."""
         sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 in self._known or await self._stored(sha256, len(data)):
-            self._known.add(sha256)
+        known = self._known.get(sha256)
+        if (known is not None and known > self._now() - FRESH) or await self._stored(sha256, len(data)):
             return sha256
         count = max(1, -(-len(data) // PART))
         for part in range(count):
@@ -43,7 +53,7 @@ class Contents:
             headers = {MESSAGE_ID: f"c-{secrets.token_hex(10)}", PARTS: str(count)}
             body = data[part * PART : (part + 1) * PART]
             await post_until_stored(self._link, self._subjects.content(sha256, str(part), self._speaker), body, headers)
-        self._known.add(sha256)
+        self._known[sha256] = self._now()
         return sha256
 
     async def get(self, sha256: str, limit: int = LIMIT) -> bytes:
@@ -51,19 +61,24 @@ class Contents:
 
         ContentError: what is stored under it is something else, or larger. UnavailableError: nothing is stored.
         """
-        data = await self._find(sha256, limit)
-        if data is None:
+        found = await self._find(sha256, limit)
+        if found is None:
             raise UnavailableError(f"the content {sha256[:12]}... is not on the bus; its sender has to publish again")
-        return data
+        return found[0]
 
     async def _stored(self, sha256: str, size: int) -> bool:
+        """Whether somebody stored it, whole, and so recently that it will not be swept away in a moment."""
         try:
-            return await self._find(sha256, size) is not None
+            found = await self._find(sha256, size)
         except ContentError:  # somebody's bad parts
             return False
+        if found is None or found[1] is None or found[1] < self._now() - FRESH:
+            return False
+        self._known[sha256] = found[1]
+        return True
 
-    async def _find(self, sha256: str, limit: int) -> bytes | None:
-        """None: nothing is stored, and nothing that went wrong is worth telling."""
+    async def _find(self, sha256: str, limit: int) -> tuple[bytes, datetime | None] | None:
+        """The bytes and when they were stored; None when nobody stored anything under this hash."""
         wrong: list[str] = []
         for first in await self._firsts(sha256):
             speaker = speaker_of(first.subject)
@@ -73,17 +88,17 @@ class Contents:
                 continue
             data = await self._assemble(sha256, speaker, first, count, limit)
             if data is not None:
-                return data
+                return data, first.time
             wrong.append(f"{speaker}: parts are missing, or are not what the hash says")
         if wrong:
             raise ContentError(f"what is stored as {sha256[:12]}... can not be used ({'; '.join(wrong)})")
         return None
 
     async def _firsts(self, sha256: str) -> list[Stored]:
-        """The first part of each speaker; our own first, then the oldest."""
+        """The first part of each speaker; the newest first, but the last tries are for the oldest."""
         found = await self._link.last(self._stream, [self._subjects.content(sha256, "0", "*")])
-        found.sort(key=lambda message: (speaker_of(message.subject) != self._speaker, message.sequence))
-        return found[:TRIES]
+        found.reverse()
+        return found if len(found) <= TRIES else found[: TRIES // 2] + found[-TRIES // 2 :]
 
     async def _assemble(self, sha256: str, speaker: str, first: Stored, count: int, limit: int) -> bytes | None:
         parts = [first.data]

@@ -25,6 +25,7 @@ from roosync_broker.jetstream import JetStreamLink, connect
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.permissions import rights, users_text
 from roosync_broker.private_files import read_private, write_private
+from roosync_broker.sweeper import sweep
 from roosync_protocol import envelope
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import MalformedError
@@ -32,6 +33,7 @@ from roosync_protocol.subjects import KINDS, Subjects
 
 log = logging.getLogger("roosync.keeper")
 
+SWEEP_EVERY = 6 * 3600.0  # seconds; the first time after as long
 LOOK_EVERY = 60.0  # seconds; codes expire, and a look costs little
 RELOAD_TIMEOUT = 10.0
 MAX_LAW = 512 * 1024 * 1024  # bytes of the file in which the believed law is kept
@@ -83,7 +85,7 @@ class Keeper:
         self._turn = asyncio.Lock()
         self._admin: JetStreamLink | None = None
         self._system: JetStreamLink | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Connect, make the streams, set the permissions, and go on in the background."""
@@ -103,13 +105,15 @@ class Keeper:
             raise
         self._admin.on_connected(self._from_the_beginning)
         self._system.on_connected(self._from_the_beginning)
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="keeper")
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run(), name="keeper"), loop.create_task(self._sweeps(), name="sweeper")]
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
         for link in (self._admin, self._system):
             if link is not None:
                 await link.close()
@@ -137,6 +141,17 @@ class Keeper:
             except Exception:
                 log.exception("the keeper's look failed in an unexpected way; it goes on")
                 await asyncio.sleep(5)
+
+    async def _sweeps(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                if self._admin is not None and (count := await sweep(self._admin, self._subjects.fleet, self._now())):
+                    log.info("swept away %d contents that nothing mentions", count)
+            except BusError as error:
+                log.warning("the contents were not swept: %s", error)
+            except Exception:
+                log.exception("the sweep failed in an unexpected way; nothing depends on it")
 
     def _from_the_beginning(self) -> None:
         self._after, self._stale = 0, True

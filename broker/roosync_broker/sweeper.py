@@ -1,0 +1,114 @@
+"""Frees the room of contents that nothing mentions any more (3-bus, "The keeper"). Mark, then sweep.
+
+What counts as a mention is deliberately broad: any 64 hex digits in any message that is still stored, or in a
+content that is itself mentioned. So a kind of message this version does not know protects its contents too, and
+every baseline that ever was law stays restorable. Young contents are left alone: they are stored before the
+message that mentions them, and `contents` stores again what is about to become old.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import DecodeError, Struct, ValidationError, json
+
+from roosync_broker.contents import GRACE, LIMIT, Contents
+from roosync_broker.errors import ContentError, OursError, UnavailableError
+from roosync_broker.link import Link
+from roosync_broker.topology import API_TIMEOUT, stream_name
+from roosync_protocol.subjects import STREAMS, Subjects
+
+_HASH = re.compile(rb"[0-9a-f]{64}")
+_AGES_AT_ONCE = 8  # parts looked at in one request
+
+
+class _State(Struct):
+    subjects: dict[str, int] | None = None
+
+
+class _Listing(Struct):
+    state: _State | None = None
+    total: int = 0
+    error: dict[str, Any] | None = None
+
+
+async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE) -> int:
+    """Purge the contents that nothing mentions and whose parts are all older than `grace`; returns how many.
+
+    Needs the keeper's rights. Whatever can not be read ends the sweep with an error before anything is purged.
+    """
+    stored = await _stored(link, fleet)
+    unmentioned = stored.keys() - await _mentioned(link, fleet, set(stored))
+    count = 0
+    for sha256 in sorted(unmentioned):
+        time, sequence = await _youngest(link, fleet, stored[sha256])
+        if time < now - grace:
+            await _purge(link, fleet, sha256, sequence)
+            count += 1
+    return count
+
+
+async def _stored(link: Link, fleet: str) -> dict[str, list[str]]:
+    """SHA-256 -> the subjects of its parts, by all speakers."""
+    found: dict[str, list[str]] = {}
+    stream, offset = stream_name(fleet, "CONTENTS"), 0
+    while True:
+        ask = {"subjects_filter": Subjects(fleet).post("content"), "offset": offset}
+        listing = await _api(link, f"STREAM.INFO.{stream}", ask)
+        subjects = (listing.state.subjects if listing.state else None) or {}
+        for subject in subjects:
+            found.setdefault(subject.split(".")[3], []).append(subject)
+        offset += len(subjects)
+        if not subjects or offset >= listing.total:
+            return found
+
+
+async def _mentioned(link: Link, fleet: str, stored: set[str]) -> set[str]:
+    found: set[str] = set()
+    for stream in STREAMS:
+        if stream == "CONTENTS":
+            continue
+        async for message in link.read(stream_name(fleet, stream), f"post.{fleet}.>"):
+            found |= _hashes(message.data) & stored
+    reader, todo = Contents(link, Subjects(fleet), "keeper"), list(found)
+    while todo:
+        try:
+            more = _hashes(await reader.get(todo.pop(), LIMIT)) & stored
+        except ContentError:  # nobody can read it, so it mentions nothing
+            continue
+        todo += more - found
+        found |= more
+    return found
+
+
+async def _youngest(link: Link, fleet: str, subjects: list[str]) -> tuple[datetime, int]:
+    """When the last of these parts was stored, and its sequence."""
+    times: list[tuple[datetime, int]] = []
+    for start in range(0, len(subjects), _AGES_AT_ONCE):
+        group = subjects[start : start + _AGES_AT_ONCE]
+        found = await link.last(stream_name(fleet, "CONTENTS"), group)
+        times += [(message.time, message.sequence) for message in found if message.time is not None]
+    if not times:
+        raise UnavailableError("a content went away while it was looked at; the sweep begins again later")
+    return max(times)
+
+
+async def _purge(link: Link, fleet: str, sha256: str, sequence: int) -> None:
+    """What was looked at goes; what somebody stored again in this very moment stays."""
+    ask = {"filter": Subjects(fleet).post("content", sha256), "seq": sequence + 1}
+    await _api(link, f"STREAM.PURGE.{stream_name(fleet, 'CONTENTS')}", ask)
+
+
+async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Listing:
+    data = await link.request(f"$JS.API.{verb}", json.encode(body), API_TIMEOUT)
+    try:
+        answer = json.decode(data, type=_Listing)
+    except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
+    if answer.error is not None:
+        raise OursError(f"the broker refused {verb}: {answer.error.get('description', '')}")
+    return answer
+
+
+def _hashes(data: bytes) -> set[str]:
+    return {match.decode() for match in _HASH.findall(data)}
