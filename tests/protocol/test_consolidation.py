@@ -1,0 +1,377 @@
+"""Machines in, commons, overlays and questions out: a fleet is a line of data."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roosync_protocol.baseline import effective
+from roosync_protocol.consolidation import Choice, Collected, NotEnoughError, consolidate
+from roosync_protocol.entity import Entity, Kind, target_of
+from roosync_protocol.special import host_like, only
+
+T0 = datetime(2026, 1, 16, tzinfo=UTC)
+KEY = "t/name"
+NONE = object()  # the machine has the target and not the entity
+NO_TARGET = object()
+
+
+def package(number, values, kind=Kind.SETTING, **more):
+    entities = {key: Entity(key=key, kind=kind, value=value) for key, value in values.items()}
+    targets = frozenset({"t"} | {target_of(key) for key in values})
+    moment = T0 + timedelta(hours=number)
+    return Collected(machine=f"pc-{number}", collected_at=moment, targets=targets, entities=entities, **more)
+
+
+def fleet(*values, key=KEY, kind=Kind.SETTING):
+    """One machine for each value, pc-1, pc-2 ...; each was collected an hour after the one before."""
+    found = [package(n, {} if v is NONE or v is NO_TARGET else {key: v}, kind) for n, v in enumerate(values, 1)]
+    without = [value is NO_TARGET for value in values]
+    return [
+        Collected(
+            machine=p.machine,
+            collected_at=p.collected_at,
+            targets=frozenset({"other"}) if none else p.targets | {"other"},
+            entities=p.entities,
+        )
+        for p, none in zip(found, without, strict=True)
+    ]
+
+
+def own(result, key=KEY):
+    return {machine: found[key].value for machine, found in result.overlays.items() if key in found}
+
+
+COMMON = {  # values -> the common one, pending on
+    "equal everywhere": ((1, 1, 1), 1, ()),
+    "spelled in two ways": (({"a": 1, "b": 2}, {"b": 2.0, "a": 1}), {"a": 1, "b": 2}, ()),
+    "missing on a minority": ((1, 1, NONE), 1, ("pc-3",)),
+    "on one of two": ((NONE, 1), 1, ("pc-1",)),
+    "where the target is": ((NO_TARGET, 1, NO_TARGET, 1, NONE), 1, ("pc-5",)),
+    "only one machine has the target": ((1, NO_TARGET), 1, ()),
+    "a place that all share": (("C:\\tools", "C:\\tools", NONE), "C:\\tools", ("pc-3",)),
+}
+
+
+@pytest.mark.parametrize(("values", "expected", "pending"), COMMON.values(), ids=COMMON)
+def test_common(values, expected, pending):
+    result = consolidate(fleet(*values), {})
+    assert result.commons[KEY].value == expected
+    assert result.missing.get(KEY, ()) == pending
+    assert (result.arbitrations, result.overlays) == ((), {})
+    assert result.provenance[KEY].source == "common"
+
+
+SPECIAL = {  # values -> common, overlays
+    "each its own path": (("/srv/a", "D:/b", "${home}/c"), None, {1: "/srv/a", 2: "D:/b", 3: "${home}/c"}),
+    "a majority has one": (("/srv/a", "/srv/a", "D:/b"), "/srv/a", {3: "D:/b"}),
+    "deep": (({"args": ["-r", "/srv/a"]}, {"args": ["-r", "/srv/b"]}), None,
+        {1: {"args": ["-r", "/srv/a"]}, 2: {"args": ["-r", "/srv/b"]}}),
+    "their names": (("I am pc-1", "I am pc-2"), None, {1: "I am pc-1", 2: "I am pc-2"}),
+    "their own hosts": (("http://192.168.1.2/x", "http://localhost:80"), None,
+        {1: "http://192.168.1.2/x", 2: "http://localhost:80"}),
+    "a path on one of two": (({"command": "C:\\a\\b.exe"}, NONE), None, {1: {"command": "C:\\a\\b.exe"}}),
+    "a path on one of five": ((NONE, NONE, NONE, "/home/u/x", NONE), None, {4: "/home/u/x"}),
+    "a path on a minority": (("/home/u/x", "/home/u/x", NONE, NONE, NONE), None, {1: "/home/u/x", 2: "/home/u/x"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "common", "overlays"), SPECIAL.values(), ids=SPECIAL)
+def test_special_without_a_question(values, common, overlays):
+    result = consolidate(fleet(*values), {})
+    assert own(result) == {f"pc-{n}": value for n, value in overlays.items()}
+    assert (result.commons[KEY].value if KEY in result.commons else None) == common
+    assert result.arbitrations == ()
+    assert result.provenance[KEY].why
+
+
+QUESTIONS = {  # values -> the suggestion, words of the reason
+    "two values": ((1, 2), "pc-2", "no majority: pc-2 was collected last"),
+    "a majority": ((1, 1, 2), "pc-1", "2 of 3 machines agree"),
+    "a majority of those who have it": ((1, 1, 2, NONE, NONE), "pc-1", "2 of 3"),
+    "no majority": ((1, 1, 2, 2), "pc-3", "no majority: pc-3"),
+    "a truth and a number": ((1, True), "pc-2", "2 values"),
+    "a path and more": (({"a": "/srv/a", "n": 1}, {"a": "/srv/b", "n": 2}), "pc-2", "they differ in a, n"),
+    "a path and none": (("/srv/a", "npx"), "pc-2", "no majority"),
+    "another shape": (({"a": "/srv/a"}, {"a": "/srv/b", "b": "/srv/b"}), "pc-2", "differ in a, b"),
+    "on one of five": ((NONE, 1, NONE, NONE, NONE), None, "only 1 of 5 machines have it"),
+    "on two of four": ((NONE, 1, 1, NONE), None, "only 2 of 4"),
+}
+
+
+@pytest.mark.parametrize(("values", "machine", "words"), QUESTIONS.values(), ids=QUESTIONS)
+def test_questions_come_with_a_suggestion(values, machine, words):
+    result = consolidate(fleet(*values), {})
+    (question,) = result.arbitrations
+    expected = Choice(take="special") if machine is None else Choice(take="machine", machine=machine)
+    assert question.suggestion == expected
+    assert words in question.reason
+    assert KEY not in result.commons
+    asked = sorted(machine for candidate in question.candidates for machine in candidate.machines)
+    assert asked == [f"pc-{n}" for n in range(1, len(values) + 1)]
+
+
+def test_sets_that_differ_say_what_they_share():
+    (question,) = consolidate(fleet(["a", "b", "c"], ["d", "b", "a"], key="t/allowedCommands"), {}).arbitrations
+    assert "share 2 elements (1 more on pc-2, 1 more on pc-1)" in question.reason
+    assert not consolidate(fleet(["a", "b"], ["b", "a"], key="t/allowedCommands"), {}).arbitrations
+
+
+def test_an_mcp_server_is_asked_about_as_a_whole():
+    values = {"command": "a", "env": {"A": "1"}}, {"command": "b", "env": {"A": "1"}}
+    (question,) = consolidate(fleet(*values, kind=Kind.MCP_SERVER), {}).arbitrations
+    assert {candidate.value["command"] for candidate in question.candidates} == {"a", "b"}
+
+
+CHOICES = {  # values, choice -> common, overlays, without, removed
+    "take one": ((1, 2, 3), Choice(take="machine", machine="pc-2"), 2, {}, {}, False),
+    "each keeps its own": ((1, 2, NONE), Choice(take="special"), None, {1: 1, 2: 2}, {}, False),
+    "the majority is common all the same": ((1, 1, 2), Choice(take="special"), 1, {3: 2}, {}, False),
+    "who has none keeps none": ((1, 1, 1, 2, NONE), Choice(take="special"), 1, {4: 2}, {5}, False),
+    "special to one of five": ((1, NONE, NONE, NONE, NONE), Choice(take="special"), None, {1: 1}, {}, False),
+    "leave it alone": ((1, 2, NONE), Choice(take="omit"), None, {}, {1, 2}, False),
+    "as the one that has none": ((1, NONE, NONE), Choice(take="machine", machine="pc-2"), None, {}, {}, True),
+    "as the one that has it": ((1, NONE, NONE), Choice(take="machine", machine="pc-1"), 1, {}, {}, False),
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "choice", "common", "overlays", "without", "removed"), CHOICES.values(), ids=CHOICES
+)
+def test_choices(values, choice, common, overlays, without, removed):
+    packages = fleet(*values)
+    result = consolidate(packages, {KEY: choice})
+    assert result.arbitrations == ()
+    assert (result.commons[KEY].value if KEY in result.commons else None) == common
+    assert own(result) == {f"pc-{n}": value for n, value in overlays.items()}
+    assert result.without == {f"pc-{n}": {KEY} for n in without}
+    assert result.removed == ({KEY} if removed else set())
+    again = consolidate(applied(packages, result), {}, previous=result.baseline())
+    assert (again.arbitrations, again.baseline()) == ((), result.baseline())
+
+
+def test_a_choice_that_can_not_be_followed_is_asked_again():
+    choice = Choice(take="machine", machine="pc-9")
+    assert len(consolidate(fleet(1, 2), {KEY: choice}).arbitrations) == 1
+
+
+# The degraded -----------------------------------------------------------------------------------------------
+
+
+def many(number, count, **more):
+    return package(number, {f"t/{n}": n for n in range(count)}, **more)
+
+
+DEGRADED = {  # entities of each machine -> who has no vote
+    "seven of eighty": ((80, 79, 7), "it has 7 entities where the others have 79.5"),
+    "nothing beside three": ((3, 3, 0), "it is empty where the others have 3"),
+    "nothing beside many": ((80, 0, 80, 80), "it is empty"),
+    "a small machine": ((10, 10, 2), None),
+    "nothing beside two": ((2, 2, 0), None),
+    "a third": ((30, 30, 10), None),
+}
+
+
+@pytest.mark.parametrize(("counts", "words"), DEGRADED.values(), ids=DEGRADED)
+def test_a_degraded_capture_is_seen_without_history(counts, words):
+    result = consolidate([many(n, count) for n, count in enumerate(counts, 1)], {})
+    if words is None:
+        assert result.excluded == ()
+    else:
+        (silent,) = result.excluded
+        assert words in silent.reason
+        assert silent.machine == f"pc-{counts.index(min(counts)) + 1}"
+        assert len(result.commons) == max(counts)
+        assert result.removed == frozenset()
+
+
+def test_a_person_can_vouch_for_a_small_machine():
+    packages = [many(1, 80), many(2, 80), many(3, 7, vouched=frozenset({"t"}))]
+    result = consolidate(packages, {})
+    assert result.excluded == ()
+    assert len(result.missing) == 73
+
+
+def test_a_quarantined_target_has_no_vote_and_the_others_of_that_machine_have():
+    values = {"t/a": 1, "u/a": 1}
+    broken = package(3, {"u/a": 1}, quarantined={"t": "5 of 5 entities are gone"})
+    result = consolidate([package(1, values), package(2, values), broken], {})
+    assert [(e.machine, e.target) for e in result.excluded] == [("pc-3", "t")]
+    assert "quarantined: 5 of 5" in result.excluded[0].reason
+    assert (result.missing, result.provenance["u/a"].of) == ({}, 3)
+
+
+@pytest.mark.parametrize("packages", [[], [many(1, 3)], [many(1, 3), many(1, 4)], [many(1, 80), many(2, 0)]])
+def test_a_baseline_is_never_one_machines_inventory(packages):
+    with pytest.raises(NotEnoughError, match="needs two machines"):
+        consolidate(packages, {})
+
+
+def test_only_the_latest_package_of_a_machine_counts():
+    old = Collected(machine="pc-1", collected_at=T0, targets=frozenset({"t"}), entities=fleet("old")[0].entities)
+    result = consolidate([*fleet(1, 1), old], {})
+    assert result.commons[KEY].value == 1
+
+
+# What the assistants make by themselves ---------------------------------------------------------------------
+
+
+def profiles(*machines):
+    return [package(n, {f"roo.profiles/{k}": v for k, v in values.items()}) for n, values in enumerate(machines, 1)]
+
+
+def test_what_follows_the_profile_in_use_is_no_question():
+    fast = {"currentApiConfigName": "fast", "openAiModelId": "a", "rateLimitSeconds": 1}
+    deep = {"currentApiConfigName": "deep", "openAiModelId": "b"}
+    result = consolidate(profiles(fast, fast, deep), {})
+    assert result.arbitrations == ()
+    assert result.commons["roo.profiles/openAiModelId"].value == "a"
+    assert own(result, "roo.profiles/openAiModelId") == {"pc-3": "b"}
+    assert result.without == {"pc-3": {"roo.profiles/rateLimitSeconds"}}
+
+
+def test_one_profile_with_two_models_is_a_question():
+    machines = (
+        {"currentApiConfigName": "x", "openAiModelId": "a"},
+        {"currentApiConfigName": "x", "openAiModelId": "b"},
+    )
+    (question,) = consolidate(profiles(*machines), {}).arbitrations
+    assert question.key == "roo.profiles/openAiModelId"
+
+
+def test_generated_ids_are_no_question_and_names_are():
+    ids = {"profileThresholds": {"usl6gy8xkxg": 1}}, {"profileThresholds": {"tqjm5wi8gbm": 2}}
+    assert consolidate(profiles(*ids), {}).arbitrations == ()
+    named = {"profileThresholds": {"Claude 4": 1}}, {"profileThresholds": {"Claude 4": 2}}
+    assert len(consolidate(profiles(*named), {}).arbitrations) == 1
+
+
+# After an earlier baseline ----------------------------------------------------------------------------------
+
+
+def applied(packages, result):
+    """The fleet after everybody took what the baseline says; what is left alone stays."""
+    commons, overlays = result.baseline()
+    done = []
+    for p in packages:
+        wanted = effective(commons, overlays.get(p.machine), p.targets)
+        alone = result.without.get(p.machine, frozenset())
+        kept = {key: e for key, e in p.entities.items() if key in alone}
+        done.append(
+            Collected(machine=p.machine, collected_at=p.collected_at, targets=p.targets, entities=wanted | kept)
+        )
+    return done
+
+
+def test_what_was_removed_does_not_come_back_with_a_late_machine():
+    first = consolidate(fleet(1, NONE, NONE), {KEY: Choice(take="machine", machine="pc-2")})
+    late = consolidate(fleet(1, NONE), {}, previous=first.baseline())
+    assert (late.commons, late.removed, late.arbitrations) == ({}, {KEY}, ())
+    wanted = consolidate(fleet(1, NONE), {KEY: Choice(take="machine", machine="pc-1")}, previous=first.baseline())
+    assert (wanted.commons[KEY].value, wanted.removed) == (1, set())
+
+
+def test_what_is_gone_everywhere_is_removed():
+    first = consolidate(fleet(1, 1), {})
+    result = consolidate(fleet(NONE, NONE), {}, previous=first.baseline())
+    assert (result.commons, result.removed) == ({}, {KEY})
+
+
+def test_machines_and_targets_that_no_package_speaks_of_keep_what_they_have():
+    first = consolidate([*fleet("/srv/a", "/srv/b", "/srv/c"), package(9, {"u/a": 1})], {})
+    assert "u/a" in first.commons
+    result = consolidate(fleet("/srv/a", "/srv/b2"), {}, previous=first.baseline())
+    assert own(result) == {"pc-1": "/srv/a", "pc-2": "/srv/b2", "pc-3": "/srv/c"}
+    assert result.commons["u/a"].value == 1
+    assert result.provenance["u/a"].source == "kept"
+
+
+# Whatever comes ---------------------------------------------------------------------------------------------
+
+VALUE = st.sampled_from(
+    [NONE, 1, True, 1.0, "x", "/srv/a", "/srv/b", "I am pc-1", ["a", "b"], ["b", "a"], {"a": "/srv/a"}, {"a": "/srv/b"}]
+)
+KEYS = ["t/a", "t/allowedCommands", "u/a"]
+FLEETS = st.lists(st.tuples(VALUE, VALUE, VALUE), min_size=2, max_size=6)
+
+
+def packages_of(rows):
+    return [
+        package(n, {key: value for key, value in zip(KEYS, row, strict=True) if value is not NONE})
+        for n, row in enumerate(rows, 1)
+    ]
+
+
+@settings(max_examples=150)
+@given(FLEETS, st.randoms(use_true_random=False))
+def test_the_order_of_packages_does_not_matter(rows, chance: random.Random):
+    packages = packages_of(rows)
+    report = consolidate(packages, {}).report()
+    chance.shuffle(packages)
+    turned = [
+        Collected(
+            machine=p.machine,
+            collected_at=p.collected_at,
+            targets=p.targets,
+            entities=dict(chance.sample(list(p.entities.items()), len(p.entities))),
+        )
+        for p in packages
+    ]
+    assert consolidate(turned, {}).report() == report
+
+
+@settings(max_examples=150)
+@given(FLEETS, st.sampled_from(["suggestion", "special", "omit"]))
+def test_after_the_answers_were_applied_nothing_is_asked_and_nothing_changes(rows, answer):
+    packages = packages_of(rows)
+    questions = consolidate(packages, {}).arbitrations
+    choices = {q.key: q.suggestion if answer == "suggestion" else Choice(take=answer) for q in questions}
+    result = consolidate(packages, choices)
+    assert result.arbitrations == ()
+    done = applied(packages, result)
+    for again in (
+        consolidate(done, {}, previous=result.baseline()),
+        consolidate(packages, choices),
+    ):
+        assert again.arbitrations == ()
+        assert again.baseline() == result.baseline()
+
+
+@settings(max_examples=100)
+@given(FLEETS)
+def test_nothing_is_lost_without_a_word(rows):
+    """Each entity of each machine is common, its own, asked about, or pending; never silently dropped."""
+    packages = packages_of(rows)
+    result = consolidate(packages, {})
+    asked = {q.key for q in result.arbitrations}
+    for p in packages:
+        for key in p.entities:
+            assert key in result.commons or key in asked or key in result.overlays.get(p.machine, {})
+    assert result.removed == frozenset()
+
+
+PLACES = (
+    "C:\\Users\\x d:/dev \\\\nas\\share /usr/bin/node ~/x %APPDATA%\\x $HOME/x ${home} --root=${home}/x file:///srv/x "
+    "http://127.0.0.1:3000/mcp build.local u@10.0.0.7"
+).split()
+ELSEWHERE = (
+    "npx @scope/package --verbose https://example.org/a http://10.example.org ${env:TOKEN} a/b/c C: 1/2 text/plain"
+).split()
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_what_looks_like_a_place(text):
+    assert host_like(text)
+
+
+@pytest.mark.parametrize("text", [*ELSEWHERE, "", "/think step", "/srv/a\nand more"])
+def test_what_does_not(text):
+    assert not host_like(text)
+
+
+def test_one_ordinary_difference_is_enough_for_a_question():
+    assert only([{"a": "/x/y", "b": [1]}, {"a": "/x/z", "b": [1]}], ["", ""])
+    assert not only([{"a": "/x/y", "b": [1]}, {"a": "/x/z", "b": [True]}], ["", ""])
+    assert not only([{"a": "/x/y"}, {"a": None}], ["", ""])
