@@ -17,18 +17,16 @@ keeps as special, is not asked again. For each entity, among the machines that h
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from typing import Literal, TypeAlias
 
-from msgspec import UNSET, Struct, json
+from msgspec import Struct, json
 
 from roosync_protocol import special, votes
+from roosync_protocol.arbitration import Arbitration, Candidate, question
 from roosync_protocol.baseline import Commons, Overlay
-from roosync_protocol.diff import State, changes
 from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.messages import Choice
-from roosync_protocol.shapes import parts, root
 from roosync_protocol.votes import Collected, Excluded, Group, NotEnoughError
 
 __all__ = [
@@ -46,22 +44,6 @@ __all__ = [
 Source: TypeAlias = Literal["common", "special", "chosen", "question", "omitted", "removed", "kept"]
 Previous: TypeAlias = tuple[Commons, Mapping[str, Overlay]]
 _COPIED = "the assistant copies it from the profile in use"
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """One possible answer: a value (UNSET: not to have it), who has it, and when the latest of them was collected."""
-
-    value: State = UNSET
-    machines: tuple[str, ...]
-    newest: datetime
-
-
-class Arbitration(Struct, frozen=True, kw_only=True):
-    key: str
-    kind: Kind
-    candidates: tuple[Candidate, ...]  # most machines first, absence last
-    suggestion: Choice
-    reason: str  # for a person: why it is asked, and why this is suggested
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
@@ -288,58 +270,10 @@ class _Work:
         self.overlays.setdefault(machine, {})[entity.key] = entity
 
     def _ask(self, key: str, voters: list[str], groups: list[Group]) -> None:
-        candidates = [
-            Candidate(value=group.entity.value, machines=group.machines, newest=group.newest) for group in groups
-        ]
-        have = sum(len(group.machines) for group in groups)
-        if absent := tuple(m for m in voters if m not in self.held[key]):
-            candidates.append(Candidate(machines=absent, newest=max(self.time[m] for m in absent)))
-        suggestion, reason = _suggest(groups, have, len(voters))
-        self.arbitrations.append(
-            Arbitration(
-                key=key,
-                kind=groups[0].entity.kind,
-                candidates=tuple(candidates),
-                suggestion=suggestion,
-                reason="; ".join(filter(None, (reason, _where(key, groups)))),
-            )
-        )
+        absent = tuple(machine for machine in voters if machine not in self.held[key])
+        self.arbitrations.append(question(key, groups, absent, self.time))
         self.provenance[key] = Provenance(source="question", machines=tuple(sorted(self.held[key])), of=len(voters))
 
 
 def _quorum(machines: int) -> int:
     return machines // 2 + 1
-
-
-def _suggest(groups: list[Group], have: int, voters: int) -> tuple[Choice, str]:
-    if len(groups) == 1:
-        return Choice(take="special"), f"only {have} of {voters} machines have it: special to them?"
-    top = groups[0]
-    if 2 * len(top.machines) > have:
-        choice = Choice(take="machine", machine=top.machines[0])
-        return choice, f"{len(groups)} values: {len(top.machines)} of {have} machines agree on one"
-    newest = max(groups, key=lambda g: g.newest)
-    choice = Choice(take="machine", machine=newest.machines[0])
-    return choice, f"{len(groups)} values and no majority: {newest.machines[0]} was collected last"
-
-
-def _where(key: str, groups: list[Group]) -> str:
-    """Where the values differ, so that a person need not read hundreds of lines to see it."""
-    kind, values = groups[0].entity.kind, [group.entity.value for group in groups]
-    if len(groups) < 2:
-        return ""
-    if all(isinstance(value, dict) for value in values):
-        found = {
-            ".".join(map(str, change.path[:2])) for v in values[1:9] for change in changes(values[0], v, kind, key)
-        }
-        return f"they differ in {', '.join(sorted(found)[:6])}{', ...' if len(found) > 6 else ''}"
-    lists = [parts(root(kind, key), value) if isinstance(value, list) else None for value in values]
-    named = [set(elements) for elements in lists if elements is not None]
-    if len(named) < len(groups):
-        return ""
-    everywhere = len(set.intersection(*named))
-    own = ", ".join(
-        f"{len(names) - everywhere} more on {', '.join(group.machines[:3])}"
-        for names, group in list(zip(named, groups, strict=True))[:4]
-    )
-    return f"the lists share {everywhere} elements ({own})"

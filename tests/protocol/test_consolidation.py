@@ -3,12 +3,13 @@
 import random
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roosync_protocol.baseline import effective
-from roosync_protocol.consolidation import Choice, Collected, NotEnoughError, consolidate
+from roosync_protocol.consolidation import Choice, Collected, Consolidation, NotEnoughError, consolidate
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.special import host_like, only
 
@@ -320,6 +321,7 @@ def test_the_order_of_packages_does_not_matter(rows, chance: random.Random):
         for p in packages
     ]
     assert consolidate(turned, {}).report() == report
+    assert msgspec.json.decode(report, type=Consolidation).report() == report
 
 
 @settings(max_examples=150)
@@ -352,13 +354,33 @@ def test_nothing_is_lost_without_a_word(rows):
     assert result.removed == frozenset()
 
 
-PLACES = (
-    "C:\\Users\\x d:/dev \\\\nas\\share /usr/bin/node ~/x %APPDATA%\\x $HOME/x ${home} --root=${home}/x file:///srv/x "
-    "http://127.0.0.1:3000/mcp build.local u@10.0.0.7"
-).split()
-ELSEWHERE = (
-    "npx @scope/package --verbose https://example.org/a http://10.example.org ${env:TOKEN} a/b/c C: 1/2 text/plain"
-).split()
+PLACES = [
+    "C:\\Users\\x",
+    "d:/dev",
+    "\\\\nas\\share",
+    "/usr/bin/node",
+    "~/x",
+    "%APPDATA%\\x",
+    "$HOME/x",
+    "${home}",
+    "--root=${home}/x",
+    "file:///srv/x",
+    "http://127.0.0.1:3000/mcp",
+    "build.local",
+    "u@10.0.0.7",
+]
+ELSEWHERE = [
+    "npx",
+    "@scope/package",
+    "--verbose",
+    "https://example.org/a",
+    "http://10.example.org",
+    "${env:TOKEN}",
+    "a/b/c",
+    "C:",
+    "1/2",
+    "text/plain",
+]
 
 
 @pytest.mark.parametrize("text", PLACES)
