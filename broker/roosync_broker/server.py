@@ -23,6 +23,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker import keys
 from roosync_broker.children import OneAtATime, end_leftover, start_child, stop_child, write_note
+from roosync_broker.disk_guard import Disk, DiskGuard
 from roosync_broker.errors import KeyFileError, ServerError
 from roosync_broker.keys import KeyPair
 from roosync_broker.private_files import private_folder, read_private, write_private
@@ -32,6 +33,7 @@ from roosync_broker.wire import is_loopback
 
 DEFAULT_PORT = 4222
 START_TIMEOUT = 30.0  # seconds; recovering large streams takes a while
+LOOK_AT_DISK = 5.0  # seconds
 LOG_BYTES = 5_000_000  # of the server's log; one older one is kept
 
 
@@ -65,7 +67,9 @@ class EmbeddedServer:
         self._report = report or (lambda line: None)
         self._lock = OneAtATime(state / "lock")
         self._process: asyncio.subprocess.Process | None = None
-        self._watch: asyncio.Task[None] | None = None
+        self._watch: list[asyncio.Task[None]] = []
+        self._guard = DiskGuard(state, self.log_file)
+        self.disk = Disk.FINE
         self.port = 0
         self.listen = "127.0.0.1"
 
@@ -143,14 +147,19 @@ class EmbeddedServer:
             await self._end_process()
             self._lock.release()
             raise
-        self._watch = asyncio.get_running_loop().create_task(self._keep_alive(program), name="broker")
+        loop = asyncio.get_running_loop()
+        self._watch = [
+            loop.create_task(self._keep_alive(program), name="broker"),
+            loop.create_task(self._watch_disk(), name="broker's disk"),
+        ]
 
     async def stop(self) -> None:
         """End the server and everything about it. Idempotent."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
-            self._watch = None
+        watch, self._watch = self._watch, []
+        for task in watch:
+            task.cancel()
+        if watch:
+            await asyncio.wait(watch)
         await self._end_process()
         self._note.unlink(missing_ok=True)
         self._lock.release()
@@ -214,6 +223,7 @@ class EmbeddedServer:
     async def _launch(self, program: Path) -> None:
         config = self._write_config()
         self._turn_log()
+        self._guard.begin()
         with self.log_file.open("ab") as output:
             self._process = await start_child(program, ["-c", str(config)], output)
         write_note(self._note, self._process.pid, str(config))
@@ -254,6 +264,19 @@ class EmbeddedServer:
                     failures += 1
                     await self._end_process()
                     self._report(f"the broker could not be started again: {error}")
+
+    async def _watch_disk(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_AT_DISK)
+            before, self.disk = self.disk, self._guard.look()
+            if self.disk is Disk.RECOVERABLE and self._process is not None:
+                self._report("there is room on the broker's disk again: the broker is started again to use it")
+                self._guard.begin()
+                await asyncio.shield(stop_child(self._process))
+            elif self.disk is not before and self.disk is not Disk.FINE:
+                told = "full: nothing is stored until there is room" if self.disk is Disk.STUCK else "nearly full"
+                free = self._guard.free() // 2**20
+                self._report(f"the disk of {self.state} is {told} ({free} MiB are left)")
 
     async def _end_process(self) -> None:
         if self._process is not None:

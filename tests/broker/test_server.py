@@ -1,6 +1,7 @@
 """The embedded server: ready when it says so, restarted when it dies, gone when we are."""
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -14,8 +15,10 @@ import pytest
 
 from roosync_broker import topology
 from roosync_broker.children import end_leftover, write_note
-from roosync_broker.errors import ServerError
+from roosync_broker.disk_guard import Disk, DiskGuard
+from roosync_broker.errors import ServerError, UnavailableError
 from roosync_broker.jetstream import connect
+from roosync_broker.link import post_until_stored
 from roosync_broker.server import EmbeddedServer, find_server, free_port
 from roosync_broker.server_config import ServerSettings, config_text
 
@@ -80,6 +83,7 @@ async def test_a_port_in_use_is_named(tmp_path):
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
+from roosync_broker.link import post_until_stored
 from roosync_broker.server import EmbeddedServer
 async def main():
     server = EmbeddedServer(Path(sys.argv[1]), fleet="home", port=0)
@@ -188,6 +192,70 @@ def test_no_listener_beyond_loopback_without_tls():
     assert "tls {" in config_text(ServerSettings(**settings, listen="::", certificate="c", certificate_key="k"))
     assert "tls {" not in config_text(ServerSettings(**settings, listen="::1"))
     assert r'"C:\\state"' in config_text(ServerSettings(**settings | {"store": "C:\\state"}))
+
+
+async def until_nothing_is_stored(link):
+    """Posts until a post is not acknowledged; returns how many were."""
+    for number in itertools.count():
+        try:
+            await link.post(f"post.home.content.{number:064}.0.a", b"x" * 300_000, timeout=1)
+        except UnavailableError:
+            return number
+
+
+@pytest.mark.root
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
+async def test_a_disk_that_was_full_is_used_again_when_there_is_room(tmp_path, monkeypatch):
+    import roosync_broker.disk_guard as disk_guard
+    import roosync_broker.server as module
+
+    monkeypatch.setattr(module, "LOOK_AT_DISK", 0.1)
+    monkeypatch.setattr(disk_guard, "ROOM", 3_000_000)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("mounting is not permitted here")
+    told = []
+    try:
+        ballast = disk / "ballast"
+        ballast.write_bytes(b"x" * 9_000_000)
+        async with EmbeddedServer(disk / "broker", fleet="home", port=0, report=told.append) as server:
+            link = await connect(server.url, server.keeper_keys, name="a", on_error=lambda _: None)
+            await topology.ensure(link, "home")
+            acknowledged = await until_nothing_is_stored(link)
+            await eventually(lambda: any("is full" in line for line in told))
+            ballast.unlink()
+            receipt = await post_until_stored(
+                link, "post.home.content.after.0.a", b"x" * 300_000, {"Nats-Msg-Id": "o-1"}
+            )
+            assert receipt.sequence > acknowledged
+            assert len([m async for m in link.read("home-CONTENTS", "post.>")]) >= acknowledged + 1
+            await link.close()
+    finally:
+        subprocess.run(["umount", disk])
+    assert any("room on the broker's disk again" in line for line in told)
+
+
+def test_the_guard_reads_only_what_is_new(tmp_path, monkeypatch):
+    log = tmp_path / "log"
+    log.write_text("[ERR] critical write error: an old one\n")
+    guard, free = DiskGuard(tmp_path, log), [10**12]
+    monkeypatch.setattr(guard, "free", lambda: free[0])
+    guard.begin()
+    assert guard.look() is Disk.FINE
+    free[0] = 1000
+    assert guard.look() is Disk.NEARLY_FULL
+    with log.open("a") as file:
+        file.write("[ERR] Filestore [x] Critical write error: no space left on device\n")
+    assert guard.look() is Disk.STUCK
+    assert guard.look() is Disk.STUCK
+    free[0] = 10**12
+    assert guard.look() is Disk.RECOVERABLE
+    guard.begin()
+    log.write_text("")  # turned
+    assert guard.look() is Disk.FINE
+    log.unlink()
+    assert guard.look() is Disk.FINE
 
 
 async def test_a_hundred_thousand_bytes_of_log_are_not_for_ever(tmp_path, monkeypatch):
