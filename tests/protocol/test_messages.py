@@ -1,5 +1,6 @@
 """Every message survives the bus; whatever else arrives is refused with one kind of error."""
 
+import contextlib
 import json
 from typing import get_args
 
@@ -11,7 +12,6 @@ from msgspec.structs import replace
 
 from roosync_protocol import messages as m
 from roosync_protocol.depth import MAX_DEPTH, too_deep
-from roosync_protocol.entity import Kind
 from roosync_protocol.messages import MalformedError, decode, encode
 from roosync_protocol.messages.base import signed_bytes
 
@@ -205,10 +205,8 @@ def test_a_damaged_message_is_read_or_refused(kind, data):
     body = bytearray(wire(kind))
     for _ in range(data.draw(st.integers(1, 4))):
         body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(MalformedError):
         decode(bytes(body))
-    except MalformedError:
-        pass
 
 
 def depth_of(tree):
