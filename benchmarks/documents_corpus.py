@@ -6,6 +6,7 @@ who owns each comment, because they wrote them. So what an edit may touch is kno
 
 import json
 import random
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,13 +27,14 @@ class Written:
     value: Any = None
     spans: dict[Path, tuple[int, int]] = field(default_factory=dict)  # with own comments, comma, and line end
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # the value alone
+    lines: bool = False  # are containers written over lines, without brackets?
     own: dict[str, Path] = field(default_factory=dict)  # comment -> the entry it goes with
     inside: dict[str, Path] = field(default_factory=dict)  # comment -> the entry in the middle of which it is
     loose: dict[str, Path] = field(default_factory=dict)  # comment -> the container it lies in
 
     def holder(self, path: Path) -> tuple[int, int]:
         """What may change when the container at `path` gets its first or loses its last item."""
-        return self.values[path]
+        return self.values[path] if not self.lines else self.spans.get(path, (0, len(self.text)))
 
 
 def scalar(rng: random.Random, texts: bool = True) -> Any:
@@ -166,4 +168,172 @@ def write_json(rng: random.Random, comments: bool) -> Written:
     if pen.chance(0.7):
         pen.end()
     pen.out.text, pen.out.value = "".join(pen.pieces), one
+    return pen.out
+
+
+_SIMPLE = re.compile(r"[a-z/][a-z/ ]*[a-z/]|[é💻]+")
+_RESERVED = {"on", "yes", "null", "no", "off", "true", "false", "y", "n"}
+
+
+class _Yaml(_Pen):
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(rng, rng.choice(["\n", "\n", "\r\n"]))
+        self.step = rng.choice([2, 2, 4, 1, 3])
+        self.dash = rng.choice([0, 2, self.step])
+        self.density = rng.choice([0, 0.1, 0.3])
+        self.flow = rng.choice([0, 0.2, 0.6])
+        self.out.lines = True
+        self.literals = False  # was the last scalar a literal block?
+        self.keeps = False  # was the last scalar one whose trailing blank lines count?
+
+    def comment(self, whose: dict[str, Path], path: Path, column: int) -> None:
+        self.put(" " * column + "# " + self.note(whose, path))
+        self.end()
+
+    def blank(self) -> None:
+        if not self.keeps and self.chance(0.15):
+            self.end()
+
+    def scalar(self, one: Any, flow: bool) -> str:
+        if not isinstance(one, str):
+            if one is None:
+                return self.rng.choice(["null", "~", "Null"])
+            if isinstance(one, bool):
+                return str(one).lower() if self.chance(0.7) else str(one).upper()
+            return repr(one)
+        if _SIMPLE.fullmatch(one) and one not in _RESERVED and self.chance(0.7):
+            return one
+        if one.isprintable() and self.chance(0.4):
+            return "'" + one.replace("'", "''") + "'"
+        return _escaped(one)
+
+    def literal(self, one: str, column: int) -> bool:
+        """Write `one` as a literal block when it can be; its lines are at `column`."""
+        body = one.rstrip("\n")
+        if "\n" not in one or "\r" in one or not body or body[0] in " \n" or not body.split("\n")[-1].strip():
+            return False
+        ends = len(one) - len(body)
+        self.put("|" + ("-" if ends == 0 else "" if ends == 1 else "+"))
+        self.keeps, self.literals = ends > 1, True
+        for line in body.split("\n") + [""] * (ends - 1):
+            self.end()
+            self.put(" " * column + line if line else "")
+        return True
+
+    def value(self, one: Any, path: Path, column: int, lead: str) -> None:
+        """What follows a colon or dash at `column`, without the line end; `lead` is the space before a scalar."""
+        self.keeps = self.literals = False
+        if isinstance(one, dict | list):
+            self.put(lead)
+            self.in_flow(one, path)
+            return
+        self.put(lead)
+        start = self.at
+        if not (isinstance(one, str) and self.chance(0.6) and self.literal(one, column + self.step)):
+            if one is None and path and self.chance(0.3):
+                if isinstance(path[-1], str):
+                    self.pieces[-1] = self.pieces[-1][: len(self.pieces[-1]) - len(lead)]
+                    self.at -= len(lead)
+                    start = self.at
+            else:
+                if self.chance(0.05):
+                    self.put(f"&a{self.at} ")
+                self.put(self.scalar(one, False))
+        self.out.values[path] = (start, self.at)
+
+    def in_flow(self, one: Any, path: Path) -> None:
+        start = self.at
+        if isinstance(one, dict | list) and one:
+            self.put("{" if isinstance(one, dict) else "[")
+            wrap = self.chance(0.2)
+            pairs = list(one.items()) if isinstance(one, dict) else list(enumerate(one))
+            for number, (step, child) in enumerate(pairs):
+                begin = self.at
+                if isinstance(one, dict):
+                    self.put(self.name(step) + ": ")
+                self.in_flow(child, (*path, step))
+                if number < len(pairs) - 1:
+                    self.put(",")
+                    self.put(self.newline + " " * 40 if wrap else " ")
+                self.out.spans[(*path, step)] = (begin, self.at)
+            self.put("}" if isinstance(one, dict) else "]")
+        else:
+            self.put(self.scalar(one, True) if not isinstance(one, dict | list) else "{}" if isinstance(one, dict) else "[]")
+        self.out.values[path] = (start, self.at)
+
+    def name(self, name: str) -> str:
+        if _SIMPLE.fullmatch(name) and name not in _RESERVED and self.chance(0.8):
+            return name
+        return json.dumps(name, ensure_ascii=False)
+
+    def block(self, one: Any, path: Path, column: int, inline: bool) -> None:
+        """The items of a container over lines; `inline`: the first is on a line that has begun."""
+        start = self.at
+        if not inline and self.chance(self.density * 0.5):
+            self.comment(self.out.loose, path, column)
+            self.end()
+            start = self.at
+        for step, child in one.items() if isinstance(one, dict) else enumerate(one):
+            here = (*path, step)
+            begin = self.at
+            if not inline:
+                while self.chance(self.density):
+                    self.comment(self.out.own, here, column)
+                self.put(" " * column)
+            inline = False
+            if isinstance(one, dict):
+                self.put(self.name(step) + ":")
+            else:
+                self.put("-")
+            self.child(child, here, column, isinstance(one, dict))
+            self.out.spans[here] = (begin, self.at)
+            self.blank()
+        self.out.values[path] = (start, self.at)
+        if self.chance(self.density * 0.5) and not self.keeps and not (self.dash == 0 and isinstance(one, list)):
+            self.end()
+            self.comment(self.out.loose, path, column)
+
+    def child(self, child: Any, path: Path, column: int, named: bool) -> None:
+        if isinstance(child, dict | list) and child and not self.chance(self.flow):
+            if not named and self.chance(0.7):
+                self.put(" ")
+                self.block(child, path, column + 2, True)
+                return
+            if self.chance(self.density):
+                self.put(" # " + self.note(self.out.own, path))
+            self.end()
+            inner = column + (self.dash if isinstance(child, list) and named else self.step)
+            self.block(child, path, inner, False)
+            return
+        self.value(child, path, column, " " * self.rng.choice([1, 1, 1, 2]))
+        if not self.keeps and self.pieces[-1].strip() and self.chance(self.density) and "|" not in self.line_head(path):
+            self.put("  # " + self.note(self.out.own, path))
+        self.end()
+
+    def line_head(self, path: Path) -> str:
+        start, _ = self.out.values[path]
+        return "".join(self.pieces)[start : start + 1]
+
+
+def _escaped(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\x7f", "\\x7f")
+
+
+def write_yaml(rng: random.Random) -> Written:
+    pen = _Yaml(rng)
+    one = mapping(rng, 3) if pen.chance(0.9) else [value(rng, 2) for _ in range(3)]
+    if pen.chance(pen.density):
+        pen.comment(pen.out.loose, (), 0)
+        pen.end()
+    if pen.chance(0.1):
+        pen.put("---")
+        pen.end()
+    if one:
+        pen.block(one, (), 0, False)
+    else:
+        pen.in_flow(one, ())
+        pen.end()
+    pen.out.text, pen.out.value = "".join(pen.pieces), one
+    if pen.chance(0.2) and not pen.literals:
+        pen.out.text = pen.out.text.rstrip("\r\n")
     return pen.out

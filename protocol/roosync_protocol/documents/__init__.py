@@ -13,6 +13,7 @@ Formats: json, jsonc, yaml, toml, text, markdown. Source: design page 4-configur
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from roosync_protocol.documents import base, formats
 from roosync_protocol.documents import edits as model
@@ -51,7 +52,7 @@ def parse(data: bytes, format: str, *, limits: Limits = LIMITS) -> Document:  # 
     """
     marks, text = base.decode(data, limits)
     value, tree = formats.of(format).read(text, limits)
-    return Document(format=format, data=data, value=value, limits=limits, marks=marks, text=text, tree=tree)
+    return Document(format, data, value, limits, marks, text, base.newline_of(text), tree)
 
 
 def sniff(data: bytes, name: str) -> str:
@@ -96,10 +97,10 @@ def _stepped(document: Document, step: Step) -> Document:
             reason = f"the result would be invalid: {error}"
             continue
         if model.equal(after.value, wanted):
-            return after
+            return replace(after, newline=base.newline_of(after.text, document.newline))
         reason = "the result would hold another value"
     raise EditRefused(f"{step}: {reason}")
 
 
 def _ways(document: Document, step: Step) -> Iterator[str]:
-    yield from formats.of(document.format).ways(document.text, document.tree, step)
+    yield from formats.of(document.format).ways(document.text, document.tree, step, document.newline)

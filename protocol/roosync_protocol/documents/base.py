@@ -50,6 +50,7 @@ class Document:
     limits: Limits = field(default=LIMITS, repr=False)
     marks: str = field(default="", repr=False, compare=False)  # the byte order marks that come first
     text: str = field(default="", repr=False, compare=False)  # what follows them
+    newline: str = field(default="\n", repr=False, compare=False)  # the line end that most lines have
     tree: object = field(default=None, repr=False, compare=False)  # where things are, in the format's own words
 
 
@@ -80,9 +81,11 @@ def line_of(text: str, at: int) -> int:
     return text.count("\n", 0, at) + 1
 
 
-def newline_of(text: str) -> str:
-    """The line end that most lines of `text` have."""
+def newline_of(text: str, default: str = "\n") -> str:
+    """The line end that most lines of `text` have; `default` when it has one line."""
     crlf = text.count("\r\n")
+    if "\n" not in text:
+        return default
     return "\r\n" if crlf * 2 > text.count("\n") else "\n"
 
 

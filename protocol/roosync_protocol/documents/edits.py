@@ -295,8 +295,10 @@ def _changed(value: Value, path: Path, change: Callable[[Value], Value]) -> Valu
 
 def _set(value: Value, path: Path, new: Value, edit: Set) -> Value:
     if not path:
+        if new is None:
+            raise EditRefused("a whole document can not be null")
         return new
-    *_, last = path
+    last = path[-1]
     if isinstance(last, int) and edit.after is not None:
         if edit.after != last - 1:
             raise EditRefused(f"element {last} can not come after {edit.after!r}: say the index before it, or use Insert")

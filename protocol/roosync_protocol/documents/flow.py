@@ -74,12 +74,17 @@ def comma_after(text: str, syntax: Syntax, at: int) -> int | None:
     return there if text[there : there + 1] == "," else None
 
 
-def own_comments(text: str, syntax: Syntax, at: int, floor: int) -> int:
-    """The start of the block of comment lines right above the line of `at`, not above `floor`."""
+def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | None = None) -> int:
+    """The start of the block of comment lines right above the line of `at`, all below the line of `floor`.
+
+    `indent`: only those indented just so, where indentation says what they belong to.
+    """
     start = line_start(text, at)
     while start > floor:
         above = line_start(text, start - 1)
         if above <= floor or not syntax.line_comment.fullmatch(text, above, start):
+            break
+        if indent is not None and indent_at(text, above) != indent:
             break
         start = above
     return start

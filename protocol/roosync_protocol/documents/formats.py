@@ -16,8 +16,8 @@ class Format(Protocol):
     def read(self, text: str, limits: Limits) -> tuple[Value, object]:
         """The value and the tree of `text`. DocumentError when it is not valid or beyond the limits."""
 
-    def ways(self, text: str, tree: object, step: Step) -> Iterator[str]:
-        """New texts that say `step`, the nicest first. EditRefused when it can not be said."""
+    def ways(self, text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
+        """New texts that say `step`, the nicest first; new lines end with `newline`. EditRefused when none can."""
 
     def comments_above(self, text: str, tree: object, path: Path) -> tuple[str, ...]:
         """The comment lines right above the entry at `path`, without marks."""

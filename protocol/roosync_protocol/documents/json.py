@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from roosync_protocol.documents import flow, json_tree
-from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, newline_of, splice, too_deep
+from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, splice, too_deep
 from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step
 from roosync_protocol.documents.json_tree import SYNTAX, Place
 from roosync_protocol.documents.json_write import JsonStyle, style_of, write
@@ -38,11 +38,11 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
     return value, None
 
 
-def ways(text: str, tree: object, step: Step, comments: bool = False) -> Iterator[str]:
+def ways(text: str, tree: object, step: Step, newline: str, comments: bool = False) -> Iterator[str]:
     """See `formats.Format`. `comments`: may comments be written?"""
     del tree
     try:
-        yield _written(text, step, comments)
+        yield _written(text, step, newline, comments)
     except (LookupError, AssertionError) as error:
         raise EditRefused(f"the place was not found in the text ({error})") from None
 
@@ -102,14 +102,14 @@ def _deep(depth: int | None) -> DocumentError:
     return DocumentError("too many containers inside each other" + (f": more than {depth}" if depth else ""))
 
 
-def _written(text: str, step: Step, comments: bool) -> str:
-    style = style_of(text)
+def _written(text: str, step: Step, newline: str, comments: bool) -> str:
+    style = style_of(text, newline)
     root = json_tree.root(text)
     if root is None:  # nothing but comments: the value is {}
         value = {step.name: step.value} if isinstance(step, Add) else step.value if isinstance(step, Replace) else {}
         head = text.rstrip()
-        head += newline_of(text) if head else ""
-        return head + write(value, "", style) + newline_of(text)
+        head += newline if head else ""
+        return head + write(value, "", style) + newline
     match step:
         case Replace():
             return splice(text, [_replaced(text, root, step, style)])

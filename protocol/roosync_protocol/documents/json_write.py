@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from roosync_protocol.documents.base import EditRefused, newline_of
+from roosync_protocol.documents.base import EditRefused
 from roosync_protocol.names import Value
 
 _OPENED = re.compile(r"^([ \t]*)[^\r\n]*[\[{][ \t]*(?://[^\r\n]*)?\r?\n([ \t]+)[^\s/\]}]", re.MULTILINE)
@@ -29,12 +29,12 @@ class JsonStyle:
     ascii: bool  # is everything beyond ASCII escaped?
 
 
-def style_of(text: str) -> JsonStyle:
+def style_of(text: str, newline: str) -> JsonStyle:
     found = next((m for m in _OPENED.finditer(text) if len(m[2]) > len(m[1]) and m[2].startswith(m[1])), None)
     colon = _COLON.search(text)
     tight = colon is not None and colon[1] == ":"
     return JsonStyle(
-        newline=newline_of(text),
+        newline=newline,
         unit=found[2][len(found[1]) :] if found else "  ",
         colon=colon[1] if colon else ": ",
         comma="," if tight else ", ",

@@ -9,6 +9,6 @@ from roosync_protocol.documents.json import comments_above, read
 __all__ = ["comments_above", "read", "ways"]
 
 
-def ways(text: str, tree: object, step: Step) -> Iterator[str]:
+def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`."""
-    return json.ways(text, tree, step, comments=True)
+    return json.ways(text, tree, step, newline, comments=True)

@@ -6,7 +6,7 @@ A line that is the same before and after keeps its very bytes, so a file with mi
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, newline_of
+from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of
 from roosync_protocol.documents.edits import Path, Replace, Step
 from roosync_protocol.names import Value
 
@@ -22,12 +22,11 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
     return text.replace("\r\n", "\n"), None
 
 
-def ways(text: str, tree: object, step: Step) -> Iterator[str]:
+def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`."""
     del tree
     if not isinstance(step, Replace) or step.path or not isinstance(step.value, str):
         raise EditRefused("a text is edited as a whole: Set((), text)")
-    end = newline_of(text)
     old = text.split("\n")  # each but the last may end with \r
     new = step.value.split("\n")
     bare = [line.removesuffix("\r") for line in old[:-1]] + [old[-1]]
@@ -37,7 +36,7 @@ def ways(text: str, tree: object, step: Step) -> Iterator[str]:
         for offset in range(j2 - j1):
             last = j1 + offset == len(new) - 1
             was = i1 + offset
-            kept = old[was] + "\n" if same and was < len(old) - 1 else new[j1 + offset] + end
+            kept = old[was] + "\n" if same and was < len(old) - 1 else new[j1 + offset] + newline
             written.append(new[j1 + offset] if last else kept)
         del i2
     yield "".join(written)

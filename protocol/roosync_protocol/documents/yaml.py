@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from roosync_protocol.documents import flow, yaml_write
-from roosync_protocol.documents.base import EditRefused, Limits, Splice, newline_of, splice
+from roosync_protocol.documents.base import EditRefused, Limits, Splice, splice
 from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step, show
 from roosync_protocol.documents.yaml_tree import Item, Node, load
 from roosync_protocol.documents.yaml_write import YamlStyle, after_colon, after_dash, column_of, dash_of, style_of
@@ -31,14 +31,14 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
     return load(text, limits)
 
 
-def ways(text: str, tree: object, step: Step) -> Iterator[str]:
+def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`: with literal blocks first, then the same with quotes."""
     assert tree is None or isinstance(tree, Node)
     for literals in (True, False):
-        new = _Editor(text, tree, style_of(text, tree, literals)).written(step)
+        new = _Editor(text, tree, style_of(text, tree, newline, literals)).written(step)
         yield new
         if not new.endswith("\n"):  # a literal block at the end wants the line end that was not there
-            yield new + newline_of(text)
+            yield new + newline
 
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     start = spot.start
     if not flow.starts_line(text, start):
         return ()
-    block = text[flow.own_comments(text, SYNTAX, start, spot.floor) : flow.line_start(text, start)]
+    block = text[spot.above(text) : flow.line_start(text, start)]
     return tuple(re.sub(r"^[ \t]*#+[ \t]?|[ \t]+$", "", line) for line in block.splitlines())
 
 
@@ -60,7 +60,7 @@ class _Spot:
         self.parent, self.index, self.inside = parent, index, inside  # inside brackets?
         self.item = parent.items[index]
         before = parent.items[index - 1].value.end if index else parent.start
-        self.floor = before
+        self.floor = before if index else -1  # what is above it is not ours
         self.mark: int | None = None  # behind its colon or dash; None when there is none (flow)
         if self.item.key is not None:
             self.start = self.item.key.start
@@ -76,6 +76,11 @@ class _Spot:
         self.empty = self.item.value.start == self.item.value.end
         end = self.item.value.end if not self.empty else self.mark
         self.end = end if end is not None else (self.item.key or self.item.value).end
+
+
+    def above(self, text: str) -> int:
+        """Where its own comment lines start."""
+        return flow.own_comments(text, SYNTAX, self.start, self.floor, flow.indent_at(text, self.start))
 
 
 class _Editor:
@@ -274,9 +279,10 @@ class _Editor:
         text, newline, indent = self._text, self._style.newline, " " * column
         lines = [f"{indent}# {line}".rstrip() + newline for one in comments for line in one.splitlines() or [""]]
         if index == 0:
-            start = _Spot(text, node, 0, False).start
+            spot = _Spot(text, node, 0, False)
+            start = spot.start
             if flow.starts_line(text, start):
-                at = flow.own_comments(text, SYNTAX, start, 0)
+                at = spot.above(text)
                 return [(at, at, "".join(lines) + indent + new + newline)]
             return [(start, start, new + newline + indent)]
         at = self._end(_Spot(text, node, index - 1, False), column)
@@ -302,26 +308,27 @@ class _Editor:
         column = column_of(text, spot.start)
         end = self._end(spot, column)
         alone = flow.starts_line(text, spot.start)
-        begin = flow.own_comments(text, SYNTAX, spot.start, 0) if alone else spot.start
+        begin = spot.above(text) if alone else spot.start
         behind = flow.end_of(re.compile(r"\r?\n"), text, end)
+        if len(path) == 1 and len(node.items) == 1:
+            return [(begin, end, "{}" if node.kind == "map" else "[]")]
         if behind == end and alone and begin:  # the last line has no end: its neighbour above loses its own
             begin -= 2 if text.endswith("\r\n", 0, begin) else 1
         if len(node.items) > 1:
             if not alone:  # behind a dash: the next item comes up
                 behind = flow.end_of(re.compile(r"[ \t]*"), text, behind)
             return [(begin, behind, "")]
-        return self._empty(spot, path, begin, behind)
+        return self._empty(spot, path, begin, end, behind)
 
-    def _empty(self, spot: _Spot, path: Path, begin: int, behind: int) -> list[Splice]:
+    def _empty(self, spot: _Spot, path: Path, begin: int, end: int, behind: int) -> list[Splice]:
         """Take the only item of a container: it becomes {} or []."""
         text, node = self._text, spot.parent
         nothing = "{}" if node.kind == "map" else "[]"
-        holder = self.find(path[:-1]) if len(path) > 1 else None
+        holder = self.find(path[:-1])
         if not flow.starts_line(text, spot.start):
-            return [(spot.start, spot.end, nothing)]
-        if holder is None or holder.mark is None or node.start != spot.start:
-            newline = text[behind - 1] == "\n" if behind else False
-            return [(begin, behind, nothing + (self._style.newline if newline else ""))]
+            return [(spot.start, end, nothing)]
+        if holder.mark is None or node.start != spot.start:
+            raise EditRefused(f"{show(path[:-1])} has an anchor or tag and can not become empty")
         return [(holder.mark, holder.mark, " " + nothing), (begin, behind, "")]
 
 

@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from roosync_protocol.documents.base import EditRefused, newline_of
+from roosync_protocol.documents.base import EditRefused
 from roosync_protocol.documents.yaml_tree import Node, core
 from roosync_protocol.names import Value
 
@@ -38,8 +38,8 @@ class YamlStyle:
     padded: bool = False  # do empty lines in literal blocks carry their indentation?
 
 
-def style_of(text: str, root: Node | None, literals: bool) -> YamlStyle:
-    style = YamlStyle(newline_of(text), literals=literals)
+def style_of(text: str, root: Node | None, newline: str, literals: bool) -> YamlStyle:
+    style = YamlStyle(newline, literals=literals)
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     steps: Counter[int] = Counter()
     dashes: Counter[int] = Counter()
