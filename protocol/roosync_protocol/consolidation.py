@@ -8,6 +8,7 @@ keeps as special, is not asked again. For each entity, among the machines that h
 
     a person's choice is known ........................... that choice
     an earlier baseline took it away ..................... stays away
+    only an earlier baseline has it ...................... stays; pending everywhere
     one value, on a majority, or on one of two ........... common; pending where it is missing
     the same, with a path of one machine, on half or less  special to those who have it
     one value, on fewer .................................. question: keep it special?
@@ -24,6 +25,7 @@ from msgspec import Struct, json
 from roosync_protocol import special, votes
 from roosync_protocol.arbitration import Arbitration, Candidate, question
 from roosync_protocol.baseline import Commons, Overlay
+from roosync_protocol.diff import equal
 from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.messages import Choice
@@ -185,12 +187,13 @@ class _Work:
         return free, {machine: held[machine] for machine in free if machine in held}
 
     def _nobody(self, key: str, voters: list[str]) -> None:
-        if key in self.old.entities and not voters:
-            self.commons[key] = self.old.entities[key]  # special to all that were seen; the others keep it
-        elif key in self.old.entities:
-            self.removed.add(key)
-            why = "it was in the baseline, and no machine has it any more"
-            self.provenance[key] = Provenance(source="removed", machines=tuple(voters), of=len(voters), why=why)
+        """It is in the baseline in force and nobody has it: not applied yet, or deleted, which is decided elsewhere."""
+        if key in self.old.entities:
+            self.commons[key] = self.old.entities[key]
+            if voters:  # otherwise it is special to all that were seen
+                self.missing[key] = tuple(voters)
+                why = "it is in the baseline in force, and no machine has it"
+                self.provenance[key] = Provenance(source="kept", machines=(), of=len(voters), why=why)
 
     def _choose(self, key: str, choice: Choice, voters: list[str], held: dict[str, Entity]) -> bool:
         """Does what a person chose; False when the choice can not be followed, so that it is asked again."""
@@ -242,6 +245,8 @@ class _Work:
     def _common(self, key: str, voters: list[str], group: Group, source: Source, why: str = "") -> None:
         self.commons[key] = group.entity
         self.removed.discard(key)
+        if not why and key in self.old.entities and not equal(group.entity, self.old.entities[key]):
+            why = "the baseline in force has another value"
         self.provenance[key] = Provenance(source=source, machines=group.machines, of=len(voters), why=why)
         held = self.held[key]
         if len(held) < len(self.voters[target_of(key)]) and (missing := tuple(m for m in voters if m not in held)):

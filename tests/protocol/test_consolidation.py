@@ -274,10 +274,18 @@ def test_what_was_removed_does_not_come_back_with_a_late_machine():
     assert (wanted.commons[KEY].value, wanted.removed) == (1, set())
 
 
-def test_what_is_gone_everywhere_is_removed():
+def test_what_no_machine_has_yet_or_any_more_is_not_taken_away_by_itself():
     first = consolidate(fleet(1, 1), {})
     result = consolidate(fleet(NONE, NONE), {}, previous=first.baseline())
-    assert (result.commons, result.removed) == ({}, {KEY})
+    assert (result.commons, result.removed) == (first.commons, set())
+    assert result.missing == {KEY: ("pc-1", "pc-2")}
+
+
+def test_agreeing_on_another_value_than_the_baseline_is_told():
+    first = consolidate(fleet(1, 1), {})
+    result = consolidate(fleet(2, 2), {}, previous=first.baseline())
+    assert result.commons[KEY].value == 2
+    assert result.provenance[KEY].why == "the baseline in force has another value"
 
 
 def test_machines_and_targets_that_no_package_speaks_of_keep_what_they_have():
