@@ -187,6 +187,8 @@ class MemoryLink:
     # -- the bus calls these
 
     def hear(self, subject: str, message: Stored) -> None:
+        if self.rights is not None and any(matches(pattern, subject) for pattern in self.rights.unheard):
+            return
         for hearing in self._hearing:
             hearing.take(subject, message)
 
@@ -211,7 +213,8 @@ class MemoryLink:
         if self.rights is None:
             return
         allowed = self.rights.publish if verb == "post on" else self.rights.subscribe
-        if not any(matches(pattern, subject) for pattern in allowed):
+        denied = self.rights.unheard if verb == "listen to" else ()
+        if not any(matches(p, subject) for p in allowed) or any(matches(p, subject) for p in denied):
             refusal = RefusedError(f"the broker does not permit {self._name} to {verb} {subject!r}; nothing was done")
             self.report(refusal)
             raise refusal

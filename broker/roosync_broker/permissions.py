@@ -26,6 +26,7 @@ class Rights(Struct, frozen=True, kw_only=True):
     key: str  # public nkey
     publish: tuple[str, ...]
     subscribe: tuple[str, ...]
+    unheard: tuple[str, ...] = ()  # what a wider subscription does not deliver
 
 
 def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Rights:
@@ -79,7 +80,8 @@ def joiner_name(code: str) -> str:
 def observer(fleet: str, name: str, key: str) -> Rights:
     """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`."""
     name = f"observer-{name}"
-    return Rights(name=name, key=key, publish=(), subscribe=(*_heard(fleet, "mail"), f"{inbox(name)}.>"))
+    hear = ("roosync.>", f"{inbox(name)}.>")
+    return Rights(name=name, key=key, publish=(), subscribe=hear, unheard=(f"roosync.{fleet}.mail.>",))
 
 
 def inbox(name: str) -> str:
@@ -120,16 +122,21 @@ def users_text(keeper_key: str, everybody: list[Rights]) -> str:
             f"  # {one.name}",
             f"  {{ nkey: {one.key}, permissions: {{",
             f"    publish: {{ {_list(one.publish)} }}",
-            f"    subscribe: {{ {_list(one.subscribe)} }}",
+            f"    subscribe: {{ {_list(one.subscribe, one.unheard)} }}",
             "  } }",
         ]
     return "\n".join([*lines, "]"]) + "\n"
 
 
-def _list(subjects: tuple[str, ...]) -> str:
-    # An empty allow-list would mean everything.
-    quoted = ", ".join(f'"{subject}"' for subject in subjects)
-    return f"allow: [{quoted}]" if subjects else 'deny: [">"]'
+def _list(allowed: tuple[str, ...], denied: tuple[str, ...] = ()) -> str:
+    if not allowed:  # an empty allow-list would mean everything
+        return 'deny: [">"]'
+    text = f"allow: [{_quoted(allowed)}]"
+    return f"{text}, deny: [{_quoted(denied)}]" if denied else text
+
+
+def _quoted(subjects: tuple[str, ...]) -> str:
+    return ", ".join(f'"{subject}"' for subject in subjects)
 
 
 def _reads(fleet: str, streams: Iterable[str]) -> list[str]:

@@ -205,6 +205,8 @@ HEARS = {  # who, subject -> may they listen to it?
     ("join-c1", "roosync.home.status.>"): False,
     ("join-c1", "_INBOX.a.>"): False,
     ("observer-wall", "roosync.home.decision.>"): True,
+    ("observer-wall", "roosync.>"): True,
+    ("observer-wall", "roosync.home.>"): True,
     ("observer-wall", "roosync.home.mail.a.>"): False,
     ("observer-wall", "roosync-rpc.>"): False,
 }
@@ -254,7 +256,10 @@ def test_the_twin_refuses_what_the_server_refuses():
     for (who, subject), allowed in {**PUBLISHES, **ASKS}.items():
         assert any(permissions.matches(p, subject) for p in everybody[who].publish) is allowed, (who, subject)
     for (who, subject), allowed in HEARS.items():
-        assert any(permissions.matches(p, subject) for p in everybody[who].subscribe) is allowed, (who, subject)
+        rights = everybody[who]
+        heard = any(permissions.matches(p, subject) for p in rights.subscribe)
+        unheard = any(permissions.matches(p, subject) for p in rights.unheard)
+        assert (heard and not unheard) is allowed, (who, subject)
 
 
 async def test_a_member_can_not_make_the_server_speak_a_fact_that_is_believed(bench):
@@ -275,6 +280,20 @@ async def test_a_member_can_not_make_the_server_speak_a_fact_that_is_believed(be
     assert len(heard) == 2
     assert all(message.sequence > 0 for message in heard)
     assert any("is no fact" in str(error) for error in bench.errors)
+
+
+async def test_an_observer_hears_everything_but_mail(bench):
+    root = await bench.found()
+    observer = await bench.link("observer-wall", WATCHER)
+    heard = []
+    await observer._connection.wire.listen("roosync.>", lambda message: heard.append(message.subject))
+    await observer._connection.wire.settle(5)
+    keeper = await bench.link("keeper-2", bench.server.keeper_keys)
+    await keeper._connection.wire.publish("roosync.home.mail.a.m1.b", b"private")
+    await keeper._connection.wire.settle(5)
+    await root.post("post.home.audit.op-x", b"{}")
+    await eventually(lambda: heard)
+    assert heard == ["roosync.home.audit.op-x"]
 
 
 async def test_calls_between_members(bench):
