@@ -119,7 +119,7 @@ class Agent:
                 log.warning("this turn was not finished: %s", error)
                 self._reread = True
             except (StateError, OSError) as error:
-                log.error("this turn failed: %s", scrub(str(error)))
+                log.warning("this turn failed: %s", scrub(str(error)))
             except Exception:
                 log.exception("this turn failed in an unexpected way; the agent goes on")
 

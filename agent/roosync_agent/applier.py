@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from roosync_agent.apply import Outcome, execute, roll_back
+from roosync_agent.apply import Outcome, execute
 from roosync_agent.plan import Plan, plan
 from roosync_agent.reference import BASELINE, NothingToCompareError, Reference
+from roosync_agent.rollback import roll_back
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
@@ -89,6 +90,8 @@ class Applier:
         claimed = await self._move(decision, "applying", before=f"apply {decision.action}")
         if claimed is None:
             return False
+        if wanted is None:
+            machine.local.approved |= {decision.entity}
         outcome = await asyncio.to_thread(self._write, made, claimed)
         await self._tell(claimed, outcome)
         if outcome.status == "applied":

@@ -49,6 +49,8 @@ class Local:
         self.door: Door = door or RealDoor()
         self.base = state.base()
         self._cache = Cache()
+        self.public_names: frozenset[str] = frozenset()  # of the fleet's policy; the settings' own come on top
+        self.approved: frozenset[str] = frozenset()  # keys whose removal was decided: their loss proves nothing
         self.released: set[str] = set()  # targets a person said to believe, once
 
     def layout(self) -> Layout:
@@ -69,21 +71,22 @@ class Local:
         chosen = {spec.name for spec in target_table.select(names)}
         return tuple(spec for spec in managed if spec.name in chosen)
 
-    def look(self, names: tuple[str, ...] = (), public_names: frozenset[str] = frozenset()) -> Looked:
+    def look(self, names: tuple[str, ...] = ()) -> Looked:
         """Reads the managed files (unchanged ones are not read again) and passes them through the wipe guard."""
         collection = collect(
             self.door,
             self.layout(),
             self.specs(names),
-            machine=self.settings.machine or "",
-            public_names=self.settings.public_names | public_names,
+            public_names=self.settings.public_names | self.public_names,
             cache=self._cache,
         )
         return Looked(collection=collection, quarantine={} if names else self.judge(collection))
 
     def judge(self, collection: Collection) -> dict[str, str]:
         """The wipe guard: what this machine had, against what it has now. Only `believe` moves the measure."""
-        found = wipe.degraded(self.base.believed, self.base.sizes, collection.entities, collection.sizes)
+        unread = collection.unreadable
+        before = {key: e for key, e in self.base.believed.items() if key not in unread}
+        found = wipe.degraded(before, self.base.sizes, collection.entities, collection.sizes, approved=self.approved)
         for skipped in collection.skipped_targets:
             if any(target_of(key) == skipped for key in self.base.believed):
                 found.setdefault(skipped, collection.skipped_targets[skipped])
@@ -95,17 +98,14 @@ class Local:
         """From now on this is what the machine is known to have; quarantined targets keep what was known."""
         trusted = looked.trusted
         kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in trusted}
-        sizes = {
-            path: size
-            for path, size in self.base.sizes.items()
-            if looked.collection.target_of_file(path) not in trusted
-        }
+        sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in trusted}
         believed = kept | looked.entities
-        fresh = looked.collection.sizes_of(trusted)
+        fresh = {label: size for label, size in looked.collection.sizes.items() if target_of(label) in trusted}
         if believed != self.base.believed or sizes | fresh != self.base.sizes:
             self.base = replace(self.base, believed=believed, sizes=sizes | fresh)
             self.state.save_base(self.base)
         self.released -= trusted
+        self.approved = frozenset()
 
     def differences(self, looked: Looked, reference: Reference) -> list[Divergence]:
         """What differs from a reference, for the targets both sides speak of.
@@ -113,11 +113,12 @@ class Local:
         An entity with a base is compared three-way; one without is judged as on a first join: never
         deleted, never overwritten by itself. Another machine is compared without a base at all.
         """
-        reference = reference.for_targets(looked.trusted)
+        reference = reference.for_targets(looked.trusted, looked.collection.unreadable)
         local = looked.entities
         machine = self.settings.machine or ""
         base = self.base.entities if reference.name == BASELINE else {}
-        based = {key for key in base if target_of(key) in looked.trusted}
+        unread = looked.collection.unreadable
+        based = {key for key in base if target_of(key) in looked.trusted and key not in unread}
         known = compare(
             {key: base[key] for key in based},
             {key: e for key, e in local.items() if key in based},

@@ -94,11 +94,11 @@ class Machine:
         return self.looked
 
     async def look(self) -> Looked:
-        public = self.fleet.law.policy.public_names
-        self.looked = await asyncio.to_thread(self.local.look, (), frozenset(public))
+        self.local.public_names = frozenset(self.fleet.law.policy.public_names)
+        self.looked = await asyncio.to_thread(self.local.look)
         if self.looked.quarantine:  # editors rename and write in steps: look again before believing the worst
             await asyncio.sleep(2.0)
-            self.looked = await asyncio.to_thread(self.local.look, (), frozenset(public))
+            self.looked = await asyncio.to_thread(self.local.look)
         return self.looked
 
     async def baseline(self) -> Reference | None:

@@ -31,14 +31,14 @@ class Reference(Struct, frozen=True, kw_only=True):
     entities: Entities
     removed: frozenset[str] = frozenset()
 
-    def for_targets(self, targets: frozenset[str]) -> "Reference":
-        """Only what belongs to targets that this machine has."""
+    def for_targets(self, targets: frozenset[str], unreadable: frozenset[str] = frozenset()) -> "Reference":
+        """Only what belongs to targets that this machine has, without what could not be read here."""
         return Reference(
             name=self.name,
             revision=self.revision,
             version=self.version,
-            entities={key: entity for key, entity in self.entities.items() if target_of(key) in targets},
-            removed=frozenset(key for key in self.removed if target_of(key) in targets),
+            entities={k: e for k, e in self.entities.items() if target_of(k) in targets and k not in unreadable},
+            removed=frozenset(k for k in self.removed if target_of(k) in targets and k not in unreadable),
         )
 
 

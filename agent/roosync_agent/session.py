@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from roosync_broker.contents import Contents
-from roosync_protocol.secrets import scrub
-
 from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
@@ -19,6 +17,7 @@ from roosync_protocol import envelope
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, MalformedError, Message, Proposal
+from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import Subjects
 
 log = logging.getLogger("roosync.session")

@@ -103,11 +103,12 @@ def topology(as_json: bool) -> None:
     from roosync_agent.state import State
     from roosync_broker.topology import describe
 
-    text = describe(identity_of(State(load().state)).fleet)
-    if as_json:
-        print_json({"topology": text.splitlines()})
-    else:
-        click.echo(text)
+    found = describe(identity_of(State(load().state)).fleet)
+    rows = [
+        (r["name"], r["about"], r["per_subject"], r.get("mib", "-"), r.get("full", "-"), ", ".join(r["kinds"]) or "-")
+        for r in found
+    ]
+    show(found, as_json, lambda _: table(rows, ("STREAM", "HOLDS", "PER SUBJECT", "MIB", "WHEN FULL", "KINDS")))
 
 
 @click.command()

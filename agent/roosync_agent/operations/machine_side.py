@@ -77,9 +77,8 @@ async def inventory(machine: Machine, name: str | None = None) -> dict[str, Any]
 
 async def collect(machine: Machine, targets: list[str] | None = None, dry_run: bool = False) -> CollectAnswer:
     """The package of this machine as it would be published; written to the state folder unless `dry_run`."""
-    looked = await asyncio.to_thread(
-        machine.local.look, tuple(targets or ()), frozenset(machine.fleet.law.policy.public_names)
-    )
+    machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
+    looked = await asyncio.to_thread(machine.local.look, tuple(targets or ()))
     files = [file for file in looked.collection.contents() if file.target in looked.trusted]
     built = package.build(machine.name, "0.0.0", machine.session.now(), files)
     folder = machine.state.folder / "package"

@@ -1,0 +1,309 @@
+"""From this machine's files to entities in public form: what may be published, compared, decided.
+
+Each file is read through the door, parsed, taken apart into entities; then secrets are hidden and paths made
+portable, and a second gate looks for anything secret that is left. One bad file, or one bad entity, is a
+`Skipped` with its reason and stops nothing else. A file that did not change is not read again.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from roosync_agent.file_state import FileRefusedError, FileState
+from roosync_agent.files import Door
+from roosync_agent.places import Layout
+from roosync_agent.safe_names import safe_relative
+from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate, tops
+from roosync_protocol.digest import NotCanonicalError, canonical
+from roosync_protocol.documents import DocumentError, parse, sniff
+from roosync_protocol.entity import Entities, Entity, Kind, Skipped
+from roosync_protocol.names import Value
+from roosync_protocol.package import FileContent
+from roosync_protocol.portable import to_portable
+from roosync_protocol.secrets import find_secrets, hide
+
+KEY_LIMIT = 600  # characters
+
+
+@dataclass(frozen=True)
+class CollectedFile:
+    """One managed file as it was read."""
+
+    target: str
+    kind: Kind
+    path: Path
+    name: str  # within the target, with `/`
+    format: str
+    sha256: str  # of the bytes on this disk: never published
+    size: int
+    keys: tuple[str, ...]  # in the order of the file
+
+    @property
+    def label(self) -> str:
+        return f"{self.target}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What one file's bytes hold, before and after hiding; kept while the file stays as it is."""
+
+    file: CollectedFile
+    entities: Entities
+    local: Mapping[str, Value] = field(repr=False)  # as the file spells it: holds secrets
+    secrets: Mapping[str, str] = field(repr=False)
+    skipped: tuple[Skipped, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One look at the machine. `entities` may leave it; `local` and `secrets` never do."""
+
+    layout: Layout
+    targets: Mapping[str, Target]  # those that are present, by name
+    entities: Entities
+    files: tuple[CollectedFile, ...]
+    skipped: tuple[Skipped, ...]
+    skipped_targets: Mapping[str, str]  # targets that are here and could not be read at all
+    unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
+    local: Mapping[str, Value] = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @property
+    def present(self) -> frozenset[str]:
+        return frozenset(self.targets)
+
+    @property
+    def readable(self) -> frozenset[str]:
+        return frozenset(self.targets) - self.skipped_targets.keys()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each managed file, by `<target>/<name>`."""
+        return {file.label: file.size for file in self.files}
+
+    def contents(self) -> list[FileContent]:
+        """The published form of each file."""
+        return [
+            FileContent(
+                target=file.target,
+                path=file.name,
+                format=file.format,
+                kind=file.kind,
+                entities={key.split("/", 1)[1]: self.entities[key].value for key in file.keys},
+                order=tuple(key.split("/", 1)[1] for key in file.keys),
+            )
+            for file in self.files
+        ]
+
+
+class Cache:
+    """Files that were read before, by where they are and what they looked like."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Path], tuple[object, Parsed]] = {}
+
+    def get(self, target: str, path: Path, seen: object) -> Parsed | None:
+        known = self._kept.get((target, path))
+        return known[1] if known and known[0] == seen else None
+
+    def put(self, target: str, path: Path, seen: object, parsed: Parsed) -> None:
+        self._kept[target, path] = (seen, parsed)
+
+
+def collect(
+    door: Door,
+    layout: Layout,
+    specs: Sequence[TargetSpec],
+    *,
+    public_names: frozenset[str] = frozenset(),
+    cache: Cache | None = None,
+) -> Collection:
+    """One look at all files of `specs` below the layout's home. Never raises for what a file holds."""
+    look = _Look(door, layout, public_names, cache or Cache())
+    for spec in specs:
+        if spec.not_yet:
+            look.skip(spec.name, spec.not_yet)
+            continue
+        for target in locate(spec, layout, door):
+            if target.present:
+                look.target(target)
+    return look.result()
+
+
+class _Look:
+    def __init__(self, door: Door, layout: Layout, public_names: frozenset[str], cache: Cache) -> None:
+        self._door, self._layout, self._cache = door, layout, cache
+        self._public_names = public_names
+        self._targets: dict[str, Target] = {}
+        self._parsed: list[Parsed] = []
+        self._skipped: list[Skipped] = []
+        self._skipped_targets: dict[str, str] = {}
+        self._unreadable: set[str] = set()
+
+    def skip(self, path: str, reason: str) -> None:
+        self._skipped.append(Skipped(path=path, reason=reason))
+
+    def target(self, target: Target) -> None:
+        self._targets[target.name] = target
+        if target.spec.tree:
+            self._tree(target)
+        else:
+            try:
+                self._file(target, target.file, target.spec.file)
+            except _UnreadableError as error:
+                self._skipped_targets[target.name] = str(error)
+                self.skip(self._layout.name_of(target.file), str(error))
+
+    def result(self) -> Collection:
+        entities: Entities = {}
+        local: dict[str, Value] = {}
+        secrets: dict[str, str] = {}
+        for parsed in self._parsed:
+            entities |= parsed.entities
+            local |= parsed.local
+            secrets |= parsed.secrets
+            self._skipped += parsed.skipped
+            self._unreadable |= parsed.unreadable
+        return Collection(
+            layout=self._layout,
+            targets=self._targets,
+            entities=entities,
+            files=tuple(parsed.file for parsed in self._parsed),
+            skipped=tuple(self._skipped),
+            skipped_targets=self._skipped_targets,
+            unreadable=frozenset(self._unreadable),
+            local=local,
+            secrets=secrets,
+        )
+
+    def _tree(self, target: Target) -> None:
+        for name in self._names(target):
+            path = target.folder.joinpath(*name.split("/"))
+            key = f"{target.name}/{name}"
+            try:
+                safe_relative(name)
+                self._file(target, path, name)
+            except (_UnreadableError, ValueError) as error:
+                self._unreadable.add(key)
+                self.skip(self._layout.name_of(path), str(error))
+
+    def _names(self, target: Target) -> Iterator[str]:
+        """The files of a tree that its patterns name; folders are listed once each."""
+        spec = target.spec
+        direct = [pattern for pattern in spec.tree if not pattern.endswith("/**")]
+        yield from (name for name in self._listed(target.folder) if name in direct)
+        wanted = [tops(pattern) for pattern in spec.tree if pattern.endswith("/**")]
+        for top in self._listed(target.folder):
+            if not any(spec.owns(f"{top}/x") for _ in wanted):
+                continue
+            found = self._door.tree(target.folder / top)
+            for name, reason in found.faults:
+                self.skip(self._layout.name_of(target.folder / top / name), reason)
+            yield from (f"{top}/{name}" for name in found.names if spec.owns(f"{top}/{name}") and not is_junk(name))
+
+    def _listed(self, folder: Path) -> list[str]:
+        try:
+            return self._door.names(folder)
+        except FileRefusedError as error:
+            self.skip(self._layout.name_of(folder), error.reason)
+            return []
+
+    def _file(self, target: Target, path: Path, name: str) -> None:
+        try:
+            state = self._door.stat(path)
+            if not state.exists:
+                if state.dangling:
+                    raise _UnreadableError("it is a symbolic link to nothing")
+                return
+            seen = (state.fingerprint, self._public_names, self._layout.places)
+            parsed = self._cache.get(target.name, path, seen)
+            if parsed is None:
+                parsed = self._parse(target, self._door.read(path), path, name)
+                self._cache.put(target.name, path, seen, parsed)
+        except FileRefusedError as error:
+            raise _UnreadableError(error.reason) from error
+        self._parsed.append(parsed)
+
+    def _parse(self, target: Target, state: FileState, path: Path, name: str) -> Parsed:
+        data = state.data or b""
+        spec = target.spec
+        try:
+            format_ = sniff(data, name) if spec.format == "sniff" else spec.format_of(name)
+            value = parse(data, format_).value
+        except DocumentError as error:
+            raise _UnreadableError(str(error)) from error
+        found = [(name, value)] if spec.tree else _named(spec, value)
+        entities: Entities = {}
+        local: dict[str, Value] = {}
+        secrets: dict[str, str] = {}
+        skipped: list[Skipped] = []
+        unreadable: set[str] = set()
+        for entity_name, entity_value in found:
+            key = f"{target.name}/{entity_name}"
+            try:
+                public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
+            except (_UnreadableError, ValueError) as error:
+                skipped.append(Skipped(path=f"{self._layout.name_of(path)} ({entity_name})", reason=str(error)))
+                unreadable.add(key)
+                continue
+            entities[key], local[key] = public, entity_value
+            secrets |= own
+        file = CollectedFile(
+            target.name, spec.kind, path, name, format_, state.sha256 or "", state.size, tuple(entities)
+        )
+        return Parsed(file, entities, local, secrets, tuple(skipped), frozenset(unreadable))
+
+    def _public(self, entity: Entity) -> tuple[Entity, dict[str, str]]:
+        if not entity.name or len(entity.key) > KEY_LIMIT:
+            raise _UnreadableError(f"its name has {len(entity.name)} characters; 1 to {KEY_LIMIT} are managed")
+        if entity.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(entity.value, dict):
+            raise _UnreadableError("it should be an object")
+        hidden, secrets = hide(entity, self._public_names)
+        public = to_portable(hidden, self._layout.places)
+        try:
+            canonical(public.value)
+        except NotCanonicalError as error:
+            raise _UnreadableError(str(error)) from error
+        if left := find_secrets(public.value, self._public_names):
+            raise _UnreadableError(f"something in it still looks secret ({', '.join(left[:3])}), so it stays here")
+        return public, secrets
+
+
+class _UnreadableError(Exception):
+    """Why a file, or an entity in it, is left out."""
+
+
+def _named(spec: TargetSpec, value: Value) -> list[tuple[str, Value]]:
+    """The entities of a structured file with their names, in the order of the file."""
+    for step in spec.container:
+        if value in (None, ""):
+            return []
+        if not isinstance(value, dict):
+            raise _UnreadableError(f"{'.'.join(spec.container)} is looked for in it, and it is no object")
+        value = value.get(step)
+    if value is None:
+        return []
+    if spec.identity:
+        return _elements(spec, value)
+    if not isinstance(value, dict):
+        raise _UnreadableError(f"{'.'.join(spec.container) or 'the whole'} should be an object")
+    return [(name, inner) for name, inner in value.items() if spec.owns(name)]
+
+
+def _elements(spec: TargetSpec, value: Any) -> list[tuple[str, Value]]:
+    where = ".".join(spec.container)
+    if not isinstance(value, list):
+        raise _UnreadableError(f"{where} should be a list")
+    found: list[tuple[str, Value]] = []
+    seen: set[str] = set()
+    for index, element in enumerate(value):
+        name = element.get(spec.identity) if isinstance(element, dict) else None
+        if not isinstance(name, str) or not name:
+            raise _UnreadableError(f"{where}[{index}] has no {spec.identity!r} to know it by")
+        if name in seen:
+            raise _UnreadableError(f"{where} has two elements with the {spec.identity} {name!r}")
+        seen.add(name)
+        found.append((name, element))
+    return found

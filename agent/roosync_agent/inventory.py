@@ -1,0 +1,71 @@
+"""What a machine is and has, for the fleet to see: names and versions, never a value and never a secret."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from roosync_agent.collect import Collection
+from roosync_agent.file_state import FileRefusedError
+from roosync_agent.files import Door
+from roosync_agent.places import Layout
+from roosync_protocol import __version__
+from roosync_protocol.entity import Kind
+
+TOOLS = ("node", "npm", "npx", "python3", "uv", "uvx", "git", "docker", "pnpm", "bun", "deno")
+ASSISTANTS = {
+    "rooveterinaryinc.roo-cline": "Roo Code",
+    "zoocodeorganization.zoo-code": "Zoo Code",
+    "saoudrizwan.claude-dev": "Cline",
+    "anthropic.claude-code": "Claude Code for VS Code",
+}
+MANIFEST_LIMIT = 1024 * 1024
+
+
+def take_inventory(door: Door, layout: Layout, collection: Collection) -> dict[str, Any]:
+    """A JSON object; lists are sorted, so that nothing is new when nothing changed."""
+    return {
+        "os": layout.places.os,
+        "roosync_version": __version__,
+        "assistants": _assistants(door, layout, collection),
+        "targets": sorted(collection.readable),
+        "mcp_servers": _names(collection, Kind.MCP_SERVER),
+        "modes": _names(collection, Kind.MODE),
+        "rules": _names(collection, Kind.TEXT),
+        "tools": sorted(tool for tool in TOOLS if shutil.which(tool, path=os.environ.get("PATH"))),
+        "paths": {name: layout.name_of(target.folder) for name, target in sorted(collection.targets.items())},
+        "skipped": [f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped],
+    }
+
+
+def _names(collection: Collection, kind: Kind) -> list[str]:
+    return sorted(key for key, entity in collection.entities.items() if entity.kind is kind)
+
+
+def _assistants(door: Door, layout: Layout, collection: Collection) -> list[dict[str, str]]:
+    """Those whose targets are here, with the version of their editor extension where one is installed."""
+    found = {target.spec.assistant: "" for target in collection.targets.values()}
+    for flavour in layout.flavours:
+        for folder in _listed(door, flavour.extensions):
+            name, _, version = folder.rpartition("-")
+            publisher = next((known for known in ASSISTANTS if name.lower().startswith(known)), None)
+            if publisher:
+                found[ASSISTANTS[publisher]] = _version(door, flavour.extensions / folder) or version
+    return [{"name": name, "version": version or "unknown"} for name, version in sorted(found.items())]
+
+
+def _listed(door: Door, folder: Path) -> list[str]:
+    try:
+        return door.names(folder)
+    except FileRefusedError:
+        return []
+
+
+def _version(door: Door, folder: Path) -> str:
+    try:
+        data = door.read(folder / "package.json", MANIFEST_LIMIT).data or b"{}"
+        version = json.loads(data).get("version", "")
+    except (FileRefusedError, ValueError, AttributeError, RecursionError):
+        return ""
+    return str(version)[:40]

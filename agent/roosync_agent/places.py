@@ -1,0 +1,133 @@
+"""Where things are on this machine: the home folder that is managed, and the editors' folders below it.
+
+Everything follows from the *given* home, never from the process's own: several agents live on one host, each with a
+home of its own. The variables of the environment that move folders (APPDATA, XDG_CONFIG_HOME, CODEX_HOME) count
+only when that home is the person's own, or when they stay inside it.
+
+A layout has two sides. `base` is the folder on this disk; `places.home` is how files *spell* it. They differ only where
+one system plays another one (a demonstration of Windows on Linux: `C:\\Users\\ana` is kept in `/tmp/demo/ana`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from shutil import which
+from typing import Literal
+
+from roosync_agent.files import Door
+from roosync_protocol.portable import Places, path_portable
+
+System = Literal["windows", "posix", "macos"]
+
+# name of the flavour, its folder among the user's settings, its folder of extensions below the home folder
+EDITORS = (
+    ("code", "Code", ".vscode"),
+    ("insiders", "Code - Insiders", ".vscode-insiders"),
+    ("vscodium", "VSCodium", ".vscode-oss"),
+    ("cursor", "Cursor", ".cursor"),
+    ("windsurf", "Windsurf", ".windsurf"),
+)
+SERVER = ("server", ".vscode-server/data/User", ".vscode-server")
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One editor of the VS Code family, installed or not."""
+
+    name: str  # "code", "insiders" ...: the part after @ in a target's name
+    user: Path  # its user folder, where extensions keep their files in globalStorage/
+    extensions: Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    base: Path  # the managed home folder on this disk, absolute
+    settings: Path  # the folder of the applications' settings below it
+    places: Places  # the same places as the files spell them
+    flavours: tuple[Flavour, ...]
+    folders: Mapping[str, Path]  # what {name} means in a target's declaration, beside {vscode_user}
+
+    def name_of(self, path: Path) -> str:
+        """The portable name of a file, to be shown and published: `${home}/.roo/rules/a.md`."""
+        if not path.is_relative_to(self.base):
+            return f"outside/{path.name}"  # the rest says more about this machine than anybody needs
+        parts = path.relative_to(self.base).parts
+        pure = PureWindowsPath if self.places.os == "windows" else PurePosixPath
+        return path_portable(str(pure(self.places.home).joinpath(*parts)), self.places)
+
+
+def system_of(platform: str) -> System:
+    """From sys.platform."""
+    return "windows" if platform.startswith(("win", "cygwin")) else "macos" if platform == "darwin" else "posix"
+
+
+def layout(
+    door: Door,
+    home: Path,
+    environ: Mapping[str, str],
+    system: System,
+    *,
+    spelled_home: str = "",
+    workspaces: Mapping[str, str] | None = None,
+    custom: Mapping[str, str] | None = None,
+) -> Layout:
+    """The layout of one home folder. `spelled_home` is needed only when files name another folder than `home`."""
+    variables = _Variables(home, environ)
+    settings = _settings_folder(home, variables, system)
+    flavours = tuple(
+        Flavour(name, settings / folder / "User", home / dot / "extensions") for name, folder, dot in EDITORS
+    ) + (Flavour(SERVER[0], home / SERVER[1], home / SERVER[2] / "extensions"),)
+    chosen = next((flavour for flavour in flavours if door.stat(flavour.user).kind == "folder"), flavours[0])
+    played = system == "windows" and str(home).startswith("/")
+    spelled = spelled_home or (f"C:\\Users\\{home.name}" if played else str(home))
+    here = _Spelling(home, spelled, system)
+    search = "" if played or spelled_home else environ.get("PATH", "")
+    places = Places(
+        os=system,
+        home=spelled,
+        appdata=here.spell(settings),
+        vscode_user=here.spell(chosen.user),
+        python=which("python3", path=search) or which("python", path=search) or "",
+        node=which("node", path=search) or "",
+        workspaces=dict(workspaces or {}),
+        custom=dict(custom or {}),
+    )
+    folders = {"home": home, "settings": settings, "codex": variables.folder("CODEX_HOME") or home / ".codex"}
+    return Layout(home, settings, places, flavours, folders)
+
+
+@dataclass(frozen=True)
+class _Spelling:
+    base: Path
+    home: str
+    system: System
+
+    def spell(self, path: Path) -> str:
+        if not path.is_relative_to(self.base):
+            return str(path)
+        pure = PureWindowsPath if self.system == "windows" else PurePosixPath
+        return str(pure(self.home).joinpath(*path.relative_to(self.base).parts))
+
+
+class _Variables:
+    """The environment, as far as it speaks about this home folder."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str]) -> None:
+        own = environ.get("USERPROFILE") or environ.get("HOME") or ""
+        self._environ, self._home = environ, home
+        self._is_own = bool(own) and Path(own).absolute() == home.absolute()
+
+    def folder(self, name: str) -> Path | None:
+        value = self._environ.get(name, "")
+        if not value or not Path(value).is_absolute():
+            return None
+        inside = Path(value).is_relative_to(self._home) and ".." not in Path(value).parts
+        return Path(value) if self._is_own or inside else None
+
+
+def _settings_folder(home: Path, variables: _Variables, system: System) -> Path:
+    if system == "windows":
+        return variables.folder("APPDATA") or home / "AppData" / "Roaming"
+    if system == "macos":
+        return home / "Library" / "Application Support"
+    return variables.folder("XDG_CONFIG_HOME") or home / ".config"

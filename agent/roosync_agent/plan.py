@@ -1,0 +1,241 @@
+"""From wanted entities to the exact new bytes of each file, before anything is touched.
+
+    public form -> this machine's paths -> this machine's secrets -> the smallest edit of the file as it is now
+
+Whatever can not be done exactly is a refusal with its reason, by entity: a secret that this machine does not
+have is named, never replaced by a placeholder. Parts of an entity that do not change keep their spelling.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roosync_agent.collect import CollectedFile, Collection
+from roosync_agent.file_state import FileRefusedError, FileState
+from roosync_agent.files import Door
+from roosync_agent.safe_names import safe_relative
+from roosync_agent.targets.base import Target, TargetSpec
+from roosync_protocol.digest import same
+from roosync_protocol.documents import (
+    Delete,
+    Document,
+    DocumentError,
+    Edit,
+    EditRefused,
+    Insert,
+    Set,
+    edit,
+    parse,
+    sniff,
+)
+from roosync_protocol.entity import Entity, target_of
+from roosync_protocol.names import Value
+from roosync_protocol.portable import UnknownTokenError, to_local
+from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, reveal, scrub
+
+Wanted = Mapping[str, Entity | None]  # by key; None: it goes
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file, as it is and as it will be."""
+
+    path: Path
+    label: str  # portable name, for people
+    before: FileState = field(repr=False)
+    after: bytes | None = field(repr=False)  # None: the file goes
+    mode: int
+    format: str
+    keys: tuple[str, ...]
+    locks: bool  # the tool locks it with a folder <file>.lock
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that applying will do, and what it can not do."""
+
+    changes: tuple[FileChange, ...]
+    wanted: Wanted
+    refusals: Mapping[str, str]
+
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """A unified diff for each file, secrets hidden."""
+        for change in self.changes:
+            old = scrub((change.before.data or b"").decode("utf-8", "replace")).splitlines(keepends=True)
+            new = scrub((change.after or b"").decode("utf-8", "replace")).splitlines(keepends=True)
+            diff = difflib.unified_diff(old, new, f"{change.label} (now)", f"{change.label} (afterwards)")
+            yield change.label, "".join(line if line.endswith("\n") else line + "\n" for line in diff)
+
+
+def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
+    """The plan for `wanted`, made on the files as they were collected. Refusals stand beside it, by key."""
+    refusals: dict[str, str] = {}
+    by_file: dict[Path, list[str]] = {}
+    homes: dict[str, tuple[Target, Path]] = {}
+    for key in sorted(wanted):
+        try:
+            target, path = _home_of(collection, key)
+        except _RefusedError as error:
+            refusals[key] = str(error)
+            continue
+        homes[key] = (target, path)
+        by_file.setdefault(path, []).append(key)
+    changes: list[FileChange] = []
+    for path, keys in sorted(by_file.items()):
+        target = homes[keys[0]][0]
+        try:
+            change = _change(door, collection, target, path, keys, wanted, refusals)
+        except (_RefusedError, FileRefusedError, DocumentError) as error:
+            refusals |= dict.fromkeys(keys, str(error))
+            continue
+        if change is not None:
+            changes.append(change)
+    return Plan(tuple(changes), dict(wanted), refusals)
+
+
+class _RefusedError(Exception):
+    """Why something can not be planned."""
+
+
+def _home_of(collection: Collection, key: str) -> tuple[Target, Path]:
+    """The target and the file where an entity lives, or would."""
+    name = key.split("/", 1)[1]
+    target = collection.targets.get(target_of(key))
+    if target is None:
+        raise _RefusedError(f"{target_of(key)} is not on this machine")
+    if target.name in collection.skipped_targets:
+        raise _RefusedError(f"{target.name} can not be read: {collection.skipped_targets[target.name]}")
+    if key in collection.unreadable:
+        raise _RefusedError("what is there under this name can not be read, so it is not replaced")
+    if not target.spec.owns(name):
+        raise _RefusedError(f"{name!r} is not among what roosync manages in {target.name}")
+    if not target.spec.tree:
+        return target, target.file
+    try:
+        return target, target.folder.joinpath(*safe_relative(name).split("/"))
+    except ValueError as error:
+        raise _RefusedError(str(error)) from error
+
+
+def _change(
+    door: Door,
+    collection: Collection,
+    target: Target,
+    path: Path,
+    keys: list[str],
+    wanted: Wanted,
+    refusals: dict[str, str],
+) -> FileChange | None:
+    state = door.read(path)
+    known = next((file for file in collection.files if file.path == path), None)
+    _require_same(state, known)
+    spec, name = target.spec, path.name
+    data = state.data or b""
+    format_ = sniff(data, name) if spec.format == "sniff" else spec.format_of(name)
+    document = parse(data, format_)
+    done: list[str] = []
+    removed = False
+    for key in keys:
+        try:
+            if spec.tree:
+                removed = wanted[key] is None
+                document = document if removed else _with_text(document, _local(collection, key, wanted[key]))
+            else:
+                document = _with_entity(document, spec, collection, key, wanted[key])
+            done.append(key)
+        except (EditRefused, MissingSecretError, ForeignSecretError, UnknownTokenError, ValueError) as error:
+            refusals[key] = str(error)
+    after = None if removed else document.data
+    if not done or after == state.data or (after is None and not state.exists):
+        return None
+    return FileChange(
+        path=path,
+        label=collection.layout.name_of(path),
+        before=state,
+        after=after,
+        mode=state.mode if state.exists else (0o600 if spec.private else 0o644),
+        format=format_,
+        keys=tuple(done),
+        locks=spec.locks,
+    )
+
+
+def _require_same(state: FileState, known: CollectedFile | None) -> None:
+    if known is None:
+        if state.exists:
+            raise _RefusedError("there is a file now where none was a moment ago; the next look takes it in")
+    elif state.sha256 != known.sha256:
+        raise _RefusedError("the file changed since it was read; the next look takes it in")
+
+
+def _local(collection: Collection, key: str, entity: Entity | None) -> Value:
+    """The value as this machine spells it, its own secrets in place. What does not change keeps its spelling."""
+    if entity is None:
+        raise _RefusedError("nothing to write")
+    local = reveal(to_local(entity, collection.layout.places), collection.secrets).value
+    now = collection.entities.get(key)
+    if now is None or key not in collection.local:
+        return local
+    return _graft(collection.local[key], now.value, entity.value, local)
+
+
+def _graft(raw: Value, public: Value, wanted: Value, local: Value) -> Value:
+    """`local`, with the spelling of `raw` wherever `public` and `wanted` are the same."""
+    if same(public, wanted):
+        return raw
+    if not all(isinstance(one, dict) for one in (raw, public, wanted, local)):
+        return local
+    assert isinstance(raw, dict)
+    assert isinstance(public, dict)
+    assert isinstance(wanted, dict)
+    assert isinstance(local, dict)
+    line = ("command", "args")  # `cmd /c npx` is one spelling of the two together
+    whole = all(same(public.get(part), wanted.get(part)) for part in line)
+    merged: dict[str, Value] = {}
+    for name, value in local.items():
+        known = name in raw and name in public and name in wanted
+        if name in line and (not whole or name not in raw):
+            merged[name] = value
+        elif known:
+            merged[name] = _graft(raw[name], public[name], wanted[name], value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _with_text(document: Document, value: Value) -> Document:
+    if not isinstance(value, str):
+        raise EditRefused("a text is expected here")
+    return edit(document, [Set((), value)])
+
+
+def _with_entity(
+    document: Document, spec: TargetSpec, collection: Collection, key: str, entity: Entity | None
+) -> Document:
+    name = key.split("/", 1)[1]
+    if spec.identity:
+        index, length = _index(document.value, spec, name)
+        if entity is None:
+            return document if index is None else edit(document, [Delete((*spec.container, index))])
+        value = _local(collection, key, entity)
+        if isinstance(value, dict) and value.get(spec.identity) != name:
+            raise EditRefused(f"its {spec.identity!r} is not {name!r}")
+        change: Edit = Insert(spec.container, length, value) if index is None else Set((*spec.container, index), value)
+        return edit(document, [change])
+    path = (*spec.container, name)
+    if entity is None:
+        return edit(document, [Delete(path)]) if key in collection.entities else document
+    return edit(document, [Set(path, _local(collection, key, entity))])
+
+
+def _index(value: Value, spec: TargetSpec, name: str) -> tuple[int | None, int]:
+    """Where the element named `name` is in the list, and how long the list is."""
+    for step in spec.container:
+        value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, list):
+        return None, 0
+    for index, element in enumerate(value):
+        if isinstance(element, dict) and element.get(spec.identity) == name:
+            return index, len(value)
+    return None, len(value)

@@ -1,0 +1,92 @@
+"""Taking an applied change back: a new change forward, with its own backup, that keeps later unrelated edits.
+
+A file that still is as it was written gets its old bytes back, exactly. One that was edited since keeps those
+edits: only the entities of the change are set to what they were. `exact` restores the bytes in any case.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from roosync_agent import snapshots
+from roosync_agent.apply import Outcome, execute
+from roosync_agent.collect import Collection, collect
+from roosync_agent.dry_door import DryDoor
+from roosync_agent.file_state import FileRefusedError, FileState
+from roosync_agent.files import Door
+from roosync_agent.plan import FileChange, Plan, plan
+from roosync_agent.snapshots import NoSnapshotError, Snapshot, digest_of
+from roosync_protocol.entity import Entity
+
+
+def roll_back(
+    snapshot_id: str,
+    door: Door,
+    state: Path,
+    collection: Collection,
+    *,
+    now: datetime,
+    collect_again: Callable[[], Collection],
+    exact: bool = False,
+) -> Outcome:
+    """`applied` means that the change was taken back; `rollback_failed` says what stands in the way."""
+    try:
+        snapshot = snapshots.load(door, state, snapshot_id)
+        made = _plan(snapshot, door, state, collection, exact=exact)
+    except (NoSnapshotError, FileRefusedError) as error:
+        return Outcome("rollback_failed", [str(error)])
+    if made.refusals:
+        return Outcome("rollback_failed", [f"{key}: {reason}" for key, reason in made.refusals.items()])
+    outcome = execute(made, door, state, label=f"rollback of {snapshot.label}", now=now, collect_again=collect_again)
+    if outcome.status == "applied":
+        return outcome
+    return Outcome("rollback_failed", outcome.log, outcome.snapshot, outcome.touched)
+
+
+def _plan(snapshot: Snapshot, door: Door, state: Path, collection: Collection, *, exact: bool) -> Plan:
+    before = _as_it_was(snapshot, door, state, collection)
+    keys = [key for saved in snapshot.files for key in saved.keys]
+    wanted: dict[str, Entity | None] = {key: before.entities.get(key) for key in keys}
+    whole: list[FileChange] = []
+    parts: dict[str, Entity | None] = {}
+    for number, saved in enumerate(snapshot.files):
+        current = door.read(Path(saved.path))
+        if exact or digest_of(current.data) == saved.after:
+            whole += _bytes_back(snapshot, number, current, door, state, collection)
+        else:
+            parts |= {key: wanted[key] for key in saved.keys}
+    with_secrets = replace(collection, secrets={**collection.secrets, **before.secrets})
+    made = plan(door, with_secrets, parts)
+    return Plan((*whole, *made.changes), wanted, made.refusals)
+
+
+def _bytes_back(
+    snapshot: Snapshot, number: int, current: FileState, door: Door, state: Path, collection: Collection
+) -> list[FileChange]:
+    saved = snapshot.files[number]
+    data = snapshots.bytes_of(door, state, snapshot, number)
+    if current.data == data:
+        return []
+    known = next((file for file in collection.files if str(file.path) == saved.path), None)
+    return [
+        FileChange(
+            path=Path(saved.path),
+            label=saved.label,
+            before=current,
+            after=data,
+            mode=saved.mode if saved.existed else current.mode,
+            format=known.format if known else "text",
+            keys=saved.keys,
+            locks=any(t.spec.locks and str(t.file) == saved.path for t in collection.targets.values()),
+        )
+    ]
+
+
+def _as_it_was(snapshot: Snapshot, door: Door, state: Path, collection: Collection) -> Collection:
+    """The machine collected through a door that shows the saved bytes."""
+    past = DryDoor(door)
+    for number, saved in enumerate(snapshot.files):
+        past.files[door.stat(Path(saved.path)).real_path] = snapshots.bytes_of(door, state, snapshot, number)
+    specs = {target.spec.name: target.spec for target in collection.targets.values()}
+    return collect(past, collection.layout, list(specs.values()))

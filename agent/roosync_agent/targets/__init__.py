@@ -1,0 +1,59 @@
+"""The table of targets, and how a person names them.
+
+A name is a target (`roo.mcp`), an assistant (`roo`), or a group of the founding documents (`modes`, `mcp`, `profiles`,
+and our `rules`, `settings`, `memory`), which selects that target of every assistant.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from roosync_agent.targets.base import Group, Target, TargetSpec, locate
+from roosync_agent.targets.claude import CLAUDE
+from roosync_agent.targets.roo import ROO, ZOO
+from roosync_protocol.entity import Kind
+
+TABLE: tuple[TargetSpec, ...] = (*ROO, *ZOO, *CLAUDE)
+
+__all__ = ["TABLE", "Group", "Target", "TargetSpec", "locate", "plain", "select"]
+
+
+def select(names: Iterable[str] = (), table: tuple[TargetSpec, ...] = TABLE) -> tuple[TargetSpec, ...]:
+    """The declarations that `names` mean, in the table's order; all of them without a name.
+
+    ValueError names what is unknown, and the nearest names that exist.
+    """
+    wanted = list(dict.fromkeys(names))
+    chosen = {spec.name for spec in table} if not wanted else set()
+    for name in wanted:
+        matching = {spec.name for spec in table if name in _names_of(spec)}
+        if not matching:
+            raise ValueError(_unknown(name, table))
+        chosen |= matching
+    return tuple(spec for spec in table if spec.name in chosen)
+
+
+def plain(name: str, file: str, *, container: tuple[str, ...] = (), format: str = "json") -> TargetSpec:  # noqa: A002
+    """A target of any settings file in the home folder: one entity for each key."""
+    folder, _, last = file.rpartition("/")
+    return TargetSpec(
+        name=name,
+        assistant=name.split(".")[0],
+        group=Group.SETTINGS,
+        kind=Kind.SETTING,
+        folder="{home}/" + folder if folder else "{home}",
+        file=last,
+        format=format,
+        container=container,
+        private=True,
+    )
+
+
+def _names_of(spec: TargetSpec) -> tuple[str, str, str]:
+    return spec.name, spec.name.split(".")[0], spec.group.value
+
+
+def _unknown(name: str, table: tuple[TargetSpec, ...]) -> str:
+    known = sorted({known for spec in table for known in _names_of(spec)})
+    near = get_close_matches(name, known, 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    return f"{name!r} is no target; {hint}"

@@ -1,0 +1,139 @@
+"""What a target is: a declaration of files, and of the parts in them that are ours to keep in step.
+
+A target is declared, not coded: a new assistant is one file of declarations and one line in the table. Whatever a
+declaration does not own passes through untouched, byte for byte.
+
+    map of entities      file + container          {"mcpServers": {name: entity}}
+    list of entities     ... + identity            {"customModes": [{"slug": name, ...}]}
+    keys of a file       file + keys (or any key)  {"model": entity, ...}
+    tree of texts        folder + tree             one file = one entity, named by its path below the folder
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from roosync_agent.file_state import FileRefusedError
+from roosync_agent.files import MARK, Door
+from roosync_agent.places import Layout
+from roosync_protocol.entity import Kind
+
+VSCODE = "{vscode_user}"
+_JUNK = (
+    "*~",
+    "*.swp",
+    "*.swo",
+    "*.tmp",
+    "*.bak",
+    "*.orig",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    f"*{MARK}*",
+    "*.lock",
+)
+_JUNK_FOLDERS = frozenset({".git", "node_modules", "__pycache__", ".venv", "venv"})
+_MARKDOWN = (".md", ".markdown", ".mdc", ".mdx")
+
+
+class Group(StrEnum):
+    MODES = "modes"
+    MCP = "mcp"
+    PROFILES = "profiles"
+    RULES = "rules"
+    SETTINGS = "settings"
+    MEMORY = "memory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSpec:
+    """A declaration. `{home}`, `{settings}`, `{codex}` and `{vscode_user}` stand for this machine's folders."""
+
+    name: str  # "roo.mcp"
+    assistant: str  # as a person calls it: "Roo Code"
+    group: Group
+    kind: Kind
+    folder: str  # "{home}/.roo"; one with {vscode_user} is looked for in every editor
+    file: str = ""  # below the folder
+    format: str = "json"  # of roosync_protocol.documents; "sniff" looks at the bytes
+    container: tuple[str, ...] = ()  # where in the file the entities are
+    identity: str = ""  # the field that names an element, when the container is a list
+    keys: frozenset[str] | None = None  # only these are ours; None = each one
+    tree: tuple[str, ...] = ()  # patterns of the files below the folder; ** = any depth
+    signs: tuple[str, ...] = ()  # any of these there: the assistant is on this machine; default: its folder
+    private: bool = False  # a new file is made with mode 0600: it holds secrets
+    locks: bool = False  # the tool locks with a folder <file>.lock
+    not_yet: str = ""  # why this target can not be read in this version; a reason, never silence
+
+    def owns(self, name: str) -> bool:
+        """May an entity of this name be of this target? For a tree: is it a file that the patterns allow?"""
+        if self.tree:
+            return any(_matches(name, pattern) for pattern in self.tree) and not is_junk(name)
+        return self.keys is None or name in self.keys
+
+    def format_of(self, name: str) -> str:
+        """The document format of an entity's file."""
+        if not self.tree:
+            return self.format
+        return "markdown" if name.lower().endswith(_MARKDOWN) else "text"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A declaration found on this machine (or not: `present` says)."""
+
+    name: str  # the declaration's, or "roo.mcp@insiders" for a further editor
+    spec: TargetSpec
+    folder: Path
+    present: bool
+
+    @property
+    def file(self) -> Path:
+        return self.folder / self.spec.file
+
+
+def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
+    """Where `spec` is on this machine. The first editor that has the assistant gives the plain name."""
+    if VSCODE not in spec.folder:
+        folder = _expand(spec.folder, layout)
+        signs = [_expand(sign, layout) for sign in spec.signs] or [folder]
+        return [Target(name=spec.name, spec=spec, folder=folder, present=any(_there(door, sign) for sign in signs))]
+    places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in layout.flavours]
+    there = [(flavour, folder) for flavour, folder in places if _there(door, folder)]
+    found = [
+        Target(name=f"{spec.name}@{flavour}" if rank else spec.name, spec=spec, folder=folder, present=True)
+        for rank, (flavour, folder) in enumerate(there)
+    ]
+    return found or [Target(name=spec.name, spec=spec, folder=places[0][1], present=False)]
+
+
+def is_junk(name: str) -> bool:
+    """Editors' and systems' own leavings, and ours: nobody means to keep them in step."""
+    *folders, last = name.split("/")
+    return any(fnmatchcase(last, pattern) for pattern in _JUNK) or not _JUNK_FOLDERS.isdisjoint(folders)
+
+
+def tops(pattern: str) -> str:
+    """The first folder of a tree's pattern: `rules*` of `rules*/**`."""
+    return pattern.split("/", 1)[0]
+
+
+def _matches(name: str, pattern: str) -> bool:
+    if not pattern.endswith("/**"):
+        return fnmatchcase(name, pattern)
+    top, _, rest = name.partition("/")
+    return bool(rest) and fnmatchcase(top, pattern.removesuffix("/**"))
+
+
+def _expand(place: str, layout: Layout, vscode_user: Path | None = None) -> Path:
+    head, _, rest = place.partition("/")
+    start = vscode_user if head == VSCODE and vscode_user else layout.folders[head.strip("{}")]
+    return start / rest if rest else start
+
+
+def _there(door: Door, path: Path) -> bool:
+    try:
+        return door.stat(path).exists
+    except FileRefusedError:  # it is there, and something is wrong with it: collecting says what
+        return True
