@@ -75,7 +75,7 @@ def execute(
             snapshot = snapshots.take(door, state, plan, label, now, secrets.token_hex(4))
         except FileRefusedError as error:
             return Outcome("deferred", [f"nothing was written, no backup could be made: {error}"])
-        log = [f"snapshot {snapshot.id}"]
+        log = ["backup made"]
         transaction = _Transaction(door, state, plan, label, snapshot.id, step)
         try:
             transaction.prepare()

@@ -65,6 +65,7 @@ class Collection:
     entities: Entities
     files: tuple[CollectedFile, ...]
     skipped: tuple[Skipped, ...]
+    not_yet: tuple[Skipped, ...]  # targets that this version can not read, where their assistant is
     skipped_targets: Mapping[str, str]  # targets that are here and could not be read at all
     unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
     local: Mapping[str, Value] = field(repr=False)
@@ -124,7 +125,7 @@ def collect(
     look = _Look(door, layout, public_names, cache or Cache())
     for spec in specs:
         if spec.not_yet:
-            look.skip(spec.name, spec.not_yet)
+            look.not_yet(spec)
             continue
         for target in locate(spec, layout, door):
             if target.present:
@@ -139,11 +140,17 @@ class _Look:
         self._targets: dict[str, Target] = {}
         self._parsed: list[Parsed] = []
         self._skipped: list[Skipped] = []
+        self._not_yet: list[Skipped] = []
         self._skipped_targets: dict[str, str] = {}
         self._unreadable: set[str] = set()
 
     def skip(self, path: str, reason: str) -> None:
         self._skipped.append(Skipped(path=path, reason=reason))
+
+    def not_yet(self, spec: TargetSpec) -> None:
+        self._not_yet += [
+            Skipped(path=target.name, reason=spec.not_yet) for target in locate(spec, self._layout, self._door)
+        ]
 
     def target(self, target: Target) -> None:
         self._targets[target.name] = target
@@ -172,6 +179,7 @@ class _Look:
             entities=entities,
             files=tuple(parsed.file for parsed in self._parsed),
             skipped=tuple(self._skipped),
+            not_yet=tuple(self._not_yet),
             skipped_targets=self._skipped_targets,
             unreadable=frozenset(self._unreadable),
             local=local,

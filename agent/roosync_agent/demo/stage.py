@@ -79,8 +79,7 @@ class Stage:
             [sys.executable, "-m", "roosync_agent", *words],
             env=actor.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             timeout=120,
             check=False,
         )
@@ -107,6 +106,23 @@ class Stage:
                 stderr=log,
             )
         self.until(f"the agent of {actor.name} answers", lambda: actor.status() is not None)
+
+    def background(self, actor: Actor, *words: str) -> "subprocess.Popen[bytes]":
+        """Types a command that waits for somebody else."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "roosync_agent", *words],
+            env=actor.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+        )
+
+    def line_with(self, process: "subprocess.Popen[bytes]", text: str) -> str:
+        """The first line a command prints that has `text` in it."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            if text in line.decode("utf-8", "replace"):
+                return line.decode("utf-8", "replace").strip()
+        raise StageError(f"{text!r} was not printed")
 
     def until(self, what: str, holds: Callable[[], bool], patience: float = PATIENCE) -> float:
         """Waits until something holds; returns after how many seconds. StageError when it does not come."""

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from roosync_agent.demo.homes import MACHINES, PLANTED, lay
-from roosync_agent.demo.stage import Actor, Stage, StageError
+from roosync_agent.demo.stage import Stage, StageError
 
 # gamma's own check, as a person might write one: an MCP server whose program is missing is not accepted.
 CHECK = """import json, pathlib, sys
 servers = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8")).get("mcpServers", {})
-if "fetch" in servers and not pathlib.Path(sys.argv[2]).exists():
-    sys.exit("the server 'fetch' needs the program uvx, and it is not installed on this machine")
+if "context7" in servers and not pathlib.Path(sys.argv[2]).exists():
+    sys.exit("the server 'context7' needs Node.js 20, and this machine has an older one")
 """
 MCP = "Library/Application Support/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 
@@ -63,7 +63,7 @@ class _Story:
 
     def _machines(self) -> None:
         _step("Three homes, as untidy as real ones")
-        ready = self.stage.folder / "gamma" / "uvx-is-installed"
+        ready = self.stage.folder / "gamma" / "node-20-is-installed"
         script = self.stage.folder / "check.py"
         script.write_text(CHECK, "utf-8")
         for name in MACHINES:
@@ -84,14 +84,14 @@ class _Story:
     def _join(self) -> None:
         _step("beta and gamma join with a one-time code")
         for actor in (self.beta, self.gamma):
-            words = ("invite", "--address", "127.0.0.1", "--machine", actor.name, "--no-wait")
-            code = self.stage.json(self.alpha, *words)["code"]
+            words = ("invite", "--address", "127.0.0.1", "--machine", actor.name, "--yes")
             _say(f"alpha$ roosync {' '.join(words)}")
-            _say(f"{actor.name}$ roosync join {code[:28]}...")
-            joining = self._background(actor, "join", code)
-            self.stage.run(self.alpha, "admit", "--yes", "--minutes", "0.2", show=4)
-            if joining.wait(30) != 0:
-                raise StageError(f"{actor.name} could not join")
+            inviting = self.stage.background(self.alpha, *words)
+            code = self.stage.line_with(inviting, "roosync join ").split()[-1]
+            _say(f"  roosync join {code[:28]}...   (works once, for 15 minutes)")
+            self.stage.run(actor, "join", code, show=2)
+            if inviting.wait(30) != 0:
+                raise StageError(f"{actor.name} was not admitted")
             self.stage.start(actor, "agent")
 
     def _baseline(self) -> None:
@@ -118,7 +118,7 @@ class _Story:
         card = self.stage.json(self.alpha, "decision", "show", self.failed)
         for line in card["log"][-4:]:
             _say(f"  {line}")
-        if b'"fetch"' in (self.gamma.home / MCP).read_bytes():
+        if b'"context7"' in (self.gamma.home / MCP).read_bytes():
             raise StageError("gamma's file still has what its check refused")
         self.stage.until("nothing else is under way", self._quiet)
         self.stage.run(self.alpha, "status", codes=(2, 3, 4), show=12)
@@ -163,7 +163,7 @@ class _Story:
         rows = self._overview()["machines"]
         if [row["state"] for row in rows] != ["synced"] * len(MACHINES):
             raise StageError(f"not everybody is synced at the end: {rows}")
-        applied = len([d for d in self._decisions(None, "applied")])
+        applied = len(self._decisions(None, "applied"))
         self.summary.insert(0, ("machines synced", f"{len(rows)} of {len(MACHINES)}"))
         self.summary.insert(1, ("changes applied", str(applied)))
         _step("Summary")
@@ -204,16 +204,6 @@ class _Story:
             return len(rows) == len(MACHINES) and all(row["state"] == "synced" for row in rows)
 
         self.stage.until("everybody is synced", synced)
-
-    def _background(self, actor: Actor, *words: str) -> Any:
-        import subprocess
-
-        return subprocess.Popen(
-            [sys.executable, "-m", "roosync_agent", *words],
-            env=actor.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-        )
 
 
 def _leaks(stage: Stage) -> list[str]:

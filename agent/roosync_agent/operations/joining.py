@@ -282,7 +282,14 @@ async def _first_connection(identity: Identity, pair: KeyPair) -> None:
     """The keeper writes the new member's permissions within milliseconds; give it a few seconds."""
     for attempt in range(40):
         try:
-            link = await connect(identity.url, pair, name=identity.machine, certificate=identity.certificate, timeout=5)
+            link = await connect(
+                identity.url,
+                pair,
+                name=identity.machine,
+                certificate=identity.certificate,
+                timeout=5,
+                on_error=lambda error: None,  # until the keeper has written the permissions a refusal is no news
+            )
         except (RefusedError, UnavailableError):
             if attempt == 39:
                 raise

@@ -235,7 +235,9 @@ def _collected(
             for f in built.manifest.files
         ],
         entities=len(looked.entities),
-        skipped=[{"path": s.path, "reason": s.reason} for s in looked.collection.skipped],
+        skipped=[
+            {"path": s.path, "reason": s.reason} for s in (*looked.collection.skipped, *looked.collection.not_yet)
+        ],
         quarantine=dict(looked.quarantine),
         secrets=sorted({address for e in looked.entities.values() for address in addresses(e.value)}),
         written=written,
