@@ -20,6 +20,7 @@ from roosync_agent.state import State, StateError
 from roosync_agent.watch import watch
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
+from roosync_broker.presence import BEAT
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import Alarm, Decision, Enrolment, Law, PackageReport, Proposal
 from roosync_protocol.secrets import scrub
@@ -28,7 +29,6 @@ log = logging.getLogger("roosync.agent")
 
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
-BEAT = 8.0  # seconds between two signs of life; their lifetime is in the broker's topology
 
 
 class Agent:

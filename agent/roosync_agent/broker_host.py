@@ -23,7 +23,9 @@ class BrokerHost:
     """The broker's side of a fleet on this machine."""
 
     def __init__(self, settings: Settings, state: State, fleet: str, root: str, *, port: int | None = None) -> None:
-        self.server = EmbeddedServer(state.broker, fleet=fleet, port=port or settings.port, report=log.warning)
+        self.server = EmbeddedServer(
+            state.broker, fleet=fleet, port=settings.port if port is None else port, report=log.warning
+        )
         self.server.prepare()
         self.keeper = Keeper(self.server, fleet, root)
         self._control = ControlServer(state.broker, self._answer)

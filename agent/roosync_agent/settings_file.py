@@ -36,7 +36,7 @@ class MachineSection(_Section):
 
 
 class BrokerSection(_Section):
-    port: int = Field(default=4222, ge=1, le=65535)
+    port: int | None = Field(default=None, ge=1, le=65535)
 
 
 class SettingsFile(_Section):
