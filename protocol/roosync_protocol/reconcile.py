@@ -127,7 +127,7 @@ def settle(
     `unseen`: targets that could not be looked at now; what is undecided about them stays as it is.
     """
     seen = set()
-    frame = _Frame(asked=asked, law=law, new_operation=new_operation, verify=verify)
+    frame = _Frame(asked=asked, law=law, new_operation=new_operation, verify=verify, ended=ended_attempts)
     for divergence in divergences:
         if divergence.verdict not in DIVERGENT:
             continue
@@ -192,6 +192,7 @@ class _Frame(Struct, frozen=True, kw_only=True):
     law: Law
     new_operation: Callable[[], str]
     verify: Verify | None
+    ended: Mapping[str, int]
 
     def next(self, decision: Decision, **changes: object) -> Decision:
         return replace(
@@ -207,6 +208,15 @@ class _Frame(Struct, frozen=True, kw_only=True):
         """An expired decision asks again, and nobody has said yes to it."""
         later = self.asked.now + LIFETIME
         return self.next(decision, status="pending", expires=later, approvals=(), policy_proof=None)
+
+    def again(self, before: Decision, fresh: Decision) -> Decision:
+        attempt, declined = before.attempt + 1, declined_after(before)
+        operation, revision = self.new_operation(), before.revision + 1
+        return replace(fresh, revision=revision, attempt=attempt, declined=declined, operation_id=operation)
+
+    def used(self, decision: Decision) -> bool:
+        """Did this attempt end here before? Then the bus forgot how, and what was said yes to is done."""
+        return decision.attempt <= self.ended.get(decision.id, 0)
 
     def over(self, decision: Decision) -> bool:
         """Its time is over, or the yes that it carries no longer counts."""
@@ -225,7 +235,7 @@ def _steps(before: Decision | None, fresh: Decision, frame: _Frame) -> Iterator[
         before = frame.renewed(before)
         yield before
     if before.status in ("pending", "approved"):
-        if not _stands(before, fresh):
+        if not _stands(before, fresh) or frame.used(before):
             before = frame.next(before, status="superseded")
             yield before
         elif frame.over(before):
@@ -234,8 +244,13 @@ def _steps(before: Decision | None, fresh: Decision, frame: _Frame) -> Iterator[
             yield frame.renewed(before)
             return
     if before.status in ENDED and (before.status in RENEWED or not same_question(before, fresh)):
-        attempt, declined = before.attempt + 1, declined_after(before)
-        yield replace(fresh, revision=before.revision + 1, attempt=attempt, declined=declined)
+        before = frame.again(before, fresh)
+        yield before
+        while frame.used(before):
+            before = frame.next(before, status="superseded")
+            yield before
+            before = frame.again(before, fresh)
+            yield before
 
 
 def _stands(before: Decision, fresh: Decision) -> bool:
