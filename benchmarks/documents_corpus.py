@@ -27,6 +27,7 @@ class Written:
     value: Any = None
     spans: dict[Path, tuple[int, int]] = field(default_factory=dict)  # with own comments, comma, and line end
     values: dict[Path, tuple[int, int]] = field(default_factory=dict)  # the value alone
+    tables: dict[Path, int] = field(default_factory=dict)  # TOML: tables over lines, and where their own pairs end
     lines: bool = False  # are containers written over lines, without brackets?
     own: dict[str, Path] = field(default_factory=dict)  # comment -> the entry it goes with
     inside: dict[str, Path] = field(default_factory=dict)  # comment -> the entry in the middle of which it is
@@ -335,5 +336,150 @@ def write_yaml(rng: random.Random) -> Written:
         pen.end()
     pen.out.text, pen.out.value = "".join(pen.pieces), one
     if pen.chance(0.2) and not pen.literals:
+        pen.out.text = pen.out.text.rstrip("\r\n")
+    return pen.out
+
+
+class _Toml(_Pen):
+    def __init__(self, rng: random.Random) -> None:
+        super().__init__(rng, rng.choice(["\n", "\n", "\r\n"]))
+        self.density = rng.choice([0, 0.1, 0.3])
+        self.inline = rng.choice([0, 0.3, 1])
+        self.dots = rng.choice([0, 0, 0.5])
+        self.out.lines = True
+
+    def key(self, name: str) -> str:
+        if re.fullmatch(r"[A-Za-z0-9_-]+", name) and self.chance(0.9):
+            return name
+        return f"'{name}'" if "'" not in name and name.isprintable() and self.chance(0.3) else _escaped(name)
+
+    def scalar(self, one: Any, line: bool) -> str:
+        if isinstance(one, bool):
+            return str(one).lower()
+        if not isinstance(one, str):
+            return repr(one)
+        if one.isprintable() and "'" not in one and self.chance(0.3):
+            return f"'{one}'"
+        if line and self.newline == "\n" and "\n" in one and "\r" not in one and "\x7f" not in one and self.chance(0.6):
+            return '"""' + self.newline + one.replace("\\", "\\\\").replace('"', '\\"').replace("\n", self.newline) + '"""'
+        return json.dumps(one, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    def value(self, one: Any, path: Path, wrap: bool, line: bool = True) -> None:
+        start = self.at
+        if isinstance(one, list) and one and wrap and self.chance(0.4):
+            self.put("[")
+            self.end()
+            for number, child in enumerate(one):
+                begin = self.at
+                while self.chance(self.density):
+                    self.put("  # " + self.note(self.out.own, (*path, number)))
+                    self.end()
+                self.put("  ")
+                self.value(child, (*path, number), False, False)
+                if number < len(one) - 1 or self.chance(0.5):
+                    self.put(",")
+                if self.chance(self.density):
+                    self.put(" # " + self.note(self.out.own, (*path, number)))
+                self.end()
+                self.out.spans[(*path, number)] = (begin, self.at)
+            self.put("]")
+        elif isinstance(one, dict | list):
+            self.put("{ " if isinstance(one, dict) and one else "{" if isinstance(one, dict) else "[")
+            pairs = list(one.items()) if isinstance(one, dict) else list(enumerate(one))
+            for number, (step, child) in enumerate(pairs):
+                begin = self.at
+                if isinstance(one, dict):
+                    self.put(self.key(step) + " = ")
+                self.value(child, (*path, step), False, False)
+                if number < len(pairs) - 1:
+                    self.put(", ")
+                self.out.spans[(*path, step)] = (begin, self.at)
+            self.put((" }" if one else "}") if isinstance(one, dict) else "]")
+        else:
+            self.put(self.scalar(one, line))
+        self.out.values[path] = (start, self.at)
+
+    def table(self, one: dict[str, Any], path: Path, head: str, element: bool = False) -> None:
+        start = self.at
+        if head:
+            while self.chance(self.density):
+                self.put("# " + self.note(self.out.own, path))
+                self.end()
+            self.put(f"[[{head}]]" if element else f"[{head}]")
+            if self.chance(self.density):
+                self.put(" # " + self.note(self.out.own, path))
+            self.end()
+        later = []
+        for name, child in one.items():
+            if isinstance(child, dict) and not self.chance(self.inline):
+                if child and self.chance(self.dots) and not any(isinstance(x, dict | list) for x in child.values()):
+                    self.dotted(name, child, (*path, name))
+                else:
+                    later.append(name)
+            elif isinstance(child, list) and child and all(isinstance(x, dict) for x in child) and self.chance(0.7):
+                later.append(name)
+            else:
+                self.pair(self.key(name), child, (*path, name))
+        body = self.at
+        for name in later:
+            child = one[name]
+            inner = (head + "." if head else "") + self.key(name)
+            if not head or self.chance(0.5):
+                self.end()
+            begin = self.at
+            if isinstance(child, list):
+                for number, element_value in enumerate(child):
+                    self.table(element_value, (*path, name, number), inner, True)
+                self.out.values[(*path, name)] = self.out.spans[(*path, name)] = (begin, self.at)
+                self.out.tables[(*path, name)] = begin
+            else:
+                self.table(child, (*path, name), inner)
+        self.out.tables[path] = body
+        self.out.spans[path] = self.out.values[path] = (start, self.at)
+
+    def pair(self, key: str, child: Any, path: Path) -> None:
+        begin = self.at
+        while self.chance(self.density):
+            self.put("# " + self.note(self.out.own, path))
+            self.end()
+        self.put(key + " = ")
+        self.value(child, path, True)
+        if self.chance(self.density):
+            self.put(" # " + self.note(self.out.own, path))
+        self.end()
+        if self.chance(self.density * 0.3):
+            self.end()
+            self.put("# " + self.note(self.out.loose, path[:-1]))
+            self.end()
+            self.end()
+        self.out.spans[path] = (begin, self.at)
+
+    def dotted(self, name: str, child: dict[str, Any], path: Path) -> None:
+        begin = self.at
+        for inner, one in child.items():
+            self.pair(self.key(name) + "." + self.key(inner), one, (*path, inner))
+        self.out.spans[path] = self.out.values[path] = (begin, self.at)
+        self.out.tables[path] = self.at
+
+
+def for_toml(one: Any) -> Any:
+    """`one` without what TOML can not say."""
+    if isinstance(one, dict):
+        return {name: for_toml(child) for name, child in one.items() if child is not None}
+    if isinstance(one, list):
+        return [for_toml(child) for child in one if child is not None]
+    return one % 2**62 if isinstance(one, int) and abs(one) >= 2**63 else one
+
+
+def write_toml(rng: random.Random) -> Written:
+    pen = _Toml(rng)
+    one = for_toml(mapping(rng, 3))
+    if pen.chance(pen.density):
+        pen.put("# " + pen.note(pen.out.loose, ()))
+        pen.end()
+        pen.end()
+    pen.table(one, (), "")
+    pen.out.text, pen.out.value = "".join(pen.pieces), one
+    if pen.chance(0.2):
         pen.out.text = pen.out.text.rstrip("\r\n")
     return pen.out

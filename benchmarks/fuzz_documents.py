@@ -9,6 +9,7 @@ Prints `name: value` lines; the exit code is 1 when anything was wrong, with the
 
 import argparse
 import copy
+import dataclasses
 import json
 import random
 import re
@@ -21,6 +22,7 @@ from typing import Any
 sys.path.insert(0, str(File(__file__).parent))
 
 import documents_corpus as corpus  # noqa: E402
+import tomlkit  # noqa: E402
 import yaml  # noqa: E402
 
 from roosync_protocol import documents  # noqa: E402
@@ -60,13 +62,19 @@ def _value(node: Any) -> Any:
     return text
 
 
+def read_toml(text: str) -> Any:
+    return tomlkit.parse(text).unwrap()
+
+
 def write(rng: random.Random, name: str) -> corpus.Written:
     if name == "yaml":
         return corpus.write_yaml(rng)
+    if name == "toml":
+        return corpus.write_toml(rng)
     return corpus.write_json(rng, name == "jsonc")
 
 
-READERS = {"json": read_json, "jsonc": read_json, "yaml": read_yaml}
+READERS = {"json": read_json, "jsonc": read_json, "yaml": read_yaml, "toml": read_toml}
 FORMATS = tuple(READERS)
 
 
@@ -224,9 +232,25 @@ def comments_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
                     return f"comment {comment} ({name} of {owner}) outlived its entry"
             elif isinstance(edit, Set) and under(owner) and (len(owner) > len(path) or name != "own"):
                 continue
+            elif isinstance(edit, Set) and owner in doc.tables and under(owner) and not isinstance(edit.value, dict):
+                continue
             elif not count:
                 return f"comment {comment} ({name} of {owner}) was lost"
     return None
+
+
+def lines_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
+    """In TOML a table is all over the file: the lines outside of the entry must be there, in their order."""
+    lines = [line for line in new.splitlines() if line.strip()]
+    start, end = doc.spans.get(edit.path, (0, 0))
+    if isinstance(edit, Insert) or start == end:
+        start = end = 0
+    kept = [line for line in (doc.text[:start] + "\n" + doc.text[end:]).splitlines() if line.strip()]
+    if isinstance(edit, Rename):
+        return None
+    found = iter(lines)
+    missing = next((line for line in kept if line not in found), None)
+    return f"line lost or moved: {missing!r}" if missing is not None else None
 
 
 def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: str) -> str | None:
@@ -235,9 +259,11 @@ def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: st
     after = documents.edit(document, [edit])
     new = after.data.decode().lstrip("\ufeff")
     got = READERS[name](new)
-    whole = isinstance(edit, Set) and isinstance(edit.value, dict | list)
+    whole = name == "toml" or isinstance(edit, Set) and isinstance(edit.value, dict | list)
     if not (same(unordered(got), unordered(aim)) if whole else same(got, aim)):
         return f"holds {got!r}, wanted {aim!r}"
+    if edit.path in doc.tables or (edit.path[:-1] in doc.tables and not isinstance(edit, Insert)):
+        return lines_wrong(doc, edit, new) or comments_wrong(doc, edit, new)
     start, end = window(doc, edit)
     if doc.lines:  # blank lines between entries belong to nobody
         start = len(doc.text[:start].rstrip())
@@ -268,9 +294,13 @@ def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, An
             if bad > 20:
                 break
             continue
-        problem = None if same(document.value, doc.value) else f"read as {document.value!r}, wanted {doc.value!r}"
+        problem = None if same(unordered(document.value), unordered(doc.value)) else f"read as {document.value!r}, wanted {doc.value!r}"
         for _ in range(per_document):
             edit = choose(rng, doc.value)
+            if name == "toml" and hasattr(edit, "value"):
+                if edit.value is None or (edit.path == () and not isinstance(edit.value, dict)):
+                    continue
+                edit = dataclasses.replace(edit, value=corpus.for_toml(edit.value))
             done += 1
             if edit.path == ("no list",):
                 continue

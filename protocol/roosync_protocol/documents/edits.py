@@ -227,7 +227,7 @@ def _nested(path: Path, value: Value) -> Value:
 def _difference(path: Path, old: Value, new: Value) -> list[Step]:
     if equal(old, new):
         return []
-    if isinstance(old, dict) and isinstance(new, dict) and not old.keys().isdisjoint(new):
+    if isinstance(old, dict) and isinstance(new, dict) and (not old or not old.keys().isdisjoint(new)):
         found: list[Step] = [Delete((*path, key)) for key in old if key not in new]
         before = None
         for key, value in new.items():

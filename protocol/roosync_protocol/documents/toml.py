@@ -18,6 +18,7 @@ from roosync_protocol.names import Value
 
 _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _LINE_END = re.compile(r"\r?\n")
+_LAST = "\0last"  # the name of no member: behind all of them
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
@@ -76,7 +77,7 @@ def _emptied(text: str, step: Delete, newline: str) -> str:
     holder, nothing = step.path[:-1], [] if isinstance(step.path[-1], int) else {}
     shorter = _Editor(text, newline).written(step)
     assert holder and isinstance(holder[-1], str)
-    return _Editor(shorter, newline).written(Add(holder[:-1], holder[-1], nothing, None))  # type: ignore[arg-type]
+    return _Editor(shorter, newline).written(Add(holder[:-1], holder[-1], nothing, _LAST))  # type: ignore[arg-type]
 
 
 class _Editor:
@@ -129,13 +130,11 @@ class _Editor:
             whole = toml_write.pair("x", step.value, self._style).split("=", 1)[1].lstrip(" ")
             new = bare or (toml_write.inline(step.value, self._style) if found[1] else whole)
             return splice(self._text, [(old.start, old.end, new)])
-        if not step.path:
-            if not isinstance(step.value, dict):
-                raise EditRefused("a TOML document is a table")
-            text = splice(self._text, self._delete(()))
-            for name, value in step.value.items():
-                text = _Editor(text, self._newline).written(Add((), name, value, "\0last"))
-            return text
+        if not step.path and not isinstance(step.value, dict):
+            raise EditRefused("a TOML document is a table")
+        header = any(one.value is None and one.path == step.path for one in self._all)
+        if isinstance(step.value, dict) and (header or not step.path):
+            return self._refill(step.path, step.value)
         shorter = splice(self._text, self._delete(step.path))
         if not isinstance(step.path[-1], str):
             return _Editor(shorter, self._newline).written(Put(step.path[:-1], step.path[-1], step.value))
@@ -143,8 +142,17 @@ class _Editor:
         depth = len(step.path) - 1
         near = before.path[depth] if before and len(before.path) > depth and before.path[:depth] == step.path[:-1] else None
         return _Editor(shorter, self._newline).written(
-            Add(step.path[:-1], step.path[-1], step.value, near if isinstance(near, str) else "\0last")
+            Add(step.path[:-1], step.path[-1], step.value, near if isinstance(near, str) else _LAST)
         )
+
+    def _refill(self, path: Path, value: dict[str, Value]) -> str:
+        """Other members for a table; its header stays with its comments."""
+        own = [one for one in self._under(path) if len(one.path) > len(path)]
+        removed = _merged([self._removed(one, own) for one in own])
+        text = splice(self._text, removed)
+        for name, one in value.items():
+            text = _Editor(text, self._newline).written(Add(path, name, one, _LAST))
+        return text
 
     def _add(self, step: Add) -> str:
         text, style = self._text, self._style
@@ -269,7 +277,7 @@ class _Editor:
         gone = self._under(path)
         if not gone:
             raise LookupError(show(path))
-        return _merged([self._removed(one, gone) for one in gone], text)
+        return _merged([self._removed(one, gone) for one in gone])
 
     def _removed(self, one: Statement, gone: list[Statement]) -> Splice:
         """The lines of a statement; for a table also what is between it and its other statements."""
@@ -285,8 +293,9 @@ class _Editor:
             blank = flow.end_of(_BLANK_LINES, text, end)
             if gone[0].value is None and (following is None or blank < len(text)):
                 end = blank
-        if end == len(text) and not text.endswith("\n") and begin:
-            begin -= 2 if text.endswith("\r\n", 0, begin) else 1
+        if end == len(text) and begin:  # at the end of the file: the blank lines above go, the last line end stays as it was
+            begin = len(text[:begin].rstrip())
+            end = len(text.rstrip("\r\n")) if begin else end
         return begin, end, ""
 
     def _rename(self, step: Rename) -> list[Splice]:
@@ -320,9 +329,8 @@ def _way(value: Thing, rest: Path) -> list[tuple[Thing, int]]:
     return way
 
 
-def _merged(splices: list[Splice], text: str) -> list[Splice]:
+def _merged(splices: list[Splice]) -> list[Splice]:
     """Neighbouring removals as one."""
-    del text
     merged: list[Splice] = []
     for start, end, new in sorted(splices):
         if merged and start <= merged[-1][1]:

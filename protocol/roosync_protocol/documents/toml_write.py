@@ -11,7 +11,7 @@ from roosync_protocol.names import Value
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
-_ESCAPED = re.compile('[\x00-\x08\x0b-\x1f\x7f"\\\\]')
+_ESCAPED = re.compile(r'[\x00-\x08\x0b-\x1f\x7f\\]|"(?="")|"\Z')
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)?|\d\d:\d\d:\d\d(?:\.\d+)?")
 _WIDE = 2**63
 
@@ -51,7 +51,8 @@ def dotted(path: Path) -> str:
 def pair(name: str, value: Value, style: TomlStyle, own_line: bool = True) -> str:
     """`name = value` on a line of its own, or inside of braces."""
     equals = "=" if style.tight else " = "
-    if own_line and isinstance(value, str) and "\n" in value.strip("\n") and '"""' not in value:
+    # Parsers may keep the file's CRLF inside of a long string, so there it is written with escapes.
+    if own_line and style.newline == "\n" and isinstance(value, str) and "\n" in value.strip("\n"):
         return key(name) + equals + _long(value, style)
     return key(name) + equals + inline(value, style)
 
@@ -112,7 +113,5 @@ def _basic(text: str) -> str:
 
 
 def _long(text: str, style: TomlStyle) -> str:
-    escaped = _ESCAPED.sub(lambda found: found[0] if found[0] == '"' else _basic(found[0])[1:-1], text)
-    if escaped.endswith('"'):
-        escaped = escaped[:-1] + '\\"'
-    return '"""' + style.newline + escaped.replace("\n", style.newline) + '"""'
+    escaped = _ESCAPED.sub(lambda found: _basic(found[0])[1:-1], text)
+    return '"""' + style.newline + escaped + '"""'
