@@ -141,9 +141,8 @@ class Local:
         """Writes down what both sides agree on: converged and adopted entities become the base."""
         entities = dict(self.base.entities)
         open_keys = {d.key for d in divergences if d.verdict not in RECORDED}
-        for key, entity in reference.for_targets(looked.trusted).entities.items():
-            if key not in open_keys and key in looked.entities:
-                entities[key] = entity
+        agreed = reference.for_targets(looked.trusted).entities
+        entities |= {key: e for key, e in agreed.items() if key not in open_keys and key in looked.entities}
         for divergence in divergences:
             if divergence.verdict in RECORDED and divergence.local is ABSENT:
                 entities.pop(divergence.key, None)

@@ -74,9 +74,10 @@ def layout(
     """The layout of one home folder. `spelled_home` is needed only when files name another folder than `home`."""
     variables = _Variables(home, environ)
     settings = _settings_folder(home, variables, system)
-    flavours = tuple(
-        Flavour(name, settings / folder / "User", home / dot / "extensions") for name, folder, dot in EDITORS
-    ) + (Flavour(SERVER[0], home / SERVER[1], home / SERVER[2] / "extensions"),)
+    flavours = (
+        *(Flavour(name, settings / folder / "User", home / dot / "extensions") for name, folder, dot in EDITORS),
+        Flavour(SERVER[0], home / SERVER[1], home / SERVER[2] / "extensions"),
+    )
     chosen = next((flavour for flavour in flavours if door.stat(flavour.user).kind == "folder"), flavours[0])
     played = system == "windows" and str(home).startswith("/")
     spelled = spelled_home or (f"C:\\Users\\{home.name}" if played else str(home))

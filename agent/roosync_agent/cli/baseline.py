@@ -122,13 +122,14 @@ def restore(version: str | None, path: Path | None, as_json: bool) -> None:
     """Publish an earlier VERSION again, as a new revision."""
     if (version is None) == (path is None):
         raise click.UsageError("name a VERSION, or a --file")
+    data = path.read_bytes() if path is not None else b""
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations import promoting
         from roosync_protocol.baseline_file import read
 
         if path is not None:
-            return await promoting.restore_file(session, read(path.read_bytes()))
+            return await promoting.restore_file(session, read(data))
         return await promoting.restore(session, version or "")
 
     _law(signed(work), as_json)

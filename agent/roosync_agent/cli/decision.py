@@ -6,7 +6,7 @@ import click
 
 from roosync_agent.cli.config import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, paint, table, value_text, want_colour
+from roosync_agent.cli.text import TONES, harmless, paint, table, value_text, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -159,9 +159,10 @@ def approve_many(ids: tuple[str, ...], risk: str | None, everything: bool, machi
 def card_text(card: dict[str, Any]) -> str:
     """The approval card. What will execute is shown whole; nothing in it can move the cursor or hide."""
     colour = want_colour()
-    risk = paint(card["risk"], {"high": "bad", "critical": "bad", "medium": "warn"}.get(card["risk"], "good"), colour)
+    approved = ", ".join(card["approvals"]) or ("by policy" if card["policy_approved"] else "by nobody yet")
+    risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
     lines = [
-        f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {card['status']}   attempt {card['attempt']}",
+        f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {card['status']}, attempt {card['attempt']}",
         f"  What        {card['verdict']}: {harmless(card['justification'])}",
         f"  Compared    with {card['reference']}",
         f"  Risk        {risk}" + "".join(f"\n              - {harmless(reason)}" for reason in card["reasons"]),
@@ -176,7 +177,7 @@ def card_text(card: dict[str, Any]) -> str:
         lines += [f"    {harmless(key)}: {value_text(value)}" for key, value in card["executes"].items()]
     lines += [
         f"  Runs on     {', '.join(card['runs_on']) or 'no other machine yet'}",
-        f"  Approved    {', '.join(card['approvals']) or ('by policy' if card['policy_approved'] else 'by nobody yet')}",
+        f"  Approved    {approved}",
         f"  Expires     {card['expires'][:16]} UTC",
         f"  Undo        {card['undo']}",
         f"  Hash        {card['hash']}",

@@ -1,7 +1,7 @@
 """Roo Code and its successor Zoo Code: modes and MCP servers in the editor's storage, rules in the home folder.
 
-Zoo Code reads ~/.zoo when that folder is there and ~/.roo otherwise (its `roo-config`); so `zoo.rules` is there only with
-~/.zoo, and creating it is left to the person: it would hide the rules in ~/.roo from Zoo Code.
+Zoo Code reads ~/.zoo when that folder is there and ~/.roo otherwise (its `roo-config`); so `zoo.rules` is there
+only with ~/.zoo, and creating it is left to the person: it would hide the rules in ~/.roo from Zoo Code.
 """
 
 from roosync_agent.targets.base import Group, TargetSpec
@@ -42,7 +42,7 @@ def _assistant(short: str, title: str, storage: str, rules: TargetSpec) -> tuple
         group=Group.PROFILES,
         kind=Kind.SETTING,
         folder=folder,
-        not_yet=f"{title} keeps its profiles in the editor's secret storage; this version does not read its exports yet",
+        not_yet=f"{title} keeps its profiles in the editor's secret storage; their export is not read yet",
     )
     return modes, mcp, rules, profiles
 
