@@ -232,10 +232,16 @@ def changes_text(changes: list[dict[str, Any]]) -> list[str]:
     for change in changes:
         where = ".".join(harmless(part) for part in change["path"]) or "(all of it)"
         if change["absent"] != "before":
-            lines.append(f"- {where}: {value_text(change['before'])}")
+            lines += _marked("-", where, value_text(change["before"]))
         if change["absent"] != "after":
-            lines.append(f"+ {where}: {value_text(change['after'])}")
+            lines += _marked("+", where, value_text(change["after"]))
     return lines
+
+
+def _marked(mark: str, where: str, text: str) -> list[str]:
+    """Each line of a value with its mark, so that no text can pose as another line of the answer."""
+    first, *rest = text.split("\n")
+    return [f"{mark} {where}: {first}", *(f"{mark}   {line}" for line in rest)]
 
 
 def _applied_text(answer: dict[str, Any]) -> str:

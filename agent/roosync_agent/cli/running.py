@@ -5,6 +5,7 @@ Every error a person can do something about ends as one message on standard erro
 """
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,6 +20,7 @@ from roosync_agent.settings import Settings, load
 from roosync_agent.state import State
 
 T = TypeVar("T")
+NOT_YET = 2  # the exit code of drift: not in step
 ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
 
 
@@ -31,6 +33,7 @@ class CommandError(Exception):
 
 
 def guarded(command: click.Command) -> int:
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")  # `up` and its parts set up their own
     try:
         code = command.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
@@ -60,6 +63,12 @@ def _told(error: Exception) -> int:
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
     message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
+    if kind == "missing":  # an answer, not an error: what has to come first
+        if "--json" in sys.argv:
+            print_json({"status": "unknown", "missing": scrub(message)})
+        else:
+            click.echo(harmless(scrub(message[:1].upper() + message[1:])) + ".")
+        return NOT_YET
     if "--json" in sys.argv:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:

@@ -3,10 +3,11 @@
 request    the person asked for something that can not be       key     a key, a passphrase, a permission
 bus        the broker is away, or refuses                       state   our own folder is broken
 package    somebody published what can not be believed          settings
+missing    no fault at all: something has to come first, and is not there yet
 """
 
 from roosync_agent.connect import NoFleetError, NoOperatorError
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.reference import NothingToCompareError
 from roosync_agent.settings import SettingsError
 from roosync_agent.state import StateError
@@ -23,8 +24,9 @@ FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (MalformedContent, "package"),
     (BusError, "bus"),
     (NoFleetError, "request"),
+    (NotYetError, "missing"),
     (RefusedRequestError, "request"),
-    (NothingToCompareError, "request"),
+    (NothingToCompareError, "missing"),
     (SettingsError, "settings"),
     (StateError, "state"),
     (ValueError, "request"),

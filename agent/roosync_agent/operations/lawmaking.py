@@ -24,6 +24,10 @@ class RefusedRequestError(Exception):
     """The request makes no sense as things stand; says why, and what would."""
 
 
+class NotYetError(RefusedRequestError):
+    """Nobody did anything wrong: something has to come first, and the message says what."""
+
+
 async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
     """Posts a law message as its next revision. `make` is called with the law read from the bus just now.
 

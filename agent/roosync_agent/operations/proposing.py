@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.reference import Library, Received
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
@@ -58,9 +58,7 @@ async def gather(
             if missing
             else "this fleet has one machine; `roosync invite` lets a second one join"
         )
-        raise RefusedRequestError(
-            f"a baseline needs complete packages of two machines; there are those of {have}; {what}"
-        )
+        raise NotYetError(f"a baseline needs complete packages of two machines; there are those of {have}; {what}")
     collected = [
         Collected(
             machine=name,
@@ -75,7 +73,7 @@ async def gather(
     try:
         made = consolidate(collected, dict(choices or {}), previous=previous)
     except NotEnoughError as error:
-        raise RefusedRequestError(str(error)) from error
+        raise NotYetError(str(error)) from error
     return Proposed(packages=refs, consolidation=made, choices=dict(choices or {}), report=made.report())
 
 

@@ -1,5 +1,6 @@
 """From records to what a person is shown: rows, cards, changes. Reads only."""
 
+import difflib
 from typing import Any
 
 from msgspec import UNSET
@@ -40,6 +41,8 @@ def shown_changes(decision: Decision) -> list[Shown]:
 
 
 def shown(before: Any, after: Any, kind: Kind, key: str) -> list[Shown]:
+    if isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
+        return _lines(before, after)
     rows = []
     for change in changes(before, after, kind, key):
         absent = "before" if change.before is ABSENT else "after" if change.after is ABSENT else ""
@@ -51,6 +54,18 @@ def shown(before: Any, after: Any, kind: Kind, key: str) -> list[Shown]:
                 absent=absent,
             )
         )
+    return rows
+
+
+def _lines(before: str, after: str) -> list[Shown]:
+    """Prose, by the lines that differ."""
+    old, new = before.splitlines(), after.splitlines()
+    rows = []
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            absent = {"insert": "before", "delete": "after"}.get(tag, "")
+            place = f"line {i + 1}" if j - i <= 1 else f"lines {i + 1} to {j}"
+            rows.append(Shown(path=[place], before="\n".join(old[i:j]), after="\n".join(new[k:m]), absent=absent))
     return rows
 
 
