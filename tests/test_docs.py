@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SETUP = "python3 -m venv .venv && .venv/bin/pip install -q "
+STATES = {"applying", "failed", "rolled_back", "rollback_failed", "up", "revoke", "status"}
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "deploy").rglob("*.md")])
 
 
@@ -57,6 +58,24 @@ def test_links_lead_somewhere(page):
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
         if "://" not in link and not link.startswith("#"):
             assert (page.parent / link.split("#")[0]).exists(), f"{page.name} links to {link}"
+
+
+def test_the_map_names_what_is_there():
+    """Every name in the map's code spans is a module, a class or a function of the source."""
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    files = [path for room in ("protocol", "broker", "agent") for path in (ROOT / room).rglob("*.py")]
+    defined = {path.stem for path in files} | {path.parent.name for path in files}
+    for path in files:
+        defined |= set(
+            re.findall(r"^ *(?:async )?(?:def|class) (\w+)|^([A-Z_]+)\b", path.read_text("utf-8"), re.MULTILINE)
+        )
+    known = {name for one in defined for name in (one if isinstance(one, tuple) else (one,))} | STATES
+    walks = (
+        text.split("## Three walks")[0].split("**`protocol/")[1] + text.split("## Three walks")[1].split("## Where")[0]
+    )
+    for span in re.findall(r"`([a-z_A-Z][\w./]*)`", walks):
+        if "/" not in span.rstrip("/"):
+            assert set(span.rstrip("/").split(".")) <= known, f"docs/architecture.md speaks of `{span}`"
 
 
 def test_the_first_30_lines_of_the_readme_are_enough():
