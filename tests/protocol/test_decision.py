@@ -252,6 +252,34 @@ def test_a_step_that_does_not_count(world, status, who, to, changes):
     assert len(folded.refused) == 1
 
 
+# how a new attempt of what was rejected is begun: by whom, with what -> why it does not count
+AGAIN = {
+    "as it should be, by the machine": ("pc-a", {}, None),
+    "as it should be, by an operator": ("op-bob", {}, None),
+    "by the machine, as if an operator had": ("pc-a", {"reopened": True}, "not for the speaker to choose"),
+    "by an operator, as if the machine had": ("op-bob", {"reopened": False}, "not for the speaker to choose"),
+    "forgetting that it was refused": ("pc-a", {"declined": ()}, "declined before"),
+    "declining what nobody declined": ("op-bob", {"declined": ("0" * 64,)}, "may not change what is decided"),
+    "with a yes in its hand": ("pc-a", {"approvals": "signed"}, "without approvals"),
+    "with a rollback in its hand": ("pc-a", {"rollback_requested": True}, "without approvals"),
+    "two attempts later": ("pc-a", {"attempt": 3}, "attempt 3 does not follow 1"),
+    "in the same attempt": ("pc-a", {"attempt": 1}, "attempt 1 does not follow 1"),
+}
+
+
+@pytest.mark.parametrize(("who", "changes", "why"), AGAIN.values(), ids=AGAIN)
+def test_a_new_attempt(world, who, changes, why):
+    for word in ("a:pending", "ann:rejected"):
+        rejected = world.told(next_state(world, world.fold().state, word)).state
+    by = {name: short for short, name in WHO.items()}[who]
+    begun = next_state(world, rejected, f"{by}:pending," + ("q" if by == "a" else "R"))
+    if changes.get("approvals"):
+        changes = {"approvals": (world.sign(world.approval(begun)),)}
+    folded = world.told(replace(begun, **changes))
+    assert folded.state == (begun if why is None else rejected)
+    assert why is None or why in folded.refused[0]
+
+
 @pytest.mark.parametrize("by", ["pc-a", "op-ann"])
 def test_what_is_decided_does_not_change_within_an_attempt(world, by):
     """A machine that swaps the content and keeps the status would have one thing read and another thing approved."""

@@ -117,6 +117,13 @@ def test_what_is_kept_of_a_record_has_a_bound(world, fleet):
     assert [one.sequence for one in kept] == sorted(one.sequence for one in kept)
 
 
+def test_what_is_kept_is_kept_once_and_in_the_order_of_the_stream(world, fleet):
+    first, second, third, fourth = a_life(world)
+    for heard in (third, fourth, second, third, second, first):
+        fleet.hear(heard)
+    assert fleet._records[Decision, "pc-a", first.message.id] == [first, second, third, fourth]
+
+
 def test_records_are_forgotten_before_a_restored_broker_is_read(world, fleet):
     for heard in a_life(world):
         fleet.hear(heard)
