@@ -203,7 +203,10 @@ class _Work:
                 self.without.setdefault(machine, set()).add(key)
             self.provenance[key] = Provenance(source="omitted", machines=tuple(held), of=len(voters), why="chosen")
         elif choice.take == "special":
-            self._special(key, voters, groups, "chosen", keep_absence=True)
+            if len(groups) == 1 and len(held) == len(voters):  # one value everywhere, and still nobody else's
+                self._own(key, voters, sorted(held))
+            else:
+                self._special(key, voters, groups, "chosen", keep_absence=True)
         elif choice.machine not in voters:
             return False
         elif choice.machine in held:
@@ -270,6 +273,11 @@ class _Work:
                 self.without.setdefault(machine, set()).add(key)
         if key not in self.commons:
             self.provenance[key] = Provenance(source="special", machines=tuple(mine), of=len(voters), why=why)
+
+    def _own(self, key: str, voters: list[str], machines: list[str]) -> None:
+        for machine in machines:
+            self._keep(machine, self.held[key][machine])
+        self.provenance[key] = Provenance(source="special", machines=tuple(machines), of=len(voters), why="chosen")
 
     def _keep(self, machine: str, entity: Entity) -> None:
         self.overlays.setdefault(machine, {})[entity.key] = entity

@@ -8,7 +8,7 @@ import msgspec
 from roosync_agent.machine import Machine
 from roosync_agent.operations.answers import BaselineAnswer
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.proposing import gather, open_proposal, read_report
+from roosync_agent.operations.proposing import answered, gather, open_proposal, read_report
 from roosync_agent.reference import Library
 from roosync_agent.session import Session
 from roosync_broker.private_files import write_private
@@ -23,7 +23,7 @@ async def propose(machine: Machine) -> BaselineAnswer:
     """Consolidates the latest complete packages into a proposal, or shows the one they have led to already."""
     if not machine.fleet.law.may_orchestrate(machine.name):
         raise RefusedRequestError(f"{machine.name} may not orchestrate in this fleet; propose from another machine")
-    proposed = await gather(machine.session, machine.library)
+    proposed = await gather(machine.session, machine.library, answered(machine.session))
     proposal = await open_proposal(machine.session, proposed)
     return await _answer(machine.library, proposal)
 

@@ -52,7 +52,10 @@ async def validate_proposal(session: Session, id_: str | None = None) -> Proposa
         )
     problems = validate(*made.consolidation.baseline())
     if problems:
-        raise RefusedRequestError("the proposal can not be validated: " + "; ".join(problems[:10]))
+        raise RefusedRequestError(
+            f"the proposal can not be validated: {'; '.join(problems[:10])}. `roosync baseline choose FIELD --special` "
+            "keeps each machine's own, --omit leaves it out"
+        )
     text = proposals.validation_text(proposal)
     signed = approval.sign_text(approval.VALIDATION, text, session.keys.public, session.keys.sign)
     return await _advance(session, proposal, status="validated", validated=signed)

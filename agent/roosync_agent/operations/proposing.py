@@ -77,6 +77,12 @@ async def gather(
     return Proposed(packages=refs, consolidation=made, choices=dict(choices or {}), report=made.report())
 
 
+def answered(session: Session) -> dict[str, Choice]:
+    """What a person answered in the proposal that waits: not asked again when a machine publishes in between."""
+    waiting = session.fleet.open_proposal()
+    return dict(waiting.choices) if waiting else {}
+
+
 async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
     """Puts the report on the bus and opens its record; the same packages lead to the same proposal."""
     law = session.fleet.law.baseline
@@ -97,6 +103,7 @@ async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
         after_revision=after,
         packages=proposed.packages,
         report=digest_bytes(proposed.report),
+        choices=proposed.choices,
         commons=len(proposed.consolidation.commons),
         overlays=len(proposed.consolidation.overlays),
         arbitrations=open_questions,
