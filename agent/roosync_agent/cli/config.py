@@ -116,10 +116,15 @@ def quarantine_show(as_json: bool) -> None:
 
 @quarantine.command("release")
 @click.argument("target")
-def quarantine_release(target: str) -> None:
+@json_option
+def quarantine_release(target: str, as_json: bool) -> None:
     """Say that what this machine has now is right, although much of TARGET is gone."""
     answer = ask_machine("quarantine_release", target=target)
-    click.echo(f"{answer['released']} is believed again on {answer['machine']}.\n\nNext: roosync compare")
+    show(
+        answer,
+        as_json,
+        lambda a: f"{a['released']} is believed again on {a['machine']}.\n\nNext: roosync compare",
+    )
 
 
 @click.command()

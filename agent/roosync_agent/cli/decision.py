@@ -124,7 +124,10 @@ def decision_rollback(id_: str, wait: float, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
 @click.option("--machine", help="Only decisions of this machine.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def approve_many(ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool) -> None:
+@json_option
+def approve_many(
+    ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool, as_json: bool
+) -> None:
     """Approve several decisions at once: by ID, or all that wait up to a risk."""
     if not ids and not (everything and risk):
         raise click.UsageError("name decisions, or use --all together with --risk")
@@ -139,21 +142,25 @@ def approve_many(ids: tuple[str, ...], risk: str | None, everything: bool, machi
         and machine in (None, d["machine"])
     ]
     if not chosen:
-        click.echo("No decision waits that fits.")
+        show({"decisions": []}, as_json, lambda _: "No decision waits that fits.")
         return
-    for one in chosen:
+    for one in chosen if not as_json else ():
         click.echo(card_text(ask_machine("decision_show", id_=one["id"])) + "\n")
     if not yes:
         click.confirm(f"Approve these {len(chosen)}", abort=True)
+
+    import msgspec
+
+    from roosync_agent.operations.showing import decision_row
 
     async def work(session: "Session") -> list[Any]:
         from roosync_agent.operations import deciding
 
         return [await deciding.approve(session, deciding.find(session, d["id"])) for d in chosen]
 
-    for done in signed(work):
-        click.echo(f"{done.id}  {done.status}  {done.entity} on {done.machine}")
-    click.echo("\nNext: roosync status")
+    rows = [msgspec.to_builtins(decision_row(done)) for done in signed(work)]
+    lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}" for row in rows]
+    show({"decisions": rows}, as_json, lambda _: "\n".join([*lines, "", "Next: roosync status"]))
 
 
 def card_text(card: dict[str, Any]) -> str:

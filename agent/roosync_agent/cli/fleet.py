@@ -115,11 +115,13 @@ def invite(
 @click.command()
 @click.option("--yes", is_flag=True, help="Admit everybody who asks, without comparing fingerprints.")
 @click.option("--minutes", type=click.FloatRange(0, 1440), default=0.0, help="How long to wait for machines that ask.")
-def admit(yes: bool, minutes: float) -> None:
+@json_option
+def admit(yes: bool, minutes: float, as_json: bool) -> None:
     """Admit machines that asked to join with a code."""
 
     async def work(session: "Session") -> int:
-        return await _admit(session, None, timedelta(minutes=minutes) + timedelta(seconds=1), yes, once=False)
+        patience = timedelta(minutes=minutes) + timedelta(seconds=1)
+        return await _admit(session, None, patience, yes, once=False, quiet=as_json)
 
     raise click.exceptions.Exit(signed(work))
 
@@ -159,7 +161,8 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("machine")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def revoke(machine: str, yes: bool) -> None:
+@json_option
+def revoke(machine: str, yes: bool, as_json: bool) -> None:
     """End the membership of MACHINE; its connection ends at once."""
     from roosync_agent.operations import lawmaking
 
@@ -168,44 +171,57 @@ def revoke(machine: str, yes: bool) -> None:
             f"Revoke {machine}? It can not connect any more, and has to join again with a new code", abort=True
         )
     signed(lambda session: lawmaking.revoke(session, machine))
-    click.echo(f"{machine} is revoked and cut off.")
+    show({"machine": machine, "revoked": True}, as_json, lambda a: f"{a['machine']} is revoked and cut off.")
 
 
 @click.command()
-def renew() -> None:
+@json_option
+def renew(as_json: bool) -> None:
     """Renew the roster and all memberships for another 90 days."""
     from roosync_agent.operations import lawmaking
 
     names = signed(lambda session: lawmaking.renew(session, always=True))
-    click.echo("Renewed: " + ", ".join(names))
+    show({"renewed": names}, as_json, lambda a: "Renewed: " + ", ".join(a["renewed"]))
 
 
 @click.command()
 @click.argument("machine", required=False)
 @click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet (signed by the operator).")
-def pause(machine: str | None, whole_fleet: bool) -> None:
+@json_option
+def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     """Turn automatic application off: on this machine (needs no key), on MACHINE, or for the fleet."""
     from roosync_agent.operations import lawmaking
 
     if machine is None and not whole_fleet:
         answer = ask_machine("pause")
-        click.echo(f"{answer['machine']} applies nothing by itself any more.\n\nNext: roosync resume")
-        return
-    signed(lambda session: lawmaking.pause(session, machine))
-    click.echo(f"{machine or 'The whole fleet'}: nothing is applied by itself any more.\n\nNext: roosync resume")
+    else:
+        signed(lambda session: lawmaking.pause(session, machine))
+        answer = {"machine": machine, "paused": True}
+    show(
+        answer,
+        as_json,
+        lambda a: (
+            f"{a['machine'] or 'The whole fleet'}: nothing is applied by itself any more.\n\nNext: roosync resume"
+        ),
+    )
 
 
 @click.command()
 @click.argument("machine", required=False)
 @click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet.")
-def resume(machine: str | None, whole_fleet: bool) -> None:
+@json_option
+def resume(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     """Turn automatic application on again: here, on MACHINE, or for the fleet (signed by the operator)."""
     from roosync_agent.connect import identity_of
     from roosync_agent.operations import lawmaking
 
     name = None if whole_fleet else machine or identity_of(State(load().state)).machine
     signed(lambda session: lawmaking.resume(session, name))
-    click.echo(f"{name or 'The whole fleet'}: changes within the policy are applied by themselves again.")
+    show(
+        {"machine": name, "paused": False},
+        as_json,
+        lambda a: f"{a['machine'] or 'The whole fleet'}: changes within the policy are applied by themselves again.",
+    )
 
 
 @click.group()
@@ -215,7 +231,8 @@ def observer() -> None:
 
 @observer.command("create")
 @click.argument("name", default="watcher")
-def observer_create(name: str) -> None:
+@json_option
+def observer_create(name: str, as_json: bool) -> None:
     """Make a credential for `nats sub 'roosync.>'`; its seed is printed once."""
     from roosync_agent.connect import identity_of
     from roosync_agent.operations import lawmaking
@@ -223,6 +240,11 @@ def observer_create(name: str) -> None:
     pair = signed(lambda session: lawmaking.add_observer(session, name))
     settings = load()
     identity = identity_of(State(settings.state))
+    if as_json:
+        show(
+            {"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": f"_INBOX.observer-{name}"}, True, str
+        )
+        return
     click.echo(pair.seed)
     click.echo(
         f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
@@ -237,7 +259,7 @@ async def _admit(
 ) -> int:
     from roosync_agent.operations import joining
 
-    admitted = 0
+    admitted: list[str] = []
     async for asking in joining.arrivals(session, code, session.now() + patience):
         if not quiet:
             click.echo(_asks(asking))
@@ -245,12 +267,14 @@ async def _admit(
             click.echo("Not admitted.")
             continue
         await joining.confirm(session, asking)
-        admitted += 1
+        admitted.append(asking.machine)
         if not quiet:
             click.echo(f"{asking.machine} is a member now.")
         if once:
-            return 0
-    if not admitted:
+            break
+    if quiet:
+        show({"admitted": admitted}, True, str)
+    elif not admitted:
         click.echo("Nobody asked to join in this time.", err=True)
     return 0 if admitted else 1
 
