@@ -23,12 +23,13 @@ from roosync_protocol.secret_shapes import (
     value_spans,
 )
 from roosync_protocol.secret_text import Span, merged, text_spans
-from roosync_protocol.secret_values import is_path, is_reference, suspicious
+from roosync_protocol.secret_values import credential_like, is_path, is_reference, suspicious
 
 _SWITCH = re.compile(r"--?[A-Za-z][\w.:-]*\Z|/[A-Za-z][A-Za-z0-9_-]{0,30}\Z")
 _WITH_VALUE = re.compile(r"(?P<switch>(?:--?|/)[A-Za-z][\w.-]*)(?P<sign>[=:])(?P<value>.*)\Z", re.DOTALL)
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][\w.-]{0,80})=(?P<value>.*)\Z", re.DOTALL)
 _ATTACHED = re.compile(r"(?P<switch>-[eHDu])(?P<value>[A-Za-z_][\w-]*[=:].+)\Z", re.DOTALL)
+_ATTACHED_PASSWORD = re.compile(r"-p([^\s=/:.,-]{6,80})\Z")  # mysql -phunter2
 _WORD = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
 _USER = re.compile(r"(?P<user>[^\s:]{0,80}):(?P<password>\S+)\Z")
 
@@ -65,29 +66,33 @@ def _judge(words: list[Word], public_names: frozenset[str]) -> list[list[Span]]:
     result: list[list[Span]] = []
     switch = ""  # the one before, when it waits for its value
     for word in words:
-        if switch and not (_is_switch(word.text) and not _odd(word.text)):
+        if switch and (not _is_switch(word.text) or (_odd(word.text) and _says(switch))):
             spans = _after(switch, word, public_names)
             switch = ""
         elif not word.plain:
             spans = []
+        elif attached := _ATTACHED.match(word.text):
+            at = attached.start("value")
+            inner = _after(attached["switch"], Word(attached["value"]), public_names)
+            spans = [Span(at + s.start, at + s.end, s.label) for s in inner]
+            switch = ""
+        elif (password := _ATTACHED_PASSWORD.match(word.text)) and credential_like(password[1]):
+            spans, switch = [Span(*password.span(1), "-p")], ""
         elif (joined := _WITH_VALUE.match(word.text)) and (joined["sign"] == "=" or _says(joined["switch"])):
             at = joined.start("value")
             inner = _after(joined["switch"], Word(joined["value"]), public_names)
             spans = [Span(at + s.start, at + s.end, s.label) for s in inner]
             switch = ""
-        elif attached := _ATTACHED.match(word.text):
-            at = attached.start("value")
-            inner = _after(attached["switch"], Word(attached["value"]), public_names)
-            spans = [Span(at + s.start, at + s.end, s.label) for s in inner]
         else:
-            switch = word.text if _is_switch(word.text) else ""
+            switch = word.text if _SWITCH.match(word.text) else ""
             spans = text_spans(word.text) if switch else _alone(word.text, public_names)
         result.append(spans)
     return result
 
 
 def _is_switch(text: str) -> bool:
-    return bool(_SWITCH.match(text))
+    joined = _WITH_VALUE.match(text)
+    return bool(_SWITCH.match(text) or (joined and joined["sign"] == "=" and text.startswith("-")))
 
 
 def _odd(text: str) -> bool:
@@ -123,8 +128,11 @@ def _after(switch: str, word: Word, public_names: frozenset[str]) -> list[Span]:
 
 def _doubtful(text: str) -> list[Span]:
     """After `--key`, `--auth`, `-a`: a short plain word, a path or a number may be a name; the rest is a secret."""
-    if (header := header_spans(text)) is not None and not is_url(text):
+    name = text.split(":", 1)[0]
+    if says_secret(name) and (header := header_spans(text)) is not None:
         return header
+    if (user := _USER.match(text)) and not is_url(text) and not is_path(text):
+        return [] if is_reference(user["password"]) else [Span(*user.span("password"), "password")]
     if (
         is_url(text)
         or is_path(text)

@@ -42,7 +42,10 @@ def is_public(name: str, public_names: frozenset[str]) -> bool:
     """Is the name on the shipped list, or on the user's (already folded)?"""
     cut = words(name)
     folded = fold(name)
-    return folded in public_names or folded in rules.PUBLIC_NAMES or bool(cut and cut[-1] in rules.PUBLIC_LAST)
+    if folded in public_names or folded in rules.PUBLIC_NAMES:
+        return True
+    last = cut[-2:-1] if cut[-1:] == ("id",) else cut[-1:]  # OPENAI_MODEL_ID
+    return bool(last) and last[0] in rules.PUBLIC_LAST
 
 
 def _last_secret(cut: tuple[str, ...]) -> int | None:

@@ -37,7 +37,8 @@ NOT_AFTER = frozenset(
     disable required optional provider providers storage store manager helper command cmd policy policies threshold
     izer parallelism stdin prompt source location rotation interval cost costs price prices per rate ratio percent
     percentage display visible mode method scheme algorithm version id ids count_limit issuer audience scope scopes
-    label title description hint placeholder regex pattern length encoding cache indicator counter estimate
+    label title description hint placeholder color colors
+    colour customizations rules regex pattern length encoding cache indicator counter estimate
     """.split()
 )
 NOT_BEFORE = frozenset(
@@ -68,7 +69,8 @@ PUBLIC_LAST = frozenset(
     encoding charset provider format type transport theme version editor shell browser engine backend driver
     platform arch workers threads device dimension dimensions protocol toolsets toolset features prompt_style
     collection index database db schema table bucket namespace cluster project workspace org organization owner repo
-    repository branch host hostname server servers domain endpoint port user username profile toolsets
+    repository branch host hostname server servers domain endpoint port user username profile name machine strategy
+    style variant
     """.split()
 )
 # Keys of connection strings (Server=..;Password=..) whose value is public unless it looks random.

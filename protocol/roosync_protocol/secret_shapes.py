@@ -17,6 +17,7 @@ NOBODY: frozenset[str] = frozenset()
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,30}:){1,3}//[^\s]*\Z", re.IGNORECASE)
 _AUTHORITY = re.compile(r"//(?P<authority>[^/?#;]*)")
 _PARAMETER = re.compile(r"(?P<name>[^=&;?#/\s]{1,100})=(?P<value>[^&;#]*)")
+_USER_AND_PASSWORD = re.compile(r"[\w.@+-]{1,60}:(?!\d+\Z|\s)[^/\s]{3,}\Z")
 _PLAIN_WORD = re.compile(r"[a-z]{1,20}(?:[_,. -][a-z]{1,20}){0,5}\Z")
 _PAIR = re.compile(r"""(?:^|(?<=[;\s,]))(?P<name>[A-Za-z][\w .-]{0,40}?)\s*=\s*(?P<value>"[^"]*"|'[^']*'|[^;]*)""")
 _PAIR_SPACED = re.compile(r"""(?:^|(?<=\s))(?P<name>[a-z_]{1,40})\s*=\s*(?P<value>"[^"]*"|'[^']*'|\S*)""")
@@ -46,7 +47,7 @@ def value_spans(name: str, value: str, public_names: frozenset[str] = NOBODY) ->
         return text_spans(value)
     if (pairs := connection_spans(value)) is not None:
         return pairs
-    if is_public(name, public_names) and not suspicious(value):
+    if is_public(name, public_names) and not suspicious(value) and not _USER_AND_PASSWORD.match(value):
         return text_spans(value)
     return [Span(0, len(value))]
 

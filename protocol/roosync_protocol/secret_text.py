@@ -37,7 +37,11 @@ _BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
 _USERINFO = re.compile(r"""://(?P<user>[^\s/?#"'<>@:]{0,300})(?::(?P<password>[^\s/?#"'<>]{0,2000}))?@""")
 _SLOPPY = re.compile(
-    r"""://(?P<user>[^\s/?#"'<>@:]{0,300}):(?!\d+(?:[/?#]|$))(?P<password>[^\s"'<>]{1,500})@(?=[\w.-])"""
+    r"""://(?P<user>[^\s/?#"'<>@:]{0,300}):(?!\d+(?:[/?#]|$))(?P<password>(?:(?!://)[^\s"'<>?]){1,500})@(?=[\w.-])"""
+)
+_NO_SCHEME = re.compile(  # user:password@tcp(host), user:password@host.example:5432/x
+    r"""(?<![\w/:@.-])(?!mailto:|npm:|jsr:)[A-Za-z][\w.-]{0,40}:(?P<password>[^\s:@/"'<>]{3,200})"""
+    r"""@(?=(?:tcp|unix)\(|(?:localhost|[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){1,5})(?::\d|/))"""
 )
 _PLAIN_USER = re.compile(r"(?:[A-Za-z][\w.+%-]{0,39}|\d{1,4})?\Z")
 _QUERY = re.compile(r"""[?&#;](?P<name>[A-Za-z_][\w.\[\]-]{0,60})=(?P<value>(?:\[hidden\]|[^&\s"'<>#;\\`)\]}])+)""")
@@ -52,8 +56,14 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
         found += [Span(*match.span(), "private-key") for match in PRIVATE_KEY.finditer(text)]
     found += [Span(start, end, name) for start, end, name in vendor_spans(text)]
     if "://" in text:
-        found += url_credentials(text) if "@" in text else []
+        found += merged(url_credentials(text)) if "@" in text else []
         found += _query_values(text)
+    if "@" in text:
+        found += [
+            Span(*match.span("password"), "password")
+            for match in _NO_SCHEME.finditer(text)
+            if _is_secret_value(match["password"])
+        ]
     lower = text.lower()
     if len(lower) != len(text):  # a letter that is two in lower case
         lower = "".join(sign.lower() if sign.isascii() else sign for sign in text)
@@ -101,7 +111,7 @@ def _replaced(text: str, spans: list[Span]) -> str:
 def url_credentials(text: str) -> list[Span]:
     """The password of `scheme://user:password@host`; the user too when it is itself a key."""
     found: list[Span] = []
-    for match in list(_USERINFO.finditer(text)) or list(_SLOPPY.finditer(text)):
+    for match in (*_USERINFO.finditer(text), *_SLOPPY.finditer(text)):  # the second: a password with / or @ in it
         user, password = match["user"], match["password"]
         if password and _is_secret_value(password):
             found.append(Span(*match.span("password"), "password"))

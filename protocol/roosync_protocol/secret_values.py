@@ -103,7 +103,7 @@ def vendor_spans(text: str) -> list[tuple[int, int, str]]:
 
 def _inside_word(text: str, start: int) -> bool:
     before = text[start - 1 : start]
-    if not before.isalnum():
+    if not (before.isascii() and before.isalnum()):
         return False
     return not (text[start - 2 : start - 1] == "\\" and before in "nrt") and text[start - 3 : start - 2] != "%"
 

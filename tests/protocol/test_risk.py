@@ -280,7 +280,7 @@ def test_no_value_is_too_strange(kind, key, before, after):
 @settings(max_examples=200, deadline=None)
 @given(JSON, JSON)
 def test_what_changes_the_surface_of_a_server_is_never_low_by_chance(before, after):
-    """A change that an unattended machine may take by itself leaves what executes as it is, or only closes something."""
+    """A change that a machine may take by itself leaves what executes as it is."""
     old, new = {**NODE, "x": before}, {**NODE, "x": after}
     if assess("roo.mcp/x", Kind.MCP_SERVER, old, new).risk <= LOW:
         assert surface_digest(Kind.MCP_SERVER, old) == surface_digest(Kind.MCP_SERVER, new)
