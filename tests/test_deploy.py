@@ -206,8 +206,9 @@ async def test_the_services_run_as_processes(tmp_path):
             for words in (command("broker"), command("agent")):
                 process = subprocess.Popen(words, env=environ, stdout=log, stderr=log)
                 running.append(process)
-        await until(lambda: status(state) is not None, 30)
+        await until(lambda: status(state) or any(process.poll() is not None for process in running), 30)
         seen = status(state)
+        assert seen, (tmp_path / "log").read_text("utf-8")
         assert [row["machine"] for row in seen["machines"]] == ["docker-host"]
         assert seen["machines"][0]["seen"] == "present"
         for process in reversed(running):
