@@ -11,12 +11,68 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Path = tuple[str | int, ...]
-NAMES = ["slug", "name", "env", "args", "command", "alwaysAllow", "a b", "x.y", "", "é", "💻", "on", "1", "null", "~", "#k", "k:"]
-WORDS = ["", "npx", "-y", "on", "yes", "null", "1", "1.5", "0x1F", "2001-01-01", "a: b", "a #b", "# c", " lead", "trail ",
-         "é 💻 𝒳", "it's", 'say "hi"', "C:\\x\\y", "//no", "/* no */", "tab\there", "{x}", "[y]", "a,b", "*s", "&s", "!t", "%d", "@e",
-         "`f`", "|", ">", "---", "...", "- dash", "? q", ": c", "<<", "=", "12:30", "\x7f", "\u2028", "\x01", "long word " * 9]  # fmt: skip
-TEXTS = ["one\ntwo", "one\ntwo\n", "\nlead", "trail\n\n", "a\n  indented\nb\n", "  first\nsecond", "x\n\ny\n", "a\n \nb", "\n",
-         "# no comment\nx\n", "tab\n\there\n", "a\n---\nb\n", "end \n", "key: value\n- item\n", "a\r\nb"]  # fmt: skip
+NAMES = [
+    "slug",
+    "name",
+    "env",
+    "args",
+    "command",
+    "alwaysAllow",
+    "a b",
+    "x.y",
+    "",
+    "é",
+    "💻",
+    "on",
+    "1",
+    "null",
+    "~",
+    "#k",
+    "k:",
+]
+WORDS = [
+    *(
+        "",
+        "npx",
+        "-y",
+        "on",
+        "yes",
+        "null",
+        "1",
+        "1.5",
+        "0x1F",
+        "2001-01-01",
+        "12:30",
+        "<<",
+        "=",
+        "|",
+        ">",
+        "---",
+        "...",
+    ),
+    *(
+        "a: b",
+        "a #b",
+        "# c",
+        " lead",
+        "trail ",
+        "it's",
+        'say "hi"',
+        "C:\\x\\y",
+        "//no",
+        "/* no */",
+        "a,b",
+        "{x}",
+        "[y]",
+    ),
+    *("*s", "&s", "!t", "%d", "@e", "`f`", "- dash", "? q", ": c", "tab\there", "\x7f", "\u2028", "\x01", "\u0085"),
+    *("é 💻 𝒳", "\ufeff", "long word " * 9, "a//b", "*/", "x=y", "'", '"', "\\"),
+]
+TEXTS = [
+    *("one\ntwo", "one\ntwo\n", "\nlead", "trail\n\n", "a\n  indented\nb\n", "  first\nsecond", "x\n\ny\n", "a\n \nb"),
+    *("\n", "# no comment\nx\n", "tab\n\there\n", "a\n---\nb\n", "end \n", "key: value\n- item\n", "a\r\nb", "x\n# y"),
+    *('say """\nhi"""', "'''\n'''", 'end"\n"', "\\\n", "a\n\n\n\nb"),
+]
 
 
 @dataclass
@@ -259,7 +315,9 @@ class _Yaml(_Pen):
                 self.out.spans[(*path, step)] = (begin, self.at)
             self.put("}" if isinstance(one, dict) else "]")
         else:
-            self.put(self.scalar(one, True) if not isinstance(one, dict | list) else "{}" if isinstance(one, dict) else "[]")
+            self.put(
+                self.scalar(one, True) if not isinstance(one, dict | list) else "{}" if isinstance(one, dict) else "[]"
+            )
         self.out.values[path] = (start, self.at)
 
     def name(self, name: str) -> str:
@@ -316,8 +374,11 @@ class _Yaml(_Pen):
         return "".join(self.pieces)[start : start + 1]
 
 
+_YAML_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "\x7f\x85\u2028\ufeff"}
+
+
 def _escaped(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\u2028", "\\u2028").replace("\x7f", "\\x7f")
+    return json.dumps(text, ensure_ascii=False).translate(_YAML_ESCAPES)
 
 
 def write_yaml(rng: random.Random) -> Written:
@@ -361,7 +422,9 @@ class _Toml(_Pen):
         if one.isprintable() and "'" not in one and self.chance(0.3):
             return f"'{one}'"
         if line and self.newline == "\n" and "\n" in one and "\r" not in one and "\x7f" not in one and self.chance(0.6):
-            return '"""' + self.newline + one.replace("\\", "\\\\").replace('"', '\\"').replace("\n", self.newline) + '"""'
+            return (
+                '"""' + self.newline + one.replace("\\", "\\\\").replace('"', '\\"').replace("\n", self.newline) + '"""'
+            )
         return json.dumps(one, ensure_ascii=False).replace("\x7f", "\\u007f")
 
     def value(self, one: Any, path: Path, wrap: bool, line: bool = True) -> None:
@@ -483,3 +546,20 @@ def write_toml(rng: random.Random) -> Written:
     if pen.chance(0.2):
         pen.out.text = pen.out.text.rstrip("\r\n")
     return pen.out
+
+
+def write_text(rng: random.Random) -> Written:
+    """Lines with any ends; the value has \\n."""
+    ends = rng.choice([["\n"], ["\r\n"], ["\n", "\r\n"]])
+    lines = [rng.choice([*WORDS, "---", "# Title", "- item", ""]).lstrip("\ufeff") for _ in range(rng.randrange(30))]
+    text = "".join(line.replace("\r", "") + rng.choice(ends) for line in lines) + rng.choice(["", "no end"])
+    return Written(text, text.replace("\r\n", "\n"))
+
+
+def changed_text(rng: random.Random, text: str) -> tuple[str, int, int]:
+    """`text` with some lines changed, and how many lines stay at the top and at the bottom."""
+    lines = text.split("\n")
+    start = rng.randrange(len(lines) + 1)
+    end = rng.randrange(start, len(lines) + 1)
+    new = [rng.choice(WORDS).lstrip("\ufeff") for _ in range(rng.randrange(4))]
+    return "\n".join([*lines[:start], *new, *lines[end:]]), start, len(lines) - end

@@ -21,12 +21,12 @@ from typing import Any
 
 sys.path.insert(0, str(File(__file__).parent))
 
-import documents_corpus as corpus  # noqa: E402
-import tomlkit  # noqa: E402
-import yaml  # noqa: E402
+import documents_corpus as corpus
+import tomlkit
+import yaml
 
-from roosync_protocol import documents  # noqa: E402
-from roosync_protocol.documents import Delete, EditRefused, Insert, Rename, Set  # noqa: E402
+from roosync_protocol import documents
+from roosync_protocol.documents import Delete, EditRefused, Insert, Rename, Set
 
 _COMMENT = re.compile(r"c[0-9]+c")
 _JSONC = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
@@ -71,10 +71,18 @@ def write(rng: random.Random, name: str) -> corpus.Written:
         return corpus.write_yaml(rng)
     if name == "toml":
         return corpus.write_toml(rng)
+    if name == "text":
+        return corpus.write_text(rng)
     return corpus.write_json(rng, name == "jsonc")
 
 
-READERS = {"json": read_json, "jsonc": read_json, "yaml": read_yaml, "toml": read_toml}
+READERS = {
+    "json": read_json,
+    "jsonc": read_json,
+    "yaml": read_yaml,
+    "toml": read_toml,
+    "text": lambda text: text.replace("\r\n", "\n"),
+}
 FORMATS = tuple(READERS)
 
 
@@ -143,7 +151,9 @@ def choose(rng: random.Random, tree: Any) -> Any:
         return Insert(path, rng.randrange(len(here) + 1), corpus.value(rng, 2))
     if kind in (3, 4) and isinstance(here, dict):
         after = rng.choice([None, documents.FIRST, *here, "absent"])
-        return Set((*path, rng.choice([*corpus.NAMES, "fresh"])), corpus.value(rng, 2), after, ("c0c",) * rng.randrange(2))
+        return Set(
+            (*path, rng.choice([*corpus.NAMES, "fresh"])), corpus.value(rng, 2), after, ("c0c",) * rng.randrange(2)
+        )
     new = changed(rng, here) if rng.random() < 0.6 else corpus.value(rng, 2)
     return Set(path, new) if path or new is not None else Insert(("no list",), 0, 0)
 
@@ -170,7 +180,9 @@ def wanted(tree: Any, edit: Any) -> Any:
     elif last in parent:
         pairs[names.index(last)] = (last, edit.value)
     else:
-        where = 0 if edit.after == documents.FIRST else names.index(edit.after) + 1 if edit.after in names else len(names)
+        where = (
+            0 if edit.after == documents.FIRST else names.index(edit.after) + 1 if edit.after in names else len(names)
+        )
         pairs.insert(where, (last, edit.value))
     parent.clear()
     parent.update(pairs)
@@ -198,7 +210,9 @@ def window(doc: corpus.Written, edit: Any) -> tuple[int, int]:
         if len(names) == 1:
             return doc.holder(path[:-1])
         start = doc.values[(*path[:-1], names[where - 1])][1] if where else doc.values[path[:-1]][0]
-        return start, max(doc.spans[path][1], doc.spans[(*path[:-1], names[where + 1])][1] if where + 1 < len(names) else 0)
+        return start, max(
+            doc.spans[path][1], doc.spans[(*path[:-1], names[where + 1])][1] if where + 1 < len(names) else 0
+        )
     if path in doc.spans:
         return doc.spans[path]
     names = list(parent)
@@ -232,8 +246,8 @@ def comments_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
                     return f"comment {comment} ({name} of {owner}) outlived its entry"
             elif isinstance(edit, Set) and under(owner) and (len(owner) > len(path) or name != "own"):
                 continue
-            elif isinstance(edit, Set) and owner in doc.tables and under(owner) and not isinstance(edit.value, dict):
-                continue
+            elif isinstance(edit, Set) and under(owner) and owner in doc.tables and not isinstance(edit.value, dict):
+                continue  # the header it stood at is gone
             elif not count:
                 return f"comment {comment} ({name} of {owner}) was lost"
     return None
@@ -253,13 +267,26 @@ def lines_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
     return f"line lost or moved: {missing!r}" if missing is not None else None
 
 
+def ends_wrong(doc: corpus.Written, document: documents.Document, edit: Any, top: int, bottom: int) -> str | None:
+    """Text: the lines that stay keep their very bytes."""
+    new = documents.edit(document, [edit]).data.decode()
+    new = new[len(document.marks) :]
+    if new.replace("\r\n", "\n") != edit.value:
+        return f"holds {new!r}, wanted {edit.value!r}"
+    before, after = doc.text.split("\n"), new.split("\n")
+    top, bottom = max(top - 1, 0), max(bottom - 1, 0)
+    if before[:top] != after[:top] or before[len(before) - bottom :] != after[len(after) - bottom :]:
+        return "the end of a line that stays was changed"
+    return None
+
+
 def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: str) -> str | None:
     """What is wrong with how the product does `edit`; None when nothing is. EditRefused passes."""
     aim = wanted(doc.value, edit)
     after = documents.edit(document, [edit])
     new = after.data.decode().lstrip("\ufeff")
     got = READERS[name](new)
-    whole = name == "toml" or isinstance(edit, Set) and isinstance(edit.value, dict | list)
+    whole = name == "toml" or (isinstance(edit, Set) and isinstance(edit.value, dict | list))
     if not (same(unordered(got), unordered(aim)) if whole else same(got, aim)):
         return f"holds {got!r}, wanted {aim!r}"
     if edit.path in doc.tables or (edit.path[:-1] in doc.tables and not isinstance(edit, Insert)):
@@ -294,9 +321,16 @@ def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, An
             if bad > 20:
                 break
             continue
-        problem = None if same(unordered(document.value), unordered(doc.value)) else f"read as {document.value!r}, wanted {doc.value!r}"
+        problem = (
+            None
+            if same(unordered(document.value), unordered(doc.value))
+            else f"read as {document.value!r}, wanted {doc.value!r}"
+        )
         for _ in range(per_document):
-            edit = choose(rng, doc.value)
+            edit, text_lines = choose(rng, doc.value), None
+            if name == "text":
+                aim, *text_lines = corpus.changed_text(rng, doc.value)
+                edit = Set((), aim)
             if name == "toml" and hasattr(edit, "value"):
                 if edit.value is None or (edit.path == () and not isinstance(edit.value, dict)):
                     continue
@@ -308,13 +342,15 @@ def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, An
                 continue
             before = document.data
             try:
-                problem = problem or wrong(doc, document, edit, name)
+                problem = problem or (
+                    ends_wrong(doc, document, edit, *text_lines) if text_lines else wrong(doc, document, edit, name)
+                )
             except EditRefused as error:
                 refused += 1
                 reasons[error.reason[-60:]] += 1
                 if len(failures) < 20 and not problem and "--refusals" in sys.argv:
                     failures.append(f"document {number}: {edit}: {error}\n{doc.text}")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
                 problem = f"{type(error).__name__}: {error}"
             if document.data != before:
                 problem = "the document itself changed"
@@ -324,7 +360,7 @@ def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, An
                 if len(failures) < 5:
                     try:
                         new = documents.edit(document, [edit]).data.decode()
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
                         new = repr(error)
                     failures.append(f"document {number}: {edit}\n{problem}\n--- before\n{doc.text}\n--- after\n{new}")
                 problem = None

@@ -15,11 +15,11 @@ Formats: json, jsonc, yaml, toml, text, markdown. Source: design page 4-configur
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from roosync_protocol.documents import base, formats
+from roosync_protocol.documents import base, formats, steps
 from roosync_protocol.documents import edits as model
 from roosync_protocol.documents.base import LIMITS, Document, DocumentError, EditRefused, Limits
-from roosync_protocol.documents.edits import FIRST, Delete, Edit, Insert, Path, Rename, Set, Step
-from roosync_protocol.names import Value
+from roosync_protocol.documents.edits import FIRST, Delete, Edit, Insert, Path, Rename, Set
+from roosync_protocol.documents.steps import Step
 
 __all__ = [
     "FIRST",
@@ -78,16 +78,16 @@ def comments_above(document: Document, path: Path) -> tuple[str, ...]:
 
 def _edited(document: Document, change: Edit) -> Document:
     wanted = model.apply(document.value, change, document.limits.depth)
-    for step in model.steps(document.value, change):
+    for step in steps.steps(document.value, change):
         document = _stepped(document, step)
     if not model.equal(document.value, wanted):
-        raise EditRefused(f"{change} would not give the value asked for")
+        raise EditRefused(f"{_named(change)}: the value asked for would not come out")
     return document
 
 
 def _stepped(document: Document, step: Step) -> Document:
     """Try the ways to write one step, nicest first; take the first that reads back as the wanted value."""
-    wanted = model.apply_step(document.value, step)
+    wanted = steps.apply_step(document.value, step)
     reason = "no way to write it"
     for text in _ways(document, step):
         try:
@@ -99,8 +99,13 @@ def _stepped(document: Document, step: Step) -> Document:
         if model.equal(after.value, wanted):
             return replace(after, newline=base.newline_of(after.text, document.newline))
         reason = "the result would hold another value"
-    raise EditRefused(f"{step}: {reason}")
+    raise EditRefused(f"{_named(step)}: {reason}")
 
 
 def _ways(document: Document, step: Step) -> Iterator[str]:
     yield from formats.of(document.format).ways(document.text, document.tree, step, document.newline)
+
+
+def _named(change: Edit | Step) -> str:
+    """An edit in a message: its place and never its value, which may be a secret."""
+    return f"{type(change).__name__.lower()} {model.show(change.path)}"

@@ -8,10 +8,12 @@ lines right above it and what follows it on its line; they go when it goes.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from roosync_protocol.documents.base import Splice
 
 _BLANK = re.compile(r"[ \t]*")
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 
@@ -90,8 +92,20 @@ def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | N
     return start
 
 
+def spaced(text: str, gaps: list[tuple[int, int]]) -> bool:
+    """Is there a blank line in each gap between neighbours? Then a new one gets its own."""
+    return bool(gaps) and all(_BLANK_LINE.search(text, start, end) for start, end in gaps)
+
+
 def insert(
-    text: str, syntax: Syntax, style: Style, box: Box, index: int, render: Render, spread: bool, above: tuple[str, ...] = ()
+    text: str,
+    syntax: Syntax,
+    style: Style,
+    box: Box,
+    index: int,
+    render: Render,
+    spread: bool,
+    above: tuple[str, ...] = (),
 ) -> list[Splice]:
     """The splices that put a new item at `index`. `spread`: over lines when the list is still empty.
 
@@ -105,11 +119,13 @@ def insert(
     indent = indent_at(text, at[0])
     start = style.newline + indent
     new = start + "".join(line + start for line in above) + render(indent)
+    blank = style.newline if spaced(text, [(a[1], b[0]) for a, b in pairwise(box.items)]) else ""
     if index == 0:
         tail = end_of(syntax.trail, text, box.open + 1)
         if not _LINE_END.match(text, tail):
             return _insert_inline(style, at, index, render)
-        return [(tail, tail, new + ",")]
+        return [(tail, tail, new + "," + blank)]
+    new = blank + new
     comma = comma_after(text, syntax, at[1])
     if comma is not None and "\n" in text[at[1] : comma]:  # the comma starts the next item's line
         return [(at[1], at[1], "," + new)]

@@ -5,9 +5,9 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from roosync_protocol.documents.base import Limits
-from roosync_protocol.documents.edits import Path, Step
+from roosync_protocol.documents.edits import Path
+from roosync_protocol.documents.steps import Step
 from roosync_protocol.names import Value
-
 
 
 class Format(Protocol):

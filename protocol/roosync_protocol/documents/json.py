@@ -8,12 +8,14 @@ written: the tool that owns the file may not know them. Source: RFC 8259, Micros
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from roosync_protocol.documents import flow, json_tree
 from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, splice, too_deep
-from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step
+from roosync_protocol.documents.edits import Delete, Path, Rename
 from roosync_protocol.documents.json_tree import SYNTAX, Place
 from roosync_protocol.documents.json_write import JsonStyle, style_of, write
+from roosync_protocol.documents.steps import Add, Put, Replace, Step
 from roosync_protocol.names import Value
 
 
@@ -136,7 +138,9 @@ def _replaced(text: str, root: Place, step: Replace, style: JsonStyle) -> tuple[
     place = json_tree.find(text, step.path)
     old = text[place.start : place.end]
     one_line = old[0] in "[{" and "\n" not in old and any(True for _ in json_tree.items(text, place))
-    spread = not one_line and (place == root or flow.starts_line(text, place.entry[0])) and (style.spread or old == "{}")
+    spread = (
+        not one_line and (place == root or flow.starts_line(text, place.entry[0])) and (style.spread or old == "{}")
+    )
     indent = flow.indent_at(text, place.entry[0]) if spread else None
     return place.start, place.end, write(step.value, indent, style)
 
@@ -173,7 +177,7 @@ def _colon(text: str, sibling: Place | None, style: JsonStyle) -> str:
 
 
 def _comma(text: str, items: list[Place], style: JsonStyle) -> str:
-    for one, two in zip(items, items[1:], strict=False):
+    for one, two in pairwise(items):
         found = text[one.end : two.entry[0]]
         if found.strip(" \t") == ",":
             return found

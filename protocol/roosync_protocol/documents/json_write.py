@@ -72,5 +72,5 @@ def _scalar(value: Any, style: JsonStyle) -> str:
     try:
         text = json.dumps(value, ensure_ascii=style.ascii, allow_nan=False)
     except ValueError:
-        raise EditRefused(f"JSON can not say {value!r:.40}") from None
+        raise EditRefused("JSON can not say a number that is infinite, or none, or has thousands of digits") from None
     return _HALF.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from roosync_protocol.documents import json
-from roosync_protocol.documents.edits import Step
 from roosync_protocol.documents.json import comments_above, read
+from roosync_protocol.documents.steps import Step
 
 __all__ = ["comments_above", "read", "ways"]
 

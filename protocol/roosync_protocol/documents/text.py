@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of
-from roosync_protocol.documents.edits import Path, Replace, Step
+from roosync_protocol.documents.edits import Path
+from roosync_protocol.documents.steps import Replace, Step
 from roosync_protocol.names import Value
 
 _LINES = 2000  # aligned with each other at most; beyond, all between the first and last change is rewritten

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from roosync_protocol.documents import flow, toml_tree, toml_write
 from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, Splice, splice, too_deep
-from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step, show
+from roosync_protocol.documents.edits import Delete, Path, Rename, show
+from roosync_protocol.documents.steps import Add, Put, Replace, Step
 from roosync_protocol.documents.toml_tree import SYNTAX, Statement, Thing
 from roosync_protocol.names import Value
 
@@ -74,10 +75,11 @@ def _plain(value: object) -> Value:
 
 
 def _emptied(text: str, step: Delete, newline: str) -> str:
-    holder, nothing = step.path[:-1], [] if isinstance(step.path[-1], int) else {}
+    holder = step.path[:-1]
+    nothing: Value = [] if isinstance(step.path[-1], int) else {}
     shorter = _Editor(text, newline).written(step)
-    assert holder and isinstance(holder[-1], str)
-    return _Editor(shorter, newline).written(Add(holder[:-1], holder[-1], nothing, _LAST))  # type: ignore[arg-type]
+    assert isinstance(holder[-1], str)
+    return _Editor(shorter, newline).written(Add(holder[:-1], holder[-1], nothing, _LAST))
 
 
 class _Editor:
@@ -140,7 +142,11 @@ class _Editor:
             return _Editor(shorter, self._newline).written(Put(step.path[:-1], step.path[-1], step.value))
         before = next((one for one in reversed(self._all) if one.start < self._under(step.path)[0].start), None)
         depth = len(step.path) - 1
-        near = before.path[depth] if before and len(before.path) > depth and before.path[:depth] == step.path[:-1] else None
+        near = (
+            before.path[depth]
+            if before and len(before.path) > depth and before.path[:depth] == step.path[:-1]
+            else None
+        )
         return _Editor(shorter, self._newline).written(
             Add(step.path[:-1], step.path[-1], step.value, near if isinstance(near, str) else _LAST)
         )
@@ -165,7 +171,9 @@ class _Editor:
             pad = "" if style.flush else " "
             return splice(text, self._insert(holder, index, new, pad))
         header = next((one for one in self._all if one.value is None and one.path == step.path), None)
-        dots = [one for one in self._all if one.value and one.path[: len(step.path)] == step.path and one.table != step.path]
+        dots = [
+            one for one in self._all if one.value and one.path[: len(step.path)] == step.path and one.table != step.path
+        ]
         dots = [one for one in dots if len(one.table) < len(step.path)]
         if step.path and header is None and dots:
             return self._add_dotted(step, dots)
@@ -198,7 +206,9 @@ class _Editor:
             one = (near or own)[-1]
             return self._line_at(self._line_end(one.end), line, step.comments, flow.indent_at(self._text, one.start))
         if header is not None:
-            return self._line_at(self._line_end(header.end), line, step.comments, flow.indent_at(self._text, header.start))
+            return self._line_at(
+                self._line_end(header.end), line, step.comments, flow.indent_at(self._text, header.start)
+            )
         return self._top(line, step.comments)
 
     def _top(self, line: str, comments: tuple[str, ...]) -> str:
@@ -293,7 +303,9 @@ class _Editor:
             blank = flow.end_of(_BLANK_LINES, text, end)
             if gone[0].value is None and (following is None or blank < len(text)):
                 end = blank
-        if end == len(text) and begin:  # at the end of the file: the blank lines above go, the last line end stays as it was
+        if (
+            end == len(text) and begin
+        ):  # at the end of the file: the blank lines above go, the last line end stays as it was
             begin = len(text[:begin].rstrip())
             end = len(text.rstrip("\r\n")) if begin else end
         return begin, end, ""

@@ -19,8 +19,13 @@ SYNTAX = Syntax(
     line_comment=re.compile(r"[ \t]*#[^\r\n]*\r?\n"),
     aside=re.compile(r"(?!)"),
 )
-_STRING = r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}' r"|'''(?:[^']|'(?!''))*'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'"
-STRING = re.compile(_STRING, re.DOTALL)
+_STRINGS = (
+    r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}',
+    r"'''(?:[^']|'(?!''))*'{3,5}",
+    r'"(?:[^"\\\n]|\\.)*"',
+    r"'[^'\n]*'",
+)
+STRING = re.compile("|".join(_STRINGS), re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^\s,\]}#]+(?: [0-9][^\s,\]}#]*)?")  # a date and its time may have a space between
 _BLANK = re.compile(r"[ \t]*")

@@ -10,18 +10,13 @@ from collections.abc import Iterator
 
 from roosync_protocol.documents import flow, yaml_write
 from roosync_protocol.documents.base import EditRefused, Limits, Splice, splice
-from roosync_protocol.documents.edits import Add, Delete, Path, Put, Rename, Replace, Step, show
+from roosync_protocol.documents.edits import Delete, Path, Rename, show
+from roosync_protocol.documents.steps import Add, Put, Replace, Step
+from roosync_protocol.documents.yaml_spot import SYNTAX, Spot
 from roosync_protocol.documents.yaml_tree import Item, Node, load
-from roosync_protocol.documents.yaml_write import YamlStyle, after_colon, after_dash, column_of, dash_of, style_of
+from roosync_protocol.documents.yaml_write import YamlStyle, after_colon, after_dash, column_of, style_of
 from roosync_protocol.names import Value
 
-SYNTAX = flow.Syntax(
-    gap=re.compile(r"(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*"),
-    trail=re.compile(r"(?:[ \t]+#[^\r\n]*)?"),
-    line_comment=re.compile(r"[ \t]*#[^\r\n]*\r?\n"),
-    aside=re.compile(r"(?!)"),
-)
-_COLON = re.compile(r"(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*:(?=[\s,\]}]|\Z|(?<=[\"']:))")
 _INDENTED_COMMENT = re.compile(r"\r?\n([ \t]*)#[^\r\n]*")
 _GAP_TO_COMMENT = re.compile(r"(?:\r?\n[ \t]*)*(?=\r?\n[ \t]*#)")
 
@@ -51,36 +46,6 @@ def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
         return ()
     block = text[spot.above(text) : flow.line_start(text, start)]
     return tuple(re.sub(r"^[ \t]*#+[ \t]?|[ \t]+$", "", line) for line in block.splitlines())
-
-
-class _Spot:
-    """An item on the way: its container, its number there, and where it starts and ends in the text."""
-
-    def __init__(self, text: str, parent: Node, index: int, inside: bool) -> None:
-        self.parent, self.index, self.inside = parent, index, inside  # inside brackets?
-        self.item = parent.items[index]
-        before = parent.items[index - 1].value.end if index else parent.start
-        self.floor = before if index else -1  # what is above it is not ours
-        self.mark: int | None = None  # behind its colon or dash; None when there is none (flow)
-        if self.item.key is not None:
-            self.start = self.item.key.start
-            colon = _COLON.match(text, self.item.key.end)
-            self.mark = colon.end() if colon else None
-        elif parent.style == "block":
-            at = flow.end_of(SYNTAX.gap, text, before) if index else dash_of(text, parent)
-            if text[at : at + 1] != "-":
-                at = text.index("-", before)
-            self.start, self.mark = at, at + 1
-        else:
-            self.start = self.item.value.start
-        self.empty = self.item.value.start == self.item.value.end
-        end = self.item.value.end if not self.empty else self.mark
-        self.end = end if end is not None else (self.item.key or self.item.value).end
-
-
-    def above(self, text: str) -> int:
-        """Where its own comment lines start."""
-        return flow.own_comments(text, SYNTAX, self.start, self.floor, flow.indent_at(text, self.start))
 
 
 class _Editor:
@@ -118,14 +83,14 @@ class _Editor:
                 new = yaml_write.key(step.name, key.style, old.inside)
                 return splice(text, [(key.start, key.end, new)])
 
-    def find(self, path: Path) -> _Spot:
+    def find(self, path: Path) -> Spot:
         """The item at `path`. EditRefused when the way leads through what is shared or merged."""
         node, spot, inside = self._root, None, False
         assert node is not None
         for depth, step in enumerate(path):
             self._own(node, path[:depth])
             inside = inside or node.style == "flow"
-            spot = _Spot(self._text, node, self._index(node, step, path[: depth + 1]), inside)
+            spot = Spot(self._text, node, self._index(node, step, path[: depth + 1]), inside)
             node = spot.item.value
         assert spot is not None
         return spot
@@ -138,7 +103,7 @@ class _Editor:
                 return index
         raise EditRefused(f"{show(path)} comes from another place by << and can not be edited here")
 
-    def _container(self, path: Path) -> tuple[Node, _Spot | None, bool]:
+    def _container(self, path: Path) -> tuple[Node, Spot | None, bool]:
         """The container at `path`, the item that holds it, and whether it is inside brackets (itself not)."""
         spot = self.find(path) if path else None
         node = spot.item.value if spot else self._root
@@ -159,7 +124,7 @@ class _Editor:
     def _shared(path: Path) -> EditRefused:
         return EditRefused(f"{show(path)} is repeated in another place by an alias: the edit would change both")
 
-    def _explicit(self, spot: _Spot) -> None:
+    def _explicit(self, spot: Spot) -> None:
         if self._text[: spot.start].rstrip(" \t").endswith("?"):
             raise EditRefused("the name is written with '? ', which is not edited")
 
@@ -175,7 +140,7 @@ class _Editor:
         newline = self._style.newline
         return head + (newline if head else "") + self._whole(value) + newline
 
-    def _replace(self, spot: _Spot, value: Value, role: str, path: Path) -> list[Splice]:
+    def _replace(self, spot: Spot, value: Value, role: str, path: Path) -> list[Splice]:
         text, old, style = self._text, spot.item.value, self._style
         if old.shared:
             raise self._shared(path)
@@ -245,7 +210,7 @@ class _Editor:
                 return self._refill(holder, [step.value], step.path)
             quoted = bool(node.items) and node.items[0].value.style == '"'
             return self._flow_insert(node, step.index, yaml_write.flow(step.value, role, style, True, quoted))
-        near = _Spot(text, node, max(step.index - 1, 0), False)
+        near = Spot(text, node, max(step.index - 1, 0), False)
         assert near.mark is not None
         gap = text[near.mark : near.item.value.start]
         gap = gap if gap and not gap.strip(" ") else " "
@@ -253,7 +218,7 @@ class _Editor:
         element = "-" + after_dash(step.value, column, role, style, gap)
         return self._block_insert(node, step.index, element, column, step.comments)
 
-    def _refill(self, holder: _Spot | None, value: Value, path: Path) -> list[Splice]:
+    def _refill(self, holder: Spot | None, value: Value, path: Path) -> list[Splice]:
         """Give an empty {} or [] its first item, in the way of a block."""
         if holder is not None:
             return self._replace(holder, value, _role(path), path)
@@ -268,7 +233,7 @@ class _Editor:
         start = flow.end_of(re.compile(r"(?:[&!][^\s]*\s+)*"), text, node.start)
         if text[start : start + 1] not in ("[", "{"):
             raise EditRefused("a pair without braces inside a list is not edited")
-        spots = [_Spot(text, node, index, True) for index in range(len(node.items))]
+        spots = [Spot(text, node, index, True) for index in range(len(node.items))]
         return flow.Box(start, node.end - 1, tuple((spot.start, spot.end) for spot in spots))
 
     def _flow_insert(self, node: Node, index: int, new: str) -> list[Splice]:
@@ -278,17 +243,21 @@ class _Editor:
     def _block_insert(self, node: Node, index: int, new: str, column: int, comments: tuple[str, ...]) -> list[Splice]:
         text, newline, indent = self._text, self._style.newline, " " * column
         lines = [f"{indent}# {line}".rstrip() + newline for one in comments for line in one.splitlines() or [""]]
+        gaps = [
+            (one.value.end, Spot(text, node, number + 1, False).start) for number, one in enumerate(node.items[:-1])
+        ]
+        blank = newline if flow.spaced(text, gaps) else ""
         if index == 0:
-            spot = _Spot(text, node, 0, False)
+            spot = Spot(text, node, 0, False)
             start = spot.start
             if flow.starts_line(text, start):
                 at = spot.above(text)
-                return [(at, at, "".join(lines) + indent + new + newline)]
+                return [(at, at, "".join(lines) + indent + new + newline + blank)]
             return [(start, start, new + newline + indent)]
-        at = self._end(_Spot(text, node, index - 1, False), column)
-        return [(at, at, newline + "".join(lines) + indent + new)]
+        at = self._end(Spot(text, node, index - 1, False), column)
+        return [(at, at, newline + blank + "".join(lines) + indent + new)]
 
-    def _end(self, spot: _Spot, column: int) -> int:
+    def _end(self, spot: Spot, column: int) -> int:
         """The end of the last line of a block item, with the comments behind that are indented deeper."""
         text = self._text
         at = flow.end_of(SYNTAX.trail, text, spot.end)
@@ -300,7 +269,7 @@ class _Editor:
                 return at
             at = comment.end()
 
-    def _delete(self, spot: _Spot, path: Path) -> list[Splice]:
+    def _delete(self, spot: Spot, path: Path) -> list[Splice]:
         text, node = self._text, spot.parent
         if spot.inside:
             return flow.delete(text, SYNTAX, self._box(node), spot.index)
@@ -320,7 +289,7 @@ class _Editor:
             return [(begin, behind, "")]
         return self._empty(spot, path, begin, end, behind)
 
-    def _empty(self, spot: _Spot, path: Path, begin: int, end: int, behind: int) -> list[Splice]:
+    def _empty(self, spot: Spot, path: Path, begin: int, end: int, behind: int) -> list[Splice]:
         """Take the only item of a container: it becomes {} or []."""
         text, node = self._text, spot.parent
         nothing = "{}" if node.kind == "map" else "[]"

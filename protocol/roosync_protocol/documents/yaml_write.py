@@ -57,8 +57,7 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
                 column = column_of(text, node.items[0].start if node.kind == "map" else dash_of(text, node))
                 if outer >= 0 and not role.endswith("]"):
                     (steps if node.kind == "map" else dashes)[column - outer] += 1
-        for item in node.items:
-            todo.append((item.value, item.key.text if item.key else role + "[]", column))
+        todo += [(item.value, item.key.text if item.key else role + "[]", column) for item in node.items]
     style.step = max(1, steps.most_common(1)[0][0]) if steps else 2
     style.dash = max(0, dashes.most_common(1)[0][0]) if dashes else style.step
     quotes = sum((Counter({q: n for q, n in one.items() if q in ("'", '"')}) for one in counts.values()), Counter())
@@ -206,7 +205,7 @@ def _other(value: Value) -> str:
             except ValueError:
                 raise EditRefused("the number has more digits than can be written") from None
         case float():
-            if value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+            if value != value or value in (float("inf"), float("-inf")):
                 return {"inf": ".inf", "-inf": "-.inf"}.get(repr(value), ".nan")
             text = repr(value)
             return text if "." in text else text.replace("e", ".0e")
