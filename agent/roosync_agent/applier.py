@@ -47,7 +47,7 @@ class Applier:
         self._machine = machine
         self.on_applied: Callable[[], None] = lambda: None
         self._watched: dict[str, datetime] = {}  # decisions applied a moment ago, and until when they are watched
-        self._ended = machine.state.read(ENDED, dict[str, int]) or {}  # highest attempt ended here, by decision
+        self.ended = machine.state.read(ENDED, dict[str, int]) or {}  # highest attempt ended here, by decision
         self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
 
     async def run(self, reference: Reference | None) -> bool:
@@ -69,7 +69,7 @@ class Applier:
 
     async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
         machine = self._machine
-        ended = self._ended.get(decision.id, 0)
+        ended = self.ended.get(decision.id, 0)
         fault = applicable(decision, machine.fleet.law, verify, machine.session.now(), ended_attempt=ended)
         if fault is None and machine.paused and decision.policy_proof:
             fault = "automatic application is paused; `roosync resume` turns it on"
@@ -135,8 +135,8 @@ class Applier:
         await self._machine.alarm(level, reason, claimed.id)
 
     def _end(self, decision: Decision) -> None:
-        self._ended[decision.id] = decision.attempt
-        self._machine.state.write(ENDED, self._ended)
+        self.ended[decision.id] = decision.attempt
+        self._machine.state.write(ENDED, self.ended)
 
     async def _roll_back(self, decision: Decision) -> bool:
         machine = self._machine

@@ -21,10 +21,12 @@ from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_broker.errors import BusError, StaleError
+from roosync_broker.keys import verify
 from roosync_broker.presence import Presence
 from roosync_protocol import __version__, reconcile
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence
+from roosync_protocol.entity import target_of
 from roosync_protocol.law import WARN_BEFORE
 from roosync_protocol.messages import (
     Alarm,
@@ -119,8 +121,17 @@ class Machine:
             self.divergences = divergences
             self.local.record(divergences, looked, reference)
         asked = self.asked(reference)
+        known = self.own_decisions()
         for steps in reconcile.settle(
-            divergences, self.own_decisions(), asked, self.fleet.law, new_operation, paused=self.paused
+            divergences,
+            known,
+            asked,
+            self.fleet.law,
+            new_operation,
+            paused=self.paused,
+            verify=verify,
+            ended_attempts=self.applier.ended,
+            unseen=frozenset(target_of(d.entity) for d in known.values()) - looked.trusted,
         ):
             await self._post_steps(steps)
         return divergences

@@ -75,7 +75,7 @@ def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
     homes: dict[str, tuple[Target, Path]] = {}
     for key in sorted(wanted):
         try:
-            target, path = _home_of(collection, key)
+            target, path = _home_of(collection, key, wanted[key])
         except _RefusedError as error:
             refusals[key] = str(error)
             continue
@@ -98,7 +98,7 @@ class _RefusedError(Exception):
     """Why something can not be planned."""
 
 
-def _home_of(collection: Collection, key: str) -> tuple[Target, Path]:
+def _home_of(collection: Collection, key: str, entity: Entity | None) -> tuple[Target, Path]:
     """The target and the file where an entity lives, or would."""
     name = key.split("/", 1)[1]
     target = collection.targets.get(target_of(key))
@@ -108,6 +108,8 @@ def _home_of(collection: Collection, key: str) -> tuple[Target, Path]:
         raise _RefusedError(f"{target.name} can not be read: {collection.skipped_targets[target.name]}")
     if key in collection.unreadable:
         raise _RefusedError("what is there under this name can not be read, so it is not replaced")
+    if entity is not None and entity.kind is not target.spec.kind:
+        raise _RefusedError(f"{target.name} holds no {entity.kind.value}; whoever published it is to blame")
     if not target.spec.owns(name):
         raise _RefusedError(f"{name!r} is not among what roosync manages in {target.name}")
     if not target.spec.tree:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from roosync_broker import topology
 from roosync_broker.contents import Contents
 from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import KeyPair, verify
@@ -46,6 +47,7 @@ class Session:
         self.now: Callable[[], datetime] = utc_now
         self.contents = Contents(link, subjects, name)
         self._subscription: Subscription | None = None
+        self._incarnation: str | None = None
 
     async def say(
         self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = 5
@@ -97,6 +99,10 @@ class Session:
     async def refresh(self, *, reports: bool = True) -> None:
         """Reads the whole state again from the bus: law first, then records, then the last reports."""
         await self.refresh_law()
+        incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
+        if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again
+            self.fleet.forget_records((Decision, Proposal))
+        self._incarnation = incarnation
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         async for stored in self.link.read(stream, everything):
             self.take(stored)
