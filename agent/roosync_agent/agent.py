@@ -9,7 +9,7 @@ import contextlib
 import logging
 
 from roosync_agent.connect import as_machine
-from roosync_agent.control import ControlServer
+from roosync_agent.control_server import ControlServer
 from roosync_agent.machine import Machine
 from roosync_agent.operations import served
 from roosync_agent.orchestrator import Orchestrator

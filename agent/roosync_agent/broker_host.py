@@ -8,7 +8,7 @@ import asyncio
 import logging
 from typing import Any
 
-from roosync_agent.control import ControlServer
+from roosync_agent.control_server import ControlServer
 from roosync_agent.settings import Settings
 from roosync_agent.signals import stop_event
 from roosync_agent.state import State

@@ -8,22 +8,17 @@
     ROOSYNC_PASSPHRASE_FILE  the operator's passphrase, for automation
     ROOSYNC_CONFIG           the settings file (default: config.toml in the state folder)
 
-Only the standard library is imported here, because every command passes through; the file is checked
-against its schema (`settings_file`) when it exists.
+The file is checked against its schema (`settings_file`) when it exists.
 """
 
 import os
 import socket
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from roosync_agent.where import SettingsError as SettingsError
+from roosync_agent.where import folder, state_folder
 from roosync_protocol.names import machine_id, propose, token
-
-
-class SettingsError(ValueError):
-    """A setting that can not be used; says which, and where it was given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,10 +49,10 @@ class Settings:
 def load(environ: dict[str, str] | None = None) -> Settings:
     """The settings in force; SettingsError names the one that is wrong."""
     env = dict(os.environ) if environ is None else environ
-    state = _folder(env, "ROOSYNC_STATE", _default_state)
+    state = state_folder(env)
     settings = Settings(
         state=state,
-        home=_folder(env, "ROOSYNC_HOME", Path.home),
+        home=folder(env, "ROOSYNC_HOME", Path.home),
         config=Path(env.get("ROOSYNC_CONFIG") or state / "config.toml").absolute(),
     )
     if settings.config.is_file():
@@ -92,22 +87,3 @@ def _checked(settings: Settings) -> Settings:
             f"ROOSYNC_STATE ({settings.state}) holds the managed home ({settings.home}); choose a folder of its own"
         )
     return settings
-
-
-def _folder(env: dict[str, str], name: str, default: Callable[[], Path]) -> Path:
-    given = env.get(name)
-    if given is not None and not given.strip():
-        raise SettingsError(f"{name} is set and empty: unset it, or name a folder")
-    if given:
-        return Path(given).expanduser().absolute()
-    return default()
-
-
-def _default_state() -> Path:
-    """The platform's data folder for a user's program (the same answer as platformdirs, without its import)."""
-    home = Path.home()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "roosync"
-    if sys.platform == "darwin":
-        return home / "Library" / "Application Support" / "roosync"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"

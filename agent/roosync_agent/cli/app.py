@@ -3,7 +3,6 @@
 The founding documents' tool names work as aliases: `roosync compare-config` is `roosync compare`.
 """
 
-import difflib
 import importlib
 
 import click
@@ -87,6 +86,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and args[0] not in ALIASES:
+            import difflib
+
             near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], 2)
             hint = f" Did you mean {' or '.join(near)}?" if near else " `roosync --help` lists the commands."
             raise click.UsageError(f"there is no command {args[0]!r}.{hint}")

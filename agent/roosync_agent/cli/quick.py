@@ -1,17 +1,18 @@
 """`roosync status` over the control socket, with the standard library only: a tenth of a second."""
 
 import json
+import os
 import sys
 
 from roosync_agent.cli.text import print_json, shown_status
 from roosync_agent.control import NobodyThereError, ask
-from roosync_agent.settings import SettingsError, load
+from roosync_agent.where import SettingsError, state_folder
 
 
 def quick_status(*, as_json: bool) -> int | None:
     """The exit code, or None when no resident agent answers: then the command connects by itself."""
     try:
-        answer = ask(load().state, "status", {}, timeout=10.0)
+        answer = ask(state_folder(os.environ), "status", {}, timeout=10.0)
     except (NobodyThereError, SettingsError, TimeoutError, OSError, json.JSONDecodeError):
         return None
     result = answer.get("result")

@@ -1,23 +1,23 @@
 """How a command runs: ask the resident agent, or do it here; as the machine, or signed by the operator.
 
 Every error a person can do something about ends as one message on standard error and exit code 1; with
-`--json` it is a JSON object, so that programs need not read prose.
+`--json` it is a JSON object, so that programs need not read prose. What every command passes through imports
+little, and `--help` is quick: the rest is imported where it is used.
 """
 
-import asyncio
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from roosync_agent.cli.text import harmless, print_json
-from roosync_agent.control import NobodyThereError, ask
-from roosync_agent.settings import Settings, load
-from roosync_agent.state import State
+
+if TYPE_CHECKING:
+    from roosync_agent.settings import Settings
 
 T = TypeVar("T")
 NOT_YET = 2  # the exit code of drift: not in step
@@ -80,17 +80,22 @@ def _told(error: Exception) -> int:
 
 def ask_machine(verb: str, **args: Any) -> Any:
     """The answer of this machine: from its resident agent, or worked out here when none runs."""
+    from roosync_agent.control import NobodyThereError, ask
+    from roosync_agent.settings import load
+
     settings = load()
     try:
         answer = ask(settings.state, verb, args, timeout=ANSWER_WITHIN)
     except NobodyThereError:
+        import asyncio
+
         answer = asyncio.run(_here(settings, verb, args))
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     return answer["result"]
 
 
-async def _here(settings: Settings, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
     from roosync_agent.operations.served import answer
 
     async with machine_session(settings) as machine:
@@ -98,12 +103,12 @@ async def _here(settings: Settings, verb: str, args: dict[str, Any]) -> dict[str
 
 
 @asynccontextmanager
-async def machine_session(settings: Settings) -> AsyncIterator[Any]:
+async def machine_session(settings: "Settings") -> AsyncIterator[Any]:
     """A machine made for one command, when no agent runs on its state folder."""
     from roosync_agent.connect import as_machine
     from roosync_agent.machine import Machine
     from roosync_agent.recovery import recover_at_start
-    from roosync_agent.state import StateError
+    from roosync_agent.state import State, StateError
     from roosync_broker.children import OneAtATime
 
     state = State(settings.state)
@@ -126,6 +131,8 @@ async def machine_session(settings: Settings) -> AsyncIterator[Any]:
 async def machine_link() -> AsyncIterator[Any]:
     """A second connection of this machine, to listen on beside its agent."""
     from roosync_agent.connect import as_machine
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
 
     settings = load()
     session = await as_machine(settings, State(settings.state))
@@ -137,8 +144,12 @@ async def machine_link() -> AsyncIterator[Any]:
 
 def signed(work: Callable[[Any], Awaitable[T]]) -> T:
     """Runs `work` with a session of the operator, whose view is read; renews in passing what would expire."""
+    import asyncio
+
     from roosync_agent.connect import as_operator, ask_on_terminal
     from roosync_agent.operations.lawmaking import renew
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
 
     async def run() -> T:
         settings = load()

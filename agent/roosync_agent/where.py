@@ -1,0 +1,37 @@
+"""Where the state folder of an agent is: all that `roosync status` needs to know before it asks that agent.
+
+Apart from `settings`, whose imports take longer than the whole of that command may.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+class SettingsError(ValueError):
+    """A setting that can not be used; says which, and where it was given."""
+
+
+def state_folder(env: Mapping[str, str]) -> Path:
+    """ROOSYNC_STATE, or the platform's data folder. The settings file can not change it: it lies in there."""
+    return folder(env, "ROOSYNC_STATE", _default_state)
+
+
+def folder(env: Mapping[str, str], name: str, default: Callable[[], Path]) -> Path:
+    given = env.get(name)
+    if given is not None and not given.strip():
+        raise SettingsError(f"{name} is set and empty: unset it, or name a folder")
+    if given:
+        return Path(given).expanduser().absolute()
+    return default()
+
+
+def _default_state() -> Path:
+    """The platform's data folder for a user's program (the same answer as platformdirs, without its import)."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "roosync"
+    if sys.platform == "darwin":
+        return home / "Library" / "Application Support" / "roosync"
+    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"
