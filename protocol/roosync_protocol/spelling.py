@@ -14,7 +14,9 @@ from roosync_protocol.names import Value
 
 _END = r"(?=[\\/]|$|[\"';,:|<>=)?*])"  # a place ends here; "/root cause" is no path
 _REST = re.compile(r"(?:(?! [-/&|>])[^\"';,|<>=)?*\n:])*")  # what belongs to the path after the place
-_LEAD = r"(?P<lead>^|(?<=[=,;:(\"'])|file:///?)"
+_BEGIN = r"(?:^|(?<=[=,;:(\"']))"
+_LEAD = rf"(?P<lead>{_BEGIN}(?:file:///?)?)"
+_URI = re.compile(rf"{_BEGIN}file://\Z")
 
 # Scripts with no .exe of their own: on Windows a program without a shell can start them through cmd only.
 SHIMS = frozenset({"npx", "npm", "pnpm", "pnpx", "yarn", "bunx", "corepack", "tsx", "ts-node"})
@@ -56,10 +58,10 @@ class Spelling(NamedTuple):
 
     def _shortened(self, match: re.Match[str], text: str, end: int) -> str:
         token = next(name for name, group in self.names.items() if match[group] is not None)
-        rest = text[match.end() : end]
-        if match["lead"].startswith("file"):
+        rest = text[match.end() : end].replace("\\", "/") if self.windows else text[match.end() : end]
+        if match["lead"]:
             return f"file://${{{token}}}{unquote(rest) if '%' in rest else rest}"
-        return f"{match['lead']}${{{token}}}{rest.replace(chr(92), '/') if self.windows else rest}"
+        return f"${{{token}}}{rest}"
 
     def expand(self, text: str, token: re.Pattern[str], known: dict[str, str]) -> str:
         """Each token with its path; a literal one with the `$` that was added taken away."""
@@ -75,7 +77,7 @@ class Spelling(NamedTuple):
             place = known.get(match[2], "")
             rest = _REST.match(text, at, stop)
             end = rest.end() if rest else at
-            if text[: match.start()].endswith("file://"):
+            if _URI.search(text[: match.start()]):
                 slash = "/" if self.windows else ""
                 pieces.append(slash + quote(place.replace("\\", "/") if self.windows else place, safe="/:~"))
                 pieces.append(quote(text[at:end], safe="/:~@+$(){}&!#[]%"))
