@@ -1,9 +1,11 @@
 """`up`, `broker`, `agent`: the parts that run."""
 
 import asyncio
+import sys
 
 import click
 
+from roosync_agent.cli.fleet import init
 from roosync_agent.cli.running import configure_logging
 from roosync_agent.settings import load
 from roosync_agent.state import State
@@ -21,8 +23,12 @@ def up(port: int | None) -> None:
     state = State(settings.state)
     try:
         identity = identity_of(state)
-    except NoFleetError as error:
-        raise click.ClickException(f"{error}. `roosync init` first.") from error
+    except NoFleetError:
+        if not sys.stdin.isatty():
+            raise
+        click.confirm(f"There is no fleet in {state.folder} yet. Create one now", default=True, abort=True)
+        click.get_current_context().invoke(init, port=port)
+        identity = identity_of(state)
     children = []
     if identity.embedded and settings.nats is None:
         children.append(Child("broker", ["broker", *(["--port", str(port)] if port is not None else [])]))
