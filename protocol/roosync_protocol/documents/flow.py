@@ -84,6 +84,8 @@ def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | N
     start = line_start(text, at)
     while start > floor:
         above = line_start(text, start - 1)
+        if text[above:start].rstrip().endswith("*/"):  # a block comment may have begun lines above
+            above = line_start(text, max(text.rfind("/*", 0, start), 0))
         if above <= floor or not syntax.line_comment.fullmatch(text, above, start):
             break
         if indent is not None and indent_at(text, above) != indent:
@@ -209,7 +211,8 @@ def _delete_inline(
     if comma is not None:  # a trailing comma: the one before becomes it
         return [(floor if not text[floor:start].strip() else start, stop, "")]
     if not text[before + 1 : start].strip():
-        return [(before, stop, "")]
+        previous = box.items[index - 1][1]
+        return [(before if text[previous:before].strip() else previous, stop, "")]
     return [(before, before + 1, ""), (start, stop, "")]
 
 

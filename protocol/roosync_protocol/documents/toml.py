@@ -19,12 +19,15 @@ from roosync_protocol.names import Value
 
 _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _LINE_END = re.compile(r"\r?\n")
+_DOTTED = re.compile(r"""(?<![\w.-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+)++""")
 _LAST = "\0last"  # the name of no member: behind all of them
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
 def read(text: str, limits: Limits) -> tuple[Value, object]:
     """See `formats.Format`."""
+    if any(found[0].count(".") > limits.depth for found in _DOTTED.finditer(text)):  # the parser takes a square of time
+        raise DocumentError(f"too many containers inside each other: more than {limits.depth}")
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -34,8 +37,8 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
         raise DocumentError(found[1] if found else str(error), line) from None
     except RecursionError:
         raise DocumentError(f"too many containers inside each other: more than {limits.depth}") from None
-    except ValueError as error:  # a number with too many digits, a day that does not exist
-        raise DocumentError(f"a value that can not be read: {error}") from None
+    except ValueError:
+        raise DocumentError("a number with more digits than can be read, or a day that does not exist") from None
     if too_deep(tree, limits.depth):
         raise DocumentError(f"too many containers inside each other: more than {limits.depth}")
     return _plain(tree), None

@@ -101,7 +101,9 @@ def _compose(text: str, events: Iterator[Any], limits: Limits, back: dict[int, i
     stack: list[tuple[Node, list[Node]]] = []  # open containers, with their children so far
     root: Node | None = None
     documents = 0
-    for event in events:
+    for number, event in enumerate(events):
+        if number > limits.nodes:
+            raise DocumentError(f"more than {limits.nodes} values")
         word = type(event).__name__.removesuffix("Event")
         at = event.start_mark.index if event.start_mark else 0
         if word == "DocumentStart":
