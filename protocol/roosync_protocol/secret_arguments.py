@@ -30,7 +30,8 @@ _WITH_VALUE = re.compile(r"(?P<switch>(?:--?|/)[A-Za-z][\w.-]*)(?P<sign>[=:])(?P
 _VARIABLE = re.compile(r"(?P<name>[A-Za-z_][\w.-]{0,80})=(?P<value>.*)\Z", re.DOTALL)
 _ATTACHED = re.compile(r"(?P<switch>-[eHDu])(?P<value>[A-Za-z_][\w-]*[=:].+)\Z", re.DOTALL)
 _ATTACHED_PASSWORD = re.compile(r"-p([^\s=/:.,-]{6,80})\Z")  # mysql -phunter2
-_WORD = re.compile(r""""(?:[^"\\]|\\.)*"|'[^']*'|(?:[^\s"']|"(?:[^"\\]|\\.)*"|'[^']*')+""", re.DOTALL)
+_QUOTED = r""""(?:[^"\\]|\\.){0,1000}"|'[^']{0,1000}'"""
+_WORD = re.compile(rf"""{_QUOTED}|(?:[^\s"']|{_QUOTED})+""", re.DOTALL)
 _USER = re.compile(r"(?P<user>[^\s:]{0,80}):(?P<password>\S+)\Z")
 
 

@@ -31,6 +31,7 @@ class Hiding:
         self.entity = entity
         self.public_names = public_names
         self.secrets: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
 
     def top(self) -> Value:
         entity = self.entity
@@ -159,10 +160,10 @@ class Hiding:
     def whole(self, value: Value, path: Path) -> Value:
         stored = value if isinstance(value, str) and not value.startswith(NO_STRING) else NO_STRING + json.dumps(value)
         base = "/".join((self.entity.key, *map(_pointer, path)))
-        address, count = base, 1
+        address = base
         while address in self.secrets:
-            count += 1
-            address = f"{base}#{count}"
+            count = self.counts[base] = self.counts.get(base, 1) + 1
+            address = f"{base}#{count}" if path else f"{base}/#{count}"  # below the key: `key#2` may be an entity
         self.secrets[address] = stored
         return {SECRET: address}
 
