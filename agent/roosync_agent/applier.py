@@ -23,7 +23,7 @@ from roosync_broker.keys import verify
 from roosync_protocol.decision import rollback_due
 from roosync_protocol.diff import ABSENT, Divergence
 from roosync_protocol.digest import digest
-from roosync_protocol.entity import Entity
+from roosync_protocol.entity import Entity, target_of
 from roosync_protocol.messages import Decision
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.proof import applicable
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.applier")
 
 ENDED = "attempts.json"  # outlives the records: an approval is used once, whatever a broker forgets
+_ROLLED_BACK = "rolled back "  # before the id of a decision in it: the highest attempt that was taken back here
 WATCHED = timedelta(seconds=12)  # how long a tool may write over what was applied before it counts as drift
 
 
@@ -73,6 +74,7 @@ class Applier:
         fault = applicable(decision, machine.fleet.law, verify, machine.session.now(), ended_attempt=ended)
         if fault is None and machine.paused and decision.policy_proof:
             fault = "automatic application is paused; `roosync resume` turns it on"
+        fault = fault or self._moved_on(decision)
         if fault is not None:
             self._wait(decision, fault)
             return False
@@ -100,6 +102,21 @@ class Applier:
             self._watched[decision.id] = machine.session.now() + WATCHED
             self.on_applied()
         return outcome.touched
+
+    def _moved_on(self, decision: Decision) -> str | None:
+        """Why what is here now is not what the yes was about; None when it is.
+
+        Decisions about another machine's package are compared only when somebody asks for it, so a later edit on this
+        machine would be written over unseen. What is quarantined is not believed, and is no ground to build on.
+        """
+        looked = self._machine.looked_now
+        target = target_of(decision.entity)
+        if target in looked.quarantine:
+            return f"{target} is quarantined: {looked.quarantine[target]}"
+        here = looked.entities.get(decision.entity)
+        if target in looked.trusted and (digest(here.value) if here else None) != decision.local.digest:
+            return "it was changed on this machine since; compare again"
+        return None
 
     def _write(self, made: Plan, decision: Decision) -> Outcome:
         settings = self._machine.settings
@@ -140,7 +157,13 @@ class Applier:
 
     async def _roll_back(self, decision: Decision) -> bool:
         machine = self._machine
+        if self.ended.get(_ROLLED_BACK + decision.id, 0) >= decision.attempt or self._later(decision):
+            await self._move(
+                decision, "rolled_back", log=(*decision.log, "it was rolled back before"), rollback_requested=False
+            )
+            return False
         await machine.audit("rollback", "before", decision.id)
+        machine.local.approved |= {decision.entity}  # to take back what was added is no loss
         outcome = await asyncio.to_thread(
             roll_back,
             decision.snapshot,
@@ -151,6 +174,9 @@ class Applier:
             collect_again=lambda: machine.local.look().collection,
         )
         lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
+        if outcome.status == "deferred":
+            self._wait(decision, f"its rollback: {lines[-1] if lines else 'deferred'}")
+            return False
         end = "rolled_back" if outcome.status == "applied" else "rollback_failed"
         await self._move(decision, end, log=lines, rollback_requested=False, after=end)
         if end == "rollback_failed":
@@ -159,6 +185,10 @@ class Applier:
             )
         self._watched.pop(decision.id, None)
         return True
+
+    def _later(self, decision: Decision) -> bool:
+        """Did a later attempt end here? A broker restored from a backup may ask for what was long ago."""
+        return self.ended.get(decision.id, 0) > decision.attempt
 
     async def _orphan(self, decision: Decision) -> None:
         """A claim of our own from before a crash: the journal was recovered at start, so it is asked again."""
@@ -189,7 +219,8 @@ class Applier:
         """The entity that will stand, found again by its digest; and what is agreed on once it does."""
         machine = self._machine
         if decision.reference != BASELINE:
-            reference = await machine.library.of_machine(decision.reference.removeprefix("machine:"))
+            other_one = decision.reference.removeprefix("machine:")
+            reference = machine.local.here(await machine.library.of_machine(other_one))
         other = reference.entities.get(decision.entity) if reference else None
         candidates: list[Entity | None] = [other]
         divergence = next((d for d in machine.divergences if d.key == decision.entity), None)

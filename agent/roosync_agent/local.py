@@ -22,6 +22,7 @@ from roosync_agent.state import State
 from roosync_protocol import wipe
 from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
 from roosync_protocol.entity import Entities, Entity, target_of
+from roosync_protocol.portable import UnknownTokenError, settled
 
 
 class Looked(Struct, frozen=True, kw_only=True):
@@ -95,17 +96,33 @@ class Local:
         return found
 
     def believe(self, looked: Looked) -> None:
-        """From now on this is what the machine is known to have; quarantined targets keep what was known."""
-        trusted = looked.trusted
-        kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in trusted}
-        sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in trusted}
+        """From now on this is what the machine is known to have; what is quarantined or unread stays as it was known.
+
+        A released target whose assistant is not here any more is forgotten.
+        """
+        trusted, unread = looked.trusted, looked.collection.unreadable
+        known = trusted | (self.released - looked.collection.present)
+        kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in known or key in unread}
+        sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in known}
         believed = kept | looked.entities
         fresh = {label: size for label, size in looked.collection.sizes.items() if target_of(label) in trusted}
         if believed != self.base.believed or sizes | fresh != self.base.sizes:
             self.base = replace(self.base, believed=believed, sizes=sizes | fresh)
             self.state.save_base(self.base)
-        self.released -= trusted
+        self.released -= known
         self.approved = frozenset()
+
+    def here(self, reference: Reference) -> Reference:
+        """The reference in the form in which this machine would collect it: its own nested places named as it does."""
+        places = self.layout().places
+
+        def form(entity: Entity) -> Entity:
+            try:
+                return settled(entity, places)
+            except (UnknownTokenError, ValueError):
+                return entity  # planning it says what is in the way
+
+        return replace(reference, entities={key: form(entity) for key, entity in reference.entities.items()})
 
     def differences(self, looked: Looked, reference: Reference) -> list[Divergence]:
         """What differs from a reference, for the targets both sides speak of.

@@ -58,7 +58,7 @@ class Machine:
         self.fleet = session.fleet
         self.name = session.name
         self.local = Local(settings, state)
-        self.library = Library(session)
+        self.library = Library(session, lambda: self.local.layout().places)
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.presence = Presence(session.link, session.subjects.fleet)
@@ -86,8 +86,7 @@ class Machine:
                 await self.applier.run(None)
             await self.report()
             await self.publisher.publish_if_changed(self.looked_now)
-            if self.looked and not self.looked.quarantine:
-                self.local.believe(self.looked)
+            self.local.believe(self.looked_now)
 
     @property
     def looked_now(self) -> Looked:
@@ -106,7 +105,7 @@ class Machine:
     async def baseline(self) -> Reference | None:
         """The reference everybody compares with; None when there is none yet, or when it can not be believed."""
         try:
-            return await self.library.of_baseline(self.name)
+            return self.local.here(await self.library.of_baseline(self.name))
         except NothingToCompareError:
             return None
         except (HostilePackageError, ValueError) as error:

@@ -19,7 +19,7 @@ _PATH = re.compile(
     | ~(?:[\\/]|$)
     | %[A-Za-z_]\w*%(?:[\\/]|$)            # %USERPROFILE%\x
     | \$(?:HOME|USERPROFILE|APPDATA)(?:[\\/]|$)
-    | \$\{(?:home|appdata|vscode_user|python|node|workspace:[^}]*)\}
+    | \$\{(?:home|appdata|vscode_user|python|node|(?:workspace|place):[^}]*)\}
     """,
     re.VERBOSE,
 )

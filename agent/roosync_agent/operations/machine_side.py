@@ -27,6 +27,7 @@ from roosync_agent.operations.answers import (
 )
 from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.seen import answered_with, step, whole
 from roosync_agent.operations.showing import card, decision_row, diff_row
 from roosync_agent.operations.views import write_views
 from roosync_agent.plan import plan
@@ -39,6 +40,7 @@ from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity
 from roosync_protocol.messages import Decision
+from roosync_protocol.messages.work import Action
 from roosync_protocol.overview import Overview, exit_codes, overview
 from roosync_protocol.reconcile import accepted
 from roosync_protocol.secrets import addresses
@@ -121,9 +123,11 @@ async def decisions(machine: Machine, everything: bool = False) -> DecisionList:
     return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found))
 
 
-async def decision_show(machine: Machine, id_: str) -> Card:
-    decision = find(machine.session, id_)
-    return card(machine.fleet, decision, await _runs_on(machine, decision))
+async def decision_show(machine: Machine, id_: str, action: Action | None = None) -> Card:
+    """The card; with `action` as it is when answered so."""
+    decision = await whole(machine.library, find(machine.session, id_))
+    decision = answered_with(decision, action)
+    return card(machine.fleet, decision, await _runs_on(machine, decision, action), action)
 
 
 async def apply(
@@ -175,10 +179,12 @@ async def apply_decision(machine: Machine, id_: str) -> ApplyAnswer:
 
 async def reference_of(machine: Machine, other: str | None) -> Reference:
     if other is None:
-        return await machine.library.of_baseline(machine.name)
+        return machine.local.here(await machine.library.of_baseline(machine.name))
     if other == machine.name:
         raise RefusedRequestError(f"{other!r} is this machine; name another one, or none to compare with the baseline")
-    return await machine.library.of_machine(other)
+    if other not in (known := machine.fleet.law.machines()):
+        raise RefusedRequestError(f"{other!r} is no machine of this fleet; its machines are {', '.join(known)}")
+    return machine.local.here(await machine.library.of_machine(other))
 
 
 async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
@@ -334,14 +340,15 @@ def _applied(machine: Machine, reference: Reference, rows: list[AppliedRow]) -> 
     )
 
 
-async def _runs_on(machine: Machine, decision: Decision) -> list[str]:
-    """Machines whose published package holds exactly what would stand here."""
+async def _runs_on(machine: Machine, decision: Decision, action: Action | None) -> list[str]:
+    """Machines whose published package holds exactly what would stand."""
     found = []
+    wanted = step(decision, action)[1].digest
     for name in machine.fleet.packages():
         try:
             entity = (await machine.library.package(name)).entities.get(decision.entity)
         except (BusError, NothingToCompareError, package.HostilePackageError):
             continue
-        if entity is not None and digest(entity.value) == decision.wanted.digest:
+        if entity is not None and digest(entity.value) == wanted:
             found.append(name)
     return found
