@@ -5,6 +5,8 @@ portable, and a second gate looks for anything secret that is left. One bad file
 `Skipped` with its reason and stops nothing else. A file that did not change is not read again.
 """
 
+import time
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +16,17 @@ from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
 from roosync_agent.places import Layout
 from roosync_agent.safe_names import safe_relative
-from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate, tops
+from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
 from roosync_protocol.digest import NotCanonicalError, canonical
 from roosync_protocol.documents import DocumentError, parse, sniff
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
 from roosync_protocol.names import Value
-from roosync_protocol.package import FileContent
+from roosync_protocol.package import MAX_CONTENT, FileContent
 from roosync_protocol.portable import to_portable
-from roosync_protocol.secrets import find_secrets, hide
+from roosync_protocol.secrets import find_secrets, hide, scrub
 
 KEY_LIMIT = 600  # characters
+SETTLED = 50_000_000  # nanoseconds; a file written twice within one tick of its file system's clock looks the same
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Collection:
     unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
     local: Mapping[str, Value] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    public_names: frozenset[str] = frozenset()  # those that were counted as no secret
 
     @property
     def present(self) -> frozenset[str]:
@@ -145,7 +149,7 @@ class _Look:
         self._unreadable: set[str] = set()
 
     def skip(self, path: str, reason: str) -> None:
-        self._skipped.append(Skipped(path=path, reason=reason))
+        self._skipped.append(Skipped(path=_shown(path), reason=_shown(reason)))
 
     def not_yet(self, spec: TargetSpec) -> None:
         self._not_yet += [
@@ -184,41 +188,52 @@ class _Look:
             unreadable=frozenset(self._unreadable),
             local=local,
             secrets=secrets,
+            public_names=self._public_names,
         )
 
     def _tree(self, target: Target) -> None:
+        """Names are compared in NFC and without case, as the strictest system of the fleet does."""
+        seen: dict[str, str] = {}
         for name in self._names(target):
             path = target.folder.joinpath(*name.split("/"))
-            key = f"{target.name}/{name}"
+            plain = unicodedata.normalize("NFC", name)
+            twin = seen.setdefault(plain.casefold(), name)
+            if twin != name:
+                if plain != unicodedata.normalize("NFC", twin):
+                    self._unreadable.add(f"{target.name}/{plain}")
+                self.skip(self._layout.name_of(path), f"{twin!r} is the same name on some systems; rename one of them")
+                continue
             try:
-                safe_relative(name)
-                self._file(target, path, name)
+                self._file(target, path, safe_relative(name))
             except (_UnreadableError, ValueError) as error:
-                self._unreadable.add(key)
+                self._unreadable.add(f"{target.name}/{plain}")
                 self.skip(self._layout.name_of(path), str(error))
 
     def _names(self, target: Target) -> Iterator[str]:
         """The files of a tree that its patterns name; folders are listed once each."""
         spec = target.spec
         direct = [pattern for pattern in spec.tree if not pattern.endswith("/**")]
-        yield from (name for name in self._listed(target.folder) if name in direct)
-        wanted = [tops(pattern) for pattern in spec.tree if pattern.endswith("/**")]
-        for top in self._listed(target.folder):
-            if not any(spec.owns(f"{top}/x") for _ in wanted):
+        try:
+            here = self._door.names(target.folder)
+        except FileRefusedError as error:
+            self._unlisted(target, target.folder, error.reason)
+            return
+        yield from (name for name in here if name in direct)
+        for top in here:
+            if not spec.owns(f"{top}/x"):
                 continue
             found = self._door.tree(target.folder / top)
             for name, reason in found.faults:
-                self.skip(self._layout.name_of(target.folder / top / name), reason)
+                self._unlisted(target, target.folder / top / name, reason)
             yield from (f"{top}/{name}" for name in found.names if spec.owns(f"{top}/{name}") and not is_junk(name))
 
-    def _listed(self, folder: Path) -> list[str]:
-        try:
-            return self._door.names(folder)
-        except FileRefusedError as error:
-            self.skip(self._layout.name_of(folder), error.reason)
-            return []
+    def _unlisted(self, target: Target, folder: Path, reason: str) -> None:
+        """What is in there is not known, and must not be taken for gone."""
+        self._skipped_targets[target.name] = _shown(f"{self._layout.name_of(folder)}: {reason}")
+        self.skip(self._layout.name_of(folder), reason)
 
     def _file(self, target: Target, path: Path, name: str) -> None:
+        now = time.time_ns()
         try:
             state = self._door.stat(path)
             if not state.exists:
@@ -228,8 +243,12 @@ class _Look:
             seen = (state.fingerprint, self._public_names, self._layout.places)
             parsed = self._cache.get(target.name, path, seen)
             if parsed is None:
-                parsed = self._parse(target, self._door.read(path), path, name)
-                self._cache.put(target.name, path, seen, parsed)
+                state = self._door.read(path)
+                if not state.exists:
+                    return  # it went between the look and the opening
+                parsed = self._parse(target, state, path, name)
+                if now - state.ctime_ns > SETTLED:
+                    self._cache.put(target.name, path, seen, parsed)
         except FileRefusedError as error:
             raise _UnreadableError(error.reason) from error
         self._parsed.append(parsed)
@@ -248,16 +267,21 @@ class _Look:
         secrets: dict[str, str] = {}
         skipped: list[Skipped] = []
         unreadable: set[str] = set()
+        size = 0
         for entity_name, entity_value in found:
             key = f"{target.name}/{entity_name}"
             try:
                 public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
             except (_UnreadableError, ValueError) as error:
-                skipped.append(Skipped(path=f"{self._layout.name_of(path)} ({entity_name})", reason=str(error)))
+                where = f"{self._layout.name_of(path)} ({entity_name[:80]})"
+                skipped.append(Skipped(path=_shown(where), reason=_shown(str(error))))
                 unreadable.add(key)
                 continue
+            size += len(canonical(public.value))
             entities[key], local[key] = public, entity_value
             secrets |= own
+        if size > MAX_CONTENT // 2:
+            raise _UnreadableError(f"what is to be published of it has {size} bytes; {MAX_CONTENT // 2} are possible")
         file = CollectedFile(
             target.name, spec.kind, path, name, format_, state.sha256 or "", state.size, tuple(entities)
         )
@@ -268,10 +292,14 @@ class _Look:
             raise _UnreadableError(f"its name has {len(entity.name)} characters; 1 to {KEY_LIMIT} are managed")
         if entity.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(entity.value, dict):
             raise _UnreadableError("it should be an object")
+        if entity.kind is Kind.TEXT and not isinstance(entity.value, str):
+            raise _UnreadableError("it should be a text")
         hidden, secrets = hide(entity, self._public_names)
+        if entity.kind is Kind.TEXT and secrets:
+            raise _UnreadableError("something in it looks secret; a text travels whole or not at all, so it stays here")
         public = to_portable(hidden, self._layout.places)
         try:
-            canonical(public.value)
+            canonical([public.key, public.value])
         except NotCanonicalError as error:
             raise _UnreadableError(str(error)) from error
         if left := find_secrets(public.value, self._public_names):
@@ -281,6 +309,11 @@ class _Look:
 
 class _UnreadableError(Exception):
     """Why a file, or an entity in it, is left out."""
+
+
+def _shown(text: str) -> str:
+    """Names and reasons may come from anywhere, and are published: no secret, no half of a character."""
+    return scrub(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _named(spec: TargetSpec, value: Value) -> list[tuple[str, Value]]:

@@ -21,6 +21,7 @@ from roosync_agent.file_state import FileBusyError, FileRefusedError, FileState,
 LIMIT = 16 * 1024 * 1024  # bytes of one file; the largest real configuration seen is 0.4 MB
 TREE_LIMIT = 2_000  # files of one tree
 TREE_DEPTH = 12
+PASSED_OVER = frozenset({".git", "node_modules", "__pycache__", ".venv", "venv"})  # folders nobody keeps in step
 MARK = ".roosync-"  # in the name of each temporary of ours
 SHARING_RETRY = 2.0  # seconds; Windows refuses to replace a file that somebody has open
 
@@ -100,6 +101,8 @@ class RealDoor:
                 continue
             for entry in entries:
                 name = prefix + entry.name
+                if entry.name in PASSED_OVER:
+                    continue
                 if _is_folder(entry) and depth < TREE_DEPTH:
                     below = (here / entry.name, name + "/", depth + 1)
                     (waiting.append if entry.is_symlink() else waiting.appendleft)(below)

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import MARK, Door
+from roosync_agent.files import MARK, PASSED_OVER, Door
 from roosync_agent.places import Layout
 from roosync_protocol.entity import Kind
 
@@ -33,7 +33,6 @@ _JUNK = (
     f"*{MARK}*",
     "*.lock",
 )
-_JUNK_FOLDERS = frozenset({".git", "node_modules", "__pycache__", ".venv", "venv"})
 _MARKDOWN = (".md", ".markdown", ".mdc", ".mdx")
 
 
@@ -111,7 +110,7 @@ def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
 def is_junk(name: str) -> bool:
     """Editors' and systems' own leavings, and ours: nobody means to keep them in step."""
     *folders, last = name.split("/")
-    return any(fnmatchcase(last, pattern) for pattern in _JUNK) or not _JUNK_FOLDERS.isdisjoint(folders)
+    return any(fnmatchcase(last, pattern) for pattern in _JUNK) or not PASSED_OVER.isdisjoint(folders)
 
 
 def tops(pattern: str) -> str:
