@@ -7,15 +7,17 @@ At least 30 snapshots or 30 days are kept, whichever is more, at most 200 MB, an
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import Door, make_parents, temporary_for
+from roosync_agent.files import LIMIT, Door, make_parents, temporary_for
 from roosync_agent.plan import Plan
 
 KEEP_COUNT = 30
@@ -48,9 +50,21 @@ class NoSnapshotError(Exception):
     """There is no such snapshot (any more)."""
 
 
-def take(door: Door, state: Path, plan: Plan, label: str, now: datetime, chance: str) -> Snapshot:
-    """Saves every file of the plan as it is; on the disk when this returns. `chance`: 8 hex digits."""
-    id_ = f"s-{now:%Y%m%dT%H%M%S%f}-{chance}"
+def new_id(now: datetime, chance: str) -> str:
+    """Sorted by name is sorted by time. `chance`: 8 hex digits."""
+    return f"s-{now:%Y%m%dT%H%M%S%f}-{chance}"
+
+
+def take(door: Door, state: Path, plan: Plan, label: str, now: datetime, id_: str) -> Snapshot:
+    """Saves every file of the plan as it is; on the disk when this returns. On failure nothing of it is left."""
+    try:
+        return _take(door, state, plan, label, now, id_)
+    except BaseException:
+        forget(door, state, id_)
+        raise
+
+
+def _take(door: Door, state: Path, plan: Plan, label: str, now: datetime, id_: str) -> Snapshot:
     folder = state / "snapshots" / id_
     make_parents(door, folder / "index.json")
     saved = []
@@ -108,55 +122,109 @@ def every(door: Door, state: Path) -> Iterator[Snapshot]:
 
 
 def prune(door: Door, state: Path, now: datetime) -> list[str]:
-    """Forgets what is beyond the bounds; returns the ids. The last one always stays."""
+    """Forgets what is beyond the bounds, and what was never finished; returns the ids. The last one always stays.
+
+    Called under the lock of applying: nobody is making one meanwhile.
+    """
+    gone = []
+    for name in door.names(state / "snapshots"):
+        if _ID.match(name) and not door.stat(state / "snapshots" / name / "index.json").exists:
+            forget(door, state, name)
+            gone.append(name)
     known = list(every(door, state))
     total = sum(saved.size for snapshot in known for saved in snapshot.files)
-    gone = []
     for rank, snapshot in enumerate(known[:-1]):
         left = len(known) - rank
         if (left > KEEP_COUNT and now - snapshot.time > KEEP_AGE) or total > KEEP_BYTES:
             total -= sum(saved.size for saved in snapshot.files)
-            folder = state / "snapshots" / snapshot.id
-            for name in door.names(folder):
-                door.remove(folder / name)
-            door.remove_folder(folder)
+            forget(door, state, snapshot.id)
             gone.append(snapshot.id)
     return gone
 
 
-def digest_of(data: bytes | None) -> str:
-    from hashlib import sha256
+def forget(door: Door, state: Path, id_: str) -> None:
+    """Takes one away, the index first: what is left of it after a crash is known as unfinished."""
+    if not _ID.match(id_):
+        return
+    folder = state / "snapshots" / id_
+    with suppress(FileRefusedError):
+        for name in sorted(door.names(folder), key=lambda name: name != "index.json"):
+            door.remove(folder / name)
+        door.remove_folder(folder)
 
+
+def digest_of(data: bytes | None) -> str:
+    """SHA-256 of a file's bytes; "" of no file."""
     return "" if data is None else sha256(data).hexdigest()
 
 
-def restore(door: Door, state: Path, snapshot_id: str) -> list[str]:
-    """Puts back every file of a snapshot that is still as it was written. Returns what could not be put back."""
+def digest_at(door: Door, path: Path) -> str:
+    """`digest_of` what is at a path; a word that is no digest when that is a folder, say."""
+    state = door.stat(path)
+    if state.exists and (state.kind != "file" or state.size > LIMIT):
+        return "no file of ours"
+    return digest_of(door.read(path).data)
+
+
+def restore(
+    door: Door,
+    state: Path,
+    snapshot_id: str,
+    *,
+    written: Container[int] | None = None,
+    step: Callable[[str], None] = lambda name: None,
+) -> list[str]:
+    """Puts back every file of a snapshot that is still as it was written. Returns what was left, and why.
+
+    `written`: only these were touched, by number; None when that is not known. FileRefusedError, after the
+    others were put back, when the disk refuses one.
+    """
     snapshot = load(door, state, snapshot_id)
-    left = []
+    left: list[str] = []
+    faults: list[FileRefusedError] = []
     for number, saved in enumerate(snapshot.files):
-        path = Path(saved.path)
+        if written is not None and number not in written:
+            continue
+        step(f"restore {number}")
         try:
-            current = door.read(path)
-            if digest_of(current.data) == saved.before:
-                continue
-            if digest_of(current.data) != saved.after:
-                left.append(f"{saved.label} was changed by somebody else meanwhile and is left as it is")
-                continue
-            _put_back(door, path, bytes_of(door, state, snapshot, number), saved.mode)
-        except (FileRefusedError, NoSnapshotError) as error:
-            left.append(f"{saved.label} could not be put back: {error}")
+            if told := _restored(door, state, snapshot, number):
+                left.append(f"{saved.label} {told}")
+        except FileRefusedError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
     return left
 
 
-def _put_back(door: Door, path: Path, data: bytes | None, mode: int) -> None:
+def _restored(door: Door, state: Path, snapshot: Snapshot, number: int) -> str:
+    """Puts one file back; why it was left, or nothing."""
+    saved = snapshot.files[number]
+    real = door.stat(Path(saved.path)).real_path
+    now = digest_at(door, real)
+    if now == saved.before:
+        return ""
+    if now != saved.after:
+        return "was changed by somebody else meanwhile and is left as it is"
+    try:
+        data = bytes_of(door, state, snapshot, number)
+    except NoSnapshotError as error:
+        return f"could not be put back: {error}"
     if data is None:
-        door.remove(path)
-        return
-    state = door.stat(path)
-    temporary = temporary_for(state.real_path, "restore")
-    door.remove(temporary)
-    make_parents(door, state.real_path)
-    door.prepare(temporary, data, mode=mode, like=state if state.exists else None)
-    door.replace(temporary, state.real_path)
-    door.sync_folder(state.real_path.parent)
+        door.remove(real)
+    else:
+        _put_back(door, real, data, saved.mode)
+    door.sync_folder(real.parent)
+    return ""
+
+
+def temporary_of_restore(real: Path) -> Path:
+    return temporary_for(real, "restore")
+
+
+def _put_back(door: Door, real: Path, data: bytes, mode: int) -> None:
+    now = door.stat(real)
+    temporary = temporary_of_restore(real)
+    door.remove(temporary)  # of a process that was killed here
+    make_parents(door, real)
+    door.prepare(temporary, data, mode=mode, like=now if now.exists else None)
+    door.replace(temporary, real)
