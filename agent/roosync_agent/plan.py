@@ -7,6 +7,7 @@ have is named, never replaced by a placeholder. Parts of an entity that do not c
 """
 
 import difflib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,14 +59,21 @@ class Plan:
     changes: tuple[FileChange, ...]
     wanted: Wanted
     refusals: Mapping[str, str]
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # values that no diff may show
 
     def shown(self) -> Iterator[tuple[str, str]]:
-        """A unified diff for each file, secrets hidden."""
+        """A unified diff for each file, secrets hidden; of what is around a change a line, as it may be another's."""
         for change in self.changes:
-            old = scrub((change.before.data or b"").decode("utf-8", "replace")).splitlines(keepends=True)
-            new = scrub((change.after or b"").decode("utf-8", "replace")).splitlines(keepends=True)
-            diff = difflib.unified_diff(old, new, f"{change.label} (now)", f"{change.label} (afterwards)")
+            old, new = (self._lines(data) for data in (change.before.data, change.after))
+            diff = difflib.unified_diff(old, new, f"{change.label} (now)", f"{change.label} (afterwards)", n=1)
             yield change.label, "".join(line if line.endswith("\n") else line + "\n" for line in diff)
+
+    def _lines(self, data: bytes | None) -> list[str]:
+        text = (data or b"").decode("utf-8", "replace")
+        for secret in sorted(self.secrets, key=len, reverse=True):
+            for spelt in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+                text = text.replace(spelt, "[secret]") if len(spelt) > 3 else text.replace(f'"{spelt}"', '"[secret]"')
+        return scrub(text).splitlines(keepends=True)
 
 
 def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
@@ -83,15 +91,18 @@ def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
         by_file.setdefault(path, []).append(key)
     changes: list[FileChange] = []
     for path, keys in sorted(by_file.items()):
-        target = homes[keys[0]][0]
         try:
-            change = _change(door, collection, target, path, keys, wanted, refusals)
-        except (_RefusedError, FileRefusedError, DocumentError) as error:
+            change = _change(door, collection, [(key, homes[key][0]) for key in keys], path, wanted, refusals)
+            _require_apart(change, changes)
+        except _RefusedError as error:
             refusals |= dict.fromkeys(keys, str(error))
+            continue
+        except (FileRefusedError, DocumentError) as error:
+            refusals |= dict.fromkeys(keys, f"{collection.layout.name_of(path)}: {error.reason}")
             continue
         if change is not None:
             changes.append(change)
-    return Plan(tuple(changes), dict(wanted), refusals)
+    return Plan(tuple(changes), dict(wanted), refusals, frozenset(map(_spelt, collection.secrets.values())) - {""})
 
 
 class _RefusedError(Exception):
@@ -100,7 +111,7 @@ class _RefusedError(Exception):
 
 def _home_of(collection: Collection, key: str, entity: Entity | None) -> tuple[Target, Path]:
     """The target and the file where an entity lives, or would."""
-    name = key.split("/", 1)[1]
+    name = key.partition("/")[2]
     target = collection.targets.get(target_of(key))
     if target is None:
         raise _RefusedError(f"{target_of(key)} is not on this machine")
@@ -110,10 +121,13 @@ def _home_of(collection: Collection, key: str, entity: Entity | None) -> tuple[T
         raise _RefusedError("what is there under this name can not be read, so it is not replaced")
     if entity is not None and entity.kind is not target.spec.kind:
         raise _RefusedError(f"{target.name} holds no {entity.kind.value}; whoever published it is to blame")
-    if not target.spec.owns(name):
+    if not name or not target.spec.owns(name):
         raise _RefusedError(f"{name!r} is not among what roosync manages in {target.name}")
     if not target.spec.tree:
         return target, target.file
+    for file in collection.files:
+        if key in file.keys:  # its name on the disk may be spelled in another way
+            return target, file.path
     try:
         return target, target.folder.joinpath(*safe_relative(name).split("/"))
     except ValueError as error:
@@ -123,22 +137,22 @@ def _home_of(collection: Collection, key: str, entity: Entity | None) -> tuple[T
 def _change(
     door: Door,
     collection: Collection,
-    target: Target,
+    entities: list[tuple[str, Target]],
     path: Path,
-    keys: list[str],
     wanted: Wanted,
     refusals: dict[str, str],
 ) -> FileChange | None:
     state = door.read(path)
     known = next((file for file in collection.files if file.path == path), None)
     _require_same(state, known)
-    spec, name = target.spec, path.name
+    spec, name = entities[0][1].spec, path.name
     data = state.data or b""
     format_ = sniff(data, name) if spec.format == "sniff" else spec.format_of(name)
     document = parse(data, format_)
     done: list[str] = []
     removed = False
-    for key in keys:
+    for key, target in entities:
+        spec = target.spec
         try:
             if spec.tree:
                 removed = wanted[key] is None
@@ -149,8 +163,9 @@ def _change(
         except (EditRefused, MissingSecretError, ForeignSecretError, UnknownTokenError, ValueError) as error:
             refusals[key] = str(error)
     after = None if removed else document.data
-    if not done or after == state.data or (after is None and not state.exists):
+    if not done or after == state.data or (not after and not state.exists and (removed or not spec.tree)):
         return None
+    _require_ours(door, collection, entities[0][1], state, removed)
     return FileChange(
         path=path,
         label=collection.layout.name_of(path),
@@ -169,6 +184,26 @@ def _require_same(state: FileState, known: CollectedFile | None) -> None:
             raise _RefusedError("there is a file now where none was a moment ago; the next look takes it in")
     elif state.sha256 != known.sha256:
         raise _RefusedError("the file changed since it was read; the next look takes it in")
+
+
+def _require_apart(change: FileChange | None, others: list[FileChange]) -> None:
+    if change is not None and any(other.before.real_path == change.before.real_path for other in others):
+        raise _RefusedError("two of the names to be written are links to one file; take them one by one")
+
+
+def _require_ours(door: Door, collection: Collection, target: Target, state: FileState, removed: bool) -> None:
+    """Links within the managed folders are followed; what is elsewhere, or has another name too, is a person's."""
+    roots = {*collection.layout.folders.values(), target.folder}
+    if not any(state.real_path.is_relative_to(door.stat(root).real_path) for root in roots):
+        raise _RefusedError("it is a link to a file outside the managed home, and nothing is written there")
+    if removed and state.real_path != door.stat(state.path.parent).real_path / state.path.name:
+        raise _RefusedError("it is a symbolic link; remove the link or its file by hand")
+    if state.links > 1 and not removed:
+        raise _RefusedError("it has a second name (a hard link), which writing would part; use a symbolic link instead")
+
+
+def _spelt(secret: str) -> str:
+    return secret.rpartition("\0json:")[2]
 
 
 def _local(collection: Collection, key: str, entity: Entity | None) -> Value:
@@ -197,7 +232,9 @@ def _graft(raw: Value, public: Value, wanted: Value, local: Value) -> Value:
     merged: dict[str, Value] = {}
     for name, value in local.items():
         known = name in raw and name in public and name in wanted
-        if name in line and (not whole or name not in raw):
+        if name in line and whole:
+            merged |= {name: raw[name]} if name in raw else {}
+        elif name in line:
             merged[name] = value
         elif known:
             merged[name] = _graft(raw[name], public[name], wanted[name], value)
