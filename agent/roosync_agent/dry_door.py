@@ -41,8 +41,9 @@ class DryDoor:
 
     def names(self, folder: Path) -> list[str]:
         found = set(self.under.names(folder))
+        here = (folder, self.under.stat(folder).real_path)
         for path, data in self.files.items():
-            if path.parent == folder:
+            if path.parent in here:
                 (found.discard if data is None else found.add)(path.name)
         return sorted(found | {path.name for path in self.folders if path.parent == folder})
 

@@ -30,7 +30,8 @@ def roll_back(
     collect_again: Callable[[], Collection],
     exact: bool = False,
 ) -> Outcome:
-    """`applied` means that the change was taken back; `rollback_failed` says what stands in the way."""
+    """`applied`: the change was taken back. `deferred`: nothing was written, and it may be tried again.
+    `rollback_failed` says what stands in the way."""
     try:
         snapshot = snapshots.load(door, state, snapshot_id)
         made = _plan(snapshot, door, state, collection, exact=exact)
@@ -39,7 +40,7 @@ def roll_back(
     if made.refusals:
         return Outcome("rollback_failed", [f"{key}: {reason}" for key, reason in made.refusals.items()])
     outcome = execute(made, door, state, label=f"rollback of {snapshot.label}", now=now, collect_again=collect_again)
-    if outcome.status == "applied":
+    if outcome.status in ("applied", "deferred"):
         return outcome
     return Outcome("rollback_failed", outcome.log, outcome.snapshot, outcome.touched)
 
@@ -56,9 +57,9 @@ def _plan(snapshot: Snapshot, door: Door, state: Path, collection: Collection, *
             whole += _bytes_back(snapshot, number, current, door, state, collection)
         else:
             parts |= {key: wanted[key] for key in saved.keys}
-    with_secrets = replace(collection, secrets={**collection.secrets, **before.secrets})
+    with_secrets = replace(collection, secrets={**before.secrets, **collection.secrets})  # a renewed one stays
     made = plan(door, with_secrets, parts)
-    return Plan((*whole, *made.changes), wanted, made.refusals)
+    return replace(made, changes=(*whole, *made.changes), wanted=wanted)
 
 
 def _bytes_back(
@@ -89,4 +90,4 @@ def _as_it_was(snapshot: Snapshot, door: Door, state: Path, collection: Collecti
     for number, saved in enumerate(snapshot.files):
         past.files[door.stat(Path(saved.path)).real_path] = snapshots.bytes_of(door, state, snapshot, number)
     specs = {target.spec.name: target.spec for target in collection.targets.values()}
-    return collect(past, collection.layout, list(specs.values()))
+    return collect(past, collection.layout, list(specs.values()), public_names=collection.public_names)
