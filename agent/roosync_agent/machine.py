@@ -58,7 +58,7 @@ class Machine:
         self.fleet = session.fleet
         self.name = session.name
         self.local = Local(settings, state)
-        self.library = Library(session, lambda: self.local.layout().places)
+        self.library = Library(session)
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.presence = Presence(session.link, session.subjects.fleet)

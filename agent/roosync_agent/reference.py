@@ -5,16 +5,14 @@ change, so what was read once is kept in memory.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 
 from msgspec import Struct
 
 from roosync_agent.session import Session
 from roosync_protocol import baseline as content
 from roosync_protocol import package
-from roosync_protocol.entity import Entities, Entity, target_of
+from roosync_protocol.entity import Entities, target_of
 from roosync_protocol.messages import Baseline, PackageReport
-from roosync_protocol.portable import Places, UnknownTokenError, settled
 
 BASELINE = "baseline"
 KEPT = 64 * 1024 * 1024  # bytes of contents kept in memory
@@ -55,10 +53,8 @@ class Received(Struct, frozen=True, kw_only=True):
 class Library:
     """Contents by hash, read once. Knows the way from a law or a report to the entities behind it."""
 
-    def __init__(self, session: Session, places: Callable[[], Places] | None = None) -> None:
-        """With `places`, references name paths as that machine does: one place may lie in another one here only."""
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._places = places
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
 
@@ -90,10 +86,7 @@ class Library:
     async def of_machine(self, machine: str) -> Reference:
         received = await self.package(machine)
         return Reference(
-            name=f"machine:{machine}",
-            revision=0,
-            version=received.manifest.version,
-            entities=self._settled(received.entities),
+            name=f"machine:{machine}", revision=0, version=received.manifest.version, entities=received.entities
         )
 
     async def of_baseline(self, machine: str) -> Reference:
@@ -106,15 +99,9 @@ class Library:
             name=BASELINE,
             revision=law.revision,
             version=law.version,
-            entities=self._settled(content.effective(commons, overlay)),
+            entities=content.effective(commons, overlay),
             removed=content.removed_for(commons, overlay),
         )
-
-    def _settled(self, entities: Entities) -> Entities:
-        if self._places is None:
-            return entities
-        places = self._places()
-        return {key: _settled(entity, places) for key, entity in entities.items()}
 
     async def parts(self, law: Baseline, machine: str) -> tuple[content.Commons, content.Overlay | None]:
         commons = content.decode_commons(await self.bytes_of(law.commons))
@@ -143,10 +130,3 @@ class Library:
             return "this fleet has one machine, and a baseline needs two: `roosync invite` lets a second one join"
         waits = f"; no complete package yet from {', '.join(missing)}" if missing else ""
         return f"no baseline is published yet{waits}; `roosync baseline propose` makes one from two packages or more"
-
-
-def _settled(entity: Entity, places: Places) -> Entity:
-    try:
-        return settled(entity, places)
-    except UnknownTokenError:
-        return entity
