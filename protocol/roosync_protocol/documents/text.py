@@ -28,6 +28,8 @@ def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     del tree
     if not isinstance(step, Replace) or step.path or not isinstance(step.value, str):
         raise EditRefused("a text is edited as a whole: Set((), text)")
+    if "\r\n" in step.value:
+        raise EditRefused("the lines of a text's value end with \\n; the file's own ends are kept when it is written")
     old = text.split("\n")  # each but the last may end with \r
     new = step.value.split("\n")
     bare = [line.removesuffix("\r") for line in old[:-1]] + [old[-1]]

@@ -21,6 +21,7 @@ _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", r
 _LINE_END = re.compile(r"\r?\n")
 _DOTTED = re.compile(r"""(?<![\w.-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+)++""")
 _LAST = "\0last"  # the name of no member: behind all of them
+_ABOVE_BLANK = re.compile(r"(?:\n[ \t]*\r?\n|\A(?:[ \t]*\r?\n)*)\Z")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
@@ -157,8 +158,7 @@ class _Editor:
     def _refill(self, path: Path, value: dict[str, Value]) -> str:
         """Other members for a table; its header stays with its comments."""
         own = [one for one in self._under(path) if len(one.path) > len(path)]
-        removed = _merged([self._removed(one, own) for one in own])
-        text = splice(self._text, removed)
+        text = splice(self._text, self._removed(own)) if own else self._text
         for name, one in value.items():
             text = _Editor(text, self._newline).written(Add(path, name, one, _LAST))
         return text
@@ -290,28 +290,35 @@ class _Editor:
         gone = self._under(path)
         if not gone:
             raise LookupError(show(path))
-        return _merged([self._removed(one, gone) for one in gone])
+        return self._removed(gone)
 
-    def _removed(self, one: Statement, gone: list[Statement]) -> Splice:
-        """The lines of a statement; for a table also what is between it and its other statements."""
+    def _removed(self, gone: list[Statement]) -> list[Splice]:
+        """The lines of all of `gone`, and of a table also what is between its statements."""
+        text = self._text
+        merged: list[Splice] = []
+        for begin, end in sorted(self._lines(one, gone) for one in gone):
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]), "")
+            else:
+                merged.append((begin, end, ""))
+        begin, end, _ = merged[-1]
+        if gone[0].value is None and _ABOVE_BLANK.search(text, 0, begin):  # of the blank lines around one side stays
+            end = flow.end_of(_BLANK_LINES, text, end)
+        if end == len(text) and begin:  # the blank lines above go; the end of the last line stays what it was
+            begin = len(text[:begin].rstrip())
+            end = len(text.rstrip("\r\n")) if begin else end
+        merged[-1] = (begin, end, "")
+        return merged
+
+    def _lines(self, one: Statement, gone: list[Statement]) -> tuple[int, int]:
         text = self._text
         number = self._all.index(one)
         floor = self._all[number - 1].end if number else -1
         begin = flow.own_comments(text, SYNTAX, one.start, floor)
-        end = flow.end_of(_LINE_END, text, self._line_end(one.end))
         following = self._all[number + 1] if number + 1 < len(self._all) else None
         if following is not None and any(following is other for other in gone):
-            return begin, flow.own_comments(text, SYNTAX, following.start, one.end), ""
-        if gone[0].value is None or (following is not None and following.value is None and number and one is gone[-1]):
-            blank = flow.end_of(_BLANK_LINES, text, end)
-            if gone[0].value is None and (following is None or blank < len(text)):
-                end = blank
-        if (
-            end == len(text) and begin
-        ):  # at the end of the file: the blank lines above go, the last line end stays as it was
-            begin = len(text[:begin].rstrip())
-            end = len(text.rstrip("\r\n")) if begin else end
-        return begin, end, ""
+            return begin, flow.own_comments(text, SYNTAX, following.start, one.end)
+        return begin, flow.end_of(_LINE_END, text, self._line_end(one.end))
 
     def _rename(self, step: Rename) -> list[Splice]:
         found = self._inside(step.path)
@@ -342,14 +349,3 @@ def _way(value: Thing, rest: Path) -> list[tuple[Thing, int]]:
         else:
             raise EditRefused(f"{show(rest)} is written with dots inside of braces, or not there")
     return way
-
-
-def _merged(splices: list[Splice]) -> list[Splice]:
-    """Neighbouring removals as one."""
-    merged: list[Splice] = []
-    for start, end, new in sorted(splices):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]), new)
-        else:
-            merged.append((start, end, new))
-    return merged

@@ -187,6 +187,7 @@ class _Editor:
     def _add(self, step: Add) -> list[Splice]:
         text, style = self._text, self._style
         node, holder, inside = self._container(step.path)
+        role = _role((*step.path, step.name))
         names = [self._name(item) for item in node.items]
         index = (names.index(step.after) + 1 if step.after in names else len(names)) if step.after is not None else 0
         like = node.items[max(index - 1, 0)].key.style if node.items else ""  # type: ignore[union-attr]
@@ -194,11 +195,11 @@ class _Editor:
             if not node.items and not inside and not self._comments_inside(node):
                 return self._refill(holder, {step.name: step.value}, step.path)
             new = yaml_write.key(step.name, like, True) + ": "
-            new += yaml_write.flow(step.value, step.name, style, True, like == '"')
+            new += yaml_write.flow(step.value, role, style, True, like == '"')
             return self._flow_insert(node, index, new)
         member = yaml_write.key(step.name, like) + ":"
         column = column_of(text, node.items[0].start)
-        member += after_colon(step.value, column, step.name, style)
+        member += after_colon(step.value, column, role, style)
         return self._block_insert(node, index, member, column, step.comments)
 
     def _put(self, step: Put) -> list[Splice]:
@@ -304,5 +305,5 @@ class _Editor:
 def _role(path: Path) -> str:
     role = ""
     for step in path:
-        role = step if isinstance(step, str) else role + "[]"
+        role = yaml_write.member(role, step) if isinstance(step, str) else role + "[]"
     return role

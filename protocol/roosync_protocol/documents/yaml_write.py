@@ -1,8 +1,8 @@
 """YAML values as text in the hand of the file: its indentation, its dashes, and its quotes, learnt by role.
 
-A role is the name a value stands under, with [] for each list in between: `slug`, `groups[]`. A file that writes
-`roleDefinition: "..."` gets double quotes there again. What other parsers could read in another way (YAML 1.1
-words, dates) is always quoted.
+A role is the name a value stands under, with that of its container before and [] for each list in between:
+`customModes[].slug`, `env.PATH`. A file that writes `roleDefinition: "..."` gets double quotes there again. What
+other parsers could read in another way (YAML 1.1 words, dates) is always quoted.
 """
 
 import json
@@ -49,21 +49,36 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
         column = outer
         if node.kind == "scalar" and isinstance(core_or_text(node), str):
             counts[role][node.style] += 1
+            counts[_last(role)][node.style] += 1
             if node.style in ("|", ">") and re.search(r"\n {2,}\r?\n", text[node.start : node.end]):
                 style.padded = True
         elif node.kind in ("map", "list") and node.items:
-            counts[role + "{}" if node.kind == "map" else role][node.style] += 1
+            for one in (role, _last(role)):
+                counts[one + "{}" if node.kind == "map" else one][node.style] += 1
             if node.style == "block":
                 column = column_of(text, node.items[0].start if node.kind == "map" else dash_of(text, node))
                 if outer >= 0 and not role.endswith("]"):
                     (steps if node.kind == "map" else dashes)[column - outer] += 1
-        todo += [(item.value, item.key.text if item.key else role + "[]", column) for item in node.items]
+        todo += [(item.value, member(role, item.key.text) if item.key else role + "[]", column) for item in node.items]
     style.step = max(1, steps.most_common(1)[0][0]) if steps else 2
     style.dash = max(0, dashes.most_common(1)[0][0]) if dashes else style.step
     quotes = sum((Counter({q: n for q, n in one.items() if q in ("'", '"')}) for one in counts.values()), Counter())
     style.quote = quotes.most_common(1)[0][0] if quotes else '"'
     style.hints = {role: one.most_common(1)[0][0] for role, one in counts.items()}
     return style
+
+
+def member(role: str, name: str) -> str:
+    """The role of the member `name` of a map in that role."""
+    return f"{_last(role)}.{name}"
+
+
+def _last(role: str) -> str:
+    return role.rsplit(".", 1)[-1]
+
+
+def _hint(style: YamlStyle, role: str, kind: str = "") -> str:
+    return style.hints.get(role + kind, style.hints.get(_last(role) + kind, ""))
 
 
 def core_or_text(node: Node) -> Value:
@@ -103,14 +118,16 @@ def block(value: Value, column: int, role: str, style: YamlStyle) -> str:
     """A map or list over lines; its first line without indentation."""
     start = style.newline + " " * column
     if isinstance(value, dict):
-        return start.join(key(name) + ":" + after_colon(one, column, name, style) for name, one in value.items())
+        return start.join(
+            key(name) + ":" + after_colon(one, column, member(role, name), style) for name, one in value.items()
+        )
     assert isinstance(value, list)
     return start.join("-" + after_dash(one, column, role + "[]", style) for one in value)
 
 
 def scalar_or_flow(value: Value, column: int, role: str, style: YamlStyle) -> str:
     """What stands on the line: a scalar (or the head of a literal block, its lines at `column`), or a flow list."""
-    if isinstance(value, str) and "\n" in value and style.literals and style.hints.get(role) not in ('"', "'"):
+    if isinstance(value, str) and "\n" in value and style.literals and _hint(style, role) not in ('"', "'"):
         literal = _literal(value, column, style)
         if literal is not None:
             return literal
@@ -123,7 +140,9 @@ def flow(value: Value, role: str, style: YamlStyle, inside: bool = True, quoted:
         return (
             "{"
             + ", ".join(
-                key(name, '"' if quoted else "", inside=True) + ": " + flow(one, name, style, True, quoted)
+                key(name, '"' if quoted else "", inside=True)
+                + ": "
+                + flow(one, member(role, name), style, True, quoted)
                 for name, one in value.items()
             )
             + "}"
@@ -131,7 +150,7 @@ def flow(value: Value, role: str, style: YamlStyle, inside: bool = True, quoted:
     if isinstance(value, list):
         return "[" + ", ".join(flow(one, role + "[]", style, True, quoted) for one in value) + "]"
     if isinstance(value, str):
-        return _string(value, '"' if quoted else style.hints.get(role, ""), style.quote, inside)
+        return _string(value, '"' if quoted else _hint(style, role), style.quote, inside)
     return _other(value)
 
 
@@ -143,7 +162,7 @@ def key(name: str, like: str = "", inside: bool = False) -> str:
 def _is_block(value: Value, role: str, style: YamlStyle) -> bool:
     if not isinstance(value, dict | list) or not value:
         return False
-    return style.hints.get(role + "{}" if isinstance(value, dict) else role) != "flow"
+    return _hint(style, role, "{}" if isinstance(value, dict) else "") != "flow"
 
 
 def _string(text: str, like: str, quote: str, inside: bool) -> str:
