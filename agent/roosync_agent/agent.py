@@ -96,7 +96,7 @@ class Agent:
                 self.wake()
             case PackageReport() | Enrolment():
                 self.orchestrator.wake()
-            case Alarm(level=level, reason=reason) if level >= 2:
+            case Alarm(level=level, reason=reason) if level >= 2 and self.machine.fleet.law.genuine(heard):
                 log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))
 
     async def _turns(self) -> None:

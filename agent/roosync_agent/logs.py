@@ -5,14 +5,22 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from roosync_agent.cli.text import harmless
 from roosync_protocol.secrets import scrub
 
 
 class _Scrubbed(logging.Formatter):
-    """Formats, then hides what looks secret: also in tracebacks and in messages of libraries."""
+    """Formats, then hides what looks secret: also in tracebacks and in messages of libraries.
+
+    What a message quotes came from others: it can neither move the cursor nor begin a line of its own.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the library's name)
+        record.message = harmless(record.message)
+        return super().formatMessage(record)
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrub(super().format(record))
+        return harmless(scrub(super().format(record)), lines=True)
 
 
 class _Json(logging.Formatter):
@@ -25,7 +33,7 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = scrub(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 def set_up(*, quiet: bool = False) -> None:

@@ -30,7 +30,9 @@ class Child:
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        self.process = await start_child(Path(sys.executable), ["-m", "roosync_agent", *self.arguments], None)
+        # -P: with -m alone the current folder, which may be anybody's repository, would be searched for modules first
+        command = ["-P", "-m", "roosync_agent", *self.arguments]
+        self.process = await start_child(Path(sys.executable), command, None)
 
     async def stop(self) -> None:
         if self.process is not None and self.process.returncode is None:

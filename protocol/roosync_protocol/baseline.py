@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import DecodeError, Meta, Struct, json
 
 from roosync_protocol import special
+from roosync_protocol.depth import too_deep
 from roosync_protocol.diff import equal
 from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
@@ -145,6 +146,8 @@ def differences(before: Commons, after: Commons) -> tuple[list[str], list[str], 
 def _decode(data: bytes) -> _Wire:
     if len(data) > MAX_BYTES:
         raise MalformedContent(f"a content of {len(data)} bytes; at most {MAX_BYTES} are read")
+    if too_deep(data):
+        raise MalformedContent("a content that is nested too deeply")
     try:
         return _decoder.decode(data)
     except (DecodeError, UnicodeDecodeError, RecursionError) as error:

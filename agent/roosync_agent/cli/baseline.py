@@ -1,5 +1,6 @@
 """`roosync baseline`: propose, show, choose, validate, publish, versions, restore, export."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -185,10 +186,12 @@ def _question(question: dict[str, Any]) -> list[str]:
     lines = [f"? {harmless(question['key'])}: {harmless(question['reason'])}"]
     for candidate in question["candidates"]:
         value = value_text(candidate["value"]) if "value" in candidate else "(not there)"
-        lines.append(f"    {', '.join(candidate['machines'])}: {value[:400]}")
+        more = f" ... {len(value) - 400} more characters: roosync baseline show --json" if len(value) > 400 else ""
+        lines.append(f"    {', '.join(candidate['machines'])}: {value[:400]}{more}")
     suggestion = question["suggestion"]
     how = f"--take {suggestion['machine']}" if suggestion["take"] == "machine" else f"--{suggestion['take']}"
-    return [*lines, f"    suggested: roosync baseline choose '{harmless(question['key'])}' {how}"]
+    field = shlex.quote(harmless(question["key"]))  # who pastes the line must not run what a name says
+    return [*lines, f"    suggested: roosync baseline choose {field} {how}"]
 
 
 def _next(answer: dict[str, Any]) -> str:

@@ -189,7 +189,9 @@ def _package_text(answer: dict[str, Any]) -> str:
 
 
 def _comparison_text(answer: dict[str, Any]) -> str:
-    name = f"baseline {answer['baseline_version']}" if answer["reference"] == "baseline" else answer["reference"]
+    name = (
+        f"baseline {harmless(answer['baseline_version'])}" if answer["reference"] == "baseline" else answer["reference"]
+    )
     lines = []
     colour = want_colour()
     if answer["status"] == "Synced":
@@ -221,8 +223,11 @@ def _diffs_text(answer: dict[str, Any]) -> str:
     for field, rows in fields.items():
         blocks.append(f"{harmless(field)}  [{rows[0]['type']}, risk {rows[0]['risk']}]")
         for row in rows:
-            blocks.append(f"  {row['machine']}  {row['verdict']}, {row['status']}  {row['decision_id']}")
-            blocks += [f"    {line}" for line in changes_text(row["changes"])[:12]]
+            blocks.append(f"  {row['machine']}  {harmless(row['verdict'])}, {row['status']}  {row['decision_id']}")
+            lines = changes_text(row["changes"])
+            blocks += [f"    {line}" for line in lines[:12]]
+            if len(lines) > 12:
+                blocks.append(f"    ... {len(lines) - 12} more lines: roosync decision show {row['decision_id']}")
     return "\n".join([*blocks, "", f"{answer['divergences_count']} open. Next: roosync decision show ID"])
 
 
@@ -237,15 +242,15 @@ def changes_text(changes: list[dict[str, Any]]) -> list[str]:
     for change in changes:
         where = ".".join(harmless(part) for part in change["path"]) or "(all of it)"
         if change["absent"] != "before":
-            lines += _marked("-", where, value_text(change["before"]))
+            lines += marked("-", where, change["before"])
         if change["absent"] != "after":
-            lines += _marked("+", where, value_text(change["after"]))
+            lines += marked("+", where, change["after"])
     return lines
 
 
-def _marked(mark: str, where: str, text: str) -> list[str]:
+def marked(mark: str, where: str, value: Any) -> list[str]:
     """Each line of a value with its mark, so that no text can pose as another line of the answer."""
-    first, *rest = text.split("\n")
+    first, *rest = value_text(value, lines=True).split("\n")
     return [f"{mark} {where}: {first}", *(f"{mark}   {line}" for line in rest)]
 
 
@@ -255,7 +260,7 @@ def _applied_text(answer: dict[str, Any]) -> str:
     rows = [(r["field"], r["status"], r["risk"], r["decision_id"], r["detail"]) for r in answer["rows"]]
     lines = [table(rows, ("FIELD", "STATUS", "RISK", "DECISION", "DETAIL"), colour=want_colour())]
     for file in answer["files"]:
-        lines += ["", harmless(file["path"]), harmless(file["diff"]).rstrip()]
+        lines += ["", harmless(file["path"]), harmless(file["diff"], lines=True).rstrip()]
     if answer["dry_run"]:
         return "\n".join([*lines, "", "Dry run: nothing was changed."])
     waiting = next((r["decision_id"] for r in answer["rows"] if r["status"] == "pending"), None)

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roosync_agent.cli.config import changes_text
+from roosync_agent.cli.config import changes_text, marked
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import TONES, harmless, paint, table, value_text, want_colour
+from roosync_agent.cli.text import TONES, harmless, paint, table, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -59,8 +59,10 @@ def decision_show(id_: str, as_json: bool) -> None:
 @json_option
 def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> None:
     """Sign that the change may be applied; the machine applies it by itself then."""
+    expected = None
     if not yes:
-        shown = ask_machine("decision_show", id_=id_)
+        shown = ask_machine("decision_show", id_=id_, action=action)
+        expected, id_ = shown["seen"], shown["id"]
         click.echo(card_text(shown))
         click.confirm("\nApprove this", abort=True)
 
@@ -69,8 +71,8 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
 
         found = deciding.find(session, id_)
         if action in ("override_remote", "keep_special"):
-            return await promoting.promote(session, found, action)
-        return await deciding.approve(session, found, action)  # type: ignore[arg-type]
+            return await promoting.promote(session, found, action, expected=expected)
+        return await deciding.approve(session, found, action, expected=expected)  # type: ignore[arg-type]
 
     _told(signed(work), as_json)
 
@@ -132,22 +134,25 @@ def approve_many(
     if not ids and not (everything and risk):
         raise click.UsageError("name decisions, or use --all together with --risk")
     listed = ask_machine("decisions")["decisions"]
+    named = {_one_of(listed, id_) for id_ in ids}
     limit = RISKS.index(risk) if risk else len(RISKS)
     chosen = [
         d
         for d in listed
         if d["status"] == "pending"
-        and (any(d["id"].startswith(i) for i in ids) if ids else True)
+        and (d["id"] in named or not ids)
         and RISKS.index(d["risk"]) <= limit
         and machine in (None, d["machine"])
     ]
     if not chosen:
         show({"decisions": []}, as_json, lambda _: "No decision waits that fits.")
         return
-    for one in chosen if not as_json else ():
-        click.echo(card_text(ask_machine("decision_show", id_=one["id"])) + "\n")
+    cards = [ask_machine("decision_show", id_=one["id"]) for one in chosen]
+    cards = [card for card in cards if RISKS.index(card["risk"]) <= limit]  # of a large value only the card knows
+    for card in cards if not as_json else ():
+        click.echo(card_text(card) + "\n")
     if not yes:
-        click.confirm(f"Approve these {len(chosen)}", abort=True)
+        click.confirm(f"Approve these {len(cards)}", abort=True)
 
     import msgspec
 
@@ -156,11 +161,19 @@ def approve_many(
     async def work(session: "Session") -> list[Any]:
         from roosync_agent.operations import deciding
 
-        return [await deciding.approve(session, deciding.find(session, d["id"])) for d in chosen]
+        return [await deciding.approve(session, deciding.find(session, c["id"]), expected=c["seen"]) for c in cards]
 
     rows = [msgspec.to_builtins(decision_row(done)) for done in signed(work)]
     lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}" for row in rows]
     show({"decisions": rows}, as_json, lambda _: "\n".join([*lines, "", "Next: roosync status"]))
+
+
+def _one_of(listed: list[dict[str, Any]], id_: str) -> str:
+    """The one decision that a person means: a beginning that fits several could sign for what nobody named."""
+    found = [d["id"] for d in listed if d["id"] == id_] or [d["id"] for d in listed if id_ and d["id"].startswith(id_)]
+    if len(found) != 1:
+        raise click.UsageError(f"{id_!r} means {len(found)} of the decisions that wait; `roosync decisions` lists them")
+    return str(found[0])
 
 
 def card_text(card: dict[str, Any]) -> str:
@@ -170,18 +183,22 @@ def card_text(card: dict[str, Any]) -> str:
     risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
     lines = [
         f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {card['status']}, attempt {card['attempt']}",
-        f"  What        {card['verdict']}: {harmless(card['justification'])}",
+        f"  What        {harmless(card['verdict'])}: {harmless(card['justification'])}",
         f"  Compared    with {card['reference']}",
         f"  Risk        {risk}" + "".join(f"\n              - {harmless(reason)}" for reason in card["reasons"]),
         f"  Suggested   {card['suggested_action']}",
+        *_answer_text(card),
         "  Changes",
         *(f"    {line}" for line in changes_text(card["changes"])),
     ]
     if card["wanted_absent"]:
-        lines.append("  Afterwards  it is gone from this machine")
+        gone = {"override_remote": "every machine", "keep_special": "what this machine should have"}
+        lines.append(f"  Afterwards  it is gone from {gone.get(card['answer'], 'this machine')}")
     elif isinstance(card["executes"], dict) and card["executes"]:
         lines.append("  Executes")
-        lines += [f"    {harmless(key)}: {value_text(value)}" for key, value in card["executes"].items()]
+        lines += [
+            f"    {line}" for key, value in card["executes"].items() for line in marked("=", harmless(key), value)
+        ]
     lines += [
         f"  Runs on     {', '.join(card['runs_on']) or 'no other machine yet'}",
         f"  Approved    {approved}",
@@ -194,6 +211,15 @@ def card_text(card: dict[str, Any]) -> str:
     if card["status"] == "pending":
         lines.append(f"\nNext: roosync decision approve {card['id']}   or   roosync decision reject {card['id']}")
     return "\n".join(lines)
+
+
+def _answer_text(card: dict[str, Any]) -> list[str]:
+    """Another answer than the suggested one, in words: promoting is about every machine of the fleet."""
+    meaning = {
+        "override_remote": "this machine's value becomes the agreed one, FOR EVERY MACHINE OF THE FLEET",
+        "keep_special": "this machine's value stays, for it alone",
+    }
+    return [f"  Answer      {card['answer']}: {meaning.get(card['answer'], '')}".rstrip(": ")] if card["answer"] else []
 
 
 def _told(done: Any, as_json: bool) -> None:

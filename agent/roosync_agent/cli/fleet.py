@@ -142,7 +142,7 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
         state = State(settings.state)
         read, name, pair = await joining.prepare_to_join(settings, state, code, machine)
         if not as_json:
-            click.echo(f"Joining the fleet {read.fleet} as {name}.")
+            click.echo(f"Joining the fleet {harmless(read.fleet)} as {name}.")
             click.echo(f"Fingerprint of this machine:  {fingerprint(pair.public)}")
             click.echo("The operator sees the same on the other side and confirms. Waiting ...")
         return await joining.join(settings, state, read, name, pair)

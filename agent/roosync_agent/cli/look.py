@@ -82,6 +82,8 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
             def on_fact(heard: Any) -> None:
                 if kind is not None and heard.subject.split(".")[2] != kind:
                     return
+                if not session.fleet.law.genuine(heard) and heard.subject.split(".")[2] != "enrol":
+                    return  # signed, but not by whom the subject says: the broker's own invention
                 click.echo(_fact_line(heard, as_json))
                 if left[0] is not None:
                     left[0] -= 1

@@ -72,7 +72,7 @@ def _told(error: Exception) -> int:
     if "--json" in sys.argv:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:
-        click.echo(f"Error: {harmless(scrub(message))}", err=True)
+        click.echo(f"Error: {harmless(scrub(message), lines=True)}", err=True)
         if kind is None:
             click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
     return 1

@@ -6,12 +6,23 @@ direction-changing character gets through as itself.
 
 import json
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
+_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+_IN_EMOJI = frozenset("\u200d\ufe0f")
+# Letters and marks by their category that look like nothing: Hangul fillers, a Braille cell without dots, selectors.
+_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
+# Greek, Cyrillic, Armenian, Cherokee, full-width and mathematical letters: many pass for Latin ones.
+_FOREIGN = re.compile("[\u0370-\u058f\u13a0-\u13ff\uab70-\uabbf\uff21-\uff5a\U0001d400-\U0001d7ff]")
+_WORD = re.compile(r"[^\W_]+")
+_HIDDEN_IN_JSON = re.compile(
+    "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 TONES = {
     "synced": "good",
     "applied": "good",
@@ -33,16 +44,43 @@ TONES = {
 }
 
 
-def harmless(text: object) -> str:
-    """`text` with control, invisible and bidirectional characters spelled out."""
-    out = []
+def harmless(text: object, *, lines: bool = False) -> str:
+    """`text` on one line, with every character that a person would not see, or that moves others, spelled out.
+
+    `lines`: line feeds stay, for a value that is shown as a block, each line of it marked by the caller. Letters of
+    another script inside a Latin word are spelled out too: one name must not pose as another.
+    """
+    out: list[str] = []
+    before = ""
     for char in str(text):
-        category = unicodedata.category(char)
-        if char in "\n\t" or category not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or char == "\u200d":
+        if char == "\n":
+            out.append(char if lines else "\\n")
+        elif char == "\t":
+            out.append("  ")
+        elif char.isascii() and char.isprintable():
             out.append(char)
         else:
-            out.append(f"<U+{ord(char):04X}>")
-    return "".join(out)
+            out.append(_spelled(char) if _unseen(char, before) else char)
+        before = char
+    shown = "".join(out)
+    return shown if shown.isascii() else _WORD.sub(_with_foreign_letters_spelled, shown)
+
+
+def _unseen(char: str, before: str) -> bool:
+    if char in _IN_EMOJI:
+        return not before or unicodedata.category(before) not in ("So", "Sk", "Mn")
+    category = unicodedata.category(char)
+    return category in _UNSEEN or category == "Zs" or bool(_BLANK.match(char))
+
+
+def _with_foreign_letters_spelled(word: re.Match[str]) -> str:
+    if not re.search("[A-Za-z]", word[0]):
+        return word[0]  # a word of another script is what it is
+    return _FOREIGN.sub(lambda letter: _spelled(letter[0]), word[0])
+
+
+def _spelled(char: str) -> str:
+    return f"<U+{ord(char):04X}>"
 
 
 def want_colour() -> bool:
@@ -55,7 +93,7 @@ def paint(text: str, tone: str, colour: bool) -> str:
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: bool = False) -> str:
     """Columns as wide as they need to be; words that stand for a state are coloured."""
-    cells = [[harmless(cell).replace("\n", " ") for cell in row] for row in rows]
+    cells = [[harmless(cell) for cell in row] for row in rows]
     widths = [max([_width(head), *(_width(row[i]) for row in cells)]) for i, head in enumerate(heads)]
     lines = [paint("  ".join(_pad(head, w) for head, w in zip(heads, widths, strict=True)).rstrip(), "bold", colour)]
     for row in cells:
@@ -65,7 +103,13 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: boo
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text))
+
+
+def _as_json_escape(found: re.Match[str]) -> str:
+    """The same JSON: what a terminal would obey, or a person not see, is written as its escape."""
+    return json.dumps(found[0])[1:-1]
 
 
 def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
@@ -116,12 +160,12 @@ def _next_step(seen: dict[str, Any]) -> str:
     return "In step: nothing to do." if seen["status"] == "synced" else "Next: roosync compare"
 
 
-def value_text(value: Any) -> str:
-    """A value of a configuration for a person: secrets by their name, whole otherwise."""
+def value_text(value: Any, *, lines: bool = False) -> str:
+    """A value of a configuration for a person: secrets by their name, whole otherwise; one line unless `lines`."""
     if isinstance(value, dict) and "$secret" in value:
         return f"<secret {harmless(value['$secret'])}>"
     if isinstance(value, str):
-        return harmless(value)
+        return harmless(value, lines=lines)
     return harmless(json.dumps(value, ensure_ascii=False))
 
 

@@ -76,7 +76,7 @@ class Stage:
         if not quiet:
             self.say(f"{actor.name}$ roosync {' '.join(words)}")
         done = subprocess.run(
-            [sys.executable, "-m", "roosync_agent", *words],
+            [sys.executable, "-P", "-m", "roosync_agent", *words],
             env=actor.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -99,7 +99,7 @@ class Stage:
         self.say(f"{actor.name}$ roosync {' '.join(words)} &")
         with (actor.state / "log").open("ab") as log:
             actor.process = subprocess.Popen(
-                [sys.executable, "-m", "roosync_agent", *words],
+                [sys.executable, "-P", "-m", "roosync_agent", *words],
                 env=actor.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -110,7 +110,7 @@ class Stage:
     def background(self, actor: Actor, *words: str) -> "subprocess.Popen[bytes]":
         """Types a command that waits for somebody else."""
         return subprocess.Popen(
-            [sys.executable, "-m", "roosync_agent", *words],
+            [sys.executable, "-P", "-m", "roosync_agent", *words],
             env=actor.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -129,6 +129,8 @@ class Card(Struct, frozen=True, kw_only=True):
     log: list[str]
     refused: list[str]  # messages about it that do not count, with the reason
     hash: str
+    answer: str = ""  # the other answer than the suggested one that this card is about
+    seen: str = ""  # digest of all that is decided; who signs after this card asks for it
 
 
 class AppliedRow(Struct, frozen=True, kw_only=True):

@@ -6,11 +6,12 @@ over exactly what will execute; the machine checks it again just before it write
 
 import asyncio
 from datetime import timedelta
-from typing import Any
 
 from msgspec.structs import replace
 
 from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.seen import answered_with, require_seen, require_shown
+from roosync_agent.reference import Library
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.link import Stored
@@ -20,7 +21,6 @@ from roosync_protocol.messages import Approval, Decision
 from roosync_protocol.messages.work import Action
 from roosync_protocol.proof import needed_approvals
 from roosync_protocol.reconcile import LIFETIME
-from roosync_protocol.risk import surface_digest
 
 APPROVAL_LIFETIME = timedelta(days=7)
 
@@ -36,11 +36,16 @@ def find(session: Session, id_: str) -> Decision:
     return found[0]
 
 
-async def approve(session: Session, decision: Decision, action: Action | None = None) -> Decision:
+async def approve(
+    session: Session, decision: Decision, action: Action | None = None, *, expected: str | None = None
+) -> Decision:
     """Signs that this change may be applied; a failed or refused one is opened again first.
 
-    Returns the decision as it stands then: approved, or pending when a second operator has to sign as well.
+    `expected` is what the person was shown (`seen`); anything else is not signed. Returns the decision as it stands
+    then: approved, or pending when a second operator has to sign as well.
     """
+    require_seen(answered_with(decision, action), expected)
+    await require_shown(Library(session), decision)
     if decision.status in AGAIN:
         decision = await _reopen(session, decision)
     if decision.status not in ("pending", "approved"):
@@ -49,8 +54,7 @@ async def approve(session: Session, decision: Decision, action: Action | None = 
         raise RefusedRequestError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
-    if action and action != decision.action:
-        decision = _with_action(decision, action)
+    decision = answered_with(decision, action)
     signed = approval.approve(_approval_of(session, decision), session.keys.public, session.keys.sign)
     others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
     enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
@@ -65,9 +69,10 @@ async def reject(session: Session, decision: Decision, reason: str = "") -> Deci
     return await _advance(session, decision, status="rejected", log=lines[-50:])
 
 
-async def conclude(session: Session, decision: Decision, status: str) -> Decision:
-    """The answer became law: `promoted` or `kept_special`. The baseline was published before this."""
-    return await _advance(session, decision, status=status, log=(*decision.log, f"{status} by {session.name}")[-50:])
+async def conclude(session: Session, decision: Decision, status: str, revision: int) -> Decision:
+    """The answer became law: `promoted` or `kept_special`. The baseline's `revision` was published before this."""
+    log = (*decision.log, f"{status} by {session.name}")[-50:]
+    return await _advance(session, decision, status=status, reference_revision=revision, log=log)
 
 
 async def request_rollback(session: Session, decision: Decision) -> Decision:
@@ -91,17 +96,6 @@ async def _reopen(session: Session, decision: Decision) -> Decision:
         rollback_requested=False,
         expires=session.now() + LIFETIME,
     )
-
-
-def _with_action(decision: Decision, action: Action) -> Decision:
-    if action == "override_local" and decision.action == "merge":
-        if decision.remote.digest is not None and not isinstance(
-            decision.remote.value, (dict, list, str, int, float, bool)
-        ):
-            raise RefusedRequestError("the baseline's value is too large to be chosen from here; change it in the file")
-        shown: Any = None if decision.remote.digest is None else decision.remote.value
-        return replace(decision, action=action, wanted=decision.remote, surface=surface_digest(decision.kind, shown))
-    raise RefusedRequestError(f"{decision.id} can not be approved as {action!r}; it offers {decision.action!r}")
 
 
 def _approval_of(session: Session, decision: Decision) -> Approval:

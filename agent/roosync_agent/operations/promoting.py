@@ -12,16 +12,27 @@ from roosync_agent.operations.baselines import find_proposal, version_of
 from roosync_agent.operations.deciding import conclude
 from roosync_agent.operations.lawmaking import RefusedRequestError, enact
 from roosync_agent.operations.proposing import Proposed, gather
+from roosync_agent.operations.seen import require_seen
 from roosync_agent.reference import BASELINE, Library
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import approval
 from roosync_protocol import proposal as proposals
-from roosync_protocol.baseline import Commons, Overlay, encode, next_version, validate
+from roosync_protocol.baseline import (
+    Commons,
+    MalformedContent,
+    Overlay,
+    decode_commons,
+    decode_overlay,
+    encode,
+    next_version,
+    validate,
+)
 from roosync_protocol.baseline_file import BaselineFile
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Entity
 from roosync_protocol.messages import Baseline, Choice, Decision, Proposal
+from roosync_protocol.package import MAX_CONTENT
 
 
 async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | None = None) -> Proposal:
@@ -91,8 +102,12 @@ async def restore_file(session: Session, file: BaselineFile) -> Baseline:
     )
 
 
-async def promote(session: Session, decision: Decision, action: str) -> Decision:
-    """`override_remote`: this machine's value becomes the agreed one; `keep_special`: it stays, for it alone."""
+async def promote(session: Session, decision: Decision, action: str, *, expected: str | None = None) -> Decision:
+    """`override_remote`: this machine's value becomes the agreed one; `keep_special`: it stays, for it alone.
+
+    `expected` is what the person was shown (`seen`); anything else is not signed.
+    """
+    require_seen(decision, expected)
     law = session.fleet.law.baseline
     if decision.reference != BASELINE or law is None:
         raise RefusedRequestError(
@@ -111,8 +126,11 @@ async def promote(session: Session, decision: Decision, action: str) -> Decision
     problems = validate(commons, overlays)
     if problems:
         raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
-    await _enact(session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}")
-    return await conclude(session, decision, "promoted" if action == "override_remote" else "kept_special")
+    new = await _enact(
+        session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}"
+    )
+    status = "promoted" if action == "override_remote" else "kept_special"
+    return await conclude(session, decision, status, new.revision)
 
 
 async def _restore(
@@ -138,6 +156,7 @@ async def _enact(
 ) -> Baseline:
     import msgspec
 
+    _require_readable(commons, overlays)
     before = None
     if session.fleet.law.baseline is not None:
         before, _ = await library.whole(session.fleet.law.baseline)
@@ -166,6 +185,19 @@ async def _enact(
     made = await enact(session, make)
     assert isinstance(made, Baseline)
     return made
+
+
+def _require_readable(commons: Commons, overlays: Mapping[str, Overlay]) -> None:
+    """A baseline that machines can not read would stop the fleet, and could not even be replaced by another one."""
+    contents: list[Commons | Overlay] = [commons, *overlays.values()]
+    for content in contents:
+        data = encode(content)
+        if len(data) > MAX_CONTENT:
+            raise RefusedRequestError(f"a part of the baseline has {len(data)} bytes; at most {MAX_CONTENT} are read")
+        try:
+            decode_commons(data) if isinstance(content, Commons) else decode_overlay(data)
+        except MalformedContent as error:
+            raise RefusedRequestError(f"it can not become part of the baseline: {error}") from error
 
 
 async def _local(library: Library, decision: Decision) -> Entity | None:

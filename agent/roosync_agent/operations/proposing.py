@@ -13,7 +13,7 @@ from msgspec import Struct
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.reference import Library, Received
 from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import StaleError
+from roosync_broker.errors import SenderError, StaleError, UnavailableError
 from roosync_protocol.consolidation import Consolidation, consolidate
 from roosync_protocol.digest import digest_bytes
 from roosync_protocol.messages import Choice, PackageRef, Proposal
@@ -39,9 +39,14 @@ async def gather(
 ) -> Proposed:
     """Consolidates the latest complete packages, or exactly the given ones; RefusedRequestError: what is missing."""
     received: dict[str, Received] = {}
+    bad: list[str] = []  # one machine that sends rubbish, or nothing, does not stop the others
     for name, report in session.fleet.packages().items():
         if report.complete:
-            received[name] = await library.package(name)
+            try:
+                received[name] = await library.package(name)
+            except (HostilePackageError, SenderError, UnavailableError) as error:
+                session.require_bus()
+                bad.append(f"the package of {name} does not count: {error}")
     refs = tuple(
         PackageRef(machine=name, manifest=one.report.manifest, version=one.report.version)
         for name, one in sorted(received.items())
@@ -52,12 +57,14 @@ async def gather(
         )
     if len(refs) < 2:
         have = ", ".join(received) or "nobody"
-        missing = [m for m in session.fleet.law.machines() if m not in received]
+        machines = session.fleet.law.machines()
+        missing = [m for m in machines if m not in received]
         what = (
             f"still missing: {', '.join(missing)} (run `roosync publish` there)"
-            if missing
+            if missing and len(machines) > 1
             else "this fleet has one machine; `roosync invite` lets a second one join"
         )
+        what = "; ".join([what, *bad])
         raise NotYetError(f"a baseline needs complete packages of two machines; there are those of {have}; {what}")
     collected = [
         Collected(

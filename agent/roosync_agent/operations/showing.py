@@ -6,6 +6,7 @@ from typing import Any
 from msgspec import UNSET
 
 from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Shown
+from roosync_agent.operations.seen import judged, seen, step
 from roosync_broker.keys import verify
 from roosync_protocol import approval
 from roosync_protocol.diff import ABSENT, changes
@@ -23,18 +24,17 @@ def value_of(side: Side) -> Any:
     return TOO_LARGE if side.value is UNSET else side.value
 
 
-def shown_changes(decision: Decision) -> list[Shown]:
-    """What applying would change, leaf by leaf."""
-    local, wanted = decision.local, decision.wanted
-    if (local.value is UNSET and local.digest) or (wanted.value is UNSET and wanted.digest):
-        return []
-    if local.digest is None or wanted.digest is None:
+def shown_changes(decision: Decision, action: str | None = None) -> list[Shown]:
+    """What this answer would change, leaf by leaf; whole where a side is absent, or too large to be here."""
+    local, wanted = step(decision, action)
+    hidden = (local.value is UNSET and local.digest) or (wanted.value is UNSET and wanted.digest)
+    if hidden or local.digest is None or wanted.digest is None:
         return [
             Shown(
                 path=[],
                 before=value_of(local),
                 after=value_of(wanted),
-                absent="before" if local.digest is None else "after",
+                absent="before" if local.digest is None else "after" if wanted.digest is None else "",
             )
         ]
     return shown(local.value, wanted.value, decision.kind, decision.entity)
@@ -75,7 +75,7 @@ def diff_row(decision: Decision) -> DiffRow:
         type=decision.category,
         field=decision.entity,
         verdict=decision.verdict,
-        risk=decision.risk,
+        risk=judged(decision)[0],
         decision_id=decision.id,
         status=decision.status,
         reference=decision.reference,
@@ -91,7 +91,7 @@ def decision_row(decision: Decision) -> DecisionRow:
         machine=decision.machine,
         entity=decision.entity,
         type=decision.category,
-        risk=decision.risk,
+        risk=judged(decision)[0],
         status=decision.status,
         action=decision.action,
         attempt=decision.attempt,
@@ -101,9 +101,12 @@ def decision_row(decision: Decision) -> DecisionRow:
     )
 
 
-def card(fleet: Fleet, decision: Decision, runs_on: list[str]) -> Card:
+def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | None = None) -> Card:
+    """The card of a decision, with `action` as it is when answered so: what is signed is what is on it."""
     folded = fleet.decision(decision.machine, decision.id)
+    result = step(decision, action)[1]
     wanted = value_of(decision.wanted)
+    risk, reasons = judged(decision, action)
     return Card(
         id=decision.id,
         machine=decision.machine,
@@ -116,13 +119,15 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str]) -> Card:
         local_value=value_of(decision.local),
         remote_value=value_of(decision.remote),
         wanted=wanted,
-        wanted_absent=decision.wanted.digest is None,
+        wanted_absent=result.digest is None,
+        answer=action or "",
         suggested_action=decision.action,
         justification=decision.justification,
-        risk=decision.risk,
-        reasons=list(decision.reasons),
-        executes=None if decision.wanted.digest is None else surface(decision.kind, wanted),
-        changes=shown_changes(decision),
+        risk=risk,
+        reasons=reasons,
+        executes=None if result.digest is None else surface(decision.kind, value_of(result)),
+        changes=shown_changes(decision, action),
+        seen=seen(decision),
         status=decision.status,
         attempt=decision.attempt,
         approvals=sorted({one.operator for one in approval.given(decision, fleet.law, verify, None)}),
