@@ -177,6 +177,8 @@ class Applier:
         if outcome.status == "deferred":
             self._wait(decision, f"its rollback: {lines[-1] if lines else 'deferred'}")
             return False
+        self.ended[_ROLLED_BACK + decision.id] = decision.attempt
+        self._machine.state.write(ENDED, self.ended)
         end = "rolled_back" if outcome.status == "applied" else "rollback_failed"
         await self._move(decision, end, log=lines, rollback_requested=False, after=end)
         if end == "rollback_failed":

@@ -21,6 +21,7 @@ ASSISTANTS = {
     "anthropic.claude-code": "Claude Code for VS Code",
 }
 MANIFEST_LIMIT = 1024 * 1024
+LIST_LIMIT = 200_000  # bytes of one of the four long lists; a message has at most 1 MiB
 
 
 def take_inventory(door: Door, layout: Layout, collection: Collection) -> dict[str, Any]:
@@ -35,12 +36,22 @@ def take_inventory(door: Door, layout: Layout, collection: Collection) -> dict[s
         "rules": _names(collection, Kind.TEXT),
         "tools": sorted(tool for tool in TOOLS if shutil.which(tool, path=os.environ.get("PATH"))),
         "paths": {name: layout.name_of(target.folder) for name, target in sorted(collection.targets.items())},
-        "skipped": [f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped],
+        "skipped": _bounded([f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped]),
     }
 
 
 def _names(collection: Collection, kind: Kind) -> list[str]:
-    return sorted(key for key, entity in collection.entities.items() if entity.kind is kind)
+    return _bounded(sorted(key for key, entity in collection.entities.items() if entity.kind is kind))
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    """As much of a list as fits: an inventory is one message, and whoever fills a folder must not silence a machine."""
+    left = LIST_LIMIT
+    for at, line in enumerate(lines):
+        left -= len(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace")) + 1
+        if left < 0:
+            return [*lines[:at], f"... and {len(lines) - at} more"]
+    return lines
 
 
 def _assistants(door: Door, layout: Layout, collection: Collection) -> list[dict[str, str]]:

@@ -46,6 +46,7 @@ from roosync_protocol.secrets import scrub
 log = logging.getLogger("roosync.machine")
 
 LISTED = 1_000  # divergences that one report lists; the rest is counted
+LISTED_BYTES = 800_000  # and so many bytes of them: names can be long, and a message has at most 1 MiB
 
 
 class Machine:
@@ -212,8 +213,12 @@ class Machine:
     def divergence_report(self) -> DivergenceReport:
         left, _ = self.outstanding()
         known = self.own_decisions()
-        lines = []
+        lines: list[DivergenceLine] = []
+        room = LISTED_BYTES
         for divergence in left[:LISTED]:
+            room -= len(divergence.key.encode("utf-8", "replace")) + 200
+            if room < 0:
+                break
             decision = known.get(decision_id(self.name, divergence.key, BASELINE))
             if decision is not None:
                 lines.append(

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from shutil import which
 from typing import Literal
 
+from roosync_agent.file_state import FileRefusedError
 from roosync_agent.files import Door
 from roosync_protocol.portable import Places, path_portable
 
@@ -78,7 +79,7 @@ def layout(
         *(Flavour(name, settings / folder / "User", home / dot / "extensions") for name, folder, dot in EDITORS),
         Flavour(SERVER[0], home / SERVER[1], home / SERVER[2] / "extensions"),
     )
-    chosen = next((flavour for flavour in flavours if door.stat(flavour.user).kind == "folder"), flavours[0])
+    chosen = next((flavour for flavour in flavours if _is_folder(door, flavour.user)), flavours[0])
     played = system == "windows" and str(home).startswith("/")
     spelled = spelled_home or (f"C:\\Users\\{home.name}" if played else str(home))
     here = _Spelling(home, spelled, system)
@@ -108,6 +109,13 @@ class _Spelling:
             return str(path)
         pure = PureWindowsPath if self.system == "windows" else PurePosixPath
         return str(pure(self.home).joinpath(*path.relative_to(self.base).parts))
+
+
+def _is_folder(door: Door, path: Path) -> bool:
+    try:
+        return door.stat(path).kind == "folder"
+    except FileRefusedError:  # what is wrong with it is told by whoever reads it
+        return False
 
 
 class _Variables:
