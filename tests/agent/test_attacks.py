@@ -389,6 +389,21 @@ async def test_one_hostile_package_does_not_stop_the_others(world):
     assert [one.machine for one in made.packages] == ["honest", "third"]
 
 
+async def test_a_secret_in_prose_does_not_make_an_honest_package_hostile(world):
+    (world.home / ".claude" / "CLAUDE.md").write_text("use ghp_FAKEalpha0aB1cD2eF3gH4iJ5kL6mN7oP8qR9s please\n")
+    await world.turn()
+    received = await promoting.Library(world.operator).package("honest")
+    assert "ghp_" not in str(received.entities)
+
+
+async def test_a_baseline_that_nobody_can_read_is_replaced_by_another(world):
+    """Published by an older version, or lost with its contents: an operator is not locked out of the fleet."""
+    law = await world.publish(x=GOOD)
+    lost = replace(law, commons=digest("lost"), version="1.0.1")
+    await lawmaking.enact(world.operator, lambda: lost)
+    assert (await promoting.restore(world.operator, "1.0.0")).commons == law.commons
+
+
 # ------------------------------------------------------------------------------------------ the machine
 async def approved(world, entity="claude.mcp/x"):
     found = next(d for d in world.operator.fleet.decisions("honest") if d.entity == entity)
@@ -483,7 +498,7 @@ async def test_a_loop_of_links_in_place_of_a_folder_does_not_stop_the_agent(worl
 
 def test_a_repository_can_not_put_its_modules_into_our_processes(tmp_path):
     """`roosync up` started in the folder of somebody's repository: with -m alone its files would be our libraries."""
-    (tmp_path / "msgspec.py").write_text("open('pwned', 'w').close()")
+    (tmp_path / "click.py").write_text("open('pwned', 'w').close()")
     (tmp_path / "roosync_agent.py").write_text("open('pwned', 'w').close()")
     script = (
         "import asyncio\n"

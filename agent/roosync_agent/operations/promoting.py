@@ -15,7 +15,7 @@ from roosync_agent.operations.proposing import Proposed, gather
 from roosync_agent.operations.seen import require_seen
 from roosync_agent.reference import BASELINE, Library
 from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import StaleError
+from roosync_broker.errors import SenderError, StaleError, UnavailableError
 from roosync_protocol import approval
 from roosync_protocol import proposal as proposals
 from roosync_protocol.baseline import (
@@ -137,8 +137,7 @@ async def _restore(
     session: Session, library: Library, commons: Commons, overlays: Mapping[str, Overlay], note: str
 ) -> Baseline:
     removed = set(commons.removed)
-    if session.fleet.law.baseline is not None:
-        now, _ = await library.whole(session.fleet.law.baseline)
+    if (now := await _in_force(session, library)) is not None:
         removed |= now.entities.keys() | now.removed
     gone = frozenset(removed - commons.entities.keys())
     return await _enact(session, library, replace(commons, removed=gone), overlays, None, note)
@@ -157,9 +156,7 @@ async def _enact(
     import msgspec
 
     _require_readable(commons, overlays)
-    before = None
-    if session.fleet.law.baseline is not None:
-        before, _ = await library.whole(session.fleet.law.baseline)
+    before = await _in_force(session, library)
     commons_hash = await session.contents.put(encode(commons))
     named = {
         machine: await session.contents.put(encode(overlay))
@@ -185,6 +182,16 @@ async def _enact(
     made = await enact(session, make)
     assert isinstance(made, Baseline)
     return made
+
+
+async def _in_force(session: Session, library: Library) -> Commons | None:
+    """The commons in force; None when there are none, or when nobody can read them: another baseline is the way out."""
+    law = session.fleet.law.baseline
+    try:
+        return (await library.whole(law))[0] if law is not None else None
+    except (MalformedContent, SenderError, UnavailableError):
+        session.require_bus()
+        return None
 
 
 def _require_readable(commons: Commons, overlays: Mapping[str, Overlay]) -> None:
