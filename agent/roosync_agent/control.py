@@ -25,26 +25,30 @@ def endpoint(state: Path) -> Path:
     if len(os.fsencode(path)) <= LONGEST_PATH:
         return path
     import hashlib
-    import tempfile
 
     owner = os.getuid() if hasattr(os, "getuid") else 0
     digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"roosync-{owner}" / f"{digest}.sock"
+    return Path("/tmp") / f"roosync-{owner}" / f"{digest}.sock"  # noqa: S108 - TMPDIR may differ between a service and a shell
 
 
 def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
     """The agent's answer. NobodyThereError when there is none; TimeoutError when it does not answer in time."""
-    with _connect(state, timeout) as connection:
-        request = json.dumps({"verb": verb, "args": args, "token": _token(state)})
-        connection.sendall(request.encode() + b"\n")
-        parts = []
-        while chunk := connection.recv(1 << 16):
-            parts.append(chunk)
-            if chunk.endswith(b"\n"):
-                break
-    if not parts:
-        raise NobodyThereError("the agent closed the connection without an answer")
-    answer = json.loads(b"".join(parts))
+    parts: list[bytes] = []
+    try:
+        with _connect(state, timeout) as connection:
+            request = json.dumps({"verb": verb, "args": args, "token": _token(state)})
+            connection.sendall(request.encode() + b"\n")
+            while chunk := connection.recv(1 << 16):
+                parts.append(chunk)
+                if chunk.endswith(b"\n"):
+                    break
+        if not parts:
+            raise NobodyThereError("the agent closed the connection without an answer")
+        answer = json.loads(b"".join(parts))
+    except TimeoutError as error:
+        raise TimeoutError(f"the agent did not answer {verb!r} within {timeout:g} s") from error
+    except (ConnectionError, ValueError) as error:  # it ended meanwhile
+        raise NobodyThereError(f"the agent did not finish its answer: {error}") from error
     if not isinstance(answer, dict):
         raise NobodyThereError("the agent's answer is not understood")
     return answer
@@ -56,8 +60,12 @@ def _connect(state: Path, timeout: float) -> socket.socket:
         if hasattr(socket, "AF_UNIX"):
             require_private(path.parent)
             connection = socket.socket(socket.AF_UNIX)
-            connection.settimeout(timeout)
-            connection.connect(str(path))
+            try:
+                connection.settimeout(timeout)
+                connection.connect(str(path))
+            except BaseException:
+                connection.close()
+                raise
             return connection
         port = int((state / "run" / "control.port").read_text("ascii"))
         return socket.create_connection(("127.0.0.1", port), timeout)
@@ -80,4 +88,4 @@ def require_private(folder: Path) -> None:
         return
     status = folder.lstat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{folder} is not private to this user")
+        raise PermissionError(f"{folder} is not private to this user: remove it, or name a shorter ROOSYNC_STATE")

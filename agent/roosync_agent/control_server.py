@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import json
+import logging
+import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,7 +14,10 @@ from typing import Any
 from roosync_agent.control import endpoint, require_private
 from roosync_broker.private_files import write_private
 
+log = logging.getLogger("roosync.control")
+
 LIMIT = 64 * 1024 * 1024  # bytes of one line
+PATIENCE = 10.0  # seconds a caller has to say its line
 
 Answer = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -30,6 +35,8 @@ class ControlServer:
         if hasattr(socket, "AF_UNIX"):
             path = endpoint(self._state)
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if path.is_relative_to(self._state) and path.parent.stat().st_uid == os.getuid():
+                path.parent.chmod(0o700)  # made by hand, or unpacked from a backup
             require_private(path.parent)
             path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, str(path), limit=LIMIT)
@@ -48,15 +55,25 @@ class ControlServer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            line = await asyncio.wait_for(reader.readline(), 10)
-            answer = await self._handle(line)
-            writer.write(json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+            answer = await self._answered(reader)
+            writer.write(
+                json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+            )
             await writer.drain()
-        except (TimeoutError, OSError, ValueError, asyncio.LimitOverrunError):
-            pass  # a caller that went away, or said too much; the next one is served
+        except (TimeoutError, OSError):
+            pass  # a caller that went away; the next one is served
+        except Exception:
+            log.exception("a request could not be answered")
         finally:
             with contextlib.suppress(OSError):
                 writer.close()
+
+    async def _answered(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+        try:
+            line = await asyncio.wait_for(reader.readline(), PATIENCE)
+        except ValueError:  # longer than the limit
+            return {"error": {"kind": "request", "message": f"the request has more than {LIMIT} bytes"}}
+        return await self._handle(line)
 
     async def _handle(self, line: bytes) -> dict[str, Any]:
         try:
@@ -64,6 +81,6 @@ class ControlServer:
             verb, args, token = str(request["verb"]), dict(request.get("args") or {}), str(request.get("token", ""))
         except (ValueError, KeyError, TypeError, RecursionError):
             return {"error": {"kind": "request", "message": "the request is not understood"}}
-        if not secrets.compare_digest(token, self._token):
+        if not secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode()):
             return {"error": {"kind": "request", "message": "the token of the control socket is wrong"}}
         return await self._answer(verb, args)
