@@ -53,9 +53,11 @@ def load(environ: dict[str, str] | None = None) -> Settings:
     settings = Settings(
         state=state,
         home=folder(env, "ROOSYNC_HOME", Path.home),
-        config=Path(env.get("ROOSYNC_CONFIG") or state / "config.toml").absolute(),
+        config=folder(env, "ROOSYNC_CONFIG", lambda: state / "config.toml"),
     )
-    if settings.config.is_file():
+    if "ROOSYNC_CONFIG" in env and not settings.config.exists():
+        raise SettingsError(f"ROOSYNC_CONFIG names {settings.config}, and there is no such file")
+    if settings.config.exists():
         from roosync_agent.settings_file import read
 
         settings = read(settings, home_given="ROOSYNC_HOME" in env)
@@ -66,7 +68,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         nats=env.get("ROOSYNC_NATS") or settings.nats,
     )
     if given := env.get("ROOSYNC_PASSPHRASE_FILE"):
-        settings = replace(settings, passphrase_file=Path(given).absolute())
+        settings = replace(settings, passphrase_file=Path(given).expanduser().absolute())
     return _checked(settings)
 
 

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roosync_agent.settings import Settings, SettingsError
+from roosync_agent.targets import select
 
 MAX_BYTES = 256 * 1024
 
@@ -54,7 +55,10 @@ class SettingsFile(_Section):
 
 
 def read(settings: Settings, *, home_given: bool) -> Settings:
-    """`settings` with what the file says; SettingsError names the key and the file."""
+    """`settings` with what the file says; SettingsError names the key and the file.
+
+    A relative path in it starts at the file's own folder: the agent and a command may be started anywhere.
+    """
     try:
         data = settings.config.read_bytes()
         if len(data) > MAX_BYTES:
@@ -66,15 +70,27 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{settings.config}: {where}: {first['msg']}") from error
+    try:
+        select(found.targets)
+    except ValueError as error:
+        raise SettingsError(f"{settings.config}: targets: {error}") from error
+
+    def path(name: str, given: str | None) -> Path | None:
+        try:
+            return settings.config.parent / Path(given).expanduser() if given else None
+        except RuntimeError as error:
+            raise SettingsError(f"{settings.config}: {name}: {error}") from error
+
+    home = path("home", found.home)
     return replace(
         settings,
         fleet=found.fleet,
         machine=found.machine,
         nats=found.nats,
-        home=Path(found.home).expanduser().absolute() if found.home and not home_given else settings.home,
+        home=home if home and not home_given else settings.home,
         targets=tuple(found.targets),
-        exports=Path(found.exports).expanduser().absolute() if found.exports else None,
-        passphrase_file=Path(found.passphrase_file).expanduser().absolute() if found.passphrase_file else None,
+        exports=path("exports", found.exports),
+        passphrase_file=path("passphrase_file", found.passphrase_file),
         public_names=frozenset(found.public_names),
         check=tuple(found.apply.check),
         check_timeout=found.apply.check_timeout,

@@ -21,10 +21,11 @@ def state_folder(env: Mapping[str, str]) -> Path:
 def folder(env: Mapping[str, str], name: str, default: Callable[[], Path]) -> Path:
     given = env.get(name)
     if given is not None and not given.strip():
-        raise SettingsError(f"{name} is set and empty: unset it, or name a folder")
-    if given:
-        return Path(given).expanduser().absolute()
-    return default()
+        raise SettingsError(f"{name} is set and empty: unset it, or give a path")
+    try:
+        return Path(given).expanduser().absolute() if given else default()
+    except RuntimeError as error:  # ~somebody who is not known here
+        raise SettingsError(f"{name} ({given}) can not be found: {error}") from error
 
 
 def _default_state() -> Path:
