@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,16 @@ def _assistants(door: Door, layout: Layout, collection: Collection) -> list[dict
     found = {target.spec.assistant: "" for target in collection.targets.values()}
     for flavour in layout.flavours:
         for folder in _listed(door, flavour.extensions):
-            name, _, version = folder.rpartition("-")
-            publisher = next((known for known in ASSISTANTS if name.lower().startswith(known)), None)
+            publisher = next((known for known in ASSISTANTS if folder.lower().startswith(f"{known}-")), None)
             if publisher:
-                found[ASSISTANTS[publisher]] = _version(door, flavour.extensions / folder) or version
+                version = _version(door, flavour.extensions / folder) or folder[len(publisher) + 1 :]
+                found[ASSISTANTS[publisher]] = max(found.get(ASSISTANTS[publisher], ""), version, key=_order)
     return [{"name": name, "version": version or "unknown"} for name, version in sorted(found.items())]
+
+
+def _order(version: str) -> list[int]:
+    """Old versions stay on the disk for a while; 3.10 is newer than 3.9."""
+    return [int(part) for part in re.findall(r"[0-9]{1,9}", version)]
 
 
 def _listed(door: Door, folder: Path) -> list[str]:

@@ -59,9 +59,13 @@ async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> Non
     loop = asyncio.get_running_loop()
     while not stop.is_set():
         began = loop.time()
-        await child.start()
-        assert child.process is not None
-        code = await child.process.wait()
+        try:
+            await child.start()
+            assert child.process is not None
+            code = await child.process.wait()
+        except OSError as error:  # no memory, no processes left
+            log.warning("%s could not be started: %s", child.name, error)
+            code = 127
         if stop.is_set():
             return
         child.failures = 0 if loop.time() - began > STEADY else child.failures + 1
