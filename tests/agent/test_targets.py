@@ -1,0 +1,156 @@
+"""Where each target is on each system, whatever the process's own home is; and how a person names them."""
+
+from pathlib import Path
+
+import pytest
+
+from roosync_agent.files import RealDoor
+from roosync_agent.places import layout, system_of
+from roosync_agent.targets import TABLE, locate, plain, select
+
+DOOR = RealDoor()
+USER = {
+    "posix": ".config/Code/User",
+    "windows": "AppData/Roaming/Code/User",
+    "macos": "Library/Application Support/Code/User",
+}
+MODES = "globalStorage/rooveterinaryinc.roo-cline/settings/custom_modes.yaml"
+
+
+def spec(name):
+    [found] = [spec for spec in TABLE if spec.name == name]
+    return found
+
+
+@pytest.mark.parametrize(("system", "user"), USER.items())
+def test_the_editors_folder_is_found_on_each_system(tmp_path, system, user):
+    (tmp_path / user / MODES).parent.mkdir(parents=True)
+    [target] = locate(spec("roo.modes"), layout(DOOR, tmp_path, {}, system), DOOR)
+    assert (target.name, target.present, target.file) == ("roo.modes", True, tmp_path / user / MODES)
+
+
+@pytest.mark.parametrize(
+    ("editors", "names"),
+    {
+        (): [("roo.modes", False)],
+        ("VSCodium",): [("roo.modes", True)],
+        ("Code - Insiders", "Code"): [("roo.modes", True), ("roo.modes@insiders", True)],
+        ("Windsurf", "Cursor", "VSCodium"): [
+            ("roo.modes", True),
+            ("roo.modes@cursor", True),
+            ("roo.modes@windsurf", True),
+        ],
+    }.items(),
+)
+def test_the_first_editor_with_the_assistant_has_the_plain_name(tmp_path, editors, names):
+    (tmp_path / ".config/Code/User").mkdir(parents=True)  # an editor alone is no assistant
+    for editor in editors:
+        (tmp_path / ".config" / editor / "User" / MODES).parent.mkdir(parents=True)
+    found = locate(spec("roo.modes"), layout(DOOR, tmp_path, {}, "posix"), DOOR)
+    assert [(target.name, target.present) for target in found] == names
+
+
+def test_a_remote_server_counts_as_an_editor(tmp_path):
+    (tmp_path / ".vscode-server/data/User" / MODES).parent.mkdir(parents=True)
+    here = layout(DOOR, tmp_path, {}, "posix")
+    [target] = locate(spec("roo.modes"), here, DOOR)
+    assert target.present
+    assert here.places.vscode_user == str(tmp_path / ".vscode-server/data/User")
+
+
+VARIABLES = {
+    "another home's": ({"HOME": "/root", "XDG_CONFIG_HOME": "/root/cfg"}, ".config"),
+    "one's own, elsewhere": ({"HOME": "{home}", "XDG_CONFIG_HOME": "/srv/cfg"}, "/srv/cfg"),
+    "inside the given home": ({"HOME": "/root", "XDG_CONFIG_HOME": "{home}/cfg"}, "cfg"),
+    "out of it by dots": ({"HOME": "/root", "XDG_CONFIG_HOME": "{home}/../cfg"}, ".config"),
+    "no absolute path": ({"HOME": "{home}", "XDG_CONFIG_HOME": "cfg"}, ".config"),
+    "empty": ({"HOME": "{home}", "XDG_CONFIG_HOME": ""}, ".config"),
+    "none at all": ({}, ".config"),
+}
+
+
+@pytest.mark.parametrize(("environ", "expected"), VARIABLES.values(), ids=VARIABLES)
+def test_variables_of_another_home_are_not_believed(tmp_path, environ, expected):
+    given = {name: value.replace("{home}", str(tmp_path)) for name, value in environ.items()}
+    assert layout(DOOR, tmp_path, given, "posix").settings == tmp_path / expected
+
+
+def test_a_machine_may_play_windows_on_another_system(tmp_path):
+    home = tmp_path / "ana"
+    home.mkdir()
+    here = layout(DOOR, home, {"PATH": "/usr/bin"}, "windows")
+    assert here.base == home
+    assert here.places.home == "C:\\Users\\ana"
+    assert here.places.vscode_user == "C:\\Users\\ana\\AppData\\Roaming\\Code\\User"
+    assert here.places.python == ""  # what this Linux has means nothing there
+    assert here.name_of(home / ".roo" / "rules" / "a.md") == "${home}/.roo/rules/a.md"
+    assert layout(DOOR, home, {}, "windows", spelled_home="D:\\ana").places.home == "D:\\ana"
+
+
+def test_file_names_are_shown_without_this_machine_in_them(tmp_path):
+    here = layout(DOOR, tmp_path, {}, "posix")
+    assert here.name_of(tmp_path / ".config/Code/User" / MODES) == "${vscode_user}/" + MODES
+    assert here.name_of(tmp_path / ".claude.json") == "${home}/.claude.json"
+    assert here.name_of(Path("/srv/secret-project/x.json")) == "outside/x.json"
+
+
+@pytest.mark.parametrize(("platform", "system"), [("linux", "posix"), ("darwin", "macos"), ("win32", "windows")])
+def test_systems_by_pythons_names(platform, system):
+    assert system_of(platform) == system
+
+
+SELECTIONS = {
+    ("modes",): {"roo.modes", "zoo.modes"},
+    ("mcp",): {"roo.mcp", "zoo.mcp", "claude.mcp"},
+    ("profiles",): {"roo.profiles", "zoo.profiles"},
+    ("claude",): {"claude.settings", "claude.mcp", "claude.memory"},
+    ("roo.rules", "claude.memory", "roo.rules"): {"roo.rules", "claude.memory"},
+    (): {spec.name for spec in TABLE},
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), SELECTIONS.items())
+def test_a_person_names_targets_assistants_and_groups(names, expected):
+    assert {spec.name for spec in select(names)} == expected
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match=r"'roo.mpc' is no target; did you mean roo.mcp"):
+        select(["modes", "roo.mpc"])
+    with pytest.raises(ValueError, match="known are"):
+        select(["xyzzy"])
+
+
+OWNED = {
+    ("roo.rules", "rules/00-security.md"): True,
+    ("roo.rules", "rules-code/deep/x.txt"): True,
+    ("roo.rules", "commands/deploy.md"): True,
+    ("roo.rules", "skills/pdf/run.py"): True,
+    ("roo.rules", "rules"): False,
+    ("roo.rules", "mcp.json"): False,
+    ("roo.rules", "other/rules/x.md"): False,
+    ("roo.rules", "rules/.DS_Store"): False,
+    ("roo.rules", "rules/x.md~"): False,
+    ("roo.rules", "rules/.x.md.roosync-ab12.tmp"): False,
+    ("roo.rules", "skills/pdf/node_modules/x.js"): False,
+    ("claude.memory", "CLAUDE.md"): True,
+    ("claude.memory", "settings.json"): False,
+    ("claude.memory", "projects/x/CLAUDE.md"): False,
+    ("claude.memory", "skills/pdf/SKILL.md"): True,
+    ("claude.settings", "permissions"): True,
+    ("claude.settings", "oauthAccount"): False,
+    ("claude.settings", "feedbackSurveyState"): False,
+}
+
+
+@pytest.mark.parametrize(("case", "owned"), OWNED.items())
+def test_only_what_is_declared_is_ours(case, owned):
+    assert spec(case[0]).owns(case[1]) is owned
+
+
+def test_every_declaration_is_one_of_the_four_forms():
+    assert len({spec.name for spec in TABLE}) == len(TABLE)
+    for one in (*TABLE, plain("settings.roo", ".x/settings.json", container=("settings",))):
+        assert one.not_yet or bool(one.tree) != bool(one.file), one.name
+        assert one.name.count(".") == 1
+        assert not (one.identity and not one.container)
