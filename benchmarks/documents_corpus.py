@@ -160,6 +160,10 @@ class _Json(_Pen):
         if self.chance(self.density * 0.3):
             self.put(f"/* {self.note(self.out.inside, path)} */")
 
+    def line_comment(self, inner: str, path: Path) -> str:
+        name = self.note(self.out.own, path)
+        return inner + self.rng.choice([f"// {name}", f"/* {name} */", f"/* {name}{self.newline}{inner}  , ] */"])
+
     def write(self, one: Any, path: Path, indent: str, flat: bool) -> None:
         start = self.at
         if isinstance(one, dict | list) and (one or self.chance(self.density)):
@@ -194,9 +198,11 @@ class _Json(_Pen):
         start = self.at
         if not flat:
             while self.chance(self.density):
-                self.put(f"{inner}// {self.note(self.out.own, path)}")
+                self.put(self.line_comment(inner, path))
                 self.end()
             self.put(inner)
+        elif self.chance(self.density * 0.3):
+            self.put(f"/* {self.note(self.out.own, path)} */ ")
         if named:
             self.put(self.literal(step))
             self.aside(path)
@@ -210,7 +216,8 @@ class _Json(_Pen):
                 self.put(self.tight)
         if not flat:
             if self.chance(self.density):
-                self.put(f" // {self.note(self.out.own, path)}")
+                name = self.note(self.out.own, path)
+                self.put(self.rng.choice([f" // {name}", f" /* {name} */", f"/* {name} */ // x"]))
             self.end()
         self.out.spans[path] = (start, self.at)
 
@@ -295,7 +302,18 @@ class _Yaml(_Pen):
             else:
                 if self.chance(0.05):
                     self.put(f"&a{self.at} ")
-                self.put(self.scalar(one, False))
+                if isinstance(one, str) and _SIMPLE.fullmatch(one) and " " in one and self.chance(0.5):
+                    self.put(
+                        ">-"
+                        + self.newline
+                        + " " * (column + self.step)
+                        + one.replace(" ", self.newline + " " * (column + self.step))
+                    )
+                    self.literals = True
+                elif isinstance(one, str) and self.chance(0.05):
+                    self.put("!!str " + self.scalar(one, False))
+                else:
+                    self.put(self.scalar(one, False))
         self.out.values[path] = (start, self.at)
 
     def in_flow(self, one: Any, path: Path) -> None:
@@ -311,6 +329,8 @@ class _Yaml(_Pen):
                 self.in_flow(child, (*path, step))
                 if number < len(pairs) - 1:
                     self.put(",")
+                    if wrap and self.chance(self.density):
+                        self.put(" # " + self.note(self.out.own, (*path, step)))
                     self.put(self.newline + " " * 40 if wrap else " ")
                 self.out.spans[(*path, step)] = (begin, self.at)
             self.put("}" if isinstance(one, dict) else "]")
@@ -365,13 +385,9 @@ class _Yaml(_Pen):
             self.block(child, path, inner, False)
             return
         self.value(child, path, column, " " * self.rng.choice([1, 1, 1, 2]))
-        if not self.keeps and self.pieces[-1].strip() and self.chance(self.density) and "|" not in self.line_head(path):
+        if not self.keeps and self.pieces[-1].strip() and self.chance(self.density) and not self.literals:
             self.put("  # " + self.note(self.out.own, path))
         self.end()
-
-    def line_head(self, path: Path) -> str:
-        start, _ = self.out.values[path]
-        return "".join(self.pieces)[start : start + 1]
 
 
 _YAML_ESCAPES = {ord(char): f"\\u{ord(char):04x}" for char in "\x7f\x85\u2028\ufeff"}

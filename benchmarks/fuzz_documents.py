@@ -4,18 +4,21 @@
 
 For each edit: the value is read back by a parser that is not ours and must be the one computed here; every byte
 outside the edited entry must be as before; every comment must be there exactly once, or gone with its entry.
-Prints `name: value` lines; the exit code is 1 when anything was wrong, with the seed that repeats it.
+The real files, when their folder is there (ROOSYNC_TEST_DATA, or ../shared/data), are among the inputs. Prints
+`name: value` lines; the exit code is 1 when anything was wrong, with the seed that repeats it.
 """
 
 import argparse
 import copy
 import dataclasses
 import json
+import os
 import random
 import re
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path as File
 from typing import Any
 
@@ -302,76 +305,119 @@ def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: st
     return comments_wrong(doc, edit, new)
 
 
-def run(seed: int, edits: int, name: str, per_document: int = 8) -> dict[str, Any]:
-    """Counts of one run, and `failures`: the first ones, each as a text that repeats it."""
-    done = refused = bad = 0
-    failures: list[str] = []
-    reasons: Counter[str] = Counter()
-    number = 0
-    while done < edits:
-        number += 1
-        rng = random.Random(f"{seed}/{name}/{number}")
-        doc = write(rng, name)
+REAL = File(os.environ.get("ROOSYNC_TEST_DATA", File(__file__).parents[2] / "shared" / "data")) / "real"
+REAL_FILES = {
+    "json": [
+        "modes/simple-complex.roomodes",
+        "modes/standard-modes.json",
+        "mcp/servers.json",
+        "mcp/dot-mcp.json.example",
+    ],
+    "jsonc": ["other/vscode-settings.json", "other/sync-config.ref.json", "settings/model-configs.json"],
+    "yaml": ["modes/custom_modes.yaml"],
+}
+_REAL_EVERY = 150  # documents
+
+
+class Run:
+    """Counts, and the first failures, each with all that repeats it."""
+
+    def __init__(self, seed: int, name: str) -> None:
+        self.seed, self.name = seed, name
+        self.edits = self.wrong = self.refused = self.documents = 0
+        self.failures: list[str] = []
+        self.reasons: Counter[str] = Counter()
+
+    def document(self, per_document: int) -> None:
+        """One more document: some edits of it each by itself, then some on top of each other."""
+        self.documents += 1
+        rng = random.Random(f"{self.seed}/{self.name}/{self.documents}")
+        real = [REAL / one for one in REAL_FILES.get(self.name, []) if (REAL / one).is_file()]
+        if real and self.documents % _REAL_EVERY == 0:
+            self.chain(rng, documents.parse(rng.choice(real).read_bytes(), self.name), per_document)
+            return
+        doc = write(rng, self.name)
         marks = rng.choice(["", "", "\ufeff", "\ufeff\ufeff"])
-        try:
-            document = documents.parse((marks + doc.text).encode(), name)
-        except documents.DocumentError as error:
-            bad += 1
-            failures.append(f"document {number}: {error}\n{doc.text}")
-            if bad > 20:
-                break
-            continue
-        problem = (
-            None
-            if same(unordered(document.value), unordered(doc.value))
-            else f"read as {document.value!r}, wanted {doc.value!r}"
-        )
+        document = documents.parse((marks + doc.text).encode(), self.name)
+        if not same(unordered(document.value), unordered(doc.value)):
+            self.fail(f"read as {document.value!r}, wanted {doc.value!r}", document, None)
+            return
         for _ in range(per_document):
-            edit, text_lines = choose(rng, doc.value), None
-            if name == "text":
-                aim, *text_lines = corpus.changed_text(rng, doc.value)
-                edit = Set((), aim)
-            if name == "toml" and hasattr(edit, "value"):
-                if edit.value is None or (edit.path == () and not isinstance(edit.value, dict)):
-                    continue
-                edit = dataclasses.replace(edit, value=corpus.for_toml(edit.value))
-            done += 1
-            if edit.path == ("no list",):
-                continue
-            if isinstance(edit, Rename) and edit.name in at(doc.value, edit.path[:-1]) and edit.name != edit.path[-1]:
-                continue
-            before = document.data
-            try:
-                problem = problem or (
-                    ends_wrong(doc, document, edit, *text_lines) if text_lines else wrong(doc, document, edit, name)
-                )
-            except EditRefused as error:
-                refused += 1
-                reasons[error.reason[-60:]] += 1
-                if len(failures) < 20 and not problem and "--refusals" in sys.argv:
-                    failures.append(f"document {number}: {edit}: {error}\n{doc.text}")
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
-                problem = f"{type(error).__name__}: {error}"
-            if document.data != before:
-                problem = "the document itself changed"
-            if problem:
-                bad += 1
-                new = ""
-                if len(failures) < 5:
-                    try:
-                        new = documents.edit(document, [edit]).data.decode()
-                    except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
-                        new = repr(error)
-                    failures.append(f"document {number}: {edit}\n{problem}\n--- before\n{doc.text}\n--- after\n{new}")
-                problem = None
-    return {
-        "edits": done,
-        "wrong": bad,
-        "refused": refused,
-        "documents": number,
-        "failures": failures,
-        "reasons": reasons.most_common(8),
-    }
+            if self.name == "text":
+                aim, top, bottom = corpus.changed_text(rng, doc.value)
+                edit: Any = Set((), aim)
+                self.judge(lambda edit=edit, n=(top, bottom): ends_wrong(doc, document, edit, *n), document, edit)
+            elif edit := self.choose(rng, doc.value):
+                self.judge(lambda edit=edit: wrong(doc, document, edit, self.name), document, edit)
+        if self.name != "text":
+            self.chain(rng, document, per_document // 2)
+
+    def chain(self, rng: random.Random, document: Any, length: int) -> None:
+        """Edits on top of each other; the values are checked alone."""
+        for _ in range(length):
+            if edit := self.choose(rng, document.value):
+                before = document
+                result: list[Any] = []
+
+                def problem(before: Any = before, edit: Any = edit, result: list[Any] = result) -> str | None:
+                    aim = wanted(before.value, edit)
+                    result.append(documents.edit(before, [edit]))
+                    got = READERS[self.name](result[0].data.decode().lstrip("\ufeff"))
+                    fine = same(unordered(got), unordered(aim)) and same(unordered(got), unordered(result[0].value))
+                    return None if fine else f"holds {got!r}, wanted {aim!r}"
+
+                self.judge(problem, before, edit)
+                document = result[0] if result else document
+
+    def choose(self, rng: random.Random, tree: Any) -> Any:
+        """An edit that has a meaning for `tree`; None when the dice fell otherwise."""
+        edit = choose(rng, tree)
+        if edit.path == ("no list",):
+            return None
+        if isinstance(edit, Rename) and edit.name in at(tree, edit.path[:-1]) and edit.name != edit.path[-1]:
+            return None
+        if self.name == "toml" and isinstance(edit, Set | Insert):
+            if edit.value is None or (edit.path == () and not isinstance(edit.value, dict)):
+                return None
+            return dataclasses.replace(edit, value=corpus.for_toml(edit.value))
+        return edit
+
+    def judge(self, check: Callable[[], str | None], document: Any, edit: Any) -> None:
+        self.edits += 1
+        before = document.data
+        try:
+            problem = check()
+        except EditRefused as error:
+            self.refused += 1
+            self.reasons[error.reason[-60:]] += 1
+            problem = None
+            if "--refusals" in sys.argv and len(self.failures) < 20:
+                self.failures.append(f"document {self.documents}: {edit}: {error}\n{document.text}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a finding
+            problem = f"{type(error).__name__}: {error}"
+        if document.data != before:
+            problem = "the document itself changed"
+        if problem:
+            self.fail(problem, document, edit)
+
+    def fail(self, problem: str, document: Any, edit: Any) -> None:
+        self.wrong += 1
+        if len(self.failures) >= 5:
+            return
+        try:
+            new = documents.edit(document, [edit] if edit else []).data.decode()
+        except Exception as error:  # noqa: BLE001 - it is shown
+            new = repr(error)
+        text = f"document {self.documents}: {edit}\n{problem}\n--- before\n{document.text}\n--- after\n{new}"
+        self.failures.append(text)
+
+
+def run(seed: int, edits: int, name: str, per_document: int = 8) -> Run:
+    """At least `edits` edits of one format."""
+    done = Run(seed, name)
+    while done.edits < edits and done.wrong < 200:
+        done.document(per_document)
+    return done
 
 
 def main() -> int:
@@ -384,16 +430,15 @@ def main() -> int:
     total = 0
     for name in FORMATS if options.format == "all" else [options.format]:
         started = time.perf_counter()
-        counts = run(options.seed, options.edits, name)
-        failures, reasons = counts.pop("failures"), counts.pop("reasons")
-        for key, count in counts.items():
-            print(f"{name}_{key}: {count}")
+        done = run(options.seed, options.edits, name)
+        for figure in ("edits", "wrong", "refused", "documents"):
+            print(f"{name}_{figure}: {getattr(done, figure)}")
         print(f"{name}_seconds: {time.perf_counter() - started:.1f}")
-        for reason, count in reasons:
+        for reason, count in done.reasons.most_common(8):
             print(f"{name}_refused_because: {count} {reason!r}")
-        for failure in failures:
+        for failure in done.failures:
             print(f"\n=== {name}, seed {options.seed}, {failure}", file=sys.stderr)
-        total += counts["wrong"]
+        total += done.wrong
     return 1 if total else 0
 
 

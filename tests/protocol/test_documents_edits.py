@@ -90,6 +90,7 @@ def test_equality_is_by_type(a, b, same):
 
 def test_a_path_as_a_person_writes_it():
     assert show(("customModes", 0, "slug")) == "customModes[0].slug"
+    assert show(("mcpServers", "a.b", "")) == "mcpServers['a.b']['']"
     assert show(()) == "the whole document"
 
 

@@ -27,8 +27,8 @@ def fuzz():
 @pytest.mark.parametrize("name", ["json", "jsonc", "yaml", "toml", "text"])
 def test_no_edit_is_wrong(fuzz, name):
     counts = fuzz.run(seed=20, edits=1200, name=name)
-    assert counts["wrong"] == 0, counts["failures"][0]
-    assert counts["refused"] < 20, counts["reasons"]
+    assert counts.wrong == 0, counts.failures[0]
+    assert counts.refused < 20, counts.reasons
 
 
 # name: format, module, attribute, a faulty one in its place
@@ -50,7 +50,7 @@ def _behind(pattern: re.Pattern[str], text: str, at: int) -> int:
 def test_a_planted_mistake_is_found(fuzz, monkeypatch, name, module, attribute, faulty):
     monkeypatch.setattr(module, attribute, faulty)
     counts = fuzz.run(seed=3, edits=800, name=name)
-    assert counts["wrong"] + counts["refused"] > 0
+    assert counts.wrong + counts.refused > 0
 
 
 WRONG_VALUES = {
@@ -64,5 +64,5 @@ WRONG_VALUES = {
 def test_the_product_itself_refuses_a_wrong_value(fuzz, monkeypatch, name, planted):
     monkeypatch.setattr(*planted)
     counts = fuzz.run(seed=4, edits=400, name=name)
-    assert counts["refused"] > 50
-    assert not [one for one in counts["failures"] if "holds" in one]
+    assert counts.refused > 50
+    assert not [one for one in counts.failures if "holds" in one]

@@ -141,6 +141,8 @@ SMALL = {
     "text that starts with a space": ("a: 1\n", Set(("a",), " x\ny"), 'a: " x\\ny"\n'),
     "kept line ends": ("a: |+\n  x\n\nb: 1\n", Set(("b",), 2), "a: |+\n  x\n\nb: 2\n"),
     "many line ends": ("a: 1\nb: 1\n", Set(("a",), "x\n\n"), "a: |+\n  x\n\nb: 1\n"),
+    "several lines for one": ('a: "x"\n', Set(("a",), "x\ny"), "a: |-\n  x\n  y\n"),
+    "several lines in quotes stay there": ('a: "x\\ny"\n', Set(("a",), "x\nz"), 'a: "x\\nz"\n'),
     "a folded block": ("a: >-\n  x\n  y\nb: 1\n", Set(("a",), "z"), "a: z\nb: 1\n"),
     "words over lines": ("a: one\n  two\nb: 1\n", Set(("a",), "z"), "a: z\nb: 1\n"),
     "empty lines with spaces": ("a: |\n  x\n  \n  y\n", Set(("a",), "x\n\nz\n"), "a: |\n  x\n  \n  z\n"),

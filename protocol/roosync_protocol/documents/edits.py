@@ -73,7 +73,8 @@ def show(path: Path) -> str:
     """A path as a person writes it: customModes[0].slug"""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        plain = isinstance(step, str) and step and not set(step) & set('.[]\n\r"')
+        text += ("." if text else "") + str(step) if plain else f"[{step!r}]"
     return text or "the whole document"
 
 

@@ -204,7 +204,7 @@ def _delete_inline(
     if index < len(box.items) - 1:
         assert comma is not None
         following = box.items[index + 1][0]
-        if not text[comma + 1 : following].strip():
+        if not text[comma + 1 if tail is None else tail : following].strip():
             return [(start, following, "")]
         return [(start, end_of(_BLANK, text, comma + 1), "")]
     assert before is not None

@@ -156,7 +156,7 @@ class _Editor:
         if spot.mark is None:
             raise EditRefused(f"{show(path)} has no colon where one is expected")
         if isinstance(value, str) and old.kind == "scalar" and isinstance(yaml_write.core_or_text(old), str):
-            style.hints = {**style.hints, role: old.style}
+            style.hints = {**style.hints, role + ("\n" if "\n" in old.text else ""): old.style}
         if spot.item.key is not None:
             new = after_colon(value, column_of(text, spot.start), role, style)
         else:

@@ -48,8 +48,8 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
         node, role, outer = todo.pop()
         column = outer
         if node.kind == "scalar" and isinstance(core_or_text(node), str):
-            counts[role][node.style] += 1
-            counts[_last(role)][node.style] += 1
+            for one in (role, _last(role)):
+                counts[one + _lines(node.text)][node.style] += 1
             if node.style in ("|", ">") and re.search(r"\n {2,}\r?\n", text[node.start : node.end]):
                 style.padded = True
         elif node.kind in ("map", "list") and node.items:
@@ -75,6 +75,11 @@ def member(role: str, name: str) -> str:
 
 def _last(role: str) -> str:
     return role.rsplit(".", 1)[-1]
+
+
+def _lines(text: str) -> str:
+    """Texts of several lines have a style of their own."""
+    return "\n" if "\n" in text else ""
 
 
 def _hint(style: YamlStyle, role: str, kind: str = "") -> str:
@@ -127,7 +132,7 @@ def block(value: Value, column: int, role: str, style: YamlStyle) -> str:
 
 def scalar_or_flow(value: Value, column: int, role: str, style: YamlStyle) -> str:
     """What stands on the line: a scalar (or the head of a literal block, its lines at `column`), or a flow list."""
-    if isinstance(value, str) and "\n" in value and style.literals and _hint(style, role) not in ('"', "'"):
+    if isinstance(value, str) and "\n" in value and style.literals and _hint(style, role, "\n") not in ('"', "'"):
         literal = _literal(value, column, style)
         if literal is not None:
             return literal
@@ -150,7 +155,7 @@ def flow(value: Value, role: str, style: YamlStyle, inside: bool = True, quoted:
     if isinstance(value, list):
         return "[" + ", ".join(flow(one, role + "[]", style, True, quoted) for one in value) + "]"
     if isinstance(value, str):
-        return _string(value, '"' if quoted else _hint(style, role), style.quote, inside)
+        return _string(value, '"' if quoted else _hint(style, role, _lines(value)), style.quote, inside)
     return _other(value)
 
 
