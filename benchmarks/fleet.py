@@ -101,11 +101,14 @@ class Node:
 
 
 class Fleet:
-    """`count` machines named m00, m01 ...; m00 has the broker and the operator's key (no passphrase)."""
+    """`count` machines named m00, m01 ...; m00 has the broker and the operator's key (no passphrase).
 
-    def __init__(self, count: int) -> None:
+    `config` is the text of each machine's settings file; without it there is none, as after `init`.
+    """
+
+    def __init__(self, count: int, *, config: str = "") -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="roosync-bench-")).resolve()
-        self.nodes = [self._node(f"m{number:02}") for number in range(count)]
+        self.nodes = [self._node(f"m{number:02}", config) for number in range(count)]
 
     @property
     def first(self) -> Node:
@@ -165,10 +168,12 @@ class Fleet:
 
     # -- inside
 
-    def _node(self, name: str) -> Node:
+    def _node(self, name: str, config: str) -> Node:
         node = Node(name, self.folder / name / "home", self.folder / name / "state")
         node.state.mkdir(parents=True, mode=0o700)
         node.settings_file.parent.mkdir(parents=True)
+        if config:
+            (node.state / "config.toml").write_text(config, "utf-8")
         settings = {"model": "sonnet", "language": "english", "env": {"LOG_LEVEL": "info"}, "cleanupPeriodDays": 30}
         node.settings_file.write_text(json.dumps(settings, indent=2) + "\n", "utf-8")
         (node.home / ".claude" / "CLAUDE.md").write_text("# Rules\n\nAnswer briefly.\n", "utf-8")

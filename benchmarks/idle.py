@@ -18,6 +18,7 @@ from fleet import Fleet
 
 RSS_BAR, CPU_BAR = 60.0, 0.2  # MiB and percent of one processor, one agent (8-measures)
 MIB = 1024 * 1024
+CONFIG = "[apply]\ncheck_timeout = 20.0\n"  # a settings file costs memory: the schema that checks it is loaded
 SETTLE = 15.0  # seconds after everybody is synced: the looks that follow an apply are over
 
 
@@ -30,7 +31,7 @@ async def main() -> None:
         [sys.executable, "-c", "import asyncio; asyncio.run(asyncio.sleep(600))"], stdin=subprocess.DEVNULL
     )
     try:
-        async with Fleet(given.machines) as fleet:
+        async with Fleet(given.machines, config=CONFIG) as fleet:
             await fleet.agree()
             await asyncio.sleep(SETTLE)
             agents = [node.process for node in fleet.nodes[1:] if node.process]

@@ -11,6 +11,7 @@ divergence. Beside it what the file watcher waits by intention, to let a burst o
 import argparse
 import asyncio
 import json
+import random
 import time
 from pathlib import Path
 
@@ -64,7 +65,7 @@ async def measure(fleet: Fleet, session: Session, saves: int) -> tuple[list[floa
         await first(facts, began, gone=False, report=True)
         began = save(node.settings_file, agreed)
         back.append(await first(facts, began, gone=True, report=True))
-        await asyncio.sleep(0.3)  # the watcher is quiet again
+        await asyncio.sleep(random.uniform(0.3, 0.5))  # the watcher is quiet again, and at any point of its sleep
     return away, back
 
 
