@@ -58,6 +58,27 @@ def test_a_remote_server_counts_as_an_editor(tmp_path):
     assert here.places.vscode_user == str(tmp_path / ".vscode-server/data/User")
 
 
+RULES = {
+    "nothing": ((), set()),
+    "Roo Code, and no rule yet": ((".config/VSCodium/User/" + MODES,), {"roo.rules"}),
+    "rules, and no editor": ((".roo/rules",), {"roo.rules"}),
+    "Zoo Code reads ~/.roo until there is a ~/.zoo": (
+        (".config/Code/User/globalStorage/zoocodeorganization.zoo-code",),
+        set(),
+    ),
+    "both": ((".roo", ".zoo"), {"roo.rules", "zoo.rules"}),
+}
+
+
+@pytest.mark.parametrize(("folders", "present"), RULES.values(), ids=RULES)
+def test_rules_are_there_where_their_assistant_would_read_them(tmp_path, folders, present):
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    here = layout(DOOR, tmp_path, {}, "posix")
+    found = [target for spec in select(["rules"]) for target in locate(spec, here, DOOR)]
+    assert {target.name for target in found if target.present} == present
+
+
 VARIABLES = {
     "another home's": ({"HOME": "/root", "XDG_CONFIG_HOME": "/root/cfg"}, ".config"),
     "one's own, elsewhere": ({"HOME": "{home}", "XDG_CONFIG_HOME": "/srv/cfg"}, "/srv/cfg"),

@@ -96,7 +96,7 @@ def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     """Where `spec` is on this machine. The first editor that has the assistant gives the plain name."""
     if VSCODE not in spec.folder:
         folder = _expand(spec.folder, layout)
-        signs = [_expand(sign, layout) for sign in spec.signs] or [folder]
+        signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
         return [Target(name=spec.name, spec=spec, folder=folder, present=any(_there(door, sign) for sign in signs))]
     places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in layout.flavours]
     there = [(flavour, folder) for flavour, folder in places if _there(door, folder)]
@@ -123,6 +123,13 @@ def _matches(name: str, pattern: str) -> bool:
         return fnmatchcase(name, pattern)
     top, _, rest = name.partition("/")
     return bool(rest) and fnmatchcase(top, pattern.removesuffix("/**"))
+
+
+def _signs(place: str, layout: Layout) -> list[Path]:
+    """Where a sign may be: in the user folder of any editor, or in one place."""
+    if VSCODE not in place:
+        return [_expand(place, layout)]
+    return [_expand(place, layout, flavour.user) for flavour in layout.flavours]
 
 
 def _expand(place: str, layout: Layout, vscode_user: Path | None = None) -> Path:

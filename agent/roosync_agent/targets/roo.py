@@ -58,6 +58,7 @@ ROO = _assistant(
         kind=Kind.TEXT,
         folder="{home}/.roo",
         tree=_TREE,
+        signs=("{home}/.roo", "{vscode_user}/globalStorage/rooveterinaryinc.roo-cline"),
     ),
 )
 ZOO = _assistant(
