@@ -14,6 +14,7 @@ from typing import Any
 
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
+from roosync_agent.own_links import link_fault
 from roosync_agent.places import Layout
 from roosync_agent.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
@@ -204,10 +205,13 @@ class _Look:
                 self.skip(self._layout.name_of(path), f"{twin!r} is the same name on some systems; rename one of them")
                 continue
             try:
+                if fault := link_fault(self._door, target, path, name):
+                    raise _UnreadableError(fault)
                 self._file(target, path, safe_relative(name))
-            except (_UnreadableError, ValueError) as error:
+            except (_UnreadableError, FileRefusedError, ValueError) as error:
                 self._unreadable.add(f"{target.name}/{plain}")
-                self.skip(self._layout.name_of(path), str(error))
+                reason = error.reason if isinstance(error, FileRefusedError) else str(error)
+                self.skip(self._layout.name_of(path), reason)
 
     def _names(self, target: Target) -> Iterator[str]:
         """The files of a tree that its patterns name; folders are listed once each."""

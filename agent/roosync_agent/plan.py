@@ -15,6 +15,7 @@ from pathlib import Path
 from roosync_agent.collect import CollectedFile, Collection
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
+from roosync_agent.own_links import link_fault
 from roosync_agent.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec
 from roosync_protocol.digest import same
@@ -194,6 +195,9 @@ def _require_apart(change: FileChange | None, others: list[FileChange]) -> None:
 def _require_ours(door: Door, collection: Collection, target: Target, state: FileState, removed: bool) -> None:
     """Links within the managed folders are followed; what is elsewhere, or has another name too, is a person's."""
     roots = {*collection.layout.folders.values(), target.folder}
+    name = state.path.relative_to(target.folder).as_posix() if target.spec.tree else ""
+    if fault := link_fault(door, target, state.path, name):
+        raise _RefusedError(f"{fault}, and nothing is written there")
     if not any(state.real_path.is_relative_to(door.stat(root).real_path) for root in roots):
         raise _RefusedError("it is a link to a file outside the managed home, and nothing is written there")
     if removed and state.real_path != door.stat(state.path.parent).real_path / state.path.name:

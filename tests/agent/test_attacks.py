@@ -25,6 +25,7 @@ from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.machine import Machine
 from roosync_agent.operations import deciding, lawmaking, machine_side, promoting, proposing
 from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.plan import plan
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -470,6 +471,53 @@ async def test_a_surrogate_or_a_name_without_encoding_does_not_stop_the_agent(wo
     await world.turn()
     assert world.operator.fleet.status("honest")
     assert "claude.mcp/ok" in world.honest.looked_now.entities
+
+
+LINKS = {  # link below the folder of skills -> (where it points to, is it taken)
+    "a/notes.md": (".ssh/config", False),
+    "a/config": (".ssh/config", False),
+    "a/.ssh/config": (".ssh/config", False),
+    "a/run.sh": (".bashrc", False),
+    "a/passwd": ("/etc/passwd", False),
+    "a/team.md": ("work/rules/house.md", True),
+    "b/run.sh": ("dotfiles/skills/b/run.sh", True),
+    "a/again.sh": (".claude/skills/b/real.sh", True),
+}
+
+
+@pytest.mark.parametrize(("link", "place", "taken"), [(k, *v) for k, v in LINKS.items()], ids=LINKS)
+async def test_a_cloned_skill_publishes_nothing_but_itself(world, link, place, taken):
+    there = world.home / place
+    if not there.exists():
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.write_text("Host inner-machine\n")
+    path = world.home / ".claude" / "skills" / link
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(there)
+    await world.turn()
+    key = f"claude.memory/skills/{link}"
+    assert (key in world.honest.looked_now.entities) is taken
+    assert (key in world.honest.looked_now.collection.unreadable) is not taken
+
+
+async def test_a_link_to_a_folder_of_secrets_is_not_followed(world):
+    (world.home / ".aws").mkdir()
+    (world.home / ".aws" / "credentials").write_text("[default]\nregion = x\n")
+    (world.home / ".claude" / "skills" / "a").mkdir(parents=True)
+    (world.home / ".claude" / "skills" / "a" / ".aws").symlink_to(world.home / ".aws")
+    await world.turn()
+    assert not [key for key in world.honest.looked_now.entities if "credentials" in key]
+
+
+async def test_a_text_is_not_written_through_a_folder_that_is_a_link_to_another(world):
+    (world.home / ".ssh").mkdir()
+    (world.home / ".claude" / "skills").mkdir()
+    (world.home / ".claude" / "skills" / "a").symlink_to(world.home / ".ssh")
+    key = "claude.memory/skills/a/authorized_keys"
+    wanted: dict = {key: Entity(key=key, kind=Kind.TEXT, value="ssh-ed25519 AAAA evil\n")}
+    made = plan(world.honest.local.door, world.honest.local.look().collection, wanted)
+    assert "link" in made.refusals[key]
+    assert not made.changes
 
 
 async def test_many_long_names_do_not_stop_the_agent(world):
