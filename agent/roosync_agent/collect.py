@@ -205,13 +205,19 @@ class _Look:
                 self.skip(self._layout.name_of(path), f"{twin!r} is the same name on some systems; rename one of them")
                 continue
             try:
-                if fault := link_fault(self._door, target, path, name):
-                    raise _UnreadableError(fault)
+                self._require_own(target, path, name)
                 self._file(target, path, safe_relative(name))
-            except (_UnreadableError, FileRefusedError, ValueError) as error:
+            except (_UnreadableError, ValueError) as error:
                 self._unreadable.add(f"{target.name}/{plain}")
-                reason = error.reason if isinstance(error, FileRefusedError) else str(error)
-                self.skip(self._layout.name_of(path), reason)
+                self.skip(self._layout.name_of(path), str(error))
+
+    def _require_own(self, target: Target, path: Path, name: str) -> None:
+        try:
+            fault = link_fault(self._door, target, path, name)
+        except FileRefusedError as error:
+            raise _UnreadableError(error.reason) from error
+        if fault:
+            raise _UnreadableError(fault)
 
     def _names(self, target: Target) -> Iterator[str]:
         """The files of a tree that its patterns name; folders are listed once each."""
