@@ -568,6 +568,8 @@ def write_text(rng: random.Random) -> Written:
     """Lines with any ends; the value has \\n."""
     ends = rng.choice([["\n"], ["\r\n"], ["\n", "\r\n"]])
     lines = [rng.choice([*WORDS, "---", "# Title", "- item", ""]).lstrip("\ufeff") for _ in range(rng.randrange(30))]
+    # Of equal lines with unequal ends either may be said to stay, so each gets a number.
+    lines = [f"{line} {number}" if len(ends) > 1 else line for number, line in enumerate(lines)]
     text = "".join(line.replace("\r", "") + rng.choice(ends) for line in lines) + rng.choice(["", "no end"])
     return Written(text, text.replace("\r\n", "\n"))
 
