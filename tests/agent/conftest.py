@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,8 +20,6 @@ from roosync_protocol.entity import Entity, Kind
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 ROO = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/"
-MCP = ROO + "mcp_settings.json"
-MODES = ROO + "custom_modes.yaml"
 KINDS = {"mcp": Kind.MCP_SERVER, "modes": Kind.MODE, "rules": Kind.TEXT, "memory": Kind.TEXT}
 
 
@@ -33,6 +31,10 @@ def entity(key: str, value: Any) -> Entity:
 @dataclass
 class Home:
     """The person's home at `base`, and beside it the agent's state folder."""
+
+    MCP: ClassVar[str] = ROO + "mcp_settings.json"
+    MODES: ClassVar[str] = ROO + "custom_modes.yaml"
+    NOW: ClassVar[datetime] = NOW
 
     base: Path
     state: Path
