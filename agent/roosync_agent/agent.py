@@ -28,6 +28,7 @@ from roosync_protocol.secrets import scrub
 log = logging.getLogger("roosync.agent")
 
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
+RETRY = 2.0  # seconds after a turn that the bus interrupted
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
 
 
@@ -118,6 +119,7 @@ class Agent:
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)
                 self._reread = True
+                asyncio.get_running_loop().call_later(RETRY, self.wake)
             except (StateError, OSError) as error:
                 log.warning("this turn failed: %s", scrub(str(error)))
             except Exception:
