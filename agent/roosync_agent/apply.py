@@ -164,15 +164,15 @@ class _Transaction:
         with suppress(FileRefusedError):  # a full disk must not keep the files from going back
             self.step("restoring")
             self._phase("restoring")
-        with ExitStack() as stack:
-            with suppress(FileRefusedError):
-                stack.enter_context(tool_locks.held(self.door, self.locks))
-            try:
+        try:
+            with ExitStack() as stack:
+                with suppress(FileRefusedError):
+                    stack.enter_context(tool_locks.held(self.door, self.locks))
                 left = snapshots.restore(self.door, self.state, self.snapshot, written=self.written, step=self.step)
-                self.step("restored")
-                journal.discard(self.door, self.state, self._record)
-            except (FileRefusedError, NoSnapshotError) as error:
-                left = [f"it could not be put back, and is tried again: {error}"]
+            self.step("restored")
+            journal.discard(self.door, self.state, self._record)
+        except (FileRefusedError, NoSnapshotError) as error:
+            left = [f"it could not be put back, and is tried again: {error}"]
         status: Status = "rollback_failed" if left else "rolled_back"
         return Outcome(status, left or ["everything was put back as it was"], self.snapshot, touched=True)
 
@@ -217,10 +217,12 @@ def _run(
             locks.enter_context(tool_locks.held(transaction.door, transaction.locks))
             transaction.prepare()
         except (FileBusyError, _NoBackupError) as error:
+            locks.close()
             transaction.give_up()
             why = "no backup could be made: " if isinstance(error, _NoBackupError) else ""
             return Outcome("deferred", [*log, f"nothing was written: {why}{error}"])
         except (FileRefusedError, DocumentError) as error:
+            locks.close()
             transaction.give_up()
             return Outcome("rolled_back", [*log, f"nothing was changed: {error}"])
         log.append("backup made")

@@ -86,6 +86,9 @@ def recover(state: Path, door: Door) -> Iterator[str]:
     The caller holds the lock of applying. `open_` tells afterwards whether something is left to be tried again.
     """
     try:
+        half = temporary_for(state / "journal" / NAME, "own")
+        if door.stat(half).exists:  # of a record that was never written whole
+            door.remove(half)
         record = read(door, state)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, FileRefusedError) as error:
         yield f"the journal {state / 'journal' / NAME} can not be read ({error}): look at it, then move it away"
