@@ -18,7 +18,10 @@ def link_fault(door: Door, target: Target, path: Path, name: str) -> str | None:
     """Why `name` of this tree is not what it seems to be; None when it is. FileRefusedError when it can not be seen."""
     if "/" not in name:
         return None  # named in the declaration itself, such as CLAUDE.md
-    real, ours = door.stat(path).real_path, door.stat(target.folder).real_path
+    real = door.stat(path).real_path
+    if real == path:
+        return None  # no link at all: nearly always
+    ours = door.stat(target.folder).real_path
     if real.is_relative_to(ours) or real.as_posix().endswith(f"/{name}") or (_prose(path) and _prose(real)):
         return None
     return "it is a link to a file of another kind outside its folder"

@@ -15,6 +15,7 @@ from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
     Alarm,
+    Choice,
     Decision,
     DivergenceReport,
     Enrolment,
@@ -24,6 +25,7 @@ from roosync_protocol.messages import (
     StatusReport,
 )
 from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
 
 KEPT = 64  # messages of one record that are kept for folding again; states carry their own proofs
@@ -134,6 +136,16 @@ class Fleet:
         ids = [id_ for kind, _, id_ in self._records if kind is Proposal]
         found = [state for id_ in ids if (state := self.proposal(id_).state)]
         return sorted(found, key=lambda p: (p.timestamp, p.id))
+
+    def answers(self) -> set[tuple[str, Choice]]:
+        """What operators answered to the questions of proposals. Whoever orchestrates only carries answers on."""
+        said = (
+            heard
+            for (kind, _, _), kept in self._records.items()
+            for heard in kept
+            if kind is Proposal and is_operator(heard.speaker) and self.law.genuine(heard)
+        )
+        return {one for heard in said if isinstance(heard.message, Proposal) for one in heard.message.choices.items()}
 
     def open_proposal(self) -> Proposal | None:
         """The newest proposal that still waits for something."""

@@ -21,6 +21,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
     "": {"open": By.MACHINE | By.OPERATOR, "arbitrated": By.MACHINE | By.OPERATOR},
     "open": {"open": By.OPERATOR, "arbitrated": By.OPERATOR, "superseded": By.MACHINE | By.OPERATOR},
     "arbitrated": {
+        "open": By.OPERATOR,  # an answer that no operator gave is a question again
         "arbitrated": By.OPERATOR,
         "validated": By.OPERATOR,
         "superseded": By.MACHINE | By.OPERATOR,

@@ -40,7 +40,7 @@ from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Decision, PackageReport
+from roosync_protocol.messages import Choice, Decision, PackageReport
 from roosync_protocol.reconcile import side
 from roosync_protocol.risk import surface_digest
 from roosync_protocol.subjects import Subjects
@@ -403,6 +403,46 @@ async def test_a_baseline_that_nobody_can_read_is_replaced_by_another(world):
     lost = replace(law, commons=digest("lost"), version="1.0.1")
     await lawmaking.enact(world.operator, lambda: lost)
     assert (await promoting.restore(world.operator, "1.0.0")).commons == law.commons
+
+
+async def test_whoever_orchestrates_answers_no_question_in_a_persons_place(world):
+    """Two values, and the hostile machine opens the proposal with its own chosen: nothing is left to be asked."""
+    world.servers(x=GOOD)
+    await world.turn()
+    content = package.FileContent(
+        target="claude.mcp", path=MCP, format="json", kind=Kind.MCP_SERVER, entities={"x": EVIL}, order=("x",)
+    )
+    built = package.build("hostile", "1.0.0", NOW, [content])
+    for data in built.contents.values():
+        await world.hostile.contents.put(data)
+    await world.hostile.say(
+        PackageReport(
+            agent="hostile",
+            timestamp=NOW,
+            version="1.0.0",
+            manifest=built.manifest_hash,
+            files=1,
+            entities=1,
+            complete=True,
+            targets=("claude.mcp",),
+        )
+    )
+    await world.hostile.refresh()
+    own = {"claude.mcp/x": Choice(take="machine", machine="hostile")}
+    library = promoting.Library(world.hostile)
+    made = await proposing.open_proposal(world.hostile, await proposing.gather(world.hostile, library, own))
+    assert made.status == "arbitrated"
+    await world.operator.refresh()
+    for sign in (promoting.validate_proposal, promoting.publish):
+        with pytest.raises(RefusedRequestError, match="no operator gave"):
+            await sign(world.operator)
+    assert proposing.answered(world.operator) == {}
+    answer = {"claude.mcp/x": Choice(take="machine", machine="honest")}
+    assert (await promoting.arbitrate(world.operator, {})).status == "open"
+    assert (await promoting.arbitrate(world.operator, answer)).status == "arbitrated"
+    law = await promoting.publish(world.operator)
+    commons, _ = await promoting.Library(world.operator).whole(law)
+    assert commons.entities["claude.mcp/x"].value == GOOD
 
 
 # ------------------------------------------------------------------------------------------ the machine

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from roosync_agent.operations.baselines import find_proposal, version_of
 from roosync_agent.operations.deciding import conclude
 from roosync_agent.operations.lawmaking import RefusedRequestError, enact
-from roosync_agent.operations.proposing import Proposed, gather
+from roosync_agent.operations.proposing import Proposed, believed, gather
 from roosync_agent.operations.seen import require_seen
 from roosync_agent.reference import BASELINE, Library
 from roosync_agent.session import Session, new_operation
@@ -40,7 +40,7 @@ async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | 
     proposal = find_proposal(session.fleet, id_)
     if proposal.status not in ("open", "arbitrated"):
         raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")
-    made = await gather(session, Library(session), {**proposal.choices, **answers}, proposal.packages)
+    made = await gather(session, Library(session), {**believed(session, proposal), **answers}, proposal.packages)
     await session.contents.put(made.report)
     return await _advance(session, proposal, **_content(made))
 
@@ -55,6 +55,11 @@ async def validate_proposal(session: Session, id_: str | None = None) -> Proposa
         )
     if proposal.status != "arbitrated":
         raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be validated now")
+    if forged := sorted(proposal.choices.keys() - believed(session, proposal).keys()):
+        raise RefusedRequestError(
+            f"{proposal.id} has answers that no operator gave, from {proposal.agent}: {', '.join(forged[:5])}. "
+            "`roosync baseline choose FIELD ...` answers them"
+        )
     made = await gather(session, Library(session), proposal.choices, proposal.packages)
     if digest_bytes(made.report) != proposal.report:
         raise RefusedRequestError(

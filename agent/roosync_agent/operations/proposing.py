@@ -87,7 +87,13 @@ async def gather(
 def answered(session: Session) -> dict[str, Choice]:
     """What a person answered in the proposal that waits: not asked again when a machine publishes in between."""
     waiting = session.fleet.open_proposal()
-    return dict(waiting.choices) if waiting else {}
+    return believed(session, waiting) if waiting else {}
+
+
+def believed(session: Session, proposal: Proposal) -> dict[str, Choice]:
+    """The answers in a proposal that an operator really gave: whoever opened it can not answer in a person's place."""
+    given = session.fleet.answers()
+    return {key: choice for key, choice in proposal.choices.items() if (key, choice) in given}
 
 
 async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
