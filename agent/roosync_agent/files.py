@@ -146,7 +146,8 @@ class RealDoor:
     def remove(self, path: Path) -> None:
         """Remove a file; that it is gone already is no error."""
         with in_words(path):
-            _retry(lambda: path.unlink(missing_ok=True))
+            if os.path.lexists(path):  # a read-only folder refuses also to remove what is not there
+                _retry(lambda: path.unlink(missing_ok=True))
 
     def make_folder(self, path: Path, *, mode: int = 0o755) -> bool:
         """One folder, its parent being there; False when it is there already: making one is taking a lock."""
