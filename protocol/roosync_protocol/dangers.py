@@ -10,10 +10,17 @@ from roosync_protocol import risk_rules as rules
 from roosync_protocol.digest import same
 from roosync_protocol.names import Value
 from roosync_protocol.risk_rules import Risk
-from roosync_protocol.secrets import find_secrets
+from roosync_protocol.secrets import addresses, find_secrets
 
 Danger = tuple[Risk, str]
-_TOKEN_PATH = re.compile(r"\$\{(?:home|appdata|vscode_user|(?:workspace|place):[^{}]+)\}(?P<tail>[\\/].*)?\Z")
+_PLACES = ("command", "args", "url", "serverUrl", "httpUrl", "endpoint")  # who gets the secrets of a server
+_TOKEN_PATH = re.compile(r"\$\{(?P<token>home|appdata|vscode_user|(?:workspace|place):[^{}]+)\}(?P<tail>[\\/].*)?\Z")
+_HOME = r"(?:/home/[^/]+|/Users/[^/]+|(?:/mnt)?/?[A-Za-z]:?/Users/[^/]+|/root|\$\{home\})"
+_WAS = {  # token -> what stood there before, when it is the same place; a workspace is wherever its owner says
+    "home": re.compile(_HOME),
+    "appdata": re.compile(_HOME + "/AppData/Roaming"),
+    "vscode_user": re.compile(_HOME + "/.{1,100}/User"),
+}
 _PINNED = re.compile(r".@\^?~?v?\d[\w.+-]*\Z|==|@sha256:|#[0-9a-f]{7,}|@[0-9a-f]{40}\Z")
 
 
@@ -128,6 +135,26 @@ def _program(word: str) -> str:
     return "python" if re.fullmatch(r"python\d(?:\.\d+)?", name) else name
 
 
+# ------------------------------------------------------------------------------------------ secrets
+def in_secrets(before: Value | None, after: dict[str, Value]) -> Iterator[Danger]:
+    """What a machine keeps for a server goes where the server is: to another one, with another address."""
+    old = before if isinstance(before, dict) else {}
+    kept = [address for address in addresses(after) if address in addresses(old)]
+    if not kept:
+        return
+    names = ", ".join(address.rsplit("/", 1)[-1] for address in kept[:3])
+    moved = [name for name in _PLACES if not same(old.get(name), after.get(name))]
+    if moved:
+        yield Risk.HIGH, f"what this machine keeps secret ({names}) goes to another {' and '.join(moved)}"
+    if not {place for place in _where_secret(after) if place[1] in kept} <= _where_secret(old):
+        yield Risk.HIGH, f"what this machine keeps secret ({names}) is put into another field"
+
+
+def _where_secret(server: dict[str, Value]) -> set[tuple[str, str]]:
+    """Field and address of every secret in it."""
+    return {(name, address) for name, inner in server.items() for address in addresses(inner)}
+
+
 # ------------------------------------------------------------------------------------------ variables
 def of_variable(name: str, before: Value | None, after: Value) -> tuple[Risk | None, str]:
     """The class of one changed variable; None when the rule of its map decides."""
@@ -144,10 +171,13 @@ def of_variable(name: str, before: Value | None, after: Value) -> tuple[Risk | N
 def same_place(before: str, after: str) -> bool:
     """Is `after` a path of tokens that ends as the path `before` does: ${home}/a for C:\\Users\\x\\a?"""
     found = _TOKEN_PATH.match(after)
-    if not found or not found["tail"] or not re.match(r"[A-Za-z]:[\\/]|/|\$\{", before):
+    if not found or not found["tail"]:
         return False
-    tail = found["tail"].replace("\\", "/")
-    return len(tail) > 1 and ".." not in tail and before.replace("\\", "/").endswith(tail)
+    tail, known = found["tail"].replace("\\", "/"), before.replace("\\", "/")
+    if len(tail) < 2 or ".." in tail or not known.endswith(tail):
+        return False
+    was = _WAS.get(found["token"])  # /opt/app/run is not ${home}/run: it would be another program
+    return bool(was and was.fullmatch(known.removesuffix(tail)))
 
 
 # ------------------------------------------------------------------------------------------ modes
@@ -174,14 +204,17 @@ def _groups(value: Value | None) -> dict[str, Value] | None:
         return None
     for one in value or []:
         match one:
-            case str():
-                found[one] = None
-            case [str() as name, dict() as options, *_]:
-                found[name] = options.get("fileRegex")
+            case str() as name:
+                restricted: Value = None
             case [str() as name]:
-                found[name] = None
+                restricted = None
+            case [str() as name, dict() as options, *_]:
+                restricted = options.get("fileRegex")
             case _:
                 return None
+        if name in found:
+            return None  # named twice: which one counts is the assistant's secret
+        found[name] = restricted
     return found
 
 

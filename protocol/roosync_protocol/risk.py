@@ -111,6 +111,7 @@ def _server(key: str, before: Value | None, after: Value | None) -> Iterator[Fin
     if before is None:
         yield Finding(Risk.HIGH, f"a new server: {dangers.shown_command(after)}")
     yield from (Finding(*danger) for danger in dangers.in_command(before, after))
+    yield from (Finding(*danger) for danger in dangers.in_secrets(before, after))
     yield from _fields(_Where(Kind.MCP_SERVER, target_of(key)), before, after)
 
 

@@ -42,7 +42,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Choice, Decision, PackageReport
 from roosync_protocol.reconcile import side
-from roosync_protocol.risk import surface_digest
+from roosync_protocol.risk import Risk, assess, surface_digest
 from roosync_protocol.subjects import Subjects
 
 MCP = ".claude.json"
@@ -608,3 +608,42 @@ async def _json(card):
 
     made = await card if inspect.isawaitable(card) else card
     return msgspec.to_builtins(made, str_keys=True)
+
+
+TOKEN = {"$secret": "claude.mcp/x/env/TOKEN"}
+KEEPS = {"command": "node", "args": ["a.js"], "env": {"TOKEN": TOKEN}}
+STOLEN = {
+    "another host": (
+        {"url": "https://a.example", "env": {"T": TOKEN}},
+        {"url": "https://b.example", "env": {"T": TOKEN}},
+    ),
+    "another program": (KEEPS, {**KEEPS, "args": ["b.js"]}),
+    "a field that is shown": (KEEPS, {**KEEPS, "description": TOKEN}),
+    "an address": (KEEPS, {**KEEPS, "homepage": {"$parts": ["https://b.example/?", TOKEN]}}),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), STOLEN.values(), ids=STOLEN)
+def test_a_secret_that_would_go_elsewhere_is_high_and_said_in_words(before, after):
+    found = assess("claude.mcp/x", Kind.MCP_SERVER, before, after)
+    assert found.risk >= Risk.HIGH
+    assert any("keeps secret (TOKEN)" in reason for reason in found.reasons)
+
+
+def test_a_secret_that_stays_is_no_news():
+    found = assess("claude.mcp/x", Kind.MCP_SERVER, KEEPS, {**KEEPS, "timeout": 5})
+    assert found.risk is Risk.LOW
+
+
+@pytest.mark.parametrize("before", ["/opt/app/plugins", "/srv/x/plugins", "D:/tools/plugins", "/home/x/plugins"])
+@pytest.mark.parametrize("place", ["${workspace:cloned}", "${home}/y", "${vscode_user}"])
+def test_another_folder_of_the_same_name_is_not_the_same_place(before, place):
+    after = {"command": "node", "env": {"PLUGINS": f"{place}/plugins"}}
+    found = assess("claude.mcp/x", Kind.MCP_SERVER, {**after, "env": {"PLUGINS": before}}, after)
+    assert found.risk is Risk.HIGH
+
+
+def test_a_group_named_twice_hides_no_wider_one():
+    narrow = ["edit", {"fileRegex": "x"}]
+    before, after = ({"slug": "m", "groups": groups} for groups in ([narrow], ["edit", narrow]))
+    assert assess("roo.modes/m", Kind.MODE, before, after).risk >= Risk.MEDIUM
