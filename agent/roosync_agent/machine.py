@@ -74,20 +74,24 @@ class Machine:
     async def reconcile(self) -> None:
         """One whole turn. BusError when the bus went away in the middle: the next turn goes on from there."""
         async with self.turn:
-            self.notes = []
-            self.keep_law()
-            await self.look()
-            reference = await self.baseline()
-            if reference is not None:
+            await self.take_turn()
+
+    async def take_turn(self) -> None:
+        """The same, for who holds `turn` already."""
+        self.notes = []
+        self.keep_law()
+        await self.look()
+        reference = await self.baseline()
+        if reference is not None:
+            await self.settle(reference)
+            if await self.applier.run(reference):
+                await self.look()
                 await self.settle(reference)
-                if await self.applier.run(reference):
-                    await self.look()
-                    await self.settle(reference)
-            else:
-                await self.applier.run(None)
-            await self.report()
-            await self.publisher.publish_if_changed(self.looked_now)
-            self.local.believe(self.looked_now)
+        else:
+            await self.applier.run(None)
+        await self.report()
+        await self.publisher.publish_if_changed(self.looked_now)
+        self.local.believe(self.looked_now)
 
     @property
     def looked_now(self) -> Looked:

@@ -11,6 +11,7 @@ from msgspec.structs import asdict
 
 from roosync_broker.errors import OursError, UnavailableError
 from roosync_broker.link import Link
+from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
 
 MIB = 1024 * 1024
@@ -41,7 +42,7 @@ STREAMS: dict[str, Stream] = {
     row.name: row
     for row in (
         Stream(name="LAW", about="what operators signed", protected=True),
-        Stream(name="WORK", about="decisions, proposals and other records", per_subject=8, mib=512),
+        Stream(name="WORK", about="decisions, proposals and other records", per_subject=RETAINED, mib=512),
         Stream(
             name="REPORTS",
             about="the last reports of each machine",

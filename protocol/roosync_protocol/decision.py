@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from enum import Flag, auto
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_protocol.digest import canonical
 from roosync_protocol.envelope import Heard, Verify
@@ -75,6 +76,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
 }
 RENEWED = frozenset({"applied", "superseded"})  # after these every divergence is a new one
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # an operator may open a new attempt
+UPSTREAM = frozenset({"promoted", "kept_special"})  # the answer was a new revision of the baseline
 for _ended in ENDED:  # a different divergence of the same entity opens a new attempt
     TRANSITIONS.setdefault(_ended, {})["pending"] = By.MACHINE | (By.OPERATOR if _ended in AGAIN else By(0))
 
@@ -82,6 +84,7 @@ IDENTITY = ("machine", "id", "entity", "reference", "kind")
 CONTENT = ("local", "remote", "wanted", "surface", "risk", "verdict", "action")
 PROOF = (*CONTENT, "approvals", "policy_proof")
 KEPT = 50  # declined questions that a record remembers
+RETAINED = 8  # messages of one speaker about one record that the broker keeps; its older ones may be gone
 NEEDS_APPROVAL = {"approved", "applying", "applied", "failed"}
 
 
@@ -90,6 +93,7 @@ class Folded(Struct, frozen=True, kw_only=True):
 
     state: Decision | None = None
     sequence: int = 0  # of the last message seen, valid or not: for compare-and-swap
+    since: int = 0  # of the message that made the state
     refused: tuple[str, ...] = ()
 
 
@@ -100,24 +104,38 @@ def decision_id(machine: str, entity: str, reference: str) -> str:
 
 def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
     """The record of these messages, which may come in any order and more than once."""
-    folded = Folded()
-    for one in sorted(heard, key=lambda one: one.sequence):
-        folded = advance(folded, one, law, verify)
+    ordered = sorted(heard, key=lambda one: one.sequence)
+    folded, whole = Folded(), whole_from(ordered)
+    for one in ordered:
+        folded = advance(folded, one, law, verify, whole=whole)
     return folded
 
 
-def advance(folded: Folded, heard: Heard, law: Law, verify: Verify) -> Folded:
+def whole_from(heard: Iterable[Heard]) -> int:
+    """The sequence from which on nothing that was said is missing.
+
+    The broker keeps RETAINED messages of each speaker, so what one of them said before may be gone while another's
+    older words are still there.
+    """
+    oldest: dict[str, list[int]] = {}
+    for one in heard:
+        oldest.setdefault(one.speaker, []).append(one.sequence)
+    return max((min(said) for said in oldest.values() if len(set(said)) >= RETAINED), default=0)
+
+
+def advance(folded: Folded, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> Folded:
+    """One message further. A state from before the sequence `whole` may have had successors that are gone."""
     if heard.sequence <= folded.sequence:
         return folded  # delivered twice
-    reason = judge(folded.state, heard, law, verify)
+    reason = judge(folded.state, heard, law, verify, gap=folded.since < whole)
     if reason is None and isinstance(heard.message, Decision):
-        return Folded(state=heard.message, sequence=heard.sequence, refused=folded.refused)
+        return Folded(state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused)
     refused = (*folded.refused, f"{heard.speaker}: {reason}")[-20:]
-    return Folded(state=folded.state, sequence=heard.sequence, refused=refused)
+    return replace(folded, sequence=heard.sequence, refused=refused)
 
 
-def judge(before: Decision | None, heard: Heard, law: Law, verify: Verify) -> str | None:
-    """Why this message is not the next state of the record; None when it is."""
+def judge(before: Decision | None, heard: Heard, law: Law, verify: Verify, *, gap: bool = False) -> str | None:
+    """Why this message is not the next state of the record; None when it is. `gap`: states between may be gone."""
     after = heard.message
     if not isinstance(after, Decision):
         return f"{type(after).__name__} is no decision"
@@ -128,7 +146,24 @@ def judge(before: Decision | None, heard: Heard, law: Law, verify: Verify) -> st
     by = By.MACHINE if heard.speaker == after.machine else By.OPERATOR if is_operator(heard.speaker) else None
     if by is None:
         return f"{heard.speaker!r} may not speak about a decision of {after.machine!r}"
+    if gap and before is not None and after.revision > before.revision + 1:
+        if fault := _leap_fault(before, after):
+            return fault
+        before = None  # like the first one kept: it has to prove itself
     return sides_fault(after) or _step_fault(before, after, by) or _proof_fault(before, after, by, law, verify)
+
+
+def _leap_fault(before: Decision, after: Decision) -> str | None:
+    """What no steps in between, however many are gone, can have changed: above all, what was declined."""
+    over = before.status in ENDED and before.status != "applied"
+    if after.kind != before.kind or after.attempt < before.attempt + over:
+        return "it does not go on from what is known of the record"
+    declined = {*before.declined}
+    if before.status in AGAIN and not after.reopened:
+        declined.add(question(before))
+    if len(after.declined) < KEPT and not declined <= {*after.declined}:
+        return "the questions declined before may not be told differently"
+    return None
 
 
 def _step_fault(before: Decision | None, after: Decision, by: By) -> str | None:
@@ -181,9 +216,13 @@ def declined_after(before: Decision) -> tuple[str, ...]:
     return (*before.declined, asked)[-KEPT:]
 
 
-def same_question(a: Decision, b: Decision) -> bool:
-    """The same change of the same thing: then an earlier answer still holds."""
-    return question(a) == question(b)
+def same_question(before: Decision, after: Decision) -> bool:
+    """The same change of the same thing: then an earlier answer still holds.
+
+    An answer that changed the baseline holds until a later revision says otherwise again (a restored version).
+    """
+    over = before.status in UPSTREAM and after.reference_revision > before.reference_revision
+    return question(before) == question(after) and not over
 
 
 def _rollback_fault(before: Decision, after: Decision, by: By) -> str | None:

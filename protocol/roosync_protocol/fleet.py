@@ -28,7 +28,7 @@ from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
 
-KEPT = 64  # messages of one record that are kept for folding again; states carry their own proofs
+KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
 OTHER = "other reasons"
@@ -163,6 +163,9 @@ class Fleet:
         if at < len(kept) and kept[at].sequence == heard.sequence:
             return  # delivered twice
         kept.insert(at, heard)
+        own = [index for index, one in enumerate(kept) if one.speaker == heard.speaker]
+        if len(own) > decision.RETAINED:  # as the broker does: whoever reads it later reads the same record
+            del kept[own[0]]
         del kept[:-KEPT]
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)

@@ -9,9 +9,10 @@ import hashlib
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_protocol import approval
-from roosync_protocol.decision import By
+from roosync_protocol.decision import By, whole_from
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import PackageRef, Proposal
@@ -36,6 +37,7 @@ ENDED = frozenset({"published", "superseded"})
 class FoldedProposal(Struct, frozen=True, kw_only=True):
     state: Proposal | None = None
     sequence: int = 0
+    since: int = 0  # of the message that made the state
     refused: tuple[str, ...] = ()
 
 
@@ -47,24 +49,28 @@ def proposal_id(packages: Iterable[PackageRef], after_revision: int) -> str:
 
 def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> FoldedProposal:
     """The record of these messages, which may come in any order and more than once."""
-    folded = FoldedProposal()
-    for one in sorted(heard, key=lambda one: one.sequence):
-        folded = advance(folded, one, law, verify)
+    ordered = sorted(heard, key=lambda one: one.sequence)
+    folded, whole = FoldedProposal(), whole_from(ordered)
+    for one in ordered:
+        folded = advance(folded, one, law, verify, whole=whole)
     return folded
 
 
-def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify) -> FoldedProposal:
+def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> FoldedProposal:
+    """As in `decision`: a state from before the sequence `whole` may have had successors that are gone."""
     if heard.sequence <= folded.sequence:
         return folded
-    reason = judge(folded.state, heard, law, verify)
+    reason = judge(folded.state, heard, law, verify, gap=folded.since < whole)
     if reason is None and isinstance(heard.message, Proposal):
-        return FoldedProposal(state=heard.message, sequence=heard.sequence, refused=folded.refused)
+        return FoldedProposal(
+            state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused
+        )
     refused = (*folded.refused, f"{heard.speaker}: {reason}")[-20:]
-    return FoldedProposal(state=folded.state, sequence=heard.sequence, refused=refused)
+    return replace(folded, sequence=heard.sequence, refused=refused)
 
 
-def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> str | None:
-    """Why this message is not the next state of the proposal; None when it is."""
+def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify, *, gap: bool = False) -> str | None:
+    """Why this message is not the next state of the proposal; None when it is. `gap`: states between may be gone."""
     after = heard.message
     if not isinstance(after, Proposal):
         return f"{type(after).__name__} is no proposal"
@@ -75,6 +81,8 @@ def judge(before: Proposal | None, heard: Heard, law: Law, verify: Verify) -> st
         return f"{heard.speaker!r} may not orchestrate"
     if after.id != proposal_id(after.packages, after.after_revision):
         return "its id does not belong to its packages and the baseline it follows"
+    if gap and before is not None and before.status not in ENDED and after.revision > before.revision + 1:
+        before = None  # like the first one kept: only an operator's word proves itself
     return _step_fault(before, after, by) or _content_fault(after, law, verify)
 
 

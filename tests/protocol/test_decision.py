@@ -657,6 +657,66 @@ def test_a_record_whose_beginning_is_gone_proves_itself(world, script, revision,
     assert alone.state == world.fold().state
 
 
+# whole lives of one attempt, as honest speakers live them; each ends with a record that can begin anew
+LIVES = (
+    "a:pending,q ann:approved+ a:applying a:applied",
+    "a:pending,q a:superseded",
+    "a:pending,q ann:rejected",
+    "a:pending,q ann:promoted",
+    "a:pending,q a:expired a:pending bob:approved+ a:applying a:failed a:rolled_back",
+    "a:pending,q ann:approved+ a:applying a:applied ann:applied,r a:rolled_back",
+)
+BY_POLICY = ("a:pending,q a:approved,p a:applying a:applied", *LIVES[:2], LIVES[3])
+
+
+def retained(records):
+    """What the broker still has: the last few messages of each speaker."""
+    kept = []
+    for speaker in {one.speaker for one in records}:
+        kept += [one for one in records if one.speaker == speaker][-d.RETAINED :]
+    return sorted(kept, key=lambda one: one.sequence)
+
+
+@FIXED
+@given(st.one_of(st.lists(st.sampled_from(some), min_size=1, max_size=9) for some in (LIVES, BY_POLICY)))
+def test_a_long_life_reads_the_same_when_the_broker_forgot_its_beginning(make_world, lives):
+    """One machine speaks more often than the operators, so of its words the older ones go first."""
+    world = make_world()
+    world.enact(world.policy(answers=ALL_AUTOMATIC))
+    state = None
+    for word in " ".join(lives).split():
+        state = next_state(world, state, word)
+        told = world.say(state)
+        world.records.append(told)
+        assert world.fold().state == state, "it is an honest step"
+        whole = fold(retained(world.records), world.law, verify)
+        assert (whole.state, whole.sequence) == (state, told.sequence)
+        world.wait(seconds=1)
+
+
+def test_a_gap_is_no_way_around_the_steps(world):
+    """A machine that says much hides what it said before, and never what an operator said."""
+    for word in ("a:pending", "ann:rejected"):
+        rejected = world.told(next_state(world, world.fold().state, word)).state
+    for _ in range(d.RETAINED - 1):
+        world.told(replace(rejected, agent="pc-a", status="superseded", revision=9))  # nonsense
+    leap = {"agent": "pc-a", "revision": rejected.revision + 5, "operation_id": "o-leap"}
+    lies = (
+        {"status": "superseded"},
+        {"status": "applied", "attempt": 2},
+        {"status": "approved", "attempt": 2},
+        {"status": "approved"},
+        {"status": "pending", "attempt": 2},
+        {"status": "pending", "attempt": 2, "declined": d.declined_after(rejected), "kind": Kind.TEXT},
+    )
+    for lie in lies:
+        world.told(replace(rejected, **(leap | lie)))
+        assert fold(retained(world.records), world.law, verify).state == rejected, lie
+    honest = replace(rejected, **leap, status="pending", attempt=2, declined=d.declined_after(rejected))
+    world.told(honest)
+    assert fold(retained(world.records), world.law, verify).state == honest
+
+
 def test_a_beginning_that_is_gone_is_not_invented(world):
     """Revision 7, already applied: without a proof inside it is nothing, whatever its number."""
     for status in sorted(d.NEEDS_APPROVAL):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from roosync_broker.keys import verify
 from roosync_protocol import fleet as f
 from roosync_protocol import proposal
+from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
@@ -110,10 +111,11 @@ def test_what_is_kept_of_a_record_has_a_bound(world, fleet):
     fleet.hear(world.say(first))
     approved = world.approved(first)
     fleet.hear(world.say(approved))
-    for _ in range(f.KEPT + 40):  # nonsense by the machine itself
+    for _ in range(40):  # nonsense by the machine itself
         fleet.hear(world.say(first))
     kept = fleet._records[Decision, "pc-a", first.id]
-    assert len(kept) == f.KEPT
+    assert len(kept) == RETAINED + 1, "of each speaker as many as the broker keeps"
+    assert fleet.decision("pc-a", first.id).state == approved
     assert [one.sequence for one in kept] == sorted(one.sequence for one in kept)
 
 

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from roosync_broker.keys import verify
 from roosync_protocol import approval, proposal
+from roosync_protocol.decision import RETAINED
 from roosync_protocol.messages import PackageRef, Proposal
 from roosync_protocol.messages.work import ProposalStatus
 
@@ -200,3 +201,17 @@ def test_machines_alone_validate_nothing(make_world, data):
 
 def test_what_is_no_proposal_is_not_one(world):
     assert proposal.fold([world.say(world.policy())], world.law, verify).refused == ("op-ann: Policy is no proposal",)
+
+
+def test_more_answers_than_the_broker_keeps(world):
+    """Each answer is a message of its own; the machine's first word stays, the operator's older ones go."""
+    state = begin(world, questions=20)
+    world.records.append(world.say(state))
+    for left in range(19, -1, -1):
+        status = "open" if left else "arbitrated"
+        state = world.step(state, "op-ann", status, arbitrations=left)
+        world.records.append(world.say(state))
+        kept = world.records[:1] + world.records[1:][-RETAINED:]
+        assert proposal.fold(kept, world.law, verify).state == state
+    forged = [world.say(replace(world.step(state, "pc-b", "superseded"), revision=40))]
+    assert proposal.fold(kept + forged, world.law, verify).state == state

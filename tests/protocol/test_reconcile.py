@@ -30,8 +30,12 @@ class Desk:
     def __init__(self, world, machine="pc-a", reference="baseline"):
         self.world, self.machine, self.reference = world, machine, reference
 
+    revision = 1
+
     def asked(self):
-        return Asked(machine=self.machine, reference=self.reference, reference_revision=1, now=self.world.now)
+        return Asked(
+            machine=self.machine, reference=self.reference, reference_revision=self.revision, now=self.world.now
+        )
 
     def known(self):
         """All decisions, from everything that was ever said."""
@@ -153,6 +157,20 @@ def bring(desk, steps):
 def test_while_it_stands(desk, steps, posted):
     assert desk.look(take()) == ["pending"]
     bring(desk, steps)
+    assert desk.look(take()) == posted
+
+
+@pytest.mark.parametrize(
+    ("status", "posted"), [("promoted", ["pending"]), ("kept_special", ["pending"]), ("rejected", [])]
+)
+def test_a_later_baseline_that_says_the_same_again(desk, status, posted):
+    """An answer that became law holds for that law; a no holds for the difference, whoever asks."""
+    desk.look(take())
+    desk.say("op-ann", status, reference_revision=2)
+    assert desk.look(take()) == [], "the answer is known, its law is not yet"
+    desk.revision = 2
+    assert desk.look(take()) == []
+    desk.revision = 3  # a version from before was restored
     assert desk.look(take()) == posted
 
 

@@ -194,9 +194,8 @@ async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
         known = ", ".join(looked.quarantine) or "nothing"
         raise RefusedRequestError(f"{target!r} is not quarantined on {machine.name}; {known} is")
     machine.local.released.add(target)
-    looked = await machine.look()
-    machine.local.believe(looked)
-    return {"machine": machine.name, "released": target, "quarantine": dict(looked.quarantine)}
+    await machine.take_turn()  # what is gone is now a decision, and the others are told
+    return {"machine": machine.name, "released": target, "quarantine": dict(machine.looked_now.quarantine)}
 
 
 async def pause(machine: Machine) -> dict[str, Any]:
