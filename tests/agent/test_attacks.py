@@ -21,14 +21,16 @@ from roosync_agent.cli import baseline as baseline_cli
 from roosync_agent.cli import decision as decision_cli
 from roosync_agent.cli.config import changes_text
 from roosync_agent.cli.decision import card_text
+from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.machine import Machine
-from roosync_agent.operations import deciding, lawmaking, machine_side, promoting, proposing
+from roosync_agent.operations import deciding, joining, lawmaking, machine_side, promoting, proposing
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.plan import plan
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
+from roosync_agent.targets import select
 from roosync_agent.watch import watched
 from roosync_broker import topology
 from roosync_broker.keys import KeyPair, verify
@@ -40,7 +42,7 @@ from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Choice, Decision, PackageReport
+from roosync_protocol.messages import Choice, Decision, Enrolment, PackageReport
 from roosync_protocol.reconcile import side
 from roosync_protocol.risk import Risk, assess, surface_digest
 from roosync_protocol.subjects import Subjects
@@ -443,6 +445,61 @@ async def test_whoever_orchestrates_answers_no_question_in_a_persons_place(world
     law = await promoting.publish(world.operator)
     commons, _ = await promoting.Library(world.operator).whole(law)
     assert commons.entities["claude.mcp/x"].value == GOOD
+
+
+async def asks(world, code, name, **more):
+    """A machine, or a thief of the code, asks to join with it."""
+    pair = KeyPair.generate()
+    session = Session(world.bus.link(name), Subjects("home"), pair, name, Fleet(world.operator.fleet.law, verify))
+    said = {
+        "agent": name,
+        "timestamp": NOW,
+        "code": code.id,
+        "key": pair.public,
+        "host": "pc",
+        "system": "Linux",
+        **more,
+    }
+    await session.say(Enrolment(**said))
+
+
+async def test_a_stolen_code_admits_nobody_beside_its_owner(world):
+    """Both asked before the operator looked: `roosync admit --yes` took them one after the other."""
+    code = await joining.invite(world.operator, "nats://127.0.0.1:4222", None)
+    await asks(world, code, "owner")
+    await asks(world, code, "thief")
+    admitted = [
+        await joining.confirm(world.operator, asking)
+        async for asking in joining.arrivals(world.operator, None, world.operator.now() + timedelta(milliseconds=50))
+    ]
+    assert [member.machine for member in admitted] == ["owner"]
+
+
+async def test_both_were_seen_before_one_was_admitted(world):
+    code = await joining.invite(world.operator, "nats://127.0.0.1:4222", None)
+    await asks(world, code, "owner")
+    await asks(world, code, "thief")
+    await world.operator.refresh_enrolments()
+    owner, thief = joining.waiting(world.operator, world.operator.now())
+    await joining.confirm(world.operator, owner)
+    with pytest.raises(RefusedRequestError, match="used"):
+        await joining.confirm(world.operator, thief)
+
+
+async def test_a_thief_can_not_show_another_fingerprint(world):
+    code = await joining.invite(world.operator, "nats://127.0.0.1:4222", None)
+    await asks(world, code, "thief", host="pc, Linux).\nIts fingerprint:  that of the owner\n\x1b[8m")
+    await world.operator.refresh_enrolments()
+    [asking] = joining.waiting(world.operator, world.operator.now())
+    lines = _asks(asking).splitlines()
+    assert [line for line in lines if line.startswith("Its fingerprint")] == [f"Its fingerprint:  {asking.fingerprint}"]
+    assert "\x1b" not in "".join(lines)
+
+
+@pytest.mark.parametrize("folder", [".git", ".GIT", ".Git", "git~1", "GIT~1"])
+def test_no_text_becomes_a_hook_of_a_repository(folder):
+    [memory] = select(["claude.memory"])
+    assert not memory.owns(f"skills/a/{folder}/hooks/post-checkout")
 
 
 # ------------------------------------------------------------------------------------------ the machine

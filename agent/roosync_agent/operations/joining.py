@@ -162,7 +162,8 @@ async def arrivals(session: Session, code: str | None, until: datetime) -> Async
         await session.refresh_enrolments()
         while True:
             for asking in waiting(session, session.now()):
-                if code in (None, asking.code) and (asking.code, asking.key) not in told:
+                asked_before = (asking.code, asking.key) in told
+                if code in (None, asking.code) and not asked_before and asking in waiting(session, session.now()):
                     told.add((asking.code, asking.key))
                     yield asking
             wake.clear()
@@ -176,7 +177,14 @@ async def arrivals(session: Session, code: str | None, until: datetime) -> Async
 
 
 async def confirm(session: Session, asking: Asking) -> Member:
-    """Admits the machine whose fingerprint the person confirmed."""
+    """Admits the machine whose fingerprint the person confirmed; RefusedRequestError when its code was used meanwhile."""
+    await session.refresh_law()
+    used = any(member.invitation == asking.code for member in session.fleet.law.members.values())
+    if used or asking.machine in session.fleet.law.machines():
+        raise RefusedRequestError(
+            f"{asking.machine} was not admitted: the code was used by another machine meanwhile, and admits one; "
+            "`roosync invite` makes another"
+        )
     return await admit(
         session,
         asking.machine,

@@ -110,7 +110,12 @@ def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
 def is_junk(name: str) -> bool:
     """Editors' and systems' own leavings, and ours: nobody means to keep them in step."""
     *folders, last = name.split("/")
-    return any(fnmatchcase(last, pattern) for pattern in _JUNK) or not PASSED_OVER.isdisjoint(folders)
+    return any(fnmatchcase(last, pattern) for pattern in _JUNK) or not PASSED_OVER.isdisjoint(map(_plain, folders))
+
+
+def _plain(folder: str) -> str:
+    """As the system reads it that is least strict: `.GIT`, and the short name that Windows gives it, are `.git`."""
+    return ".git" if folder.casefold() == "git~1" else folder.casefold()
 
 
 def tops(pattern: str) -> str:
