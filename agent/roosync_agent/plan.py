@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import structs
+
 from roosync_agent.collect import CollectedFile, Collection
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
 from roosync_agent.own_links import link_fault
 from roosync_agent.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec
+from roosync_protocol.diff import changes, equal
 from roosync_protocol.digest import same
 from roosync_protocol.documents import (
     Delete,
@@ -33,8 +36,8 @@ from roosync_protocol.documents import (
 )
 from roosync_protocol.entity import Entity, target_of
 from roosync_protocol.names import Value
-from roosync_protocol.portable import UnknownTokenError, to_local
-from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, reveal, scrub
+from roosync_protocol.portable import UnknownTokenError, settled, to_local, to_portable
+from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, hide, reveal, scrub
 
 Wanted = Mapping[str, Entity | None]  # by key; None: it goes
 
@@ -216,9 +219,23 @@ def _local(collection: Collection, key: str, entity: Entity | None) -> Value:
         raise _RefusedError("nothing to write")
     local = reveal(to_local(entity, collection.layout.places), collection.secrets).value
     now = collection.entities.get(key)
-    if now is None or key not in collection.local:
-        return local
-    return _graft(collection.local[key], now.value, entity.value, local)
+    if now is not None and key in collection.local:
+        local = _graft(collection.local[key], now.value, entity.value, local)
+    _require_same_back(collection, entity, local)
+    return local
+
+
+def _require_same_back(collection: Collection, entity: Entity, local: Value) -> None:
+    """A secret may stand only where this machine has it: put into a URL, say, it would be sent to that address.
+
+    Asked before anything is written: what is put back after a moment was read by its assistant meanwhile.
+    """
+    places = collection.layout.places
+    hidden, _ = hide(structs.replace(entity, value=local), collection.public_names)
+    back, wanted = to_portable(hidden, places), settled(entity, places)
+    if not equal(back, wanted):
+        where = ", ".join(".".join(map(str, change.path)) for change in changes(wanted.value, back.value)[:3])
+        raise EditRefused(f"this machine would hide or spell it in another way at {scrub(where) or 'its top'}")
 
 
 def _graft(raw: Value, public: Value, wanted: Value, local: Value) -> Value:
