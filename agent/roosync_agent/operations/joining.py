@@ -177,7 +177,7 @@ async def arrivals(session: Session, code: str | None, until: datetime) -> Async
 
 
 async def confirm(session: Session, asking: Asking) -> Member:
-    """Admits the machine whose fingerprint the person confirmed; RefusedRequestError when its code was used meanwhile."""
+    """Admits the machine whose fingerprint was confirmed; RefusedRequestError when its code was used meanwhile."""
     await session.refresh_law()
     used = any(member.invitation == asking.code for member in session.fleet.law.members.values())
     if used or asking.machine in session.fleet.law.machines():
