@@ -34,7 +34,7 @@ from roosync_protocol.documents import (
     parse,
     sniff,
 )
-from roosync_protocol.entity import Entity, target_of
+from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.names import Value
 from roosync_protocol.portable import UnknownTokenError, settled, to_local, to_portable
 from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, hide, reveal, scrub
@@ -125,6 +125,8 @@ def _home_of(collection: Collection, key: str, entity: Entity | None) -> tuple[T
         raise _RefusedError("what is there under this name can not be read, so it is not replaced")
     if entity is not None and entity.kind is not target.spec.kind:
         raise _RefusedError(f"{target.name} holds no {entity.kind.value}; whoever published it is to blame")
+    if entity is not None and entity.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(entity.value, dict):
+        raise _RefusedError(f"a {entity.kind.value} should be an object; whoever published it is to blame")
     if not name or not target.spec.owns(name):
         raise _RefusedError(f"{name!r} is not among what roosync manages in {target.name}")
     if not target.spec.tree:

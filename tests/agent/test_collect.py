@@ -1,289 +1,334 @@
-"""One look at a machine: public entities, secrets that stay, and a reason for whatever was left out."""
+"""What a look at the files says: entities in public form, each bad thing by itself and by name, nothing read twice."""
 
-import json
 import os
+import statistics
 import time
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 
-from roosync_agent.collect import Cache, collect
+from roosync_agent.collect import Cache
+from roosync_agent.file_state import FileRefusedError
 from roosync_agent.files import RealDoor
-from roosync_agent.places import layout
-from roosync_agent.targets import TABLE, plain
-from roosync_protocol.digest import same
+from roosync_agent.targets import TABLE, plain, select
+from roosync_protocol import package
+from roosync_protocol.package import read_entities, read_manifest
 
-TOKEN = "ghp_" + "FAKEfake" * 4 + "1234"
+MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
+MODES = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/custom_modes.yaml"
+NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
+TOKEN = "ghp_FAKEfakeFAKEfakeFAKEfakeFAKEfake1234"
 
 
-def mcp(**servers):
-    return json.dumps({"mcpServers": servers})
+class CountingDoor(RealDoor):
+    def __init__(self):
+        self.reads = []
+
+    def read(self, path, limit=16 * 1024 * 1024):
+        self.reads.append(path)
+        return super().read(path, limit)
 
 
-def test_what_leaves_is_public_and_the_secret_stays(home):
-    server = {"command": "npx", "args": ["-y", "x", "--root", f"{home.base}/work"], "env": {"GITHUB_TOKEN": TOKEN}}
-    home.write(home.MCP, mcp(github=server))
+def test_entities_leave_without_secrets_and_without_this_machines_paths(home):
+    home.write(
+        MCP,
+        f'{{"mcpServers": {{"git": {{"command": "npx", "args": ["--root", "{home.base}/src", "--token", "{TOKEN}"], '
+        f'"env": {{"GITHUB_TOKEN": "{TOKEN}", "LOG_LEVEL": "debug"}}}}}}}}',
+    )
     found = home.collect()
-    assert found.entities["roo.mcp/github"].value == {
-        "command": "npx",
-        "args": ["-y", "x", "--root", "${home}/work"],
-        "env": {"GITHUB_TOKEN": {"$secret": "roo.mcp/github/env/GITHUB_TOKEN"}},
-    }
-    assert found.secrets == {"roo.mcp/github/env/GITHUB_TOKEN": TOKEN}
-    assert found.local["roo.mcp/github"] == server
+    value = found.entities["roo.mcp/git"].value
+    assert value["args"][1] == "${home}/src"
+    assert value["env"]["LOG_LEVEL"] == "debug"
+    assert TOKEN not in str(found.entities)
     assert TOKEN not in repr(found)
-    assert TOKEN not in repr([content.entities for content in found.contents()])
+    assert set(found.secrets.values()) == {TOKEN}
 
 
-def test_each_form_of_target(home):
-    home.write(home.MODES, "customModes:\n- slug: a\n  name: A\n- slug: b/c\n  name: é\n")
-    home.write(".roo/rules/00-a.md", "Be kind.\r\nAlways.\r\n")
-    home.write(".roo/rules-code/x.txt", "\ufeffx")
-    home.write(".roo/other/x.md", "not ours")
-    home.write(".claude.json", json.dumps({"oauthAccount": {"id": 1}, "mcpServers": {"m": {"command": "uvx"}}}))
-    home.write(".claude/settings.json", json.dumps({"model": "opus", "feedback": 3, "hooks": {}}))
-    home.write(".claude/CLAUDE.md", "Remember.\n")
+def test_a_file_that_is_not_there_yet_is_no_fault(home):
+    (home.base / ".claude").mkdir()
     found = home.collect()
-    assert found.skipped == ()
-    assert {key: entity.value for key, entity in found.entities.items()} == {
-        "roo.modes/a": {"slug": "a", "name": "A"},
-        "roo.modes/b/c": {"slug": "b/c", "name": "é"},
-        "roo.rules/rules/00-a.md": "Be kind.\nAlways.\n",
-        "roo.rules/rules-code/x.txt": "x",
-        "claude.mcp/m": {"command": "uvx"},
-        "claude.settings/model": "opus",
-        "claude.settings/hooks": {},
-        "claude.memory/CLAUDE.md": "Remember.\n",
-    }
-    assert found.present == {f"roo.{n}" for n in ("modes", "mcp", "rules")} | {
-        f"claude.{n}" for n in ("settings", "mcp", "memory")
-    }
-    assert {skipped.path for skipped in found.not_yet} == {"roo.profiles", "zoo.profiles"}
+    assert found.present >= {"roo.modes", "roo.mcp", "claude.settings", "claude.mcp", "claude.memory"}
+    assert found.readable == found.present
+    assert (found.entities, found.skipped, found.files) == ({}, (), ())
 
 
-def test_modes_are_read_from_json_as_well_as_yaml(home):
-    home.write(home.MODES, json.dumps({"customModes": [{"slug": "a", "name": "A"}]}))
-    [file] = home.collect().files
-    assert file.keys == ("roo.modes/a",)
+EMPTY = {"no bytes": "", "blanks": " \n", "an empty object": "{}", "null": '{"mcpServers": null}', "no key": '{"x": 1}'}
 
 
-def test_the_order_of_the_file_is_published(home):
-    home.write(home.MCP, mcp(b={"command": "b"}, a={"command": "a"}))
-    [content] = home.collect().contents()
-    assert content.order == ("b", "a")
-    assert (content.target, content.path) == ("roo.mcp", "settings/mcp_settings.json")
+@pytest.mark.parametrize("text", EMPTY.values(), ids=EMPTY)
+def test_an_empty_file_has_no_entities_and_is_read(home, text):
+    home.write(MCP, text)
+    found = home.collect()
+    assert (found.entities, found.skipped) == ({}, ())
+    assert "roo.mcp" in found.readable
 
 
-def folder(path):
-    path.mkdir(parents=True)
-
-
-def pipe(path):
-    os.mkfifo(path)
-
-
-def loop(path):
-    path.symlink_to(path)
-
-
-BROKEN = {
-    "invalid": (b'{"mcpServers": {', ""),
-    "two byte order marks, and invalid": (b"\xef\xbb\xbf\xef\xbb\xbf{]", ""),
-    "binary": (b"\x00\xff\xfe\x80", ""),
-    "UTF-16": ('{"mcpServers": {}}'.encode("utf-16"), "UTF-16"),
-    "huge": (b" " * (17 * 1024 * 1024), "more than the limit"),
-    "too deep": (b'{"mcpServers":' + b"[" * 100_000, ""),
-    "another shape": (b'{"mcpServers": ["x"]}', "should be an object"),
-    "no object at all": (b"[]", "no object"),
-    "two entities of one name": (b'{"mcpServers": {"a": {}, "a": {}}}', ""),
-    "a folder": (folder, "folder"),
-    "a pipe": (pipe, "not a regular file"),
-    "a loop of links": (loop, "loop"),
-    "a link to nothing": (lambda path: path.symlink_to("nowhere"), "link to nothing"),
+BAD_FILES = {
+    "invalid": (MCP, "{", "roo.mcp"),
+    "a list": (MCP, "[]", "roo.mcp"),
+    "servers that are a list": (MCP, '{"mcpServers": []}', "roo.mcp"),
+    "deep": (MCP, '{"mcpServers": ' + '{"a":' * 10_000 + "1" + "}" * 10_000 + "}", "roo.mcp"),
+    "one server twice": (MCP, '{"mcpServers": {"a": {}, "a": {}}}', "roo.mcp"),
+    "UTF-16": (MCP, '{"mcpServers": {}}'.encode("utf-16"), "roo.mcp"),
+    "two modes with one slug": (MODES, "customModes:\n- slug: a\n- slug: a\n", "roo.modes"),
+    "a mode without a slug": (MODES, "customModes:\n- name: a\n", "roo.modes"),
+    "modes that are no list": (MODES, "customModes: yes\n", "roo.modes"),
+    "a bomb of aliases": (
+        MODES,
+        "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrstuvwx")),
+        "roo.modes",
+    ),
 }
 
 
-@pytest.mark.parametrize(("content", "reason"), BROKEN.values(), ids=BROKEN)
-def test_a_bad_file_is_skipped_with_its_reason_and_stops_nothing(home, content, reason):
-    path = home.base / home.MCP
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        content(path)
-    home.write(home.MODES, "customModes: [{slug: a, name: A}]")
+@pytest.mark.parametrize(("name", "data", "target"), BAD_FILES.values(), ids=BAD_FILES)
+def test_one_bad_file_is_skipped_with_its_reason_and_stops_nothing_else(home, name, data, target):
+    home.write(name, data)
+    home.write(".claude.json", '{"mcpServers": {"b": {"command": "b"}}}')
     found = home.collect()
-    assert list(found.entities) == ["roo.modes/a"]
+    assert list(found.entities) == ["claude.mcp/b"]
+    assert found.skipped_targets.keys() == {target}
+    assert target not in found.readable
     [skipped] = found.skipped
-    assert skipped.path == "${vscode_user}/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
+    assert skipped.path.endswith(name.rsplit("/", 1)[1])
     assert skipped.reason
-    assert reason in skipped.reason
-    assert found.skipped_targets == {"roo.mcp": skipped.reason}
-    assert found.readable == {"roo.modes", "roo.rules"}
+    assert len(skipped.reason) < 300
 
 
-@pytest.mark.parametrize("data", [b"", b"  \n", b"\xef\xbb\xbf", b"{}", b'{"mcpServers": {}}', b'{"mcpServers": null}'])
-def test_an_empty_file_is_a_file_without_entities(home, data):
-    home.write(home.MCP, data)
+def test_what_may_not_be_read_is_skipped(home):
+    home.write(MCP, "{}")
+    (home.base / MCP).chmod(0)
+
+    class Refusing(RealDoor):  # root may read everything
+        def read(self, path, limit=0):
+            raise FileRefusedError(path, "permission denied")
+
+    home.door = Refusing()
+    assert home.collect().skipped_targets == {"roo.mcp": "permission denied"}
+
+
+def test_one_bad_entity_is_left_out_and_not_taken_for_gone(home):
+    home.write(MCP, '{"mcpServers": {"a": "text", "b": {"command": "b"}, "": {}, "\\ud800": {}}}')
     found = home.collect()
-    assert (dict(found.entities), found.skipped, len(found.files)) == ({}, (), 1)
-
-
-@pytest.mark.parametrize(
-    ("modes", "reason"),
-    [
-        ("- slug: a\n- slug: a\n", "two elements with the slug 'a'"),
-        ("- name: A\n", "has no 'slug'"),
-        ("- just text\n", "has no 'slug'"),
-    ],
-)
-def test_two_elements_of_one_name_are_no_mode_at_all(home, modes, reason):
-    home.write(home.MODES, "customModes:\n" + modes)
-    [skipped] = home.collect().skipped
-    assert reason in skipped.reason
-
-
-def test_one_bad_entity_is_left_out_alone(home):
-    home.write(
-        home.MCP, mcp(good={"command": "x"}, bad="a text", forged={"command": "x", "env": {"$secret": "elsewhere"}})
-    )
-    found = home.collect()
-    assert "roo.mcp/good" in found.entities
-    assert "roo.mcp/bad" in found.unreadable
-    assert all("elsewhere" not in str(e.value) or "$$secret" in str(e.value) for e in found.entities.values())
-
-
-def test_a_text_with_a_secret_stays_here_whole(home):
-    home.write(".claude/CLAUDE.md", f"Use the token {TOKEN} for deploys.\n")
-    found = home.collect()
-    assert found.entities == {}
-    assert found.unreadable == {"claude.memory/CLAUDE.md"}
-    [skipped] = found.skipped
-    assert TOKEN not in f"{found} {skipped}"
-
-
-def test_names_that_could_not_be_files_elsewhere_are_skipped(home):
-    for name in ("ok.md", "what?.md", "con.md", "trailing .md", "x.md "):
-        home.write(f".roo/rules/{name}", "x")
-    found = home.collect()
-    assert set(found.entities) == {"roo.rules/rules/ok.md", "roo.rules/rules/trailing .md"}
+    assert list(found.entities) == ["roo.mcp/b"]
+    assert found.unreadable == {"roo.mcp/a", "roo.mcp/", "roo.mcp/\ud800"}
+    assert "roo.mcp" in found.readable
     assert len(found.skipped) == 3
+    for skipped in found.skipped:
+        skipped.reason.encode()
+        skipped.path.encode()
 
 
-def test_two_names_that_are_one_elsewhere_are_not_both_taken(home):
-    for name in ("Readme.md", "README.md", "e\u0301.md", "\u00e9.md"):
-        home.write(f".roo/rules/{name}", name)
+def test_a_secret_in_a_text_keeps_the_whole_text_here(home):
+    home.write(".roo/rules/a.md", f"use {TOKEN}\n")
+    home.write(".roo/rules/b.md", "fine\n")
     found = home.collect()
-    assert len(found.entities) == 2
-    assert len(found.skipped) == 2
-    assert "rename" in found.skipped[0].reason
+    assert list(found.entities) == ["roo.rules/rules/b.md"]
+    assert found.unreadable == {"roo.rules/rules/a.md"}
+    assert TOKEN not in str(found.skipped)
 
 
-def test_one_bad_file_of_a_tree_is_no_bad_tree(home):
-    home.write(".roo/rules/good.md", "x")
-    home.write(".roo/skills/logo.png", b"\x89PNG\r\n\xff\xfe")
-    os.mkfifo(home.base / ".roo/rules/pipe.md")
+TREE = {
+    ".roo/rules/a.md": True,
+    ".roo/rules-code/deep/b.txt": True,
+    ".roo/commands/c.md": True,
+    ".roo/skills/s/SKILL.md": True,
+    ".roo/rules/.DS_Store": False,
+    ".roo/rules/a.md~": False,
+    ".roo/rules/.git/HEAD": False,
+    ".roo/skills/s/node_modules/x/y.js": False,
+    ".roo/other/x.md": False,
+    ".roo/x.md": False,
+    ".claude/CLAUDE.md": True,
+    ".claude/agents/x.md": True,
+    ".claude/history.jsonl": False,
+    ".claude/projects/x.md": False,
+}
+
+
+def test_of_a_tree_only_what_is_declared(home):
+    for name in TREE:
+        home.write(name, name)
+    found = {key.split("/", 1)[1] for key in home.collect().entities}
+    assert found == {name.split("/", 1)[1] for name, ours in TREE.items() if ours}
+
+
+def test_a_big_folder_nobody_means_does_not_hide_the_tree(home):
+    for number in range(2100):
+        home.write(f".roo/skills/s/node_modules/{number}.js", "")
+    home.write(".roo/skills/s/SKILL.md", "x\n")
     found = home.collect()
-    assert set(found.entities) == {"roo.rules/rules/good.md"}
-    assert found.unreadable == {"roo.rules/skills/logo.png", "roo.rules/rules/pipe.md"}
+    assert list(found.entities) == ["roo.rules/skills/s/SKILL.md"]
     assert "roo.rules" in found.readable
 
 
-def test_links_into_a_folder_of_dotfiles_are_read(home):
-    home.write("dotfiles/rules/a.md", "a")
-    home.write("dotfiles/mcp.json", mcp(a={"command": "a"}))
-    (home.base / ".roo").mkdir()
-    (home.base / ".roo/rules").symlink_to("../dotfiles/rules")
-    (home.base / home.MCP).symlink_to(home.base / "dotfiles/mcp.json")
-    assert set(home.collect().entities) == {"roo.rules/rules/a.md", "roo.mcp/a"}
+def test_a_folder_that_can_not_be_listed_is_not_an_empty_one(home):
+    home.write(".roo/rules/a.md", "x\n")
+    home.write(".roo/rules-code/b.md", "x\n")
+
+    class Refusing(RealDoor):
+        def tree(self, folder):
+            found = super().tree(folder)
+            return type(found)((), ((".", "permission denied"),)) if folder.name == "rules" else found
+
+        def names(self, folder):
+            if folder.name == ".claude":
+                raise FileRefusedError(folder, "permission denied")
+            return super().names(folder)
+
+    (home.base / ".claude").mkdir()
+    home.door = Refusing()
+    found = home.collect()
+    assert found.skipped_targets == {
+        "roo.rules": "${home}/.roo/rules: permission denied",
+        "claude.memory": "${home}/.claude: permission denied",
+    }
+    assert "permission denied" in home.plan(("roo.rules/rules/a.md", None)).refusals["roo.rules/rules/a.md"]
 
 
-def test_the_same_server_on_two_systems_is_one(new_home):
-    posix, windows = new_home("ana"), new_home("bob", system="windows")
-    for home, root, command, args in (
-        (posix, str(posix.base), "npx", ["-y", "files"]),
-        (windows, "C:\\Users\\bob", "cmd", ["/c", "npx", "-y", "files"]),
-    ):
-        place = home.layout().flavours[0].user.relative_to(home.base).as_posix()
-        separator = "\\" if "\\" in root else "/"
-        server = {"command": command, "args": args, "env": {"ROOT": separator.join([root, "work", "docs"])}}
-        home.write(f"{place}/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json", mcp(files=server))
-    shared = [home.collect().entities["roo.mcp/files"].value for home in (posix, windows)]
-    assert same(*shared)
-    assert shared[0]["env"]["ROOT"] == "${home}/work/docs"
+def test_names_that_are_one_on_other_systems_are_told_apart_by_the_person(home):
+    home.write(".roo/rules/Style.md", "1\n")
+    home.write(".roo/rules/style.md", "2\n")
+    home.write(".roo/rules/e\u0301te\u0301.md", "3\n")  # as macOS writes it
+    home.write(".roo/rules/con.md", "4\n")
+    home.write(".roo/rules/a:b.md", "5\n")
+    found = home.collect()
+    assert set(found.entities) == {"roo.rules/rules/Style.md", "roo.rules/rules/\u00e9t\u00e9.md"}
+    assert found.unreadable == {"roo.rules/rules/style.md", "roo.rules/rules/con.md", "roo.rules/rules/a:b.md"}
+    assert home.apply(("roo.rules/rules/\u00e9t\u00e9.md", "new\n")).status == "applied"
+    assert home.read(".roo/rules/e\u0301te\u0301.md") == "new\n"
+    assert len(list((home.base / ".roo/rules").iterdir())) == 5
 
 
-class Counting(RealDoor):
-    def __init__(self):
-        self.reads = 0
+def test_a_name_that_is_no_text_is_skipped(home):
+    folder = home.base / ".roo" / "rules"
+    folder.mkdir(parents=True)
+    try:
+        (folder / os.fsdecode(b"\xff.md")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system knows text only")
+    found = home.collect()
+    assert found.entities == {}
+    [skipped] = found.skipped
+    assert skipped.path.encode().endswith(b"\\udcff.md")
 
-    def read(self, path, limit=16 * 1024 * 1024):
-        self.reads += 1
-        return super().read(path, limit)
+
+def test_targets_that_can_not_be_read_yet_say_so(home):
+    said = {skipped.path: skipped.reason for skipped in home.collect().not_yet}
+    assert "profiles" in said["roo.profiles"]
+
+
+def test_what_is_collected_is_a_package_that_others_accept(home):
+    home.write(MCP, '{"mcpServers": {"a/b c": {"command": "x"}}}')
+    home.write(MODES, "customModes:\n- slug: a\n  name: A\n")
+    home.write(".roo/rules/a.md", "x\n")
+    found = home.collect()
+    built = package.build("ana", "1.0.0", NOW, found.contents())
+    manifest = read_manifest(built.contents[built.manifest_hash], "ana")
+    received = {}
+    for file in manifest.files:
+        received |= read_entities(file, built.contents[file.hash])
+    assert received == found.entities
+
+
+def test_an_order_of_a_file_is_kept(home):
+    home.write(MODES, "customModes:\n- slug: z\n- slug: a\n- slug: m\n")
+    [content] = home.collect().contents()
+    assert content.order == ("z", "a", "m")
+
+
+def test_a_plain_settings_file_is_a_target_too(home):
+    home.specs = (*TABLE, plain("settings.roo", ".x/settings.json", container=("settings",)))
+    home.write(".x/settings.json", '{"settings": {"a": 1, "b": [2]}}')
+    assert home.collect().entities["settings.roo/b"].value == [2]
+
+
+# -- nothing is read twice
 
 
 def test_what_did_not_change_is_not_read_again(home):
-    home.door = Counting()
     for number in range(100):
-        home.write(f".roo/rules/{number:03}.md", f"rule {number}\n")
-    home.write(home.MCP, mcp(a={"command": "a"}))
-    cache = Cache()
-    time.sleep(0.06)  # younger files might change again within one tick of the clock
+        home.write(f".roo/rules/{number}.md", f"{number}\n")
+    time.sleep(0.1)  # files that were written this very moment are not trusted yet
+    home.door, cache = CountingDoor(), Cache()
     first = home.collect(cache)
-    assert home.door.reads == 101
-    started = time.perf_counter()
-    second = home.collect(cache)
-    assert home.door.reads == 101
-    assert second.entities == first.entities
-    assert time.perf_counter() - started < 1  # the bar is 50 ms, measured in benchmarks/
-    home.write(".roo/rules/050.md", "rule fifty\n")
-    assert home.collect(cache).entities["roo.rules/rules/050.md"].value == "rule fifty\n"
-    assert home.door.reads == 102
+    assert len(home.door.reads) == 100
+    home.door.reads.clear()
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        again = home.collect(cache)
+        took.append(time.perf_counter() - began)
+    assert home.door.reads == []
+    assert again.entities == first.entities
+    assert statistics.median(took) < 0.5  # the figure itself is a benchmark's
 
 
-def test_a_second_write_within_one_tick_of_the_clock_is_seen(home):
-    cache = Cache()
-    for number in range(50):  # same size, same inode, and perhaps the same time
-        home.write(".roo/rules/a.md", f"{number:03}")
-        assert home.collect(cache).entities["roo.rules/rules/a.md"].value == f"{number:03}"
+def replaced(path):
+    path.with_name("new").write_text("TWO\n")
+    path.with_name("new").replace(path)
 
 
-def test_an_old_time_stamp_hides_no_change(home):
-    path, cache = home.write(".roo/rules/a.md", "one"), Cache()
-    os.utime(path, (1, 1))
-    time.sleep(0.06)
+def same_length_and_time(path):
+    before = path.stat()
+    path.write_text("TWO\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+CHANGES = {
+    "written": lambda path: path.write_text("TWO\n"),
+    "replaced": replaced,
+    "written, and its time put back": same_length_and_time,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_changed_is_read_again_and_nothing_else(home, change):
+    path = home.write(".roo/rules/a.md", "one\n")
+    home.write(".roo/rules/b.md", "b\n")
+    time.sleep(0.1)
+    home.door, cache = CountingDoor(), Cache()
     home.collect(cache)
-    path.write_text("two")
-    os.utime(path, (1, 1))
-    assert home.collect(cache).entities["roo.rules/rules/a.md"].value == "two"
+    home.door.reads.clear()
+    change(path)
+    assert home.collect(cache).entities["roo.rules/rules/a.md"].value == "TWO\n"
+    assert home.door.reads == [path]
 
 
-class Vanishing(RealDoor):
-    """The file is there when it is looked at and gone when it is opened, as while an editor renames."""
+def test_two_writes_within_one_tick_of_the_clock_are_both_seen(home):
+    cache = Cache()
+    for number in range(300):
+        home.write(".roo/rules/a.md", f"{number % 10}\n")
+        assert home.collect(cache).entities["roo.rules/rules/a.md"].value == f"{number % 10}\n"
 
-    def read(self, path, limit=16 * 1024 * 1024):
-        path.unlink(missing_ok=True)
-        return super().read(path, limit)
+
+def test_other_public_names_are_another_form(home):
+    home.write(MCP, '{"mcpServers": {"a": {"command": "x", "env": {"HOUSE": "hunter2-word"}}}}')
+    time.sleep(0.1)
+    cache = Cache()
+    hidden = home.collect(cache).entities["roo.mcp/a"].value
+    shown = home.collect(cache, public_names=frozenset({"HOUSE"})).entities["roo.mcp/a"].value
+    assert "hunter2" not in str(hidden)
+    assert shown["env"]["HOUSE"] == "hunter2-word"
 
 
-def test_a_file_that_vanishes_between_two_looks_is_no_error(home):
-    home.write(home.MCP, mcp(a={"command": "a"}))
+def test_a_file_that_goes_between_the_look_and_the_opening_is_gone_and_not_empty(home):
+    path = home.write(MCP, '{"mcpServers": {"a": {}}}')
+
+    class Vanishing(RealDoor):
+        def read(self, wanted, limit=16 * 1024 * 1024):
+            path.unlink(missing_ok=True)
+            return super().read(wanted, limit)
+
     home.door = Vanishing()
     found = home.collect()
-    assert (found.entities, found.skipped) == ({}, ())
+    assert (found.entities, found.files) == ({}, ())
 
 
-def test_any_settings_file_can_be_a_target(tmp_path):
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app/settings.json").write_text('{"settings": {"a": 1, "b": [true]}, "metadata": 3}')
-    spec = plain("app.settings", "app/settings.json", container=("settings",))
-    door = RealDoor()
-    found = collect(door, layout(door, tmp_path, {}, "posix"), [spec])
-    assert {key: entity.value for key, entity in found.entities.items()} == {
-        "app.settings/a": 1,
-        "app.settings/b": [True],
-    }
-
-
-def test_an_empty_home_has_nothing_and_says_nothing(new_home):
-    found = new_home().collect()
-    assert (found.present, found.entities, found.files, found.skipped) == (frozenset(), {}, (), ())
-    assert len(TABLE) > 8
+def test_only_what_was_asked_for_is_read(home):
+    home.write(MCP, "{}")
+    home.write(MODES, "customModes: []\n")
+    home.specs = select(["mcp"])
+    home.door = CountingDoor()
+    assert {path.name for path in (home.collect(), home.door.reads)[1]} == {"mcp_settings.json"}
