@@ -199,7 +199,7 @@ class Machine:
         return StatusReport(
             agent=self.name,
             timestamp=now,
-            machines_detected=max(1, len(await self.present())),
+            machines_detected=len(await self.present() or {self.name}),
             status=status,  # type: ignore[arg-type]
             divergences_count=len(left),
             pending_decisions=sum(1 for d in self.own_decisions().values() if d.status in ("pending", "failed")),
@@ -238,13 +238,12 @@ class Machine:
             agent=self.name, timestamp=self.session.now(), divergences=tuple(lines), total=len(left)
         )
 
-    async def present(self) -> dict[str, datetime]:
-        """Machines that beat within the last seconds; a machine is always present to itself."""
+    async def present(self) -> dict[str, datetime] | None:
+        """Machines that beat within the last seconds, this one always; None when that could not be read."""
         try:
-            present = dict(await self.presence.present())
+            return await self.presence.present() | {self.name: self.session.now()}
         except BusError:
-            present = {}
-        return present | {self.name: self.session.now()}
+            return None
 
     async def alarm(self, level: int, reason: str, about: str) -> None:
         id_ = "a-" + new_operation()[2:14]

@@ -3,13 +3,16 @@
 A machine that is not in the answer is not known to be away: the asker shows it as silent, and itself as present.
 """
 
+import asyncio
 from datetime import datetime
 
+from roosync_broker.errors import UnavailableError
 from roosync_broker.link import Link
 from roosync_broker.topology import PRESENCE_TTL, bucket_stream, bucket_subject
 from roosync_protocol.names import token
 
 BEAT = PRESENCE_TTL / 3  # seconds between two heartbeats: two may get lost
+LOOK = 2.0  # seconds; whoever asks for the status wants to hear soon that nothing is known
 
 
 class Presence:
@@ -27,8 +30,14 @@ class Presence:
         await self._link.post(self._subject(machine), b"", {"KV-Operation": "DEL"}, timeout=BEAT)
 
     async def present(self) -> dict[str, datetime]:
-        """Machine -> its last heartbeat, as the broker's clock saw it."""
-        found = await self._link.last(bucket_stream(self._fleet, "presence"), [self._subject("*")])
+        """Machine -> its last heartbeat, as the broker's clock saw it. UnavailableError within `LOOK` seconds."""
+        if not self._link.connected:
+            raise UnavailableError("the broker does not answer, so who is there is not known")
+        try:
+            async with asyncio.timeout(LOOK):
+                found = await self._link.last(bucket_stream(self._fleet, "presence"), [self._subject("*")])
+        except TimeoutError:
+            raise UnavailableError(f"the broker did not say within {LOOK:g} s who is there") from None
         return {
             message.subject.rsplit(".", 1)[-1]: message.time
             for message in found

@@ -5,7 +5,6 @@ answer. They run one at a time with the agent's own turns, so a question never s
 """
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,11 +55,7 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 async def status(machine: Machine) -> StatusAnswer:
     """The fleet at one look; every expected machine by name."""
-    try:
-        present: dict[str, datetime] | None = dict(await machine.presence.present())
-    except BusError:
-        present = None
-    seen = overview(machine.fleet, machine.name, present, machine.session.now())
+    seen = overview(machine.fleet, machine.name, await machine.present(), machine.session.now())
     return StatusAnswer(overview=seen, exit_codes=exit_codes(seen))
 
 
