@@ -23,7 +23,7 @@ from roosync_broker import keys
 from roosync_broker.errors import RefusedError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, fingerprint, verify
-from roosync_broker.link import Stored
+from roosync_broker.link import Link, Stored
 from roosync_broker.permissions import joiner_name
 from roosync_broker.tls import fetch_pinned
 from roosync_protocol.fleet import Fleet
@@ -34,6 +34,7 @@ from roosync_protocol.subjects import Subjects
 
 PREFIX = "roosync1-"
 LIFETIME = timedelta(minutes=15)
+INVITED_WITHIN, ADMITTED_WITHIN = 5.0, 10.0  # seconds until what was just signed has to count at the broker
 
 
 class Code(Struct, frozen=True, kw_only=True, array_like=True):
@@ -221,7 +222,7 @@ async def join(settings: Settings, state: State, code: Code, name: str, pair: Ke
     certificate = await fetch_pinned(url, code.certificate) if code.certificate else None
     guest = KeyPair.from_seed(code.seed)
     try:
-        link = await connect(url, guest, name=joiner_name(code.id), certificate=certificate, timeout=10)
+        link = await _patiently(url, guest, joiner_name(code.id), certificate, INVITED_WITHIN)
     except RefusedError as error:
         raise RefusedRequestError("the code is over, was used, or was withdrawn; ask for a new one") from error
     law = Law(fleet=code.fleet, root=code.root)
@@ -287,21 +288,28 @@ async def _ask(session: Session, code: Code, name: str, pair: KeyPair) -> Member
 
 
 async def _first_connection(identity: Identity, pair: KeyPair) -> None:
-    """The keeper writes the new member's permissions within milliseconds; give it a few seconds."""
-    for attempt in range(40):
+    link = await _patiently(identity.url, pair, identity.machine, identity.certificate, ADMITTED_WITHIN)
+    await link.close()
+
+
+async def _patiently(url: str, pair: KeyPair, name: str, certificate: str | None, seconds: float) -> Link:
+    """A first connection with rights that were signed a moment ago: the keeper has to read them and write them.
+
+    It does within milliseconds; longer when it has to come back itself, after `invite` turned the listener to TLS.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
         try:
-            link = await connect(
-                identity.url,
+            return await connect(
+                url,
                 pair,
-                name=identity.machine,
-                certificate=identity.certificate,
+                name=name,
+                certificate=certificate,
                 timeout=5,
-                on_error=lambda error: None,  # until the keeper has written the permissions a refusal is no news
+                on_error=lambda error: None,  # until the permissions are there a refusal is no news
             )
         except (RefusedError, UnavailableError):
-            if attempt == 39:
+            if loop.time() > deadline:
                 raise
             await asyncio.sleep(0.25)
-        else:
-            await link.close()
-            return
