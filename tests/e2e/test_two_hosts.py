@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from roosync_agent.operations.joining import read_code, write_code
 from roosync_broker.tls import fingerprint_of, make_certificate
@@ -162,7 +163,7 @@ def fleet(network, fleets, homes):
     port = json.loads((alpha.state / "broker" / "listen.json").read_text())["port"]
     made.seen = seen = {"port": port, "before": network.look(network.b, A, port)}
 
-    inviting = alpha.talk("invite", "--address", A)
+    inviting = alpha.talk("invite", "--address", A, "--minutes", "1")
     printed = []
     for line in inviting.stdout:
         printed.append(line)
@@ -246,11 +247,7 @@ def test_a_code_that_names_another_certificate_is_refused(network, fleet):
     alpha = fleet.sites["alpha"]
     code = read_code(fleet.invite(alpha, address=A))
     wrong = fingerprint_of(make_certificate("e2e").pem)
-    bent = write_code(
-        type(code)(
-            **{name: getattr(code, name) for name in code.__struct_fields__ if name != "certificate"}, certificate=wrong
-        )
-    )
+    bent = write_code(replace(code, certificate=wrong))
     gamma = Guest(fleet, network, "bent")
     gamma.fails("join", bent, says=["its certificate is another", "Nothing was sent"])
     assert not (gamma.state / "identity.json").exists()
@@ -315,7 +312,6 @@ def test_a_short_cut_loses_nothing(two, homes, network, waiting):
     alpha.roosync("decision", "approve", asked["id"], "--yes")
     beta.write(homes.rule, rule + b"- Drifted in the dark.\r\n")
     time.sleep(3)  # a time without a cable: nothing can be waited for
-    assert b'"timeout": 6,' not in mcp
     assert beta.read(homes.mcp) != mcp, "an approval does not travel without a cable"
     network.mend()
     waiting("the approved change arrived", lambda: beta.read(homes.mcp) == mcp)
@@ -344,7 +340,7 @@ def test_a_long_cut_is_seen_as_silence_and_all_catches_up(two, homes, network, w
     assert "beta" in ran.out
     assert "the machine to come back" in ran.out
     assert alpha.row("beta")["state"] != "synced", "it can not be in step with what it never heard of"
-    waiting("beta misses alpha", lambda: beta.row("alpha")["seen"] in ("unknown", "silent"))
+    waiting("beta misses alpha", lambda: beta.status() and beta.row("alpha")["seen"] in ("unknown", "silent"))
     assert beta.roosync("status", codes=(5,)).code == 5
     assert beta.roosync("diffs", codes=None).code in (0, 2, 3), "what is known is told without a broker"
 
