@@ -46,7 +46,7 @@ class Watched:
         if not path.is_relative_to(folder):
             return folder.is_relative_to(path)
         name = path.relative_to(folder).as_posix()
-        return name == "." or spec.owns(name) or spec.owns(f"{name}/x")
+        return name == "." or spec.owns(name) or ("/" not in name and spec.owns(f"{name}/x"))
 
 
 async def watch(

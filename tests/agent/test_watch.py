@@ -82,6 +82,11 @@ CHANGES = {
     "deep in a tree": in_a_tree,
     "new in a tree": new_in_a_tree,
     "a file that was not there": touched_mode,
+    "a new folder of rules": lambda home: home.write(".roo/rules-code/b.md", "b"),
+    "a rule that goes": lambda home: (home.base / ".roo/rules/deep/er/a.md").unlink(),
+    "an assistant that was not there": lambda home: home.write(
+        home.MCP.replace("rooveterinaryinc.roo-cline", "zoocodeorganization.zoo-code"), "{}"
+    ),
 }
 
 
@@ -107,16 +112,22 @@ QUIET = {
     "the tool's lock": lambda home: (home.base / (home.MCP + ".lock")).mkdir(),
     "a temporary of ours": lambda home: home.write(".roo/rules/.a.md.roosync-ab12.tmp", "x"),
     "the assistant's own state": lambda home: home.write(".claude/projects/x/log.jsonl", "x"),
+    "its history": lambda home: home.write(".claude/history.jsonl", "x"),
+    "another folder": lambda home: home.write("src/x.py", "x"),
+    "another file of the assistant's": lambda home: home.write(home.MCP.replace("mcp_settings", "other"), "x"),
+    "an editor's swap file": lambda home: home.write(".roo/rules/.a.md.swp", "x"),
+    "a backup": lambda home: home.write(".roo/rules/a.md~", "x"),
 }
 
 
-@pytest.mark.parametrize("change", QUIET.values(), ids=QUIET)
-async def test_what_is_not_managed_wakes_nobody(home, change):
+async def test_what_is_not_managed_wakes_nobody(home):
     home.write(home.MCP, "{}")
     home.write(".roo/rules/a.md", "a")
     home.write(".claude/projects/x/log.jsonl", "")
     async with Watching(home) as watching:
-        await watching.silent(lambda: change(home))
+        for change in QUIET.values():
+            change(home)
+        await watching.silent(lambda: None)
 
 
 async def test_an_assistant_that_is_installed_later_is_watched(new_home):
@@ -142,6 +153,31 @@ async def test_the_file_behind_a_link_is_watched(home):
     (home.base / home.MCP).symlink_to(home.base / "dotfiles/mcp.json")
     async with Watching(home) as watching:
         assert await watching.sees(lambda: home.write("dotfiles/mcp.json", '{"mcpServers": {}}')) < SOON
+
+
+async def test_the_file_behind_a_link_in_a_tree_is_watched(home):
+    home.write("dotfiles/rule.md", "x")
+    (home.base / ".roo/rules").mkdir(parents=True)
+    (home.base / ".roo/rules/linked.md").symlink_to(home.base / "dotfiles/rule.md")
+    async with Watching(home) as watching:
+        assert await watching.sees(lambda: home.write("dotfiles/rule.md", "y")) < SOON
+        await watching.silent(lambda: home.write("dotfiles/other.md", "y"))
+
+
+async def test_a_tree_that_is_a_link_is_watched(home):
+    (home.base / "dotfiles/rules-x").mkdir(parents=True)
+    (home.base / ".roo").mkdir()
+    (home.base / ".roo/rules-x").symlink_to(home.base / "dotfiles/rules-x")
+    async with Watching(home) as watching:
+        assert await watching.sees(lambda: home.write("dotfiles/rules-x/b.md", "b")) < SOON
+
+
+async def test_what_is_written_right_after_its_folder_was_made_is_seen(home):
+    """While the folders are worked out anew nobody watches: the news that follows covers it."""
+    home.write(".roo/rules/a.md", "a")
+    async with Watching(home) as watching:
+        await watching.sees(lambda: (home.base / ".roo/rules-new").mkdir())
+        assert await watching.sees(lambda: home.write(".roo/rules-new/a.md", "x")) < SOON
 
 
 async def test_watching_ends_at_once_and_leaves_no_thread_busy(home):
