@@ -114,5 +114,13 @@ async def _session(
         raise StateError(
             f"{state.folder / 'law.json'} is of another fleet; move it away, it is read again from the bus"
         )
-    link = await connect(url_of(settings, identity), pair, name=name, certificate=identity.certificate, timeout=timeout)
+    link = await connect(
+        url_of(settings, identity),
+        pair,
+        name=name,
+        certificate=identity.certificate,
+        plain=settings.plain,
+        keyless=identity.keyless,
+        timeout=timeout,
+    )
     return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify))

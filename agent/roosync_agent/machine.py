@@ -45,6 +45,10 @@ from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
 
+KEYLESS = (
+    "the broker asks nobody for a key, so it enforces nothing: whoever reaches it can read everything, delay or delete "
+    "it; what is not signed by a member does not count all the same"
+)
 LISTED = 1_000  # divergences that one report lists; the rest is counted
 LISTED_BYTES = 800_000  # and so many bytes of them: names can be long, and a message has at most 1 MiB
 
@@ -304,6 +308,8 @@ class Machine:
             )
         elif expiry and expiry - now < WARN_BEFORE:
             notes.append(f"the fleet's law expires on {expiry:%Y-%m-%d}; an operator renews it with `roosync renew`")
+        if self.session.link.keyless:
+            notes.append(KEYLESS)
         refused = Counter(self.fleet.refused)
         if refused:
             reason, count = refused.most_common(1)[0]

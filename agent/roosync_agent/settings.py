@@ -36,6 +36,7 @@ class Settings:
     check: tuple[str, ...] = ()  # a command of this machine that says whether applied files are good
     check_timeout: float = 20.0  # seconds
     exports: Path | None = None
+    plain: bool = False  # clear text to a broker on another host, asked for in so many words
     port: int | None = None  # of the embedded broker; None: the one used last time, at first 4222
     public_names: frozenset[str] = frozenset()
     labels: dict[str, str] = field(default_factory=dict)

@@ -37,6 +37,7 @@ class MachineSection(_Section):
 
 
 class BrokerSection(_Section):
+    plain: bool = False
     port: int | None = Field(default=None, ge=1, le=65535)
 
 
@@ -98,5 +99,6 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         home_as=found.this_machine.home_as,
         labels=found.this_machine.labels,
         workspaces=found.this_machine.workspaces,
+        plain=found.broker.plain,
         port=found.broker.port,
     )

@@ -33,6 +33,7 @@ class Identity(msgspec.Struct, kw_only=True, frozen=True):
     certificate: str | None = None  # PEM; the only one trusted, when the listener is not loopback
     operator: str | None = None  # the operator whose sealed key lies here
     embedded: bool = False  # this machine runs the broker
+    keyless: bool = False  # the broker asked nobody for a key when this machine founded or joined
 
 
 class Base(msgspec.Struct, kw_only=True):

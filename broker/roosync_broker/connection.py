@@ -40,6 +40,7 @@ class Connection:
         name: str,
         certificate: str | None,
         plain: bool,
+        keyless: bool = False,
         report: ErrorReport | None,
     ) -> None:
         self.name = name
@@ -48,6 +49,7 @@ class Connection:
         self.report: ErrorReport = report or (lambda error: log.warning("%s: %s", name, error))
         self.announcer = Announcer(self.report)
         self._url, self._keys, self._certificate, self._plain = url, keys, certificate, plain
+        self._keyless = keyless
         self._inbox = ""
         self._numbers = count(1)
         self._asking: dict[str, Asking] = {}
@@ -208,6 +210,7 @@ class Connection:
             name=self.name,
             certificate=self._certificate,
             plain=self._plain,
+            keyless=self._keyless,
             on_error=self._on_error,
             on_closed=closed,
         )

@@ -29,17 +29,21 @@ async def connect(
     name: str,
     certificate: str | None = None,
     plain: bool = False,
+    keyless: bool = False,
     timeout: float | None = 10.0,
     on_error: ErrorReport | None = None,
 ) -> "JetStreamLink":
     """A link to the broker at `url` ("nats://host:port", several separated by commas) as the member `name`.
 
     A function in the place of `url` is asked before each attempt to connect. `certificate` is the pinned PEM, used
-    when the server asks for TLS; `plain` permits clear text to another host.
+    when the server asks for TLS; `plain` permits clear text to another host, `keyless` a broker that asks nobody for
+    a key (then nothing is enforced there, and only signatures protect).
     Waits `timeout` seconds for the first connection, then raises why there is none (RefusedError at once when the
     key is not accepted); with None it returns at once and goes on trying, for ever, as it does after every loss.
     """
-    connection = Connection(url, keys, name=name, certificate=certificate, plain=plain, report=on_error)
+    connection = Connection(
+        url, keys, name=name, certificate=certificate, plain=plain, keyless=keyless, report=on_error
+    )
     connection.start()
     if timeout is not None:
         try:
@@ -68,6 +72,11 @@ class JetStreamLink:
     def problem(self) -> BusError | None:
         """Why there is no connection; None while there is one."""
         return self._connection.problem
+
+    @property
+    def keyless(self) -> bool:
+        wire = self._connection.wire
+        return wire is not None and wire.keyless
 
     @property
     def server_id(self) -> str:

@@ -68,6 +68,10 @@ class Link(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def keyless(self) -> bool:
+        """The broker asks nobody for a key, so nobody is kept from reading or posting anything."""
+
     async def post(
         self,
         subject: str,

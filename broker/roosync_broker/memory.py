@@ -95,6 +95,10 @@ class MemoryLink:
     def connected(self) -> bool:
         return self._up and not self._closed
 
+    @property
+    def keyless(self) -> bool:
+        return False
+
     def drop(self) -> None:
         """The network goes away, for this link."""
         self._up = False

@@ -37,6 +37,7 @@ class Wire(Client):
     """One connection. Messages are handed to their takers as they arrive, in one order over all subjects."""
 
     plain_allowed = False
+    keyless_allowed = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,6 +70,11 @@ class Wire(Client):
     def server_id(self) -> str:
         return str(self._server_info.get("server_id", ""))
 
+    @property
+    def keyless(self) -> bool:
+        """The server asks nobody for a key: it keeps nobody from reading or posting anything."""
+        return not self._server_info.get("auth_required") and "nonce" not in self._server_info
+
     def _connect_command(self) -> bytes:
         # nats-py uses TLS only if the server asks for it, so whoever sits between could take it off and pass
         # our signed nonce on. This is the last moment before it is signed.
@@ -77,9 +83,14 @@ class Wire(Client):
                 "the broker does not use TLS, and it is not on this computer: nothing was sent. Turn TLS on there, "
                 "or ask for plain text in so many words (plain = true in the settings)"
             )
+        if self.keyless and self.keyless_allowed:
+            return super()._connect_command()  # there is nothing to sign, and nothing is
         # Keys that sign messages also sign this: a broker must not be able to have a message signed as its nonce.
         if not _NONCE.fullmatch(str(self._server_info.get("nonce", ""))):
-            raise NotAdmittedError("the broker gives no nonce to sign, so it knows no users by key; nothing was signed")
+            raise NotAdmittedError(
+                "the broker gives no nonce to sign, so it knows no users by key; nothing was signed. If that is meant, "
+                "name it in ROOSYNC_NATS"
+            )
         return super()._connect_command()
 
     async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
@@ -113,6 +124,7 @@ async def dial(
     name: str,
     certificate: str | None,
     plain: bool,
+    keyless: bool = False,
     on_error: ErrorCallback,
     on_closed: ClosedCallback,
 ) -> Wire:
@@ -128,6 +140,7 @@ async def dial(
 
     wire = Wire()
     wire.plain_allowed = plain or is_loopback(url)
+    wire.keyless_allowed = keyless
     try:
         async with asyncio.timeout(DIAL_TIMEOUT):
             await wire.connect(

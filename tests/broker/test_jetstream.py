@@ -194,14 +194,13 @@ async def test_a_server_that_stops_talking_is_left(broker, monkeypatch):
     proxy.close()
 
 
-@pytest.mark.parametrize("nonce", ["", "post.home.policy.main.op-x\no-1\n{}", "x" * 65])
+@pytest.mark.parametrize("nonce", [None, "", "post.home.policy.main.op-x\no-1\n{}", "x" * 65])
 async def test_nothing_is_signed_that_is_no_nonce(nonce):
     said = []
 
     async def accept(reader, writer):
-        info = json.dumps(
-            {"server_id": "x", "version": "2.15.1", "max_payload": 1 << 20, "headers": True} | {"nonce": nonce}
-        )
+        said_first = {"server_id": "x", "version": "2.15.1", "max_payload": 1 << 20, "headers": True}
+        info = json.dumps(said_first if nonce is None else said_first | {"nonce": nonce})
         writer.write(b"INFO " + info.encode() + b"\r\n")
         said.append(await reader.read(1000))
         writer.close()

@@ -34,6 +34,7 @@ def init(
     """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
     import msgspec
 
+    from roosync_agent.machine import KEYLESS
     from roosync_agent.operations.founding import init as found
 
     settings = load()
@@ -59,6 +60,8 @@ def init(
             f"  state       {answer['state']}",
             *(f"  written     {path}" for path in answer["exports"]),
         ]
+        if not answer["enforced"]:
+            lines.append(f"! {KEYLESS[0].upper()}{KEYLESS[1:]}.")
         if not answer["protected"]:
             lines.append("! The operator's key has no passphrase: whoever reads this account can approve.")
         return "\n".join([*lines, "", "Next: roosync up"])

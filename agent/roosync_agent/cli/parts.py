@@ -51,6 +51,9 @@ def broker(port: int | None) -> None:
     settings = load()
     state = State(settings.state)
     identity = identity_of(state)
+    if settings.nats is not None or not identity.embedded:
+        where = settings.nats or identity.url
+        raise click.ClickException(f"the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here")
     asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
 
 

@@ -4,6 +4,7 @@ The identity is written last: an init that was interrupted can simply be run aga
 """
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_agent.broker_host import BrokerHost
 from roosync_agent.connect import as_machine
@@ -31,6 +32,7 @@ class Founded(Struct, frozen=True, kw_only=True):
     certificate_fingerprint: str
     protected: bool  # the operator's key needs a passphrase
     broker: str
+    enforced: bool  # the broker knows its users by key, and keeps each to its own subjects
     state: str
     exports: list[str]
 
@@ -70,9 +72,10 @@ async def init(
         operator=operator_name,
         operator_fingerprint=fingerprint(root.public),
         machine_fingerprint=fingerprint(own.public),
-        certificate_fingerprint=fingerprint_of(identity.certificate or ""),
+        certificate_fingerprint=fingerprint_of(identity.certificate) if identity.certificate else "",
         protected=passphrase is not None,
         broker=identity.url,
+        enforced=not identity.keyless,
         state=str(state.folder),
         exports=[str(settings.export_folder / name) for name in (*written.written, *written.unchanged)],
     )
@@ -117,19 +120,30 @@ async def _on_external(
     identity = Identity(
         fleet=fleet, machine=machine, root=root.public, url=settings.nats or "", operator=operator, embedded=False
     )
-    link = await connect(identity.url, own, name="keeper", timeout=10)
+    link = await connect(identity.url, own, name="keeper", plain=settings.plain, keyless=True, timeout=10)
     try:
+        identity = replace(identity, keyless=link.keyless)
         await topology.ensure(link, fleet)
     finally:
         await link.close()
-    await _found(state, identity, own, root, own)
+    await _found(state, identity, own, root, own, plain=settings.plain)
     state.save_identity(identity)
     return identity
 
 
-async def _found(state: State, identity: Identity, connection: KeyPair, root: KeyPair, own: KeyPair) -> None:
+async def _found(
+    state: State, identity: Identity, connection: KeyPair, root: KeyPair, own: KeyPair, *, plain: bool = False
+) -> None:
     """Signs the first law with the root, over the keeper's connection: no operator is known to the broker yet."""
-    link = await connect(identity.url, connection, name="keeper", certificate=identity.certificate, timeout=10)
+    link = await connect(
+        identity.url,
+        connection,
+        name="keeper",
+        certificate=identity.certificate,
+        plain=plain,
+        keyless=identity.keyless,
+        timeout=10,
+    )
     law = Law(fleet=identity.fleet, root=root.public)
     session = Session(link, Subjects(identity.fleet), root, identity.operator or "", Fleet(law, verify))
     try:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_agent.operations.lawmaking import RefusedRequestError, admit, enact
 from roosync_agent.session import Session, new_operation, utc_now
@@ -239,7 +240,7 @@ async def join(settings: Settings, state: State, code: Code, name: str, pair: Ke
         url=url,
         certificate=certificate or (roster.certificate if roster else None),
     )
-    await _first_connection(identity, pair)
+    identity = replace(identity, keyless=await _first_connection(identity, pair))
     state.save_law(session.fleet.law)
     state.save_identity(identity)
     return Joined(
@@ -287,9 +288,12 @@ async def _ask(session: Session, code: Code, name: str, pair: KeyPair) -> Member
             ) from None
 
 
-async def _first_connection(identity: Identity, pair: KeyPair) -> None:
+async def _first_connection(identity: Identity, pair: KeyPair) -> bool:
+    """Whether the broker asks nobody for a key."""
     link = await _patiently(identity.url, pair, identity.machine, identity.certificate, ADMITTED_WITHIN)
+    keyless = link.keyless
     await link.close()
+    return keyless
 
 
 async def _patiently(url: str, pair: KeyPair, name: str, certificate: str | None, seconds: float) -> Link:
@@ -306,6 +310,7 @@ async def _patiently(url: str, pair: KeyPair, name: str, certificate: str | None
                 pair,
                 name=name,
                 certificate=certificate,
+                keyless=certificate is None,
                 timeout=5,
                 on_error=lambda error: None,  # until the permissions are there a refusal is no news
             )
