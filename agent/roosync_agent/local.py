@@ -85,12 +85,11 @@ class Local:
 
     def judge(self, collection: Collection) -> dict[str, str]:
         """The wipe guard: what this machine had, against what it has now. Only `believe` moves the measure."""
-        unread = collection.unreadable
-        before = {key: e for key, e in self.base.believed.items() if key not in unread}
+        unread, skipped = collection.unreadable, collection.skipped_targets
+        believed = self.base.believed
+        before = {key: e for key, e in believed.items() if key not in unread and target_of(key) not in skipped}
         found = wipe.degraded(before, self.base.sizes, collection.entities, collection.sizes, approved=self.approved)
-        for skipped in collection.skipped_targets:
-            if any(target_of(key) == skipped for key in self.base.believed):
-                found.setdefault(skipped, collection.skipped_targets[skipped])
+        found |= {target: skipped[target] for target in skipped if any(target_of(key) == target for key in believed)}
         for released in self.released & found.keys():
             del found[released]
         return found
