@@ -136,7 +136,7 @@ def test_services_share_the_state_and_see_the_home_under_its_own_path():
         given = {key: filled(value, environ) for key, value in service["environment"].items()}
         assert mounts["state"] == given["ROOSYNC_STATE"], name
         assert mounts["/home/ana"] == given["ROOSYNC_HOME"] == "/home/ana", name
-        settings = load({**given, "ROOSYNC_CONFIG": "/nowhere/config.toml"})
+        settings = load(given)
         assert (settings.fleet, settings.machine) == ("home", "docker-host"), name
     assert SERVICES["broker"]["environment"]["ROOSYNC_STATE"] + "/broker" == FOLDER
 
