@@ -143,10 +143,16 @@ def settle(
         if steps:
             yield steps
     for id_, decision in sorted(known.items()):
-        stale = decision.status in ("pending", "approved", "expired") and decision.reference == asked.reference
+        stale = decision.status in ("pending", "approved", "expired") and _about(decision, asked, law)
         if stale and id_ not in seen and target_of(decision.entity) not in unseen:
             renewed = [frame.renewed(decision)] if decision.status == "expired" else []
             yield [*renewed, frame.next((renewed or [decision])[-1], status="superseded")]
+
+
+def _about(decision: Decision, asked: Asked, law: Law) -> bool:
+    """Is it of this comparison? A baseline also ends what was asked about another machine before it became law."""
+    older = law.baseline is not None and decision.created < law.baseline.timestamp
+    return decision.reference == asked.reference or (asked.reference == "baseline" and older)
 
 
 def by_policy(decision: Decision, divergence: Divergence, law: Law) -> bool:

@@ -413,3 +413,14 @@ def test_every_order_of_divergences_says_the_same(world, desk):
     found = [take(key=f"roo.mcp/{n}") for n in "cab"]
     said = [{s.id for steps in desk.settle(*order) for s in steps} for order in itertools.permutations(found)]
     assert all(one == said[0] for one in said)
+
+
+def test_a_new_baseline_ends_what_was_asked_about_another_machine_before_it(world, desk):
+    other = Desk(world, reference="machine:pc-b")
+    other.look(take())
+    assert desk.look() == [], "no baseline came since"
+    world.wait(minutes=1)
+    world.enact(world.baseline())
+    assert desk.look(take()) == ["pending", "superseded"]
+    assert other.look(take()) == ["pending"], "who asks again gets an answer"
+    assert desk.look(take()) == []
