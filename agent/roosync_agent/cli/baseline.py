@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, table, value_text, want_colour
+from roosync_agent.cli.text import harmless, many, table, value_text, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -64,7 +64,7 @@ def choose(field: str | None, take: str | None, special: bool, omit: bool, sugge
     _told(
         done,
         as_json,
-        f"{done.arbitrations} questions left.",
+        f"{many(done.arbitrations, 'question')} left.",
         "roosync baseline show" if done.arbitrations else "roosync baseline validate",
     )
 

@@ -47,7 +47,7 @@ async def approve(
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
     if decision.status in AGAIN:
-        decision = await _reopen(session, decision)
+        decision = await reopen(session, decision)
     if decision.status not in ("pending", "approved"):
         raise RefusedRequestError(_not_now(decision, "approved"))
     if decision.status == "approved":
@@ -62,7 +62,9 @@ async def approve(
 
 
 async def reject(session: Session, decision: Decision, reason: str = "") -> Decision:
-    """From now on this difference is accepted as it is."""
+    """From now on this difference is accepted as it is, also after it was applied and rolled back."""
+    if decision.status in AGAIN and decision.status != "rejected":
+        decision = await reopen(session, decision)
     if decision.status not in ("pending", "approved"):
         raise RefusedRequestError(_not_now(decision, "rejected"))
     lines = (*decision.log, f"rejected by {session.name}{': ' + reason if reason else ''}")
@@ -84,7 +86,7 @@ async def request_rollback(session: Session, decision: Decision) -> Decision:
     return await _advance(session, decision, status="applied", rollback_requested=True)
 
 
-async def _reopen(session: Session, decision: Decision) -> Decision:
+async def reopen(session: Session, decision: Decision) -> Decision:
     return await _advance(
         session,
         decision,

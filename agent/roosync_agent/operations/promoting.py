@@ -5,11 +5,12 @@ packages here first, so the person signs what they were shown and not what someb
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 from msgspec.structs import replace
 
 from roosync_agent.operations.baselines import find_proposal, version_of
-from roosync_agent.operations.deciding import conclude
+from roosync_agent.operations.deciding import conclude, reopen
 from roosync_agent.operations.lawmaking import RefusedRequestError, enact
 from roosync_agent.operations.proposing import Proposed, believed, gather
 from roosync_agent.operations.seen import require_seen
@@ -29,6 +30,7 @@ from roosync_protocol.baseline import (
     validate,
 )
 from roosync_protocol.baseline_file import BaselineFile
+from roosync_protocol.decision import AGAIN
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Entity
 from roosync_protocol.messages import Baseline, Choice, Decision, Proposal
@@ -41,6 +43,7 @@ async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | 
     if proposal.status not in ("open", "arbitrated"):
         raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")
     made = await gather(session, Library(session), {**believed(session, proposal), **answers}, proposal.packages)
+    _require_answered(made, answers, proposal)
     await session.contents.put(made.report)
     return await _advance(session, proposal, **_content(made))
 
@@ -118,7 +121,7 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
         raise RefusedRequestError(
             f"{decision.id} compares with {decision.reference}; only a difference with the baseline can change it"
         )
-    if decision.status not in ("pending", "approved"):
+    if decision.status not in ("pending", "approved", *AGAIN):
         raise RefusedRequestError(f"{decision.id} is {decision.status} and can not be answered this way now")
     library = Library(session)
     commons, overlays = await library.whole(law)
@@ -131,6 +134,8 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
     problems = validate(commons, overlays)
     if problems:
         raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
+    if decision.status in AGAIN:
+        decision = await reopen(session, decision)
     new = await _enact(
         session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}"
     )
@@ -252,6 +257,22 @@ def _without(overlays: Mapping[str, Overlay], machine: str, key: str) -> dict[st
         entities = {k: e for k, e in own.entities.items() if k != key}
         found[machine] = replace(own, entities=entities, excluded=own.excluded - {key})
     return found
+
+
+def _require_answered(made: Proposed, answers: Mapping[str, Choice], proposal: Proposal) -> None:
+    """An answer that changes nothing is a slip of the hand: a field nobody has, a machine that has no say."""
+    machines = [package.machine for package in proposal.packages]
+    for key, choice in answers.items():
+        if key not in made.consolidation.provenance:
+            near = get_close_matches(key, made.consolidation.provenance, 3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "`roosync baseline show` lists the fields"
+            raise RefusedRequestError(f"no machine has {key!r}; {hint}")
+        if choice.take == "machine" and choice.machine not in machines:
+            raise RefusedRequestError(
+                f"{choice.machine!r} is not in {proposal.id}; its machines: {', '.join(machines)}"
+            )
+        if any(question.key == key for question in made.consolidation.arbitrations):
+            raise RefusedRequestError(f"{choice.machine!r} has no say about {key!r}: it has no such target")
 
 
 def _content(made: Proposed) -> dict[str, object]:
