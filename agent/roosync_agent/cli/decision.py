@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PENDING = 3
 ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
+OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own
+AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # of these an operator opens another attempt
 RISKS = ["none", "low", "medium", "high", "critical"]
 
 
@@ -63,7 +65,7 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
     if not yes:
         shown = ask_machine("decision_show", id_=id_, action=action)
         expected, id_ = shown["seen"], shown["id"]
-        click.echo(card_text(shown))
+        click.echo(card_text(shown, following=False))
         click.confirm("\nApprove this", abort=True)
 
     async def work(session: "Session") -> Any:
@@ -150,9 +152,9 @@ def approve_many(
     cards = [ask_machine("decision_show", id_=one["id"]) for one in chosen]
     cards = [card for card in cards if RISKS.index(card["risk"]) <= limit]  # of a large value only the card knows
     for card in cards if not as_json else ():
-        click.echo(card_text(card) + "\n")
+        click.echo(card_text(card, following=False) + "\n")
     if not yes:
-        click.confirm(f"Approve these {len(cards)}", abort=True)
+        click.confirm(f"Approve {'this one' if len(cards) == 1 else f'these {len(cards)}'}", abort=True)
 
     import msgspec
 
@@ -176,8 +178,11 @@ def _one_of(listed: list[dict[str, Any]], id_: str) -> str:
     return str(found[0])
 
 
-def card_text(card: dict[str, Any]) -> str:
-    """The approval card. What will execute is shown whole; nothing in it can move the cursor or hide."""
+def card_text(card: dict[str, Any], *, following: bool = True) -> str:
+    """The approval card. What will execute is shown whole; nothing in it can move the cursor or hide.
+
+    `following`: the commands that answer it come last; left out where the question is asked right below.
+    """
     colour = want_colour()
     approved = ", ".join(card["approvals"]) or ("by policy" if card["policy_approved"] else "by nobody yet")
     risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
@@ -208,9 +213,25 @@ def card_text(card: dict[str, Any]) -> str:
     ]
     for title, found in (("Log", card["log"]), ("Not counted", card["refused"])):
         lines += [f"  {title}", *(f"    {harmless(line)}" for line in found)] if found else []
-    if card["status"] == "pending":
-        lines.append(f"\nNext: roosync decision approve {card['id']}   or   roosync decision reject {card['id']}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_following(card) if following else [])])
+
+
+def _following(card: dict[str, Any]) -> list[str]:
+    """Every answer that can be given, in words: which side wins is what a person decides here."""
+    approve = f"roosync decision approve {card['id']}"
+    if card["status"] != "pending" and card["status"] not in AGAIN:
+        return []
+    answers = [(approve, f"make the changes above on {card['machine']}")]
+    if card["reference"] == "baseline" and card["verdict"] in OWN:
+        answers.append((f"{approve} --action override_remote", f"what {card['machine']} has, for every machine"))
+    if card["reference"] == "baseline":
+        answers.append((f"{approve} --action keep_special", f"{card['machine']} keeps its own, for good"))
+    if card["status"] != "rejected":
+        answers.append((f"roosync decision reject {card['id']}", "leave this difference as it is"))
+    width = max(len(command) for command, _ in answers)
+    heads = ["Next: ", *["      "] * (len(answers) - 1)]
+    lines = (f"{head}{command:{width}}   {what}" for head, (command, what) in zip(heads, answers, strict=True))
+    return ["", *lines]
 
 
 def _answer_text(card: dict[str, Any]) -> list[str]:

@@ -135,7 +135,7 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | Non
         created=decision.created,
         expires=decision.expires,
         runs_on=runs_on,
-        undo=undo_of(decision),
+        undo=undo_of(decision, action, fleet.law.baseline.version if fleet.law.baseline else ""),
         snapshot=decision.snapshot,
         log=list(decision.log),
         refused=list(folded.refused),
@@ -143,7 +143,12 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | Non
     )
 
 
-def undo_of(decision: Decision) -> str:
+def undo_of(decision: Decision, action: str | None = None, version: str = "") -> str:
+    """The command that takes it back; `version` is that of the baseline in force, before the answer."""
+    if action in ("override_remote", "keep_special"):
+        return f"roosync baseline restore {version}    (nothing is written on {decision.machine})"
+    if decision.status in ("promoted", "kept_special"):
+        return "roosync baseline versions, and roosync baseline restore VERSION"
     if decision.status == "applied" and decision.snapshot:
         return f"roosync decision rollback {decision.id}"
     return f"a snapshot is made before anything is written; afterwards: roosync decision rollback {decision.id}"
