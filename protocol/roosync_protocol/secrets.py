@@ -30,7 +30,10 @@ class MissingSecretError(LookupError):
     """This machine has no value for `addresses`: a person sets them here, then applies again."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
-        super().__init__("this machine has no value for " + ", ".join(addresses))
+        super().__init__(
+            f"this machine has no value for {', '.join(addresses)}: write the entry into its file here by hand, with "
+            "a value of your own"
+        )
         self.addresses = list(addresses)
 
 

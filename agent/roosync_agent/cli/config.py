@@ -108,9 +108,13 @@ def quarantine_show(as_json: bool) -> None:
     answer = ask_machine("collect", dry_run=True, targets=[])
     found = answer["quarantine"]
     rows = [(target, reason) for target, reason in found.items()]
-    show(
-        found, as_json, lambda _: table(rows, ("TARGET", "WHY")) if rows else "Nothing is quarantined on this machine."
-    )
+    text = "Nothing is quarantined on this machine."
+    if rows:
+        text = table(rows, ("TARGET", "WHY")) + (
+            "\n\nIs it a mistake? Put the file back: it is believed again by itself."
+            f"\nDid somebody mean it? roosync quarantine release {next(iter(found))}"
+        )
+    show(found, as_json, lambda _: text)
     raise click.exceptions.Exit(CONFLICT if found else 0)
 
 
@@ -195,7 +199,8 @@ def _comparison_text(answer: dict[str, Any]) -> str:
     lines = []
     colour = want_colour()
     if answer["status"] == "Synced":
-        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}.")
+        rest = f", but for what is not believed: {', '.join(answer['quarantine'])}" if answer["quarantine"] else ""
+        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}{harmless(rest)}.")
     else:
         count = answer["divergences_count"]
         lines += [f"{paint('Diverged', 'warn', colour)}: {answer['agent']} differs from {name} in {count}.", ""]
@@ -208,8 +213,12 @@ def _comparison_text(answer: dict[str, Any]) -> str:
         ("Skipped", answer["skipped"]),
     ):
         lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
-    if answer["divergences"]:
+    if answer["quarantine"]:
+        lines += ["", "Next: roosync quarantine show"]
+    elif answer["divergences"]:
         lines += ["", f"Next: roosync decision show {answer['divergences'][0]['decision_id']}"]
+    elif answer["only_here"] and answer["reference"] == "baseline":
+        lines += ["", "Next: roosync baseline propose    (to share what only this machine has)"]
     return "\n".join(lines)
 
 

@@ -90,6 +90,8 @@ def ask_machine(verb: str, **args: Any) -> Any:
         import asyncio
 
         answer = asyncio.run(_here(settings, verb, args))
+        if verb == "status" and "--json" not in sys.argv:
+            click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     return answer["result"]

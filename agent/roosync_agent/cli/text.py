@@ -146,17 +146,21 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
 def _next_step(seen: dict[str, Any]) -> str:
     proposal = seen.get("proposal")
     if proposal and proposal["open_questions"]:
-        return f"Next: roosync baseline show    ({proposal['open_questions']} questions to answer)"
+        return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
     if proposal:
         return "Next: roosync baseline show, then roosync baseline publish"
     if len(seen["machines"]) < 2:
         return "Next: roosync invite    (a second machine joins)"
     if not seen["baseline_version"]:
         return "Next: roosync baseline propose"
+    if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
+        return f"Next: roosync quarantine show    (on {', '.join(held)})"
     if seen["pending_decisions"]:
         return "Next: roosync decisions    (what waits for a person)"
     if seen["status"] == "diverged":
         return "Next: roosync diffs"
+    if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
+        return f"Next: roosync up    (on {', '.join(away)})"
     return "In step: nothing to do." if seen["status"] == "synced" else "Next: roosync compare"
 
 
@@ -167,6 +171,10 @@ def value_text(value: Any, *, lines: bool = False) -> str:
     if isinstance(value, str):
         return harmless(value, lines=lines)
     return harmless(json.dumps(value, ensure_ascii=False))
+
+
+def many(count: int, word: str) -> str:
+    return f"{count} {word}" + ("s" if count != 1 else "")
 
 
 def _width(text: str) -> int:
