@@ -208,8 +208,8 @@ class EmbeddedServer:
         if not port_is_free(self.listen, wanted):
             if self._asked_port != 0:
                 raise ServerError(
-                    f"port {wanted} on {self.listen} is used by another program: stop that one, or name another port "
-                    "(roosync up --port N; --port 0 takes any free one)"
+                    f"port {wanted} on {self.listen} is used by another program: stop that one, or give the same "
+                    "command another port: --port N, or --port 0 for any that is free"
                 )
             wanted = free_port(self.listen)
         self.port = wanted

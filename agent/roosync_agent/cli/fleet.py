@@ -1,6 +1,7 @@
 """Commands about the fleet itself: init, invite, join, admit, revoke, renew, pause, resume, observer."""
 
 import asyncio
+import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +37,10 @@ def init(
 
     from roosync_agent.machine import KEYLESS
     from roosync_agent.operations.founding import init as found
+    from roosync_agent.operations.founding import require_no_fleet
 
     settings = load()
+    require_no_fleet(State(settings.state))
     passphrase = None if no_passphrase else _new_passphrase(settings)
     done = asyncio.run(
         found(
@@ -294,6 +297,11 @@ def _new_passphrase(settings: Settings) -> str:
 
     if settings.passphrase_file is not None:
         return read_passphrase(settings.passphrase_file)
+    if not sys.stdin.isatty():
+        raise click.UsageError(
+            "a passphrase has to be chosen, and there is no terminal to ask on: name a file in "
+            "ROOSYNC_PASSPHRASE_FILE, or use --no-passphrase"
+        )
     while True:
         first = ask_on_terminal("Choose a passphrase for the operator's key: ")
         if first and first == ask_on_terminal("Once more: "):

@@ -16,7 +16,9 @@ from roosync_agent.state import State
 def up(port: int | None) -> None:
     """Start what this machine runs: the broker if it is here, and the agent; stop with Ctrl-C."""
     from roosync_agent.connect import NoFleetError, identity_of
+    from roosync_agent.state import StateError
     from roosync_agent.supervisor import Child, supervise
+    from roosync_broker.children import OneAtATime
 
     configure_logging()
     settings = load()
@@ -29,6 +31,9 @@ def up(port: int | None) -> None:
         click.confirm(f"There is no fleet in {state.folder} yet. Create one now", default=True, abort=True)
         click.get_current_context().invoke(init, port=port)
         identity = identity_of(state)
+    lock = OneAtATime(state.run / "up.lock")
+    if not lock.acquire():
+        raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
     children = []
     if identity.embedded and settings.nats is None:
         children.append(Child("broker", ["broker", *(["--port", str(port)] if port is not None else [])]))

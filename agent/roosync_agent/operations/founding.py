@@ -48,12 +48,7 @@ async def init(
     port: int | None = None,
 ) -> Founded:
     """Creates the fleet. RefusedRequestError when there is one already; `passphrase` None leaves the key open."""
-    known = state.identity()
-    if known is not None:
-        raise RefusedRequestError(
-            f"{state.folder} belongs to the fleet {known.fleet!r} already (machine {known.machine!r}). "
-            "`roosync up` starts it; another fleet needs another folder (ROOSYNC_STATE)"
-        )
+    require_no_fleet(state)
     state.prepare()
     fleet_name = token(fleet or settings.fleet or "home")
     machine_name = machine_id(machine or settings.machine or proposed_machine())
@@ -79,6 +74,15 @@ async def init(
         state=str(state.folder),
         exports=[str(settings.export_folder / name) for name in (*written.written, *written.unchanged)],
     )
+
+
+def require_no_fleet(state: State) -> None:
+    known = state.identity()
+    if known is not None:
+        raise RefusedRequestError(
+            f"{state.folder} belongs to the fleet {known.fleet!r} already (machine {known.machine!r}). "
+            "`roosync up` starts it; another fleet needs another folder (ROOSYNC_STATE)"
+        )
 
 
 async def _on_embedded(
