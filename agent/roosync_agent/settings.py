@@ -85,7 +85,7 @@ def _checked(settings: Settings) -> Settings:
             token(settings.fleet)
     except ValueError as error:
         raise SettingsError(f"{error} (from ROOSYNC_MACHINE, ROOSYNC_FLEET or {settings.config})") from error
-    if settings.state == settings.home or settings.state in settings.home.parents:
+    if settings.home.resolve().is_relative_to(settings.state.resolve()):
         raise SettingsError(
             f"ROOSYNC_STATE ({settings.state}) holds the managed home ({settings.home}); choose a folder of its own"
         )

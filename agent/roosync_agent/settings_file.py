@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roosync_agent.settings import Settings, SettingsError
 from roosync_agent.targets import select
+from roosync_agent.where import plain_path
 
 MAX_BYTES = 256 * 1024
 
@@ -78,7 +79,7 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
 
     def path(name: str, given: str | None) -> Path | None:
         try:
-            return settings.config.parent / Path(given).expanduser() if given else None
+            return plain_path(settings.config.parent / Path(given).expanduser()) if given else None
         except RuntimeError as error:
             raise SettingsError(f"{settings.config}: {name}: {error}") from error
 

@@ -23,9 +23,14 @@ def folder(env: Mapping[str, str], name: str, default: Callable[[], Path]) -> Pa
     if given is not None and not given.strip():
         raise SettingsError(f"{name} is set and empty: unset it, or give a path")
     try:
-        return Path(given).expanduser().absolute() if given else default()
+        return plain_path(Path(given)) if given else default()
     except RuntimeError as error:  # ~somebody who is not known here
         raise SettingsError(f"{name} ({given}) can not be found: {error}") from error
+
+
+def plain_path(path: Path) -> Path:
+    """Absolute, and without `..`: which folder holds which is seen from the names. RuntimeError for ~nobody."""
+    return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - the names are meant, not what they link to
 
 
 def _default_state() -> Path:
