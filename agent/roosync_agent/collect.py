@@ -212,6 +212,7 @@ class _Look:
                 self.skip(self._layout.name_of(path), str(error))
 
     def _require_own(self, target: Target, path: Path, name: str) -> None:
+        _require_public_name(name)  # it would be published as the file's path, whatever is in the file
         try:
             fault = link_fault(self._door, target, path, name)
         except FileRefusedError as error:
@@ -283,7 +284,7 @@ class _Look:
             try:
                 public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
             except (_UnreadableError, ValueError) as error:
-                where = f"{self._layout.name_of(path)} ({entity_name[:80]})"
+                where = f"{self._layout.name_of(path)} ({_shown(entity_name)[:80]})"
                 skipped.append(Skipped(path=_shown(where), reason=_shown(str(error))))
                 unreadable.add(key)
                 continue
@@ -300,6 +301,7 @@ class _Look:
     def _public(self, entity: Entity) -> tuple[Entity, dict[str, str]]:
         if not entity.name or len(entity.key) > KEY_LIMIT:
             raise _UnreadableError(f"its name has {len(entity.name)} characters; 1 to {KEY_LIMIT} are managed")
+        _require_public_name(entity.name)
         if entity.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(entity.value, dict):
             raise _UnreadableError("it should be an object")
         if entity.kind is Kind.TEXT and not isinstance(entity.value, str):
@@ -319,6 +321,11 @@ class _Look:
 
 class _UnreadableError(Exception):
     """Why a file, or an entity in it, is left out."""
+
+
+def _require_public_name(name: str) -> None:
+    if find_secrets([name]):
+        raise _UnreadableError("something in its name looks secret, so it stays here; give it another name")
 
 
 def _shown(text: str) -> str:
