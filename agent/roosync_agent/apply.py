@@ -21,7 +21,7 @@ import msgspec
 
 from roosync_agent import journal, snapshots, tool_locks
 from roosync_agent.check import CheckError, run_check
-from roosync_agent.collect import Collection
+from roosync_agent.collection import Collection
 from roosync_agent.file_state import FileBusyError, FileRefusedError
 from roosync_agent.files import Door, make_parents, missing_parents, temporary_for
 from roosync_agent.plan import FileChange, Plan

@@ -8,114 +8,26 @@ portable, and a second gate looks for anything secret that is left. One bad file
 import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from roosync_agent.collection import Cache, CollectedFile, Collection, Parsed, Seen
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
 from roosync_agent.own_links import link_fault
 from roosync_agent.places import Layout
 from roosync_agent.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
-from roosync_protocol.digest import NotCanonicalError, canonical
+from roosync_protocol.digest import NotCanonicalError, canonical, same
 from roosync_protocol.documents import DocumentError, parse, sniff
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
 from roosync_protocol.names import Value
-from roosync_protocol.package import MAX_CONTENT, FileContent
+from roosync_protocol.package import MAX_CONTENT
 from roosync_protocol.portable import to_portable
 from roosync_protocol.secrets import find_secrets, hide, scrub
 
 KEY_LIMIT = 600  # characters
 SETTLED = 50_000_000  # nanoseconds; a file written twice within one tick of its file system's clock looks the same
-
-
-@dataclass(frozen=True)
-class CollectedFile:
-    """One managed file as it was read."""
-
-    target: str
-    kind: Kind
-    path: Path
-    name: str  # within the target, with `/`
-    format: str
-    sha256: str  # of the bytes on this disk: never published
-    size: int
-    keys: tuple[str, ...]  # in the order of the file
-
-    @property
-    def label(self) -> str:
-        return f"{self.target}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """What one file's bytes hold, before and after hiding; kept while the file stays as it is."""
-
-    file: CollectedFile
-    entities: Entities
-    local: Mapping[str, Value] = field(repr=False)  # as the file spells it: holds secrets
-    secrets: Mapping[str, str] = field(repr=False)
-    skipped: tuple[Skipped, ...] = ()
-    unreadable: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Collection:
-    """One look at the machine. `entities` may leave it; `local` and `secrets` never do."""
-
-    layout: Layout
-    targets: Mapping[str, Target]  # those that are present, by name
-    entities: Entities
-    files: tuple[CollectedFile, ...]
-    skipped: tuple[Skipped, ...]
-    not_yet: tuple[Skipped, ...]  # targets that this version can not read, where their assistant is
-    skipped_targets: Mapping[str, str]  # targets that are here and could not be read at all
-    unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
-    local: Mapping[str, Value] = field(repr=False)
-    secrets: Mapping[str, str] = field(repr=False)
-    public_names: frozenset[str] = frozenset()  # those that were counted as no secret
-
-    @property
-    def present(self) -> frozenset[str]:
-        return frozenset(self.targets)
-
-    @property
-    def readable(self) -> frozenset[str]:
-        return frozenset(self.targets) - self.skipped_targets.keys()
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Bytes of each managed file, by `<target>/<name>`."""
-        return {file.label: file.size for file in self.files}
-
-    def contents(self) -> list[FileContent]:
-        """The published form of each file."""
-        return [
-            FileContent(
-                target=file.target,
-                path=file.name,
-                format=file.format,
-                kind=file.kind,
-                entities={key.split("/", 1)[1]: self.entities[key].value for key in file.keys},
-                order=tuple(key.split("/", 1)[1] for key in file.keys),
-            )
-            for file in self.files
-        ]
-
-
-class Cache:
-    """Files that were read before, by where they are and what they looked like."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[str, Path], tuple[object, Parsed]] = {}
-
-    def get(self, target: str, path: Path, seen: object) -> Parsed | None:
-        known = self._kept.get((target, path))
-        return known[1] if known and known[0] == seen else None
-
-    def put(self, target: str, path: Path, seen: object, parsed: Parsed) -> None:
-        self._kept[target, path] = (seen, parsed)
 
 
 def collect(
@@ -175,7 +87,8 @@ class _Look:
         for parsed in self._parsed:
             entities |= parsed.entities
             local |= parsed.local
-            secrets |= parsed.secrets
+            for own in parsed.secrets.values():
+                secrets |= own
             self._skipped += parsed.skipped
             self._unreadable |= parsed.unreadable
         return Collection(
@@ -251,20 +164,20 @@ class _Look:
                 if state.dangling:
                     raise _UnreadableError("it is a symbolic link to nothing")
                 return
-            seen = (state.fingerprint, self._public_names, self._layout.places)
+            seen: Seen = (state.fingerprint, self._public_names, self._layout.places)
             parsed = self._cache.get(target.name, path, seen)
             if parsed is None:
                 state = self._door.read(path)
                 if not state.exists:
                     return  # it went between the look and the opening
-                parsed = self._parse(target, state, path, name)
+                parsed = self._parse(target, state, path, name, self._cache.earlier(target.name, path, seen))
                 if now - state.ctime_ns > SETTLED:
                     self._cache.put(target.name, path, seen, parsed)
         except FileRefusedError as error:
             raise _UnreadableError(error.reason) from error
         self._parsed.append(parsed)
 
-    def _parse(self, target: Target, state: FileState, path: Path, name: str) -> Parsed:
+    def _parse(self, target: Target, state: FileState, path: Path, name: str, earlier: Parsed | None) -> Parsed:
         data = state.data or b""
         spec = target.spec
         try:
@@ -275,14 +188,17 @@ class _Look:
         found = [(name, value)] if spec.tree else _named(spec, value)
         entities: Entities = {}
         local: dict[str, Value] = {}
-        secrets: dict[str, str] = {}
+        secrets: dict[str, Mapping[str, str]] = {}
         skipped: list[Skipped] = []
         unreadable: set[str] = set()
         size = 0
         for entity_name, entity_value in found:
             key = f"{target.name}/{entity_name}"
             try:
-                public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
+                if earlier is not None and key in earlier.entities and same(earlier.local[key], entity_value):
+                    public, own = earlier.entities[key], earlier.secrets[key]
+                else:
+                    public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
             except (_UnreadableError, ValueError) as error:
                 where = f"{self._layout.name_of(path)} ({_shown(entity_name)[:80]})"
                 skipped.append(Skipped(path=_shown(where), reason=_shown(str(error))))
@@ -290,7 +206,7 @@ class _Look:
                 continue
             size += len(canonical(public.value))
             entities[key], local[key] = public, entity_value
-            secrets |= own
+            secrets[key] = own
         if size > MAX_CONTENT // 2:
             raise _UnreadableError(f"what is to be published of it has {size} bytes; {MAX_CONTENT // 2} are possible")
         file = CollectedFile(
@@ -298,7 +214,7 @@ class _Look:
         )
         return Parsed(file, entities, local, secrets, tuple(skipped), frozenset(unreadable))
 
-    def _public(self, entity: Entity) -> tuple[Entity, dict[str, str]]:
+    def _public(self, entity: Entity) -> tuple[Entity, Mapping[str, str]]:
         if not entity.name or len(entity.key) > KEY_LIMIT:
             raise _UnreadableError(f"its name has {len(entity.name)} characters; 1 to {KEY_LIMIT} are managed")
         _require_public_name(entity.name)

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.collect import Collection
+from roosync_agent.collection import Collection
 from roosync_agent.file_state import FileRefusedError
 from roosync_agent.files import Door
 from roosync_agent.places import Layout

@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent import targets as target_table
-from roosync_agent.collect import Cache, Collection, collect
+from roosync_agent.collect import collect
+from roosync_agent.collection import Cache, Collection
 from roosync_agent.files import Door, RealDoor
 from roosync_agent.places import Layout, layout, system_of
 from roosync_agent.reference import BASELINE, Reference

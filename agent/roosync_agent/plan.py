@@ -14,7 +14,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from roosync_agent.collect import CollectedFile, Collection
+from roosync_agent.collection import CollectedFile, Collection
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door
 from roosync_agent.own_links import link_fault

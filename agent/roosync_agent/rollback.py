@@ -11,7 +11,8 @@ from pathlib import Path
 
 from roosync_agent import snapshots
 from roosync_agent.apply import Outcome, execute
-from roosync_agent.collect import Collection, collect
+from roosync_agent.collect import collect
+from roosync_agent.collection import Collection
 from roosync_agent.dry_door import DryDoor
 from roosync_agent.file_state import FileRefusedError, FileState
 from roosync_agent.files import Door

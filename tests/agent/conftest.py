@@ -10,7 +10,8 @@ import pytest
 
 from roosync_agent.apply import Outcome, execute
 from roosync_agent.apply import recover as recover_state
-from roosync_agent.collect import Cache, Collection, collect
+from roosync_agent.collect import collect
+from roosync_agent.collection import Cache, Collection
 from roosync_agent.files import Door, RealDoor
 from roosync_agent.places import layout
 from roosync_agent.plan import Plan, plan

@@ -8,11 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from roosync_agent.collect import Cache
+from roosync_agent.collection import Cache
 from roosync_agent.file_state import FileRefusedError
 from roosync_agent.files import RealDoor
 from roosync_agent.targets import TABLE, plain, select
 from roosync_protocol import package
+from roosync_protocol.digest import canonical
 from roosync_protocol.package import read_entities, read_manifest
 
 MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
@@ -332,3 +333,34 @@ def test_only_what_was_asked_for_is_read(home):
     home.specs = select(["mcp"])
     home.door = CountingDoor()
     assert {path.name for path in (home.collect(), home.door.reads)[1]} == {"mcp_settings.json"}
+
+
+EDITS = {
+    "a renewed secret": ('"hunter2-old"', '"hunter2-new"'),
+    "true for 1": ('"timeout": 1', '"timeout": true'),
+    "1.0 for 1": ('"timeout": 1', '"timeout": 1.0'),
+    "another name": ('"b": {', '"c": {'),
+    "a member that goes": (', "disabled": false', ""),
+    "what has no public form": ('"timeout": 1', '"timeout": "\\ud800"'),
+    "what is no server": ('"b": {"command": "b", "timeout": 1}', '"b": 7'),
+}
+
+
+@pytest.mark.parametrize(("old", "new"), EDITS.values(), ids=EDITS)
+def test_what_is_remembered_of_a_file_never_differs_from_what_it_holds(home, old, new):
+    text = (
+        '{"mcpServers": {"a": {"command": "a", "env": {"A_PASSWORD": "hunter2-old"}, "disabled": false},'
+        ' "b": {"command": "b", "timeout": 1}}}'
+    )
+    home.write(MCP, text)
+    time.sleep(0.1)
+    cache = Cache()
+    home.collect(cache)
+    assert old in text
+    home.write(MCP, text.replace(old, new))
+    remembered, fresh = home.collect(cache), home.collect()
+    assert remembered.entities == fresh.entities
+    for key, entity in fresh.entities.items():
+        assert canonical(remembered.entities[key].value) == canonical(entity.value)  # in Python True is 1
+    assert (remembered.secrets, remembered.local) == (fresh.secrets, fresh.local)
+    assert (remembered.unreadable, remembered.skipped) == (fresh.unreadable, fresh.skipped)

@@ -1,0 +1,111 @@
+"""What a look at a machine gave, and what is remembered of it so that nothing is read or judged twice.
+
+`Collection.entities` may leave the machine; `local` and `secrets` never do, and are never shown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from roosync_agent.places import Layout
+from roosync_agent.targets.base import Target
+from roosync_protocol.entity import Entities, Kind, Skipped
+from roosync_protocol.names import Value
+from roosync_protocol.package import FileContent
+from roosync_protocol.portable import Places
+
+
+@dataclass(frozen=True)
+class CollectedFile:
+    """One managed file as it was read."""
+
+    target: str
+    kind: Kind
+    path: Path
+    name: str  # within the target, with `/`
+    format: str
+    sha256: str  # of the bytes on this disk: never published
+    size: int
+    keys: tuple[str, ...]  # in the order of the file
+
+    @property
+    def label(self) -> str:
+        return f"{self.target}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What one file's bytes hold, before and after hiding; kept while the file stays as it is."""
+
+    file: CollectedFile
+    entities: Entities
+    local: Mapping[str, Value] = field(repr=False)  # as the file spells it: holds secrets
+    secrets: Mapping[str, Mapping[str, str]] = field(repr=False)  # by entity
+    skipped: tuple[Skipped, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One look at the machine. `entities` may leave it; `local` and `secrets` never do."""
+
+    layout: Layout
+    targets: Mapping[str, Target]  # those that are present, by name
+    entities: Entities
+    files: tuple[CollectedFile, ...]
+    skipped: tuple[Skipped, ...]
+    not_yet: tuple[Skipped, ...]  # targets that this version can not read, where their assistant is
+    skipped_targets: Mapping[str, str]  # targets that are here and could not be read at all
+    unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
+    local: Mapping[str, Value] = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+    public_names: frozenset[str] = frozenset()  # those that were counted as no secret
+
+    @property
+    def present(self) -> frozenset[str]:
+        return frozenset(self.targets)
+
+    @property
+    def readable(self) -> frozenset[str]:
+        return frozenset(self.targets) - self.skipped_targets.keys()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each managed file, by `<target>/<name>`."""
+        return {file.label: file.size for file in self.files}
+
+    def contents(self) -> list[FileContent]:
+        """The published form of each file."""
+        return [
+            FileContent(
+                target=file.target,
+                path=file.name,
+                format=file.format,
+                kind=file.kind,
+                entities={key.split("/", 1)[1]: self.entities[key].value for key in file.keys},
+                order=tuple(key.split("/", 1)[1] for key in file.keys),
+            )
+            for file in self.files
+        ]
+
+
+Seen = tuple[object, frozenset[str], Places]  # how a file looked, and what decides its public form
+
+
+class Cache:
+    """Files that were read before, by where they are and what they looked like."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, Path], tuple[Seen, Parsed]] = {}
+
+    def get(self, target: str, path: Path, seen: Seen) -> Parsed | None:
+        known = self._kept.get((target, path))
+        return known[1] if known and known[0] == seen else None
+
+    def earlier(self, target: str, path: Path, seen: Seen) -> Parsed | None:
+        """What the file held at another time, hidden and spelled by the same rules: most of it is there still."""
+        known = self._kept.get((target, path))
+        return known[1] if known and known[0][1:] == seen[1:] else None
+
+    def put(self, target: str, path: Path, seen: Seen, parsed: Parsed) -> None:
+        self._kept[target, path] = (seen, parsed)
