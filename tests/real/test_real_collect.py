@@ -180,3 +180,53 @@ def test_planted_secrets_do_not_leave_a_real_file(lay, tmp_path, real):
     assert [secret for secret in secrets if secret in told] == []
     assert sorted(found.secrets.values()) == sorted(secrets)
     assert all(entity.kind is Kind.MCP_SERVER for entity in found.entities.values())
+
+
+EVERY = {
+    "YAML modes": ("modes/custom_modes.yaml", ROO + "custom_modes.yaml"),
+    "JSON modes": ("modes/standard-modes.json", ROO + "custom_modes.yaml"),
+    "one-line modes": ("modes/simple-complex.roomodes", ROO + "custom_modes.yaml"),
+    "servers": ("mcp/dot-mcp.json.example", ROO + "mcp_settings.json"),
+    "settings": ("settings/myia-ai-01-settings-baseline.json", "settings.json"),
+}
+
+
+@pytest.mark.parametrize(("name", "place"), EVERY.values(), ids=EVERY)
+def test_entities_are_changed_and_removed_in_their_own_lines(lay, tmp_path, name, place):
+    """One after the other: every other entity, and every other line, stays."""
+    path = lay(name, place)
+    original = path.read_bytes().decode()
+    found = look(tmp_path, [*TABLE, SETTINGS])
+    assert found.entities
+    step = max(1, len(found.entities) // 13)
+    for key, entity in list(found.entities.items())[::step]:
+        changed = entity.value | {"timeout": 7} if isinstance(entity.value, dict) else 7
+        for wanted in (changed, None):
+            made = plan(DOOR, found, {key: None if wanted is None else Entity(key=key, kind=entity.kind, value=wanted)})
+            assert not made.refusals
+            [change] = made.changes
+            new = change.after.decode()
+            removed, added = changed_lines(original, new)
+            assert removed <= (1 + whole(entity) if wanted is None else 2 + whole(entity)), key
+            assert added <= (1 if wanted is None else 3), (key, added)
+            path.write_bytes(change.after)
+            after = look(tmp_path, [*TABLE, SETTINGS])
+            assert {k: e for k, e in after.entities.items() if k != key} == {
+                k: e for k, e in found.entities.items() if k != key
+            }
+            assert (key in after.entities) is (wanted is not None)
+            path.write_bytes(original.encode())
+
+
+def changed_lines(old, new):
+    removed = added = 0
+    matcher = difflib.SequenceMatcher(None, old.splitlines(), new.splitlines(), autojunk=False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            removed, added = removed + i2 - i1, added + j2 - j1
+    return removed, added
+
+
+def whole(entity):
+    """At most so many lines an entity takes, however it is laid out."""
+    return json.dumps(entity.value, indent=1).count("\n") + json.dumps(entity.value).count("\\n") + 2
