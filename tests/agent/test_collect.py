@@ -1,5 +1,6 @@
 """What a look at the files says: entities in public form, each bad thing by itself and by name, nothing read twice."""
 
+import json
 import os
 import statistics
 import time
@@ -364,3 +365,14 @@ def test_what_is_remembered_of_a_file_never_differs_from_what_it_holds(home, old
         assert canonical(remembered.entities[key].value) == canonical(entity.value)  # in Python True is 1
     assert (remembered.secrets, remembered.local) == (fresh.secrets, fresh.local)
     assert (remembered.unreadable, remembered.skipped) == (fresh.unreadable, fresh.skipped)
+
+
+def test_a_name_that_looks_secret_is_published_nowhere(home):
+    """Names are addresses, paths and subjects: nothing hides them later, so such a thing stays here as a whole."""
+    token = "ghp_" + "aB3dE6gH9k" * 3
+    home.write(MCP, json.dumps({"mcpServers": {token: {"command": "a"}, "fine": {"command": "a"}}}))
+    home.write(f".roo/rules/{token}.md", "# Named badly\n")
+    found = home.collect()
+    assert list(found.entities) == ["roo.mcp/fine"]
+    assert len([one for one in found.skipped if "its name looks secret" in one.reason]) == 2
+    assert token not in repr([found.contents(), found.skipped])
