@@ -28,7 +28,7 @@ from roosync_protocol.secrets import scrub
 log = logging.getLogger("roosync.agent")
 
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
-RETRY = 2.0  # seconds after a turn that the bus interrupted
+RETRY = 2.0  # seconds after a turn that the bus interrupted, or our own disk
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
 
 
@@ -41,6 +41,7 @@ class Agent:
         self._settings = settings
         self._wake = asyncio.Event()
         self._reread = True
+        self._trouble = ""  # why the last turn failed, if it did
         self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -116,14 +117,27 @@ class Agent:
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
                 await self.machine.reconcile()
+                self._trouble = ""
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)
                 self._reread = True
                 asyncio.get_running_loop().call_later(RETRY, self.wake)
             except (StateError, OSError) as error:
-                log.warning("this turn failed: %s", scrub(str(error)))
+                await self._troubled(scrub(str(error)))
             except Exception:
                 log.exception("this turn failed in an unexpected way; the agent goes on")
+
+    async def _troubled(self, reason: str) -> None:
+        """Something of our own is in the way, such as a full disk: the others are told, and it is tried again soon."""
+        if reason != self._trouble:
+            log.warning("this turn failed, and is tried again: %s", reason)
+        self._trouble = reason
+        asyncio.get_running_loop().call_later(RETRY, self.wake)
+        async with self.machine.turn:
+            if self.machine.looked is not None:
+                self.machine.note(reason)
+                with contextlib.suppress(BusError, StateError, OSError):
+                    await self.machine.report()
 
     async def _clock(self) -> None:
         while True:
