@@ -43,5 +43,6 @@ def set_up(*, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # a lost TLS connection is told by us, once
     logging.getLogger("nats").setLevel(logging.ERROR)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)

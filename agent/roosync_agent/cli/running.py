@@ -42,7 +42,10 @@ def guarded(command: click.Command) -> int:
         click.echo("\nStopped; nothing further was done.", err=True)
         return 130
     except click.ClickException as error:
-        error.show()
+        if "--json" in sys.argv:
+            print_json({"error": {"kind": "usage", "message": error.format_message()}})
+        else:
+            error.show()
         return 1  # click would say 2, which means drift here
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

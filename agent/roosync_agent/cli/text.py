@@ -145,6 +145,9 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
 
 def _next_step(seen: dict[str, Any]) -> str:
     proposal = seen.get("proposal")
+    own = [note for row in seen["machines"] if row["machine"] == seen["agent"] for note in row.get("notes", [])]
+    if any(note.startswith("revoked") for note in own):
+        return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
     if proposal and proposal["open_questions"]:
         return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
     if proposal:
