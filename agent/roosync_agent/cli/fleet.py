@@ -177,7 +177,14 @@ def revoke(machine: str, yes: bool, as_json: bool) -> None:
             f"Revoke {machine}? It can not connect any more, and has to join again with a new code", abort=True
         )
     signed(lambda session: lawmaking.revoke(session, machine))
-    show({"machine": machine, "revoked": True}, as_json, lambda a: f"{a['machine']} is revoked and cut off.")
+    show(
+        {"machine": machine, "revoked": True},
+        as_json,
+        lambda a: (
+            f"{a['machine']} is revoked and cut off; its files stay as they are.\n\n"
+            "Next: roosync status    (`roosync invite` lets it join again)"
+        ),
+    )
 
 
 @click.command()
