@@ -36,6 +36,7 @@ log = logging.getLogger("roosync.applier")
 
 ENDED = "attempts.json"  # outlives the records: an approval is used once, whatever a broker forgets
 _ROLLED_BACK = "rolled back "  # before the id of a decision in it: the highest attempt that was taken back here
+PAUSES = (0.5, 2.0, 5.0)  # seconds between the tries of a write that was deferred
 WATCHED = timedelta(seconds=12)  # how long a tool may write over what was applied before it counts as drift
 
 
@@ -94,7 +95,7 @@ class Applier:
             return False
         if wanted is None:
             machine.local.approved |= {decision.entity}
-        outcome = await asyncio.to_thread(self._write, made, claimed)
+        outcome = await self._patiently(made, claimed, wanted)
         await self._tell(claimed, outcome)
         if outcome.status == "applied":
             if decision.reference == BASELINE:
@@ -102,6 +103,25 @@ class Applier:
             self._watched[decision.id] = machine.session.now() + WATCHED
             self.on_applied()
         return outcome.touched
+
+    async def _patiently(self, made: Plan, claimed: Decision, wanted: Entity | None) -> Outcome:
+        """Writes; a file that is busy, or was saved just now, is looked at again a few times before a person is."""
+        machine = self._machine
+        outcome = await asyncio.to_thread(self._write, made, claimed)
+        for pause in PAUSES:
+            if outcome.status != "deferred":
+                break
+            await asyncio.sleep(pause)
+            await machine.look()
+            if self._moved_on(claimed) is not None:
+                break
+            made = await asyncio.to_thread(
+                plan, machine.local.door, machine.looked_now.collection, {claimed.entity: wanted}
+            )
+            if made.refusals:
+                break
+            outcome = await asyncio.to_thread(self._write, made, claimed)
+        return outcome
 
     def _moved_on(self, decision: Decision) -> str | None:
         """Why what is here now is not what the yes was about; None when it is.
