@@ -49,6 +49,7 @@ class Law(Struct, frozen=True, kw_only=True):
     roster: Roster | None = None
     members: dict[str, Member] = {}
     invitations: dict[str, Invitation] = {}
+    used: frozenset[str] = frozenset()  # codes of memberships that were replaced since: they stay used
     policy: Policy = DEFAULT_POLICY
     policy_known: bool = False
     policies: tuple[Answers, ...] = ()  # the replaced ones, oldest first
@@ -76,7 +77,10 @@ class Law(Struct, frozen=True, kw_only=True):
             case Member():
                 if is_operator(message.machine):
                     raise LawRefusedError(f"{message.machine!r} is a name of an operator, not of a machine")
-                return replace(self, members={**self.members, message.machine: message})
+                before, used = self.members.get(message.machine), self.used
+                if before and before.invitation and before.invitation != message.invitation:
+                    used |= {before.invitation}
+                return replace(self, members={**self.members, message.machine: message}, used=used)
             case Invitation():
                 return replace(self, invitations={**self.invitations, message.id: message})
             case Policy():
@@ -144,7 +148,7 @@ class Law(Struct, frozen=True, kw_only=True):
 
     def open_invitations(self, now: datetime) -> list[Invitation]:
         """Codes that may still be used: not expired, not withdrawn, and nobody joined with them."""
-        used = {member.invitation for member in self.members.values()}
+        used = self.used_codes()
         return [
             invitation
             for invitation in self.invitations.values()
@@ -152,6 +156,10 @@ class Law(Struct, frozen=True, kw_only=True):
             and invitation.id not in used
             and (invitation.expires is None or invitation.expires > now)
         ]
+
+    def used_codes(self) -> frozenset[str]:
+        """Codes with which somebody joined, ever: whoever was revoked and came back does not open the first one."""
+        return self.used | {member.invitation for member in self.members.values() if member.invitation}
 
     def expiry(self, machine: str) -> datetime | None:
         """When this machine must stop applying by itself, unless the law is renewed."""

@@ -313,3 +313,17 @@ def test_pause_is_for_the_fleet_or_one_machine(world):
     assert (world.law.paused("pc-a"), world.law.paused("pc-b")) == (True, False)
     world.enact(world.policy(paused=True))
     assert world.law.paused("pc-b")
+
+
+def test_who_comes_back_with_a_second_code_does_not_open_the_first_one(world):
+    for id_ in ("i-1", "i-2"):
+        expires = world.now + timedelta(minutes=15)
+        key = world.key(f"code-{id_}").public
+        invitation = Invitation(agent="op-ann", timestamp=world.now, revision=1, expires=expires, id=id_, key=key)
+        admit(world, invitation)
+    for revision, change in enumerate(({}, {"revoked": True}), start=1):
+        admit(world, replace(world.member("pc-c", invitation="i-1"), revision=revision, **change))
+    assert [one.id for one in world.law.open_invitations(world.now)] == ["i-2"]
+    admit(world, replace(world.member("pc-c", invitation="i-2"), revision=3))
+    assert world.law.open_invitations(world.now) == []
+    assert world.law.used_codes() == {"i-1", "i-2"}

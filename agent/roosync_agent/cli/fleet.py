@@ -91,6 +91,7 @@ def invite(
 ) -> None:
     """Print a one-time code, wait for the machine that joins with it, and admit it."""
     from roosync_agent.operations import joining
+    from roosync_agent.operations.codes import write_code
     from roosync_agent.operations.listening import address_for_others
 
     async def work(session: "Session") -> int:
@@ -104,7 +105,7 @@ def invite(
             lifetime=timedelta(minutes=minutes),
             may_orchestrate=not no_orchestrate,
         )
-        text = joining.write_code(code)
+        text = write_code(code)
         if as_json:
             show({"code": text, "id": code.id, "url": where.url, "tls": where.fingerprint is not None}, True, str)
         else:

@@ -6,21 +6,19 @@ whoever reads it may ask, but is admitted only if the operator confirms the fing
 """
 
 import asyncio
-import base64
-import binascii
 import platform
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
+from roosync_agent.operations.codes import Code, read_code
 from roosync_agent.operations.lawmaking import RefusedRequestError, admit, enact
-from roosync_agent.session import Session, new_operation, utc_now
+from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings, proposed_machine
 from roosync_agent.state import Identity, State
 from roosync_broker import keys
+from roosync_broker.children import OneAtATime
 from roosync_broker.errors import RefusedError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, fingerprint, verify
@@ -33,22 +31,8 @@ from roosync_protocol.messages import Enrolment, Invitation, Member
 from roosync_protocol.names import machine_id
 from roosync_protocol.subjects import Subjects
 
-PREFIX = "roosync1-"
 LIFETIME = timedelta(minutes=15)
 INVITED_WITHIN, ADMITTED_WITHIN = 5.0, 10.0  # seconds until what was just signed has to count at the broker
-
-
-class Code(Struct, frozen=True, kw_only=True, array_like=True):
-    """What travels outside the bus, from person to person."""
-
-    fleet: str
-    url: str
-    certificate: str | None  # SHA-256 of the broker's certificate, None on loopback
-    root: str
-    id: str
-    seed: str
-    expires: int  # seconds since the epoch
-    machine: str | None = None
 
 
 class Asking(Struct, frozen=True, kw_only=True):
@@ -69,25 +53,6 @@ class Joined(Struct, frozen=True, kw_only=True):
     fingerprint: str
     broker: str
     admitted_by: str
-
-
-def write_code(code: Code) -> str:
-    return PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(code)).decode().rstrip("=")
-
-
-def read_code(text: str) -> Code:
-    """RefusedRequestError when the text is no code, or is over."""
-    text = "".join(text.split())
-    if not text.startswith(PREFIX) or len(text) > 4096:
-        raise RefusedRequestError("this is no code of `roosync invite`; copy the whole line, it starts with roosync1-")
-    body = text.removeprefix(PREFIX)
-    try:
-        code = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), type=Code)
-    except (msgspec.DecodeError, binascii.Error, ValueError, UnicodeDecodeError) as error:
-        raise RefusedRequestError("the code is damaged or not whole; copy the line again") from error
-    if code.expires <= utc_now().timestamp():
-        raise RefusedRequestError("the code is over; ask for a new one with `roosync invite`")
-    return code
 
 
 async def invite(
@@ -181,8 +146,7 @@ async def arrivals(session: Session, code: str | None, until: datetime) -> Async
 async def confirm(session: Session, asking: Asking) -> Member:
     """Admits the machine whose fingerprint was confirmed; RefusedRequestError when its code was used meanwhile."""
     await session.refresh_law()
-    used = any(member.invitation == asking.code for member in session.fleet.law.members.values())
-    if used or asking.machine in session.fleet.law.machines():
+    if asking.code in session.fleet.law.used_codes() or asking.machine in session.fleet.law.machines():
         raise RefusedRequestError(
             f"{asking.machine} was not admitted: the code was used by another machine meanwhile, and admits one; "
             "`roosync invite` makes another"
@@ -199,15 +163,18 @@ async def confirm(session: Session, asking: Asking) -> Member:
 async def prepare_to_join(
     settings: Settings, state: State, text: str, machine: str | None
 ) -> tuple[Code, str, KeyPair]:
-    """The code, the name and the key this machine will ask with. Nothing was sent yet."""
-    if (known := state.identity()) is not None:
-        raise RefusedRequestError(
-            f"{state.folder} belongs to the fleet {known.fleet!r} already; another fleet needs another ROOSYNC_STATE"
-        )
-    code = read_code(text)
-    name = machine_id(machine or code.machine or settings.machine or proposed_machine())
+    """The code, the name and the key this machine will ask with. Nothing was sent yet.
+
+    A machine that was revoked may join its fleet again from the same folder, with another key than the one that
+    was taken from it.
+    """
+    known = state.identity()
+    code = read_code(text) if known is None else await _code_to_return(settings, state, known, text)
+    name = machine_id(machine or settings.machine or (known or code).machine or proposed_machine())
     if code.machine not in (None, name):
         raise RefusedRequestError(f"the code is for a machine named {code.machine!r}, and this one is {name!r}")
+    if known is not None:
+        return code, name, KeyPair.generate()
     state.prepare()
     if state.machine_key.exists():
         pair = KeyPair.from_seed(keys.load(state.machine_key))
@@ -217,32 +184,63 @@ async def prepare_to_join(
     return code, name, pair
 
 
+async def _code_to_return(settings: Settings, state: State, known: Identity, text: str) -> Code:
+    """The code with which a revoked machine joins its fleet again; RefusedRequestError when it does not need one."""
+    belongs = RefusedRequestError(
+        f"{state.folder} belongs to the fleet {known.fleet!r} already; another fleet needs another ROOSYNC_STATE"
+    )
+    try:
+        code = read_code(text)
+    except RefusedRequestError:
+        raise belongs from None
+    if known.embedded or (code.fleet, code.root) != (known.fleet, known.root):
+        raise belongs
+    url, taken = settings.nats or code.url, KeyPair.from_seed(keys.load(state.machine_key))
+    certificate = await fetch_pinned(url, code.certificate) if code.certificate else None
+    try:
+        link = await connect(url, taken, name=known.machine, certificate=certificate, timeout=10)
+    except RefusedError:
+        return code
+    await link.close()
+    raise belongs
+
+
 async def join(settings: Settings, state: State, code: Code, name: str, pair: KeyPair) -> Joined:
     """Asks, waits for the operator, and keeps what proves the fleet. Times out with the code."""
     url = settings.nats or code.url
     certificate = await fetch_pinned(url, code.certificate) if code.certificate else None
     guest = KeyPair.from_seed(code.seed)
+    state.prepare()
+    lock = OneAtATime(state.run / "agent.lock")
+    if not lock.acquire():
+        raise RefusedRequestError(f"an agent runs on {state.folder} with the old key: stop it, then join again")
     try:
-        link = await _patiently(url, guest, joiner_name(code.id), certificate, INVITED_WITHIN)
-    except RefusedError as error:
-        raise RefusedRequestError("the code is over, was used, or was withdrawn; ask for a new one") from error
-    law = Law(fleet=code.fleet, root=code.root)
-    session = Session(link, Subjects(code.fleet), pair, name, Fleet(law, verify))
-    try:
-        member = await _ask(session, code, name, pair)
+        try:
+            link = await _patiently(url, guest, joiner_name(code.id), certificate, INVITED_WITHIN)
+        except RefusedError as error:
+            raise RefusedRequestError("the code is over, was used, or was withdrawn; ask for a new one") from error
+        known = state.law()  # of who comes back: nobody offers it an older law than it believed
+        same = known is not None and (known.fleet, known.root) == (code.fleet, code.root)
+        law = known if known and same else Law(fleet=code.fleet, root=code.root)
+        session = Session(link, Subjects(code.fleet), pair, name, Fleet(law, verify))
+        try:
+            member = await _ask(session, code, name, pair)
+        finally:
+            await session.close()
+        roster = session.fleet.law.roster
+        identity = Identity(
+            fleet=code.fleet,
+            machine=name,
+            root=code.root,
+            url=url,
+            certificate=certificate or (roster.certificate if roster else None),
+        )
+        await _first_connection(identity, pair)
+        keys.save(state.machine_key, pair.seed)
+        state.save_law(session.fleet.law)
+        state.save_identity(identity)
     finally:
-        await session.close()
-    roster = session.fleet.law.roster
-    identity = Identity(
-        fleet=code.fleet,
-        machine=name,
-        root=code.root,
-        url=url,
-        certificate=certificate or (roster.certificate if roster else None),
-    )
-    identity = replace(identity, keyless=await _first_connection(identity, pair))
-    state.save_law(session.fleet.law)
-    state.save_identity(identity)
+        lock.release()
     return Joined(
         fleet=code.fleet, machine=name, fingerprint=fingerprint(pair.public), broker=url, admitted_by=member.agent
     )
