@@ -7,7 +7,6 @@ or doubled message is harmless (2-house, "Level, not edge").
 
 import asyncio
 import logging
-from collections import Counter
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -310,7 +309,7 @@ class Machine:
             notes.append(f"the fleet's law expires on {expiry:%Y-%m-%d}; an operator renews it with `roosync renew`")
         if self.session.link.keyless:
             notes.append(KEYLESS)
-        refused = Counter(self.fleet.refused)
+        refused = self.fleet.refusals()
         if refused:
             reason, count = refused.most_common(1)[0]
             notes.append(f"{refused.total()} messages were refused; most often ({count}): {reason}")

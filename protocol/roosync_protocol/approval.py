@@ -13,6 +13,7 @@ from msgspec import DecodeError, json
 from roosync_protocol.envelope import Sign, Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Approval, Decision, Signed, signed_bytes
+from roosync_protocol.names import is_operator
 
 PURPOSE = "roosync.v1.approval"
 VALIDATION = "roosync.v1.validation"
@@ -56,9 +57,10 @@ def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: dat
         approval = read(signed, verify)
     except ValueError as error:
         return str(error)
-    key = law.ever_key(approval.operator) if now is None else law.operator_key(approval.operator)
-    if key != signed.signer:
-        return f"{approval.operator} is no operator of this fleet with that key"
+    name = approval.operator
+    key = law.ever_key(name) if now is None else law.operator_key(name)
+    if not is_operator(name) or key != signed.signer:  # a machine has a key too, and may not say yes to itself
+        return f"{name} is no operator of this fleet with that key"
     if approval.fleet != law.fleet:
         return f"it is for the fleet {approval.fleet!r}"
     if (approval.machine, approval.decision) != (decision.machine, decision.id):

@@ -78,6 +78,15 @@ class Fleet:
         reason = reason[:200]
         self.refused[reason if reason in self.refused or len(self.refused) < REASONS else OTHER] += 1
 
+    def refusals(self) -> Counter[str]:
+        """Everything that was heard and does not count, by reason: also the steps of records that prove nothing."""
+        found = Counter(self.refused)
+        for kind, machine, id_ in self._records:
+            folded = self.decision(machine, id_) if kind is Decision else self.proposal(id_)
+            for reason in folded.refused:
+                found[f"{id_}: {reason}"[:200] if len(found) < REASONS else OTHER] += 1
+        return found
+
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
         wanted = tuple(kinds)

@@ -85,6 +85,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
     decisions: dict[str, list[Decision]] = {}
     for decision in fleet.decisions():
         decisions.setdefault(decision.machine, []).append(decision)
+    refused = fleet.refusals()
     names = {*law.machines()} if is_operator(me) else {*law.machines(), me}
     rows = tuple(_row(fleet, name, me, present, now, decisions.get(name, [])) for name in sorted(names))
     counts = [row.divergences_count for row in rows if row.divergences_count is not None]
@@ -101,8 +102,8 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
         paused=law.policy.paused,
-        refused=dict(fleet.refused.most_common(REFUSALS_SHOWN)),
-        refused_total=fleet.refused.total(),
+        refused=dict(refused.most_common(REFUSALS_SHOWN)),
+        refused_total=refused.total(),
         warnings=tuple(_warnings(law, names, present, now)),
     )
 

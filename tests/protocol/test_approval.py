@@ -66,6 +66,13 @@ def test_an_approval_of_something_else(world, pending, changes, why):
     assert why in fault(world, signed, pending, now=None), "also as a story of the past"
 
 
+@pytest.mark.parametrize("past", [False, True])
+def test_a_machine_says_yes_to_nothing_also_with_its_own_key_and_name(world, pending, past):
+    signed = world.sign(world.approval(pending, "pc-a"))
+    assert signed.signer == world.law.members["pc-a"].key
+    assert "no operator" in fault(world, signed, pending, now=None if past else world.now)
+
+
 def other_wanted(world, d):
     return world.wanting(d, {"command": "sh"})
 

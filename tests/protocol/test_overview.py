@@ -29,6 +29,9 @@ class View:
     open: object = None
     refused: Counter = field(default_factory=Counter)
 
+    def refusals(self):
+        return self.refused
+
     def status(self, machine):
         return self.reports.get(machine)
 
