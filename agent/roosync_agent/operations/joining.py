@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_agent.operations.codes import Code, read_code
 from roosync_agent.operations.lawmaking import RefusedRequestError, admit, enact
@@ -198,10 +199,14 @@ async def _code_to_return(settings: Settings, state: State, known: Identity, tex
     url, taken = settings.nats or code.url, KeyPair.from_seed(keys.load(state.machine_key))
     certificate = await fetch_pinned(url, code.certificate) if code.certificate else None
     try:
-        link = await connect(url, taken, name=known.machine, certificate=certificate, timeout=10)
+        link = await connect(url, taken, name=known.machine, certificate=certificate, keyless=known.keyless, timeout=10)
     except RefusedError:
         return code
     await link.close()
+    law = state.law()  # a broker that asks nobody for a key refuses nobody
+    member = law.members.get(known.machine) if law else None
+    if member is not None and member.revoked:
+        return code
     raise belongs
 
 
@@ -235,7 +240,7 @@ async def join(settings: Settings, state: State, code: Code, name: str, pair: Ke
             url=url,
             certificate=certificate or (roster.certificate if roster else None),
         )
-        await _first_connection(identity, pair)
+        identity = replace(identity, keyless=await _first_connection(identity, pair))
         keys.save(state.machine_key, pair.seed)
         state.save_law(session.fleet.law)
         state.save_identity(identity)
