@@ -367,7 +367,6 @@ def test_a_wiped_file_deletes_nothing_anywhere(two, homes, waiting, how):
     assert alpha.roosync("status", codes=(4,)).code == 4
     found = beta.roosync("quarantine", "show", "--json", codes=(4,)).json
     assert list(found) == ["roo.mcp"]
-    assert beta.roosync("compare", codes=(4,)).code == 4
     assert alpha.decisions(status="pending") == []
     assert alpha.read(homes.mcp) == good["alpha"]
     beta.write(homes.mcp, good["beta"])
@@ -380,6 +379,7 @@ def test_what_was_meant_is_released_and_then_it_is_a_decision(two, homes, waitin
     good = beta.read(homes.mcp)
     beta.write(homes.mcp, '{"mcpServers": {}}\n')
     waiting("beta is quarantined", lambda: alpha.row("beta")["state"] == "quarantined")
+    assert beta.roosync("compare", codes=(4,)).code == 4
     beta.fails("quarantine", "release", "roo.modes", says=["'roo.modes' is not quarantined", "roo.mcp"])
     beta.roosync("quarantine", "release", "roo.mcp")
     waiting("three decisions", lambda: len(alpha.decisions(machine="beta", status="pending")) == 3)
