@@ -75,6 +75,9 @@ def fault(signed: Signed, decision: Decision, law: Law, verify: Verify, now: dat
         decision.action,
     ):
         return "what would execute is not what was approved"
+    member = law.members.get(approval.machine)
+    if now is not None and member and member.returned and approval.issued < member.returned:
+        return f"it was given before {approval.machine} was revoked and came back"
     if now is not None and approval.expires <= now:
         return f"it expired at {approval.expires:%Y-%m-%d %H:%M} UTC"
     return None

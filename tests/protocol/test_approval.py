@@ -186,3 +186,13 @@ def test_nothing_wanted_is_something_that_can_be_approved(world, pending):
     signed = world.sign(world.approval(gone))
     assert fault(world, signed, gone) is None
     assert fault(world, signed, pending) is not None
+
+
+def test_what_was_approved_for_a_machine_that_was_revoked_since_is_void_when_it_comes_back(world, pending):
+    signed = world.sign(world.approval(pending))
+    world.wait(minutes=5)
+    world.enact(replace(world.member("pc-a"), revision=2, revoked=True))
+    world.enact(replace(world.member("pc-a"), revision=3, returned=world.now))
+    assert "came back" in fault(world, signed, pending)
+    assert fault(world, signed, pending, now=None) is None, "that it was given once stays true"
+    assert fault(world, world.sign(world.approval(pending)), pending) is None

@@ -81,6 +81,7 @@ async def admit(
             machine=machine,
             key=key,
             may_orchestrate=may_orchestrate,
+            returned=session.now() if known and known.revoked else known.returned if known else None,
             invitation=invitation,
         )
 

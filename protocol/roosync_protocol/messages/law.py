@@ -36,6 +36,7 @@ class Member(Law, tag="roosync.v1.member", frozen=True, kw_only=True):
     key: PublicKey
     may_orchestrate: bool = True
     revoked: bool = False
+    returned: Moment | None = None  # when it was admitted again after a revocation: older approvals ended with that
     invitation: Token | None = None  # the code it joined with: a code admits one machine
 
 
