@@ -218,4 +218,6 @@ def _why(url: str, problems: list[Exception]) -> BusError:
         if isinstance(error, nats_errors.Error) and "invalid" in str(error):
             return OursError(f"{url!r} is no address of a broker (nats://host:port)")
     told = next((str(error) for error in problems if str(error) and not isinstance(error, TimeoutError)), "no answer")
-    return UnavailableError(f"the broker at {url} does not answer ({told}): start it there with `roosync up`, or check the address")
+    return UnavailableError(
+        f"the broker at {url} does not answer ({told}): start it there with `roosync up`, or check the address"
+    )
