@@ -20,12 +20,12 @@ from typing import Any
 
 from figures import against, median, tell
 
-from roosync_agent.apply import execute
-from roosync_agent.collect import collect
-from roosync_agent.collection import Cache, Collection
-from roosync_agent.files import RealDoor
-from roosync_agent.places import layout
-from roosync_agent.plan import plan
+from roosync_agent.applying.apply import execute
+from roosync_agent.applying.plan import plan
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.collection import Cache, Collection
+from roosync_agent.collecting.places import layout
+from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE
 from roosync_protocol.entity import Entity, Kind
 

@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from roosync_agent.collecting.reference import Library
 from roosync_agent.connect import as_operator, identity_of
-from roosync_agent.control import NobodyThereError, ask
 from roosync_agent.operations import founding, lawmaking, promoting
-from roosync_agent.reference import Library
+from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
 from roosync_agent.state import State

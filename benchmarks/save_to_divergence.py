@@ -18,8 +18,8 @@ from pathlib import Path
 from figures import against, median, share, tell
 from fleet import Fleet
 
+from roosync_agent.collecting.watch import DEBOUNCE
 from roosync_agent.session import Session
-from roosync_agent.watch import DEBOUNCE
 from roosync_broker.link import Stored
 from roosync_protocol.messages import Decision, DivergenceReport
 

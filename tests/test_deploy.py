@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from roosync_agent.cli.app import COMMANDS
-from roosync_agent.control import NobodyThereError, ask
+from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.settings import load
 from roosync_broker.jetstream import connect
 from roosync_broker.keeper import ExternalBroker, Keeper

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import Door, RealDoor
-from roosync_agent.safe_names import safe_relative
+from roosync_agent.files.door import Door, RealDoor
+from roosync_agent.files.file_state import FileRefusedError
+from roosync_agent.files.safe_names import safe_relative
 from roosync_protocol.entity import Skipped
 from roosync_protocol.package import Manifest
 

@@ -16,8 +16,8 @@ import socket
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from roosync_agent.where import SettingsError as SettingsError
-from roosync_agent.where import folder, state_folder
+from roosync_agent.running.where import SettingsError as SettingsError
+from roosync_agent.running.where import folder, state_folder
 from roosync_protocol.names import machine_id, propose, token
 
 

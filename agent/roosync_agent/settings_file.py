@@ -14,9 +14,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from roosync_agent.running.where import plain_path
 from roosync_agent.settings import Settings, SettingsError
 from roosync_agent.targets import select
-from roosync_agent.where import plain_path
 
 MAX_BYTES = 256 * 1024
 

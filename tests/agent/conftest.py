@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 
 import pytest
 
-from roosync_agent.apply import Outcome, execute
-from roosync_agent.apply import recover as recover_state
-from roosync_agent.collect import collect
-from roosync_agent.collection import Cache, Collection
-from roosync_agent.files import Door, RealDoor
-from roosync_agent.places import layout
-from roosync_agent.plan import Plan, plan
-from roosync_agent.rollback import roll_back
+from roosync_agent.applying.apply import Outcome, execute
+from roosync_agent.applying.apply import recover as recover_state
+from roosync_agent.applying.plan import Plan, plan
+from roosync_agent.applying.rollback import roll_back
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.collection import Cache, Collection
+from roosync_agent.collecting.places import layout
+from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_protocol.entity import Entity, Kind
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from roosync_agent import check as own_check
-from roosync_agent import journal, tool_locks
-from roosync_agent.dry_door import DryDoor
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import RealDoor
+from roosync_agent.applying import check as own_check
+from roosync_agent.applying import journal, tool_locks
+from roosync_agent.files.door import RealDoor
+from roosync_agent.files.dry_door import DryDoor
+from roosync_agent.files.file_state import FileRefusedError
 
 MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 SERVERS = """{

@@ -16,22 +16,22 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent import logs
+from roosync_agent.applying.plan import plan
 from roosync_agent.cli import baseline as baseline_cli
 from roosync_agent.cli import decision as decision_cli
 from roosync_agent.cli.config import changes_text
 from roosync_agent.cli.decision import card_text
 from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.text import harmless, print_json
-from roosync_agent.machine import Machine
+from roosync_agent.collecting.watch import watched
 from roosync_agent.operations import deciding, joining, lawmaking, machine_side, promoting, proposing
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.plan import plan
+from roosync_agent.running import logs
+from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets import select
-from roosync_agent.watch import watched
 from roosync_broker import topology
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.memory import MemoryBus
@@ -647,7 +647,7 @@ def test_a_repository_can_not_put_its_modules_into_our_processes(tmp_path):
     (tmp_path / "roosync_agent.py").write_text("open('pwned', 'w').close()")
     script = (
         "import asyncio\n"
-        "from roosync_agent.supervisor import Child\n"
+        "from roosync_agent.running.supervisor import Child\n"
         "async def main():\n"
         "    child = Child('x', ['--version'])\n"
         "    await child.start()\n"

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from roosync_agent.collection import Cache
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import RealDoor
+from roosync_agent.collecting.collection import Cache
+from roosync_agent.files.door import RealDoor
+from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.targets import TABLE, plain, select
 from roosync_protocol import package
 from roosync_protocol.digest import canonical

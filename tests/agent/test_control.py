@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from roosync_agent import control, control_server
-from roosync_agent.control import NobodyThereError, ask, endpoint
-from roosync_agent.control_server import ControlServer
+from roosync_agent.running import control, control_server
+from roosync_agent.running.control import NobodyThereError, ask, endpoint
+from roosync_agent.running.control_server import ControlServer
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Unix sockets")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from roosync_agent.dry_door import DryDoor
-from roosync_agent.file_state import FileBusyError, FileRefusedError
-from roosync_agent.files import TREE_DEPTH, RealDoor, make_parents, missing_parents, temporary_for
-from roosync_agent.safe_names import safe_relative
+from roosync_agent.files.door import TREE_DEPTH, RealDoor, make_parents, missing_parents, temporary_for
+from roosync_agent.files.dry_door import DryDoor
+from roosync_agent.files.file_state import FileBusyError, FileRefusedError
+from roosync_agent.files.safe_names import safe_relative
 
 DOOR = RealDoor()
 

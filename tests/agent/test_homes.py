@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from roosync_agent.collecting.places import layout
 from roosync_agent.demo import homes
-from roosync_agent.files import RealDoor
-from roosync_agent.places import layout
+from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE, locate
 
 FOUND = {name: {"/".join(parts): data for parts, data in homes.contents(name)} for name in homes.MACHINES}

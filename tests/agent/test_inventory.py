@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from roosync_agent.inventory import LIST_LIMIT, take_inventory
+from roosync_agent.collecting.inventory import LIST_LIMIT, take_inventory
 
 TOKEN = "ghp_" + "FAKEfake" * 4 + "1234"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from roosync_agent import journal
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import RealDoor
+from roosync_agent.applying import journal
+from roosync_agent.files.door import RealDoor
+from roosync_agent.files.file_state import FileRefusedError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked here")
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from roosync_agent.local import Local
-from roosync_agent.reference import BASELINE, Reference
+from roosync_agent.collecting.local import Local
+from roosync_agent.collecting.reference import BASELINE, Reference
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_protocol.diff import Verdict

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from roosync_agent.dry_door import DryDoor
-from roosync_agent.files import RealDoor
-from roosync_agent.plan import plan
+from roosync_agent.applying.plan import plan
+from roosync_agent.files.door import RealDoor
+from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.targets import TABLE, plain
 from roosync_protocol.entity import Entity, Kind
 

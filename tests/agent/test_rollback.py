@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from roosync_agent import tool_locks
+from roosync_agent.applying import tool_locks
 
 MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 SERVERS = '{\n\t"mcpServers": {\n\t\t"a": {"command":   "a"}, // mine\n\t\t"b": {"command": "b"}\n\t}\n}\n'

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
+from roosync_agent.collecting.places import layout
 from roosync_agent.demo import homes
-from roosync_agent.files import RealDoor
-from roosync_agent.places import layout
+from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE, locate
 from roosync_protocol.consolidation import Collected, consolidate
 from roosync_protocol.entity import Entity

@@ -7,8 +7,18 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from roosync_agent import snapshots
-from roosync_agent.snapshots import KEEP_AGE, KEEP_COUNT, NoSnapshotError, Saved, Snapshot, every, load, new_id, prune
+from roosync_agent.applying import snapshots
+from roosync_agent.applying.snapshots import (
+    KEEP_AGE,
+    KEEP_COUNT,
+    NoSnapshotError,
+    Saved,
+    Snapshot,
+    every,
+    load,
+    new_id,
+    prune,
+)
 
 TOKEN = "ghp_" + "FAKEfake" * 4 + "1234"
 SERVERS = """\

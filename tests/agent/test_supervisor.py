@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from roosync_agent import supervisor
-from roosync_agent.supervisor import Child
+from roosync_agent.running import supervisor
+from roosync_agent.running.supervisor import Child
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 
@@ -28,7 +28,7 @@ sys.exit(7)
 """
 TREE = """
 import asyncio, logging, pathlib, sys
-from roosync_agent import supervisor
+from roosync_agent.running import supervisor
 from roosync_broker.children import start_child
 logging.basicConfig(format="%(message)s")
 supervisor.GIVE_UP = 3

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from roosync_agent.files import RealDoor
-from roosync_agent.places import layout, system_of
+from roosync_agent.collecting.places import layout, system_of
+from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE, locate, plain, select
 
 DOOR = RealDoor()

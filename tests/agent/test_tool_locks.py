@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from roosync_agent import tool_locks
-from roosync_agent.file_state import FileBusyError
-from roosync_agent.files import RealDoor
+from roosync_agent.applying import tool_locks
+from roosync_agent.files.door import RealDoor
+from roosync_agent.files.file_state import FileBusyError
 
 DOOR = RealDoor()
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
+from roosync_agent.collecting.watch import watch, watched
 from roosync_agent.targets import TABLE
-from roosync_agent.watch import watch, watched
 
 SOON = 2  # seconds; the figure (well below half of one) is measured in benchmarks/
 NEVER = 0.5  # seconds in which nothing may come

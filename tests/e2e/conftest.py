@@ -17,7 +17,7 @@ import time
 import psutil
 import pytest
 
-from roosync_agent.control import NobodyThereError, ask
+from roosync_agent.running.control import NobodyThereError, ask
 
 PATIENCE = float(os.environ.get("ROOSYNC_TEST_PATIENCE", "40"))  # seconds for anything that is waited for
 STORAGE = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings"

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from roosync_agent.apply import execute
-from roosync_agent.collect import collect
-from roosync_agent.files import RealDoor
-from roosync_agent.places import layout
-from roosync_agent.plan import plan
-from roosync_agent.rollback import roll_back
+from roosync_agent.applying.apply import execute
+from roosync_agent.applying.plan import plan
+from roosync_agent.applying.rollback import roll_back
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.places import layout
+from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE, plain
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.secrets import find_secrets

@@ -35,9 +35,9 @@ def init(
     """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
     import msgspec
 
-    from roosync_agent.machine import KEYLESS
     from roosync_agent.operations.founding import init as found
     from roosync_agent.operations.founding import require_no_fleet
+    from roosync_agent.running.machine import KEYLESS
 
     settings = load()
     require_no_fleet(State(settings.state))

@@ -42,7 +42,7 @@ def machines(as_json: bool) -> None:
 @json_option
 def targets(as_json: bool) -> None:
     """Which assistants' files were found on this machine, and which of them are managed."""
-    from roosync_agent.local import Local
+    from roosync_agent.collecting.local import Local
     from roosync_agent.settings import load
     from roosync_agent.state import State
     from roosync_agent.targets import locate

@@ -16,8 +16,8 @@ from roosync_agent.state import State
 def up(port: int | None) -> None:
     """Start what this machine runs: the broker if it is here, and the agent; stop with Ctrl-C."""
     from roosync_agent.connect import NoFleetError, identity_of
+    from roosync_agent.running.supervisor import Child, supervise
     from roosync_agent.state import StateError
-    from roosync_agent.supervisor import Child, supervise
     from roosync_broker.children import OneAtATime
 
     configure_logging()
@@ -49,8 +49,8 @@ def up(port: int | None) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
 def broker(port: int | None) -> None:
     """Run the embedded broker and its keeper, until stopped."""
-    from roosync_agent.broker_host import run
     from roosync_agent.connect import identity_of
+    from roosync_agent.running.broker_host import run
 
     configure_logging()
     settings = load()
@@ -65,7 +65,7 @@ def broker(port: int | None) -> None:
 @click.command()
 def agent() -> None:
     """Run the agent of this machine, until stopped."""
-    from roosync_agent.agent import run
+    from roosync_agent.running.agent import run
 
     configure_logging()
     settings = load()

@@ -5,8 +5,8 @@ import os
 import sys
 
 from roosync_agent.cli.text import print_json, shown_status
-from roosync_agent.control import NobodyThereError, ask
-from roosync_agent.where import SettingsError, state_folder
+from roosync_agent.running.control import NobodyThereError, ask
+from roosync_agent.running.where import SettingsError, state_folder
 
 
 def quick_status(*, as_json: bool) -> int | None:

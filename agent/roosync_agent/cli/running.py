@@ -83,7 +83,7 @@ def _told(error: Exception) -> int:
 
 def ask_machine(verb: str, **args: Any) -> Any:
     """The answer of this machine: from its resident agent, or worked out here when none runs."""
-    from roosync_agent.control import NobodyThereError, ask
+    from roosync_agent.running.control import NobodyThereError, ask
     from roosync_agent.settings import load
 
     settings = load()
@@ -110,9 +110,9 @@ async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[s
 @asynccontextmanager
 async def machine_session(settings: "Settings") -> AsyncIterator[Any]:
     """A machine made for one command, when no agent runs on its state folder."""
+    from roosync_agent.applying.recovery import recover_at_start
     from roosync_agent.connect import as_machine
-    from roosync_agent.machine import Machine
-    from roosync_agent.recovery import recover_at_start
+    from roosync_agent.running.machine import Machine
     from roosync_agent.state import State, StateError
     from roosync_broker.children import OneAtATime
 
@@ -172,7 +172,7 @@ def signed(work: Callable[[Any], Awaitable[T]]) -> T:
 
 def configure_logging(*, quiet: bool = False) -> None:
     """Lines for a person on a terminal, JSON otherwise; secrets are scrubbed from both."""
-    from roosync_agent.logs import set_up
+    from roosync_agent.running.logs import set_up
 
     set_up(quiet=quiet)
 

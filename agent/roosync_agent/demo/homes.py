@@ -13,7 +13,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from roosync_agent.files import Door, RealDoor
+from roosync_agent.files.door import Door, RealDoor
 
 # What a machine is told about itself, because here one system plays three: Settings.os and Settings.home_as.
 MACHINES: dict[str, dict[str, str]] = {

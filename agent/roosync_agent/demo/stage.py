@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.control import NobodyThereError, ask
+from roosync_agent.running.control import NobodyThereError, ask
 
 PATIENCE = 30.0  # seconds for anything that is waited for
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.files import RealDoor
-from roosync_agent.snapshots import every
+from roosync_agent.applying.snapshots import every
+from roosync_agent.files.door import RealDoor
 
 
 def list_snapshots(state: Path) -> list[dict[str, Any]]:

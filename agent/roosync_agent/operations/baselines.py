@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.machine import Machine
+from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.answers import BaselineAnswer
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.proposing import answered, gather, open_proposal, read_report
-from roosync_agent.reference import Library
+from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_broker.private_files import write_private
 from roosync_protocol.baseline import Overlay, validate

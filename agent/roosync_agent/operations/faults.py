@@ -6,9 +6,9 @@ package    somebody published what can not be believed          settings
 missing    no fault at all: something has to come first, and is not there yet
 """
 
+from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.connect import NoFleetError, NoOperatorError
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
-from roosync_agent.reference import NothingToCompareError
 from roosync_agent.settings import SettingsError
 from roosync_agent.state import StateError
 from roosync_broker.errors import BusError, KeyFileError, RefusedError, SenderError

@@ -6,10 +6,10 @@ The identity is written last: an init that was interrupted can simply be run aga
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_agent.broker_host import BrokerHost
 from roosync_agent.connect import as_machine
 from roosync_agent.operations.lawmaking import RefusedRequestError, found
 from roosync_agent.operations.views import write_views
+from roosync_agent.running.broker_host import BrokerHost
 from roosync_agent.session import Session, utc_now
 from roosync_agent.settings import Settings, proposed_machine
 from roosync_agent.state import Identity, State

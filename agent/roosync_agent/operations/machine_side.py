@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from roosync_agent.dry_door import DryDoor
-from roosync_agent.inventory import take_inventory
-from roosync_agent.local import Looked
-from roosync_agent.machine import Machine
+from roosync_agent.applying.plan import plan
+from roosync_agent.collecting.inventory import take_inventory
+from roosync_agent.collecting.local import Looked
+from roosync_agent.collecting.reference import NothingToCompareError, Reference
+from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.operations.answers import (
     AppliedRow,
     ApplyAnswer,
@@ -29,8 +30,7 @@ from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, step, whole
 from roosync_agent.operations.showing import card, decision_row, diff_row
 from roosync_agent.operations.views import write_views
-from roosync_agent.plan import plan
-from roosync_agent.reference import NothingToCompareError, Reference
+from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError
 from roosync_broker.private_files import write_private
 from roosync_protocol import package

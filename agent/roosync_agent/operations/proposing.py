@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from roosync_agent.collecting.reference import Library, Received
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
-from roosync_agent.reference import Library, Received
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import SenderError, StaleError, UnavailableError
 from roosync_protocol.consolidation import Consolidation, consolidate

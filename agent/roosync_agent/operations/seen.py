@@ -10,8 +10,8 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.reference import BASELINE, Library, NothingToCompareError
 from roosync_broker.errors import BusError
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entities

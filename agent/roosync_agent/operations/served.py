@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.machine import Machine
 from roosync_agent.operations import baselines, machine_side
 from roosync_agent.operations.faults import fault_of
+from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.control")

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from roosync_agent.collecting.reference import Library
 from roosync_agent.exports import Exported, export
-from roosync_agent.reference import Library
 from roosync_broker.errors import BusError
 from roosync_protocol import reports
 from roosync_protocol.baseline_file import to_value

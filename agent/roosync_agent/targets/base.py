@@ -14,9 +14,9 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import MARK, PASSED_OVER, Door
-from roosync_agent.places import Layout
+from roosync_agent.collecting.places import Layout
+from roosync_agent.files.door import MARK, PASSED_OVER, Door
+from roosync_agent.files.file_state import FileRefusedError
 from roosync_protocol.entity import Kind
 
 VSCODE = "{vscode_user}"

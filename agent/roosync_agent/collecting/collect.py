@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.collection import Cache, CollectedFile, Collection, Parsed, Seen
-from roosync_agent.file_state import FileRefusedError, FileState
-from roosync_agent.files import Door
-from roosync_agent.own_links import link_fault
-from roosync_agent.places import Layout
-from roosync_agent.safe_names import safe_relative
+from roosync_agent.collecting.collection import Cache, CollectedFile, Collection, Parsed, Seen
+from roosync_agent.collecting.places import Layout
+from roosync_agent.files.door import Door
+from roosync_agent.files.file_state import FileRefusedError, FileState
+from roosync_agent.files.own_links import link_fault
+from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
 from roosync_protocol.digest import NotCanonicalError, canonical, same
 from roosync_protocol.documents import DocumentError, parse, sniff

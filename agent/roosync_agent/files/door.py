@@ -16,7 +16,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from roosync_agent.file_state import FileBusyError, FileRefusedError, FileState, Tree, in_words, require_file, state_of
+from roosync_agent.files.file_state import (
+    FileBusyError,
+    FileRefusedError,
+    FileState,
+    Tree,
+    in_words,
+    require_file,
+    state_of,
+)
 
 LIMIT = 16 * 1024 * 1024  # bytes of one file; the largest real configuration seen is 0.4 MB
 TREE_LIMIT = 2_000  # files of one tree

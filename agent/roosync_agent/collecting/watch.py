@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import MARK, Door
-from roosync_agent.places import Layout
+from roosync_agent.collecting.places import Layout
+from roosync_agent.files.door import MARK, Door
+from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.targets.base import Target, TargetSpec, locate
 
 log = logging.getLogger("roosync.watch")

@@ -9,17 +9,17 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
+from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations import baselines
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.views import write_views
-from roosync_agent.reference import NothingToCompareError
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.secrets import scrub
 
 if TYPE_CHECKING:
-    from roosync_agent.machine import Machine
+    from roosync_agent.running.machine import Machine
 
 log = logging.getLogger("roosync.orchestrator")
 

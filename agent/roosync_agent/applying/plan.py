@@ -14,11 +14,11 @@ from pathlib import Path
 
 from msgspec import structs
 
-from roosync_agent.collection import CollectedFile, Collection
-from roosync_agent.file_state import FileRefusedError, FileState
-from roosync_agent.files import Door
-from roosync_agent.own_links import link_fault
-from roosync_agent.safe_names import safe_relative
+from roosync_agent.collecting.collection import CollectedFile, Collection
+from roosync_agent.files.door import Door
+from roosync_agent.files.file_state import FileRefusedError, FileState
+from roosync_agent.files.own_links import link_fault
+from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec
 from roosync_protocol.diff import changes, equal
 from roosync_protocol.digest import same

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from roosync_agent.file_state import FileState, Tree
-from roosync_agent.files import LIMIT, Door
+from roosync_agent.files.door import LIMIT, Door
+from roosync_agent.files.file_state import FileState, Tree
 
 
 @dataclass

@@ -19,13 +19,13 @@ from typing import Literal
 
 import msgspec
 
-from roosync_agent import journal, snapshots, tool_locks
-from roosync_agent.check import CheckError, run_check
-from roosync_agent.collection import Collection
-from roosync_agent.file_state import FileBusyError, FileRefusedError
-from roosync_agent.files import Door, make_parents, missing_parents, temporary_for
-from roosync_agent.plan import FileChange, Plan
-from roosync_agent.snapshots import NoSnapshotError, digest_at
+from roosync_agent.applying import journal, snapshots, tool_locks
+from roosync_agent.applying.check import CheckError, run_check
+from roosync_agent.applying.plan import FileChange, Plan
+from roosync_agent.applying.snapshots import NoSnapshotError, digest_at
+from roosync_agent.collecting.collection import Collection
+from roosync_agent.files.door import Door, make_parents, missing_parents, temporary_for
+from roosync_agent.files.file_state import FileBusyError, FileRefusedError
 from roosync_protocol.diff import equal
 from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import Entity

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from shutil import which
 from typing import Literal
 
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import Door
+from roosync_agent.files.door import Door
+from roosync_agent.files.file_state import FileRefusedError
 from roosync_protocol.portable import Places, path_portable
 
 System = Literal["windows", "posix", "macos"]

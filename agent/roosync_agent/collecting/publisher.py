@@ -6,7 +6,7 @@ machine publishes nothing.
 
 from msgspec import Struct
 
-from roosync_agent.local import Looked
+from roosync_agent.collecting.local import Looked
 from roosync_agent.session import Session
 from roosync_agent.state import State
 from roosync_protocol import package

@@ -8,9 +8,9 @@ import asyncio
 import logging
 from typing import Any
 
-from roosync_agent.control_server import ControlServer
+from roosync_agent.running.control_server import ControlServer
+from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
-from roosync_agent.signals import stop_event
 from roosync_agent.state import State
 from roosync_broker.errors import BusError
 from roosync_broker.keeper import Keeper

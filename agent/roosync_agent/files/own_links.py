@@ -8,7 +8,7 @@ within the target's own folder; or be another text; or lie in a folder of one's 
 
 from pathlib import Path
 
-from roosync_agent.files import Door
+from roosync_agent.files.door import Door
 from roosync_agent.targets.base import Target
 
 PROSE = frozenset({".md", ".markdown", ".mdc", ".mdx"})

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from roosync_agent.signals import stop_event
+from roosync_agent.running.signals import stop_event
 from roosync_broker.children import start_child, stop_child
 
 log = logging.getLogger("roosync.up")

@@ -13,11 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent import targets as target_table
-from roosync_agent.collect import collect
-from roosync_agent.collection import Cache, Collection
-from roosync_agent.files import Door, RealDoor
-from roosync_agent.places import Layout, layout, system_of
-from roosync_agent.reference import BASELINE, Reference
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.collection import Cache, Collection
+from roosync_agent.collecting.places import Layout, layout, system_of
+from roosync_agent.collecting.reference import BASELINE, Reference
+from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_protocol import wipe

@@ -15,11 +15,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from roosync_agent import snapshots, tool_locks
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import Door, make_parents, temporary_for
-from roosync_agent.plan import FileChange
-from roosync_agent.snapshots import NoSnapshotError, digest_at, digest_of, temporary_of_restore
+from roosync_agent.applying import snapshots, tool_locks
+from roosync_agent.applying.plan import FileChange
+from roosync_agent.applying.snapshots import NoSnapshotError, digest_at, digest_of, temporary_of_restore
+from roosync_agent.files.door import Door, make_parents, temporary_for
+from roosync_agent.files.file_state import FileRefusedError
 
 NAME = "journal.json"
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from roosync_agent.file_state import FileBusyError, FileRefusedError
-from roosync_agent.files import Door
+from roosync_agent.files.door import Door
+from roosync_agent.files.file_state import FileBusyError, FileRefusedError
 
 STALE = 31.0  # seconds
 PATIENCE = 3.0  # seconds to wait for a fresh one

@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import LIMIT, Door, make_parents, temporary_for
-from roosync_agent.plan import Plan
+from roosync_agent.applying.plan import Plan
+from roosync_agent.files.door import LIMIT, Door, make_parents, temporary_for
+from roosync_agent.files.file_state import FileRefusedError
 
 KEEP_COUNT = 30
 KEEP_AGE = timedelta(days=30)

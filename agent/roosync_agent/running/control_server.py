@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.control import endpoint, require_private
+from roosync_agent.running.control import endpoint, require_private
 from roosync_broker.private_files import write_private
 
 log = logging.getLogger("roosync.control")

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from roosync_agent.apply import Outcome, execute
-from roosync_agent.plan import Plan, plan
-from roosync_agent.reference import BASELINE, NothingToCompareError, Reference
-from roosync_agent.rollback import roll_back
+from roosync_agent.applying.apply import Outcome, execute
+from roosync_agent.applying.plan import Plan, plan
+from roosync_agent.applying.rollback import roll_back
+from roosync_agent.collecting.reference import BASELINE, NothingToCompareError, Reference
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
@@ -30,7 +30,7 @@ from roosync_protocol.proof import applicable
 from roosync_protocol.secrets import scrub
 
 if TYPE_CHECKING:
-    from roosync_agent.machine import Machine
+    from roosync_agent.running.machine import Machine
 
 log = logging.getLogger("roosync.applier")
 

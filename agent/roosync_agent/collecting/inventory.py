@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from roosync_agent.collection import Collection
-from roosync_agent.file_state import FileRefusedError
-from roosync_agent.files import Door
-from roosync_agent.places import Layout
+from roosync_agent.collecting.collection import Collection
+from roosync_agent.collecting.places import Layout
+from roosync_agent.files.door import Door
+from roosync_agent.files.file_state import FileRefusedError
 from roosync_protocol import __version__
 from roosync_protocol.entity import Kind
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from roosync_agent.places import Layout
+from roosync_agent.collecting.places import Layout
 from roosync_agent.targets.base import Target
 from roosync_protocol.entity import Entities, Kind, Skipped
 from roosync_protocol.names import Value

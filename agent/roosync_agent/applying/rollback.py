@@ -9,15 +9,15 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from roosync_agent import snapshots
-from roosync_agent.apply import Outcome, execute
-from roosync_agent.collect import collect
-from roosync_agent.collection import Collection
-from roosync_agent.dry_door import DryDoor
-from roosync_agent.file_state import FileRefusedError, FileState
-from roosync_agent.files import Door
-from roosync_agent.plan import FileChange, Plan, plan
-from roosync_agent.snapshots import NoSnapshotError, Snapshot, digest_of
+from roosync_agent.applying import snapshots
+from roosync_agent.applying.apply import Outcome, execute
+from roosync_agent.applying.plan import FileChange, Plan, plan
+from roosync_agent.applying.snapshots import NoSnapshotError, Snapshot, digest_of
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.collection import Collection
+from roosync_agent.files.door import Door
+from roosync_agent.files.dry_door import DryDoor
+from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_protocol.entity import Entity
 
 

@@ -3,11 +3,11 @@
 import logging
 from typing import TYPE_CHECKING
 
-from roosync_agent.apply import recover
+from roosync_agent.applying.apply import recover
 from roosync_protocol.secrets import scrub
 
 if TYPE_CHECKING:
-    from roosync_agent.machine import Machine
+    from roosync_agent.running.machine import Machine
 
 log = logging.getLogger("roosync.recovery")
 

@@ -8,16 +8,16 @@ import asyncio
 import contextlib
 import logging
 
+from roosync_agent.applying.recovery import recover_at_start
+from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
-from roosync_agent.control_server import ControlServer
-from roosync_agent.machine import Machine
 from roosync_agent.operations import served
-from roosync_agent.orchestrator import Orchestrator
-from roosync_agent.recovery import recover_at_start
+from roosync_agent.running.control_server import ControlServer
+from roosync_agent.running.machine import Machine
+from roosync_agent.running.orchestrator import Orchestrator
+from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
-from roosync_agent.signals import stop_event
 from roosync_agent.state import State, StateError
-from roosync_agent.watch import watch
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT

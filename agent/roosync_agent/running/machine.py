@@ -11,11 +11,11 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from roosync_agent.applier import Applier
-from roosync_agent.inventory import take_inventory
-from roosync_agent.local import Local, Looked
-from roosync_agent.publisher import Publisher
-from roosync_agent.reference import BASELINE, Library, NothingToCompareError, Reference
+from roosync_agent.applying.applier import Applier
+from roosync_agent.collecting.inventory import take_inventory
+from roosync_agent.collecting.local import Local, Looked
+from roosync_agent.collecting.publisher import Publisher
+from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State

@@ -1,0 +1,1 @@
+"""What stays: the agent of a machine, the orchestrator's role, the broker's host, and their supervisor."""
