@@ -40,6 +40,11 @@ def identity_of(state: State) -> Identity:
 
 
 def url_of(settings: Settings, identity: Identity) -> str:
+    """The broker's address; of the one on this machine as it listens now, for `up --port` may have moved it."""
+    from roosync_broker.server import remembered_url
+
+    if settings.nats is None and identity.embedded:
+        return remembered_url(State(settings.state).broker) or identity.url
     return settings.nats or identity.url
 
 
@@ -115,7 +120,7 @@ async def _session(
             f"{state.folder / 'law.json'} is of another fleet; move it away, it is read again from the bus"
         )
     link = await connect(
-        url_of(settings, identity),
+        lambda: url_of(settings, identity),
         pair,
         name=name,
         certificate=identity.certificate,

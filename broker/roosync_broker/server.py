@@ -34,6 +34,7 @@ from roosync_broker.wire import is_loopback
 DEFAULT_PORT = 4222
 START_TIMEOUT = 30.0  # seconds; recovering large streams takes a while
 LOOK_AT_DISK = 5.0  # seconds
+MEMORY = "listen.json"  # in the broker's folder: where it listens
 LOG_BYTES = 5_000_000  # of the server's log; one older one is kept
 
 
@@ -78,8 +79,7 @@ class EmbeddedServer:
     @property
     def url(self) -> str:
         """For links on this computer. (Others use the address of the join code.)"""
-        host = _reachable(self.listen)
-        return f"nats://[{host}]:{self.port}" if ":" in host else f"nats://{host}:{self.port}"
+        return _url(self.listen, self.port)
 
     @property
     def tls(self) -> bool:
@@ -189,18 +189,17 @@ class EmbeddedServer:
     # -- inside
 
     @property
+    def _name(self) -> str:
+        """Of this folder alone: two fleets on one computer may well have the same name."""
+        return f"{self.fleet}-broker-{self.keeper_keys.public[-8:].lower()}"
+
+    @property
     def _note(self) -> Path:
         return self.state / "server.json"
 
-    @property
-    def _memory(self) -> Path:
-        return self.state / "listen.json"
-
     def _choose(self) -> None:
         """Settle the port and the address, and remember them: members know the address for good."""
-        known: _Remembered | None = None
-        with contextlib.suppress(OSError, DecodeError, ValidationError, UnicodeDecodeError):
-            known = json.decode(read_private(self._memory, 4096), type=_Remembered)
+        known = _remembered(self.state)
         self.listen = self._asked_listen or (known.listen if known else "127.0.0.1")
         wanted = self._asked_port or (known.port if known else DEFAULT_PORT)
         if not address_is_ours(self.listen):
@@ -213,11 +212,11 @@ class EmbeddedServer:
                 )
             wanted = free_port(self.listen)
         self.port = wanted
-        write_private(self._memory, json.encode(_Remembered(self.port, self.listen)))
+        write_private(self.state / MEMORY, json.encode(_Remembered(self.port, self.listen)))
 
     def _write_config(self) -> Path:
         settings = ServerSettings(
-            name=f"{self.fleet}-broker",
+            name=self._name,
             listen=self.listen,
             port=self.port,
             store=str(self.state / "streams"),
@@ -246,12 +245,12 @@ class EmbeddedServer:
             await asyncio.sleep(0.005)
 
     async def _answers(self) -> bool:
-        """Whether *our* server says hello. It opens its port after the streams were recovered."""
+        """Whether *our* server says hello, and not that of another folder. It opens its port when all is recovered."""
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(2):
                 reader, writer = await asyncio.open_connection(_reachable(self.listen), self.port, limit=64 * 1024)
-                return f'"server_name":"{self.fleet}-broker"'.encode() in await reader.readline()
+                return f'"server_name":"{self._name}"'.encode() in await reader.readline()
         except (OSError, TimeoutError, ValueError):
             return False
         finally:
@@ -307,6 +306,19 @@ class EmbeddedServer:
         return (told or lines or ["it said nothing"])[-1]
 
 
+def remembered_url(state: Path) -> str | None:
+    """Where the broker of this folder listens, or did last, for links on this computer; None when it never did."""
+    known = _remembered(state)
+    return _url(known.listen, known.port) if known else None
+
+
+def _remembered(state: Path) -> _Remembered | None:
+    try:
+        return json.decode(read_private(state / MEMORY, 4096), type=_Remembered)
+    except (OSError, DecodeError, ValidationError, UnicodeDecodeError):
+        return None
+
+
 def find_server() -> Path:
     """The nats-server program: ROOSYNC_NATS_SERVER, or the one installed with us, or one on the PATH."""
     if given := os.environ.get("ROOSYNC_NATS_SERVER"):
@@ -352,6 +364,11 @@ def free_port(listen: str = "127.0.0.1") -> int:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((listen, 0))
         return int(probe.getsockname()[1])
+
+
+def _url(listen: str, port: int) -> str:
+    host = _reachable(listen)
+    return f"nats://[{host}]:{port}" if ":" in host else f"nats://{host}:{port}"
 
 
 def _reachable(listen: str) -> str:

@@ -248,7 +248,7 @@ def observer() -> None:
 @json_option
 def observer_create(name: str, as_json: bool) -> None:
     """Make a credential for `nats sub 'roosync.>'`; its seed is printed once."""
-    from roosync_agent.connect import identity_of
+    from roosync_agent.connect import identity_of, url_of
     from roosync_agent.operations import lawmaking
 
     pair = signed(lambda session: lawmaking.add_observer(session, name))
@@ -262,7 +262,7 @@ def observer_create(name: str, as_json: bool) -> None:
     click.echo(pair.seed)
     click.echo(
         f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
-        f"  nats sub 'roosync.>' --server {settings.nats or identity.url} --nkey {name}.nk "
+        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk "
         f"--inbox-prefix _INBOX.observer-{name}",
         err=True,
     )

@@ -15,7 +15,7 @@ from roosync_agent.state import State
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
 def up(port: int | None) -> None:
     """Start what this machine runs: the broker if it is here, and the agent; stop with Ctrl-C."""
-    from roosync_agent.connect import NoFleetError, identity_of
+    from roosync_agent.connect import NoFleetError, identity_of, url_of
     from roosync_agent.running.supervisor import Child, supervise
     from roosync_agent.state import StateError
     from roosync_broker.children import OneAtATime
@@ -38,7 +38,7 @@ def up(port: int | None) -> None:
     if identity.embedded and settings.nats is None:
         children.append(Child("broker", ["broker", *(["--port", str(port)] if port is not None else [])]))
     children.append(Child("agent", ["agent"]))
-    where = identity.url if settings.nats is None else settings.nats
+    where = url_of(settings, identity)
     click.echo(f"roosync: fleet {identity.fleet}, machine {identity.machine}, broker {where}. Ctrl-C stops it.")
     code = asyncio.run(supervise(children))
     click.echo("roosync: stopped.")
