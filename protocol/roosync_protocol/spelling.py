@@ -59,6 +59,8 @@ class Spelling(NamedTuple):
     def _shortened(self, match: re.Match[str], text: str, end: int) -> str:
         token = next(name for name, group in self.names.items() if match[group] is not None)
         rest = text[match.end() : end].replace("\\", "/") if self.windows else text[match.end() : end]
+        if match["lead"] and "\\" in rest:
+            return text[match.start() : end]  # no URI (RFC 3986): writing it back would spell it otherwise
         if match["lead"]:
             return f"file://${{{token}}}{unquote(rest) if '%' in rest else rest}"
         return f"${{{token}}}{rest}"
