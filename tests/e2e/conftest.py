@@ -7,6 +7,7 @@ and takes every process away at its end. Nothing is slept for: whatever takes ti
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -37,9 +38,12 @@ def until(what, holds, patience=PATIENCE):
 
 
 def free_port(host="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    """One that nobody has, and that nobody is given by chance while ours is down: below the system's own range."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 class Ran:
@@ -265,7 +269,8 @@ class Fleet:
         return site
 
     def found(self, site, *words, start=True):
-        site.roosync("init", "--no-passphrase", "--fleet", "e2e", "--operator", "ana", "--port", "0", *words)
+        port = ("--port", str(free_port()))
+        site.roosync("init", "--no-passphrase", "--fleet", "e2e", "--operator", "ana", *port, *words)
         return site.up() if start else site
 
     def join(self, host, site, *, start=True, address="127.0.0.1"):
