@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from roosync_agent.running.control import resident
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
 from roosync_agent.state import Identity, State, StateError
 from roosync_broker import keys
-from roosync_broker.errors import KeyFileError
+from roosync_broker.errors import KeyFileError, WrongPassphraseError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol.fleet import Fleet
@@ -20,6 +21,7 @@ from roosync_protocol.law import Law
 from roosync_protocol.subjects import Subjects
 
 AskPassphrase = Callable[[str], str]
+TRIES = 3  # passphrases a person may type before the command ends
 
 
 class NoFleetError(Exception):
@@ -53,7 +55,8 @@ async def as_machine(
 ) -> Session:
     """This machine's session, its view still empty. RefusedError, UnavailableError say why there is none.
 
-    `timeout` None goes on trying for ever in the background, as a resident agent does.
+    `timeout` None goes on trying for ever in the background, as a resident agent does. A broker of this computer that
+    nobody runs is told at once; it is waited for only where an agent runs, because then it may be starting too.
     """
     identity = identity_of(state)
     pair = KeyPair.from_seed(keys.load(state.machine_key))
@@ -72,17 +75,25 @@ async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, t
 
 
 def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
-    """The operator's key pair. KeyFileError when the passphrase is wrong."""
+    """The operator's key pair. WrongPassphraseError after TRIES at the terminal, or at once when a file has it wrong."""
     text = keys.load(state.operator_key)
     if keys.sealed_public(text) is None:
         return KeyPair.from_seed(text)
-    return KeyPair.from_seed(keys.unseal(text, passphrase(settings, ask)))
-
-
-def passphrase(settings: Settings, ask: AskPassphrase) -> str:
-    if settings.passphrase_file is None:
-        return ask("Passphrase of the operator's key: ")
-    return read_passphrase(settings.passphrase_file)
+    if (path := settings.passphrase_file) is not None:
+        try:
+            return KeyPair.from_seed(keys.unseal(text, read_passphrase(path)))
+        except WrongPassphraseError as error:
+            raise WrongPassphraseError(f"{error}: it is the first line of {path}; put the right one there") from None
+    prompt = "Passphrase of the operator's key: "
+    for _ in range(TRIES):
+        try:
+            return KeyPair.from_seed(keys.unseal(text, ask(prompt)))
+        except WrongPassphraseError:
+            prompt = "It does not open the key. Once more: "
+    raise WrongPassphraseError(
+        f"none of the {TRIES} passphrases opens {state.operator_key}, or that file is damaged; nothing was signed. "
+        "Run the command again with the one chosen at `roosync init`: nobody can recover it"
+    )
 
 
 def read_passphrase(path: Path) -> str:
@@ -108,7 +119,10 @@ def ask_on_terminal(prompt: str) -> str:
         raise KeyFileError(
             "the operator's key is locked and there is no terminal to ask on: name a file in ROOSYNC_PASSPHRASE_FILE"
         )
-    return getpass.getpass(prompt)
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        raise KeyFileError("no passphrase was given, so nothing was signed") from None
 
 
 async def _session(
@@ -127,5 +141,6 @@ async def _session(
         plain=settings.plain,
         keyless=identity.keyless,
         timeout=timeout,
+        patient=resident(settings.state),
     )
     return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify))

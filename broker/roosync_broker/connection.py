@@ -17,7 +17,14 @@ from nats import errors as nats_errors
 from nats.aio.msg import Msg
 
 from roosync_broker import replies
-from roosync_broker.errors import BusError, ClosedError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import (
+    BusError,
+    ClosedError,
+    NobodyListensError,
+    OursError,
+    RefusedError,
+    UnavailableError,
+)
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Announcer, ErrorReport
 from roosync_broker.permissions import REPLIES, inbox
@@ -71,8 +78,14 @@ class Connection:
     def start(self) -> None:
         self._task = asyncio.get_running_loop().create_task(self._stay_connected(), name=f"link of {self.name}")
 
-    async def ready(self, timeout: float) -> Wire:
-        """The wire, when there is one within `timeout` seconds; a refused key is told at once."""
+    async def ready(self, timeout: float, *, patient: bool = True) -> Wire:
+        """The wire, when there is one within `timeout` seconds; a refused key is told at once.
+
+        Not `patient`: so is that nothing listens, when no other address is left to try.
+        """
+        hopeless: tuple[type[BusError], ...] = (RefusedError, OursError, ClosedError)
+        if not patient and len(self._urls()) == 1:
+            hopeless = (*hopeless, NobodyListensError)
         if self.closed:
             raise ClosedError("this link is closed")
         if self.wire is not None and self.wire.is_connected:
@@ -80,7 +93,7 @@ class Connection:
         try:
             async with asyncio.timeout(timeout), self._changed:
                 while self.wire is None or not self.wire.is_connected:
-                    if isinstance(self._problem, RefusedError | OursError | ClosedError):
+                    if isinstance(self._problem, hopeless):
                         raise type(self._problem)(str(self._problem))
                     await self._changed.wait()
                 return self.wire

@@ -5,11 +5,14 @@ BusError
     ContentError        bytes that are not what their hash says, or too many of them
   OursError             we asked for something impossible: a fault of this program or of its settings
     KeyFileError        a private key that can not be read or unlocked
+      WrongPassphraseError   ... because the passphrase does not open it (a damaged box looks the same)
     ServerError         the embedded server can not start or run; the message says what a person can do
+      InTheWayError     ... before a person changed something: a port, an address, a program, another broker
   StaleError            somebody advanced the record first: read it again
   RefusedError          the broker does not permit it: ask an operator, retrying is of no use
     NotAdmittedError    ... not even to connect: an unknown key, another certificate, clear text
   UnavailableError      the bus is away or silent: retry later *with the same message id*
+    NobodyListensError  no program has the port of a broker on this computer: waiting alone does not change that
     NoResponderError    nobody answers on that subject at this moment
     ClosedError         the link was closed by ourselves
   FullError             a bound was reached and nothing was stored: make room first
@@ -36,7 +39,15 @@ class KeyFileError(OursError):
     pass
 
 
+class WrongPassphraseError(KeyFileError):
+    pass
+
+
 class ServerError(OursError):
+    pass
+
+
+class InTheWayError(ServerError):
     pass
 
 
@@ -53,6 +64,10 @@ class NotAdmittedError(RefusedError):
 
 
 class UnavailableError(BusError):
+    pass
+
+
+class NobodyListensError(UnavailableError):
     pass
 
 

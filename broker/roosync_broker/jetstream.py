@@ -31,6 +31,7 @@ async def connect(
     plain: bool = False,
     keyless: bool = False,
     timeout: float | None = 10.0,
+    patient: bool = True,
     on_error: ErrorReport | None = None,
 ) -> "JetStreamLink":
     """A link to the broker at `url` ("nats://host:port", several separated by commas) as the member `name`.
@@ -40,6 +41,7 @@ async def connect(
     a key (then nothing is enforced there, and only signatures protect).
     Waits `timeout` seconds for the first connection, then raises why there is none (RefusedError at once when the
     key is not accepted); with None it returns at once and goes on trying, for ever, as it does after every loss.
+    Not `patient`: a port of this computer on which nothing listens (NobodyListensError) is told at once too.
     """
     connection = Connection(
         url, keys, name=name, certificate=certificate, plain=plain, keyless=keyless, report=on_error
@@ -47,7 +49,7 @@ async def connect(
     connection.start()
     if timeout is not None:
         try:
-            await connection.ready(timeout)
+            await connection.ready(timeout, patient=patient)
         except BaseException:
             await connection.close()
             raise

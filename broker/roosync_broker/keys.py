@@ -14,7 +14,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey, VerifyKey
 
-from roosync_broker.errors import KeyFileError
+from roosync_broker.errors import KeyFileError, WrongPassphraseError
 from roosync_broker.private_files import read_private, write_private
 
 _USER = 20 << 3  # the nkeys prefix byte of users: public keys start with "U"
@@ -114,7 +114,7 @@ def seal(seed: str, passphrase: str) -> str:
 
 
 def unseal(text: str, passphrase: str) -> str:
-    """The seed. KeyFileError when the passphrase is wrong or the text is damaged (the two look the same)."""
+    """The seed. WrongPassphraseError when the box does not open (a damaged one looks the same), else KeyFileError."""
     from nacl import pwhash, secret
 
     try:
@@ -127,8 +127,10 @@ def unseal(text: str, passphrase: str) -> str:
             secret.SecretBox.KEY_SIZE, passphrase.encode(), salt, opslimit=sealed.operations, memlimit=sealed.memory
         )
         opened = secret.SecretBox(key).decrypt(base64.b64decode(sealed.box, validate=True))
-    except (DecodeError, ValidationError, UnicodeError, binascii.Error, ValueError, TypeError, CryptoError):
-        raise KeyFileError("the passphrase is wrong, or the key file is damaged") from None
+    except (DecodeError, ValidationError, UnicodeError, binascii.Error, ValueError, TypeError):
+        raise KeyFileError("the key file is damaged: bring it back from a backup") from None
+    except CryptoError:
+        raise WrongPassphraseError("the passphrase is wrong, or the key file is damaged") from None
     pair = KeyPair.from_seed(opened.decode("ascii", "replace"))
     if pair.public != sealed.public:
         raise KeyFileError("the key file is damaged: it holds another key than it says")

@@ -7,6 +7,7 @@ thrown away. What was found in nats-py 2.16 stands beside the line that answers 
 
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import re
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.protocol.command import sub_cmd
 
-from roosync_broker.errors import BusError, NotAdmittedError, OursError, UnavailableError
+from roosync_broker.errors import BusError, NobodyListensError, NotAdmittedError, OursError, UnavailableError
 from roosync_broker.keys import KeyPair
 from roosync_broker.tls import pinned_context
 
@@ -198,6 +199,14 @@ def is_refusal(error: Exception) -> bool:
     return "authorization violation" in str(error).lower() or "authentication" in str(error).lower()
 
 
+def _nobody_listens(error: Exception) -> bool:
+    """Refused by the system, at every address that the name has (asyncio tells several in one text)."""
+    refused = str(error).count(f"[Errno {errno.ECONNREFUSED}]")
+    return isinstance(error, ConnectionRefusedError) or (
+        isinstance(error, OSError) and 0 < refused == str(error).count("[Errno ")
+    )
+
+
 def _why(url: str, problems: list[Exception]) -> BusError:
     """The clearest of what went wrong on the way, in words for a person."""
     import ssl
@@ -217,6 +226,10 @@ def _why(url: str, problems: list[Exception]) -> BusError:
             )
         if isinstance(error, nats_errors.Error) and "invalid" in str(error):
             return OursError(f"{url!r} is no address of a broker (nats://host:port)")
+    if is_loopback(url) and any(map(_nobody_listens, problems)):
+        return NobodyListensError(
+            f"no broker runs at {url} (connection refused): start it with `roosync up`, or check the address"
+        )
     told = next((str(error) for error in problems if str(error) and not isinstance(error, TimeoutError)), "no answer")
     return UnavailableError(
         f"the broker at {url} does not answer ({told}): start it there with `roosync up`, or check the address"

@@ -8,7 +8,7 @@ import pytest
 
 from roosync_broker import topology
 from roosync_broker.connection import Connection
-from roosync_broker.errors import OursError, RefusedError, UnavailableError
+from roosync_broker.errors import NobodyListensError, OursError, RefusedError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Expect
@@ -105,10 +105,27 @@ async def test_a_stranger_is_refused_at_once(broker):
 async def test_no_broker_at_all(broker, caplog):
     errors = []
     url = f"nats://127.0.0.1:{free_port()}"
-    with pytest.raises(UnavailableError, match="does not answer"):
+    with pytest.raises(UnavailableError, match="no broker runs at"):
         await connect(url, broker.keeper_keys, name="a", timeout=1.0, on_error=errors.append)
     assert len(errors) == 1  # told once, not with each attempt
     assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_who_will_not_wait_is_told_at_once_that_nobody_listens(broker, host):
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    url = f"nats://{host}:{free_port()}"
+    with pytest.raises(NobodyListensError, match="roosync up"):
+        await connect(url, broker.keeper_keys, name="a", timeout=20, patient=False, on_error=lambda _: None)
+    assert loop.time() - began < 1
+
+
+async def test_another_address_is_tried_before_nobody_listens_is_said(broker):
+    urls = f"nats://127.0.0.1:{free_port()},{broker.url}"
+    link = await connect(urls, broker.keeper_keys, name="a", timeout=20, patient=False, on_error=lambda _: None)
+    assert link.connected
+    await link.close()
 
 
 @pytest.mark.parametrize("url", ["nats://", "nats://127.0.0.1:99999999", "nonsense", ""])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roosync_broker import keys
-from roosync_broker.errors import KeyFileError
+from roosync_broker.errors import KeyFileError, WrongPassphraseError
 from roosync_broker.keys import KeyPair, fingerprint, is_public, verify
 
 PAIR = KeyPair.generate()
@@ -91,7 +91,7 @@ def test_a_sealed_seed_opens_with_its_passphrase_only(cheap):
     assert keys.sealed_public(text) == PAIR.public
     assert keys.unseal(text, "correct horse é") == PAIR.seed
     for wrong in ("", "correct horse", "correct horse e"):
-        with pytest.raises(KeyFileError):
+        with pytest.raises(WrongPassphraseError):
             keys.unseal(text, wrong)
     with pytest.raises(KeyFileError):
         keys.seal(PAIR.seed, "")
@@ -112,8 +112,9 @@ def test_a_damaged_sealed_seed(cheap):
     damaged += [text.replace('"memory": 8192', '"memory": 99999999999'), text.replace('"salt": "', '"salt": "!')]
     damaged += [text.replace(PAIR.public, other)]
     for one in damaged:
-        with pytest.raises(KeyFileError):
+        with pytest.raises(KeyFileError) as caught:
             keys.unseal(one, "p")
+        assert not isinstance(caught.value, WrongPassphraseError) or '": "AAAA' in one, "no other passphrase would help"
     assert keys.sealed_public("{}") is None
     assert keys.sealed_public(PAIR.seed) is None
 

@@ -200,6 +200,22 @@ def test_without_a_broker_every_command_says_so(two):
     assert wrong["error"]["kind"] == "bus"
 
 
+def test_that_no_broker_runs_is_said_at_once_with_the_next_step(new_fleet, homes, port):
+    site, other = homes.lay(new_fleet.site("alpha")), new_fleet.site("beta")
+    site.roosync("init", "--no-passphrase", "--port", str(port))
+    nowhere = {"ROOSYNC_NATS": f"nats://127.0.0.1:{port}"}
+    for ran, words, env in (
+        (site, ("compare",), {}),
+        (site, ("status",), {}),
+        (site, ("pause", "--fleet"), {}),  # signed by the operator
+        (site, ("tail",), {}),
+        (other, ("init", "--no-passphrase"), nowhere),
+    ):
+        began = time.monotonic()
+        ran.fails(*words, env=env, says=[f"no broker runs at nats://127.0.0.1:{port}", "`roosync up`"])
+        assert time.monotonic() - began < 2.5, words  # the program's own start, on a busy machine, included
+
+
 def test_an_agent_waits_for_a_broker_that_is_not_there_yet(two):
     alpha, beta = two
     beta.stop()
@@ -275,6 +291,54 @@ def test_the_operators_key_is_locked(new_fleet, homes, tmp_path):
         assert b"correct horse" not in kept.read_bytes()
     if os.name == "posix":
         assert site.state.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo terminal")
+def test_a_person_may_type_the_passphrase_three_times(new_fleet, homes, tmp_path):
+    site = homes.lay(new_fleet.site("alpha"))
+    word = tmp_path / "word"
+    word.write_text("correct horse\n")
+    word.chmod(0o600)
+    site.roosync("init", "--port", "0", env={"ROOSYNC_PASSPHRASE_FILE": str(word)})
+    told = typed(site, "pause", "--fleet", lines=["battery", "staple", "correct horse"])
+    assert told.count("It does not open the key. Once more:") == 2
+    assert "no broker runs at" in told, "the key was opened, and the command went on"
+    told = typed(site, "pause", "--fleet", lines=["battery", "staple", "horse", "correct horse"])
+    assert told.count("Once more:") == 2
+    assert "none of the 3 passphrases opens" in told
+    assert "roosync init" in told
+    assert "no passphrase was given" in typed(site, "pause", "--fleet", lines=["\x04"])
+    # nobody types: it is not asked again
+    word.write_text("battery staple\n")
+    told = site.fails("pause", "--fleet", env={"ROOSYNC_PASSPHRASE_FILE": str(word)}, says=["is wrong", str(word)])
+    assert "Once more" not in told
+
+
+def typed(site, *words, lines):
+    """What a command says on a terminal on which these lines are typed, each when it is asked for."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "roosync_agent", *words]
+    process = subprocess.Popen(
+        command, env=site.env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said, left = b"", list(lines)
+    while True:
+        try:
+            part = os.read(ours, 1 << 16)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        said += part
+        if not part:
+            break
+        if left and said.endswith(b": "):
+            line = left.pop(0)
+            os.write(ours, line.encode() + (b"" if line == "\x04" else b"\n"))
+    os.close(ours)
+    assert process.wait(30) == 1
+    return said.decode()
 
 
 # -- a server of somebody else

@@ -124,7 +124,9 @@ async def _on_external(
     identity = Identity(
         fleet=fleet, machine=machine, root=root.public, url=settings.nats or "", operator=operator, embedded=False
     )
-    link = await connect(identity.url, own, name="keeper", plain=settings.plain, keyless=True, timeout=10)
+    link = await connect(
+        identity.url, own, name="keeper", plain=settings.plain, keyless=True, timeout=10, patient=False
+    )
     try:
         identity = replace(identity, keyless=link.keyless)
         await topology.ensure(link, fleet)

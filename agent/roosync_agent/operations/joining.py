@@ -20,7 +20,7 @@ from roosync_agent.settings import Settings, proposed_machine
 from roosync_agent.state import Identity, State
 from roosync_broker import keys
 from roosync_broker.children import OneAtATime
-from roosync_broker.errors import RefusedError, UnavailableError
+from roosync_broker.errors import NobodyListensError, RefusedError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, fingerprint, verify
 from roosync_broker.link import Link, Stored
@@ -221,7 +221,7 @@ async def join(settings: Settings, state: State, code: Code, name: str, pair: Ke
         raise RefusedRequestError(f"an agent runs on {state.folder} with the old key: stop it, then join again")
     try:
         try:
-            link = await _patiently(url, guest, joiner_name(code.id), certificate, INVITED_WITHIN)
+            link = await _patiently(url, guest, joiner_name(code.id), certificate, INVITED_WITHIN, there=True)
         except RefusedError as error:
             raise RefusedRequestError("the code is over, was used, or was withdrawn; ask for a new one") from error
         known = state.law()  # of who comes back: nobody offers it an older law than it believed
@@ -299,10 +299,13 @@ async def _first_connection(identity: Identity, pair: KeyPair) -> bool:
     return keyless
 
 
-async def _patiently(url: str, pair: KeyPair, name: str, certificate: str | None, seconds: float) -> Link:
+async def _patiently(
+    url: str, pair: KeyPair, name: str, certificate: str | None, seconds: float, *, there: bool = False
+) -> Link:
     """A first connection with rights that were signed a moment ago: the keeper has to read them and write them.
 
     It does within milliseconds; longer when it has to come back itself, after `invite` turned the listener to TLS.
+    `there`: the broker is up since before the code was printed, so it is not waited for where nobody listens.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
@@ -315,9 +318,10 @@ async def _patiently(url: str, pair: KeyPair, name: str, certificate: str | None
                 certificate=certificate,
                 keyless=certificate is None,
                 timeout=5,
+                patient=not there,
                 on_error=lambda error: None,  # until the permissions are there a refusal is no news
             )
-        except (RefusedError, UnavailableError):
-            if loop.time() > deadline:
+        except (RefusedError, UnavailableError) as error:
+            if loop.time() > deadline or (there and isinstance(error, NobodyListensError)):
                 raise
             await asyncio.sleep(0.25)

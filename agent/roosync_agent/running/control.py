@@ -54,6 +54,15 @@ def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> 
     return answer
 
 
+def resident(state: Path) -> bool:
+    """Does an agent run on this state folder? It may still be on its way to the broker."""
+    try:
+        _connect(state, 1.0).close()
+    except OSError:
+        return False
+    return True
+
+
 def _connect(state: Path, timeout: float) -> socket.socket:
     path = endpoint(state)
     try:
