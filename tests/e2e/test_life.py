@@ -237,6 +237,28 @@ def test_a_port_that_somebody_else_has(new_fleet, waiting):
         site.fails("broker", "--port", str(port), says=[f"port {port}", "--port"])
 
 
+HOPELESS = {  # what is in the way of `up` -> what was done to the machine, what is said about it
+    "a port that a stranger has": (lambda site: None, ["is used by another program", "--port 0"]),
+    "a key that is none": (lambda site: (site.state / "keys/machine.nk").write_text("SUAB"), ["no nkey seed"]),
+    "a damaged identity": (lambda site: (site.state / "identity.json").write_text("{"), ["identity.json is damaged"]),
+    "settings that are none": (lambda site: site.settings("targets = 7\n"), ["config.toml", "targets"]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "says"), HOPELESS.values(), ids=HOPELESS)
+def test_up_ends_at_once_when_only_a_person_can_help(new_fleet, homes, spoil, says):
+    site = homes.lay(new_fleet.site("alpha"))
+    site.roosync("init", "--no-passphrase", "--port", "0")
+    spoil(site)
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        stranger.listen()
+        port = stranger.getsockname()[1] if "port" in says[0] + says[-1] else 0
+        told = site.fails("up", "--port", str(port), says=says, timeout=20)
+    assert told.count(says[0]) == 1, "it was tried once"
+    assert "started again" not in told
+
+
 def test_a_broker_that_moved_to_another_port_is_found_by_its_own_machine(new_fleet, homes, port):
     site = homes.lay(new_fleet.site("alpha"))
     site.roosync("init", "--no-passphrase", "--port", "0")

@@ -2,13 +2,18 @@
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from roosync_agent.cli.fleet import init
-from roosync_agent.cli.running import configure_logging
+from roosync_agent.cli.running import configure_logging, told
 from roosync_agent.settings import load
 from roosync_agent.state import State
+
+PART = "--part-of-up"
+part_option = click.option(PART, "part", is_flag=True, hidden=True)
 
 
 @click.command()
@@ -36,8 +41,9 @@ def up(port: int | None) -> None:
         raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
     children = []
     if identity.embedded and settings.nats is None:
-        children.append(Child("broker", ["broker", *(["--port", str(port)] if port is not None else [])]))
-    children.append(Child("agent", ["agent"]))
+        given = ["--port", str(port)] if port is not None else []
+        children.append(Child("broker", ["broker", PART, *given]))
+    children.append(Child("agent", ["agent", PART]))
     where = url_of(settings, identity)
     click.echo(f"roosync: fleet {identity.fleet}, machine {identity.machine}, broker {where}. Ctrl-C stops it.")
     code = asyncio.run(supervise(children))
@@ -47,26 +53,45 @@ def up(port: int | None) -> None:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
-def broker(port: int | None) -> None:
+@part_option
+def broker(port: int | None, part: bool) -> None:
     """Run the embedded broker and its keeper, until stopped."""
     from roosync_agent.connect import identity_of
     from roosync_agent.running.broker_host import run
 
     configure_logging()
-    settings = load()
-    state = State(settings.state)
-    identity = identity_of(state)
-    if settings.nats is not None or not identity.embedded:
-        where = settings.nats or identity.url
-        raise click.ClickException(f"the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here")
-    asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
+    with _hopeless_told(part):
+        settings = load()
+        state = State(settings.state)
+        identity = identity_of(state)
+        if settings.nats is not None or not identity.embedded:
+            where = settings.nats or identity.url
+            raise click.ClickException(f"the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here")
+        asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
 
 
 @click.command()
-def agent() -> None:
+@part_option
+def agent(part: bool) -> None:
     """Run the agent of this machine, until stopped."""
     from roosync_agent.running.agent import run
 
     configure_logging()
-    settings = load()
-    asyncio.run(run(settings, State(settings.state)))
+    with _hopeless_told(part):
+        settings = load()
+        asyncio.run(run(settings, State(settings.state)))
+
+
+@contextmanager
+def _hopeless_told(part: bool) -> Iterator[None]:
+    """Tells `up` by the exit code that starting this part again is of no use; the person reads the message as ever."""
+    try:
+        yield
+    except Exception as error:
+        from roosync_agent.operations.faults import hopeless
+        from roosync_agent.running.supervisor import HOPELESS
+
+        if not part or not hopeless(error):
+            raise
+        told(error)
+        raise click.exceptions.Exit(HOPELESS) from error

@@ -54,11 +54,12 @@ def guarded(command: click.Command) -> int:
         click.echo("\nStopped; nothing further was done.", err=True)
         return 130
     except Exception as error:  # noqa: BLE001 (the last line of defence: one clear message instead of a traceback)
-        return _told(error)
+        return told(error)
     return code if isinstance(code, int) else 0
 
 
-def _told(error: Exception) -> int:
+def told(error: Exception) -> int:
+    """Prints an error as one message; returns the exit code."""
     from roosync_agent.operations.faults import fault_of
     from roosync_protocol.secrets import scrub
 

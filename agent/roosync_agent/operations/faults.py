@@ -10,8 +10,8 @@ from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.connect import NoFleetError, NoOperatorError
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.settings import SettingsError
-from roosync_agent.state import StateError
-from roosync_broker.errors import BusError, KeyFileError, RefusedError, SenderError
+from roosync_agent.state import HeldError, StateError
+from roosync_broker.errors import BusError, InTheWayError, KeyFileError, RefusedError, SenderError
 from roosync_protocol.baseline import MalformedContent
 from roosync_protocol.package import HostilePackageError
 
@@ -32,6 +32,15 @@ FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (ValueError, "request"),
     (OSError, "state"),
 )
+
+
+# Trying again without a person does not help. (`HeldError` is the exception: who holds a folder may be ending.)
+HOPELESS = (KeyFileError, InTheWayError, SettingsError, NoFleetError, StateError)
+
+
+def hopeless(error: BaseException) -> bool:
+    """Has a person to change something before this can work?"""
+    return isinstance(error, HOPELESS) and not isinstance(error, HeldError)
 
 
 def fault_of(error: BaseException) -> str | None:

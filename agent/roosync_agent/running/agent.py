@@ -17,7 +17,7 @@ from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
-from roosync_agent.state import State, StateError
+from roosync_agent.state import HeldError, State, StateError
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
@@ -165,7 +165,7 @@ async def run(settings: Settings, state: State) -> None:
     """The whole life of the agent: one for each state folder."""
     lock = OneAtATime(state.run / "agent.lock")
     if not lock.acquire():
-        raise StateError(f"an agent already runs on {state.folder}; stop it, or name another folder with ROOSYNC_STATE")
+        raise HeldError(f"an agent already runs on {state.folder}; stop it, or name another folder with ROOSYNC_STATE")
     try:
         stop = stop_event()
         session = await as_machine(settings, state, timeout=None)

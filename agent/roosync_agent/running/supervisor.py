@@ -1,7 +1,8 @@
 """`roosync up`: broker and agent as children of one process; whoever dies is started again.
 
 Children are told to stop in the reverse order of their start, so the agent can say its last words while
-the broker still listens. A child that keeps failing at once is not hidden: its last words are shown.
+the broker still listens. A child that keeps failing at once is not hidden: its last words are shown. One that says
+itself that only a person can help (a port taken, a key that can not be read) is not started a second time.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ log = logging.getLogger("roosync.up")
 
 GRACE = 15.0  # seconds a child has to stop by itself
 STEADY = 10.0  # seconds after which a child counts as running well
+HOPELESS = 78  # exit code of a part that can not run before a person changed something (EX_CONFIG of sysexits.h)
 GIVE_UP = 5  # failures in a row, each at once, after which `up` ends with an error
 
 
@@ -27,6 +29,7 @@ class Child:
     name: str
     arguments: list[str]
     failures: int = 0
+    steady: bool = False  # it ran well once: then what is in its way may go again
     process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
@@ -68,9 +71,20 @@ async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> Non
             code = 127
         if stop.is_set():
             return
-        child.failures = 0 if loop.time() - began > STEADY else child.failures + 1
+        ran_well = loop.time() - began > STEADY
+        child.steady |= ran_well
+        child.failures = 0 if ran_well else child.failures + 1
+        if code == HOPELESS and not child.steady:
+            log.error("the %s can not run: change what its error says, then `roosync up` again", child.name)
+            failed.set()
+            return
         if child.failures >= GIVE_UP:
-            log.error("%s ended %d times at once (last exit code %d); giving up", child.name, child.failures, code)
+            log.error(
+                "%s ended %d times at once (last exit code %d); giving up. Its errors say why: then `roosync up` again",
+                child.name,
+                child.failures,
+                code,
+            )
             failed.set()
             return
         log.warning("%s ended with exit code %d and is started again", child.name, code)
