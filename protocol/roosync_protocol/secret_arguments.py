@@ -22,7 +22,8 @@ from roosync_protocol.secret_shapes import (
     url_spans,
     value_spans,
 )
-from roosync_protocol.secret_text import Span, merged, text_spans
+from roosync_protocol.secret_spans import Span, merged
+from roosync_protocol.secret_text import text_spans
 from roosync_protocol.secret_values import credential_like, is_path, is_reference, suspicious
 
 _SWITCH = re.compile(r"--?[A-Za-z][\w.:-]*\Z|/[A-Za-z][A-Za-z0-9_-]{0,30}\Z")
@@ -45,7 +46,7 @@ class Word(NamedTuple):
 def argument_spans(arguments: Sequence[Value], public_names: frozenset[str] = NOBODY) -> list[list[Span]]:
     """For each argument its secret parts; labels are `--token`, `-H/Authorization`, `-e/KEY`, or a parameter's name."""
     words = [Word(a) if isinstance(a, str) else Word(str(a), plain=False) for a in arguments]
-    return [merged(spans) for spans in _judge(words, public_names)]
+    return [merged(spans, word.text) for spans, word in zip(_judge(words, public_names), words, strict=True)]
 
 
 def command_spans(text: str, public_names: frozenset[str] = NOBODY) -> list[Span]:
@@ -59,8 +60,8 @@ def command_spans(text: str, public_names: frozenset[str] = NOBODY) -> list[Span
         return loose_spans(text)
     found = text_spans(text)
     for (at, _), spans in zip(pieces, _judge([Word(word) for _, word in pieces], public_names), strict=True):
-        found += [Span(at + s.start, at + s.end, s.label) for s in spans]
-    return merged(found)
+        found += [span.moved(at) for span in spans]
+    return merged(found, text)
 
 
 def _judge(words: list[Word], public_names: frozenset[str]) -> list[list[Span]]:
@@ -75,14 +76,14 @@ def _judge(words: list[Word], public_names: frozenset[str]) -> list[list[Span]]:
         elif attached := _ATTACHED.match(word.text):
             at = attached.start("value")
             inner = _after(attached["switch"], Word(attached["value"]), public_names)
-            spans = [Span(at + s.start, at + s.end, s.label) for s in inner]
+            spans = [span.moved(at) for span in inner]
             switch = ""
         elif (password := _ATTACHED_PASSWORD.match(word.text)) and credential_like(password[1]):
             spans, switch = [Span(*password.span(1), "-p")], ""
         elif (joined := _WITH_VALUE.match(word.text)) and (joined["sign"] == "=" or _says(joined["switch"])):
             at = joined.start("value")
             inner = _after(joined["switch"], Word(joined["value"]), public_names)
-            spans = [Span(at + s.start, at + s.end, s.label) for s in inner]
+            spans = [span.moved(at) for span in inner]
             switch = ""
         else:
             switch = word.text if _SWITCH.match(word.text) else ""
@@ -121,7 +122,7 @@ def _after(switch: str, word: Word, public_names: frozenset[str]) -> list[Span]:
     if switch in rules.VARIABLE_SWITCHES and (variable := _VARIABLE.match(text)):
         at = variable.start("value")
         inner = value_spans(variable["name"], variable["value"], public_names)
-        return [Span(at + s.start, at + s.end, f"{switch}/{variable['name']}" + _more(s)) for s in inner]
+        return [Span(at + s.start, at + s.end, f"{switch}/{variable['name']}{_more(s)}") for s in inner]
     if switch in rules.SECRET_SWITCHES:
         return _named(switch, _doubtful(text))
     return _named(switch, _alone(text, public_names))
@@ -176,4 +177,4 @@ def _named(switch: str, spans: list[Span]) -> list[Span]:
 
 
 def _more(span: Span) -> str:
-    return f"/{span.label}" if span.label else ""
+    return f"/{span.form}" if span.form else ""

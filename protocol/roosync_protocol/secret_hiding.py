@@ -14,7 +14,8 @@ from roosync_protocol.names import Value
 from roosync_protocol.secret_arguments import argument_spans, command_spans
 from roosync_protocol.secret_names import fold, is_count, says_secret
 from roosync_protocol.secret_shapes import is_url, url_spans, value_spans
-from roosync_protocol.secret_text import Span, merged, text_spans
+from roosync_protocol.secret_spans import Span, merged
+from roosync_protocol.secret_text import text_spans
 
 SECRET, PARTS = "$secret", "$parts"
 ESCAPED = re.compile(r"\$+(?:secret|parts)\Z")
@@ -76,7 +77,7 @@ class Hiding:
         if strict and not says_secret(name) and (variable := _VARIABLE.match(value)):  # env: ["KEY=value"]
             start, label = variable.start(2), variable[1]
             spans = value_spans(label, variable[2], self.public_names)
-            named = [Span(start + s.start, start + s.end, f"{label}/{s.label}".rstrip("/")) for s in spans]
+            named = [span.moved(start, f"{label}/{span.form}".rstrip("/")) for span in spans]
             return self.text(value, path, lambda _: named)
         return self.text(value, path, lambda text: self.spans(text, name, strict=strict), name=name, labelled=True)
 
@@ -104,7 +105,7 @@ class Hiding:
         result: list[Value] = []
         for at, (value, spans) in enumerate(zip(values, argument_spans(values, self.public_names), strict=True)):
             if isinstance(value, str):
-                named = [s if s.label else Span(s.start, s.end, "argument") for s in spans]
+                named = [span if span.label else span._replace(label="argument") for span in spans]
                 result.append(self.text(value, path, lambda _, named=named: named))  # type: ignore[misc]
             elif isinstance(value, list):
                 result.append(self.arguments(value, path))
@@ -144,17 +145,17 @@ class Hiding:
 
     def closed(self, text: str, spans: list[Span], *, prose: bool) -> list[Span]:
         """Cutting a text can make a rest look secret: look at the rests until none does."""
-        spans = merged(spans)
+        spans = merged(spans, text)
         for _ in range(20):
             more: list[Span] = []
             at = 0
             for start, end in [*((s.start, s.end) for s in spans), (len(text), len(text))]:
                 rest = text[at:start]
-                more += [Span(at + s.start, at + s.end, s.label) for s in text_spans(rest, prose=prose)]
+                more += [span.moved(at) for span in text_spans(rest, prose=prose)]
                 at = end
             if not more:
                 return spans
-            spans = merged([*spans, *more])
+            spans = merged([*spans, *more], text)
         return [Span(0, len(text))]
 
     def whole(self, value: Value, path: Path) -> Value:

@@ -10,7 +10,8 @@ import re
 
 from roosync_protocol import secret_rules as rules
 from roosync_protocol.secret_names import fold, is_public, says_secret, words
-from roosync_protocol.secret_text import Span, merged, text_spans, url_credentials
+from roosync_protocol.secret_spans import FORM, LOOK, Span, merged
+from roosync_protocol.secret_text import text_spans, url_credentials
 from roosync_protocol.secret_values import is_reference, marked, proven_public, random_runs, suspicious
 
 NOBODY: frozenset[str] = frozenset()
@@ -41,12 +42,12 @@ def value_spans(name: str, value: str, public_names: frozenset[str] = NOBODY) ->
     if value.lstrip()[0] in "{[":
         found = json_spans(value, strict=True, public_names=public_names)
         return [Span(0, len(value))] if found is None else found
+    if (pairs := connection_spans(value)) is not None:
+        return pairs
     if marked(value) and not is_public(name, public_names):
         return [Span(0, len(value))]
     if proven_public(value):
         return text_spans(value)
-    if (pairs := connection_spans(value)) is not None:
-        return pairs
     if is_public(name, public_names) and not suspicious(value) and not _USER_AND_PASSWORD.match(value):
         return text_spans(value)
     return [Span(0, len(value))]
@@ -57,20 +58,36 @@ def is_url(text: str) -> bool:
 
 
 def url_spans(text: str, *, strict: bool) -> list[Span]:
-    """User and password, secret parameters, segments drawn by chance; strict: also any parameter that is no word."""
-    found = [*text_spans(text), *url_credentials(text)]
+    """User and password, secret parameters, segments drawn by chance; strict: also any parameter that is no word.
+
+    Each part of the URL is looked at by itself, so that what is hidden of one never depends on the next.
+    """
     authority = _AUTHORITY.search(text)
     if not authority:
-        return merged(found)
-    rest = authority.end()
+        return text_spans(text)
+    found = merged(url_credentials(text), text)
+    start = max([authority.start("authority"), *(span.end for span in found)])
+    rest = max(authority.end(), start)
     stop = next((at for at in range(rest, len(text)) if text[at] in "?#;"), len(text))
-    found += _segments(text, authority.start("authority"), rest, ".@:", strict)
+    found += _looks(text, 0, authority.start())
+    found += _segments(text, start, rest, ".@:", strict)
     found += _segments(text, rest, stop, "/", strict)
+    found += _looks(text, start, stop)
+    at = stop
     for match in _PARAMETER.finditer(text, stop):
         name, value = match["name"], match["value"]
-        if value and not is_reference(value) and _secret_parameter(name, value, strict):
+        if not value or is_reference(value):
+            continue
+        found += _looks(text, at, match.start())
+        at = match.start("value")
+        if _secret_parameter(name, value, strict):
             found.append(Span(*match.span("value"), name))
-    return merged(found)
+            at = match.end()
+    return merged([*found, *_looks(text, at, len(text))], text)
+
+
+def _looks(text: str, start: int, stop: int) -> list[Span]:
+    return [span.moved(start) for span in text_spans(text[start:stop])]
 
 
 def _secret_parameter(name: str, value: str, strict: bool) -> bool:
@@ -93,7 +110,7 @@ def _segments(text: str, start: int, stop: int, separators: str, strict: bool) -
         segment = text[at:end]
         chance = suspicious(segment) if strict else bool(random_runs(segment))
         if len(segment) >= 8 and chance and not is_reference(segment) and not segment.startswith("@"):
-            found.append(Span(at, end, "part"))
+            found.append(Span(at, end, "part", LOOK))
         at = end + 1
     return found
 
@@ -105,13 +122,17 @@ def connection_spans(text: str) -> list[Span] | None:
     covered = sum(len(match.group()) for match in matches)
     if len(matches) < 2 or covered + len(matches) * 2 < len(text.strip()):
         return None
-    found = text_spans(text)
+    found: list[Span] = []
+    at = 0
     for match in matches:
         name, value = match["name"].strip(), match["value"].strip("\"'")
+        found += _looks(text, at, match.start("value"))
+        at = match.start("value")
         if value and not is_reference(value) and _secret_pair(name, value):
             quoted = match["value"][:1] in "\"'" and len(match["value"]) > 1
             found.append(Span(match.start("value") + quoted, match.end("value") - quoted, name.replace(" ", "")))
-    return merged(found)
+            at = match.end()
+    return merged([*found, *_looks(text, at, len(text))], text)
 
 
 def _secret_pair(name: str, value: str) -> bool:
@@ -131,9 +152,8 @@ def header_spans(text: str, public_names: frozenset[str] = NOBODY) -> list[Span]
     if not match:
         return None
     at = match.start("value")
-    return [
-        Span(at + s.start, at + s.end, match["name"]) for s in value_spans(match["name"], match["value"], public_names)
-    ]
+    spans = value_spans(match["name"], match["value"], public_names)
+    return [span.moved(at, match["name"])._replace(rank=FORM) for span in spans]
 
 
 def json_spans(text: str, *, strict: bool, public_names: frozenset[str] = NOBODY) -> list[Span] | None:
@@ -170,7 +190,7 @@ def json_spans(text: str, *, strict: bool, public_names: frozenset[str] = NOBODY
         if sign == ",":
             name = None
         previous = sign
-    return merged(found)
+    return merged(found, text)
 
 
 def _json_leaf(at: int, sign: str, name: str, strict: bool, public_names: frozenset[str]) -> list[Span]:
@@ -182,7 +202,7 @@ def _json_leaf(at: int, sign: str, name: str, strict: bool, public_names: frozen
     if not secret:
         return []
     if value == sign[1:-1]:  # no escapes: the same places
-        return [Span(at + 1 + s.start, at + 1 + s.end, s.label or name) for s in secret]
+        return [Span(at + 1 + s.start, at + 1 + s.end, s.form or name) for s in secret]
     return [Span(at + 1, at + len(sign) - 1, name)]
 
 

@@ -6,10 +6,10 @@ taken only when it looks like a credential, because documentation is full of `pa
 """
 
 import re
-from typing import NamedTuple
 
 from roosync_protocol.secret_names import says_secret, words
 from roosync_protocol.secret_rules import KEYWORDS, PRIVATE_KEY, QUERY_SECRETS
+from roosync_protocol.secret_spans import LOOK, TEXT, Span, merged
 from roosync_protocol.secret_values import (
     HIDDEN,
     credential_like,
@@ -18,15 +18,6 @@ from roosync_protocol.secret_values import (
     suspicious,
     vendor_spans,
 )
-
-
-class Span(NamedTuple):
-    """A secret part of a string: [start, end) in characters, and a name for its address ("" when it needs none)."""
-
-    start: int
-    end: int
-    label: str = ""
-
 
 _KEYWORD = re.compile("|".join(KEYWORDS))
 _NAME_PART = re.compile(r"[A-Za-z0-9_.-]*")
@@ -51,15 +42,16 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
     """The secret parts of a text, in order and without overlap."""
     if len(text) < 8:
         return []
-    found: list[Span] = []
+    looks = [(start, end, name) for start, end, name in vendor_spans(text)]
     if "KEY" in text or "PuTTY" in text:
-        found += [Span(*match.span(), "private-key") for match in PRIVATE_KEY.finditer(text)]
-    found += [Span(start, end, name) for start, end, name in vendor_spans(text)]
+        looks += [(*match.span(), "private-key") for match in PRIVATE_KEY.finditer(text)]
+    looks += [(start, end, "random") for start, end in random_runs(text)]
+    named: list[Span] = []
     if "://" in text:
-        found += merged(url_credentials(text)) if "@" in text else []
-        found += _query_values(text)
+        named += merged(url_credentials(text), text) if "@" in text else []
+        named += _query_values(text)
     if "@" in text:
-        found += [
+        named += [
             Span(*match.span("password"), "password")
             for match in _NO_SCHEME.finditer(text)
             if _is_secret_value(match["password"])
@@ -68,26 +60,14 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
     if len(lower) != len(text):  # a letter that is two in lower case
         lower = "".join(sign.lower() if sign.isascii() else sign for sign in text)
     if any(word in lower for word in KEYWORDS):
-        found += _assigned(text, lower, prose)
-        found += [
+        named += _assigned(text, lower, prose)
+        named += [
             Span(*match.span(1), "bearer")
             for match in _BEARER.finditer(text)
             if credential_like(match[1].rstrip(".,")) and _is_secret_value(match[1])
         ]
-    found += [Span(start, end, "random") for start, end in random_runs(text)]
-    return merged(found)
-
-
-def merged(spans: list[Span]) -> list[Span]:
-    """In order, overlapping ones made one; the label is that of the first."""
-    result: list[Span] = []
-    for span in sorted(span for span in spans if span.start < span.end):
-        if result and span.start < result[-1].end:
-            last = result[-1]
-            result[-1] = Span(last.start, max(last.end, span.end), last.label)
-        else:
-            result.append(span)
-    return result
+    found = [Span(start, end, name, LOOK) for start, end, name in looks]
+    return merged([*found, *(span._replace(rank=TEXT) for span in named)], text)
 
 
 def scrub(text: str) -> str:

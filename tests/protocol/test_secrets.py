@@ -5,6 +5,7 @@ The secrets are made up when the tests run, so that no scanner takes this file f
 
 import base64
 import json
+import re
 import string
 from random import Random
 
@@ -630,3 +631,39 @@ def test_scrubbing_is_fast_on_hostile_text():
         "-----BEGIN PRIVATE KEY-----" * 2_000,
     ):
         scrub(text)  # the time-out of the test run is the limit
+
+
+STYLES = st.one_of(
+    st.text(LETTERS, min_size=24, max_size=40),
+    st.text(HEXADECIMAL, min_size=32, max_size=32),
+    st.binary(min_size=24, max_size=33).map(lambda data: base64.b64encode(data).decode()),
+    st.text(LETTERS, min_size=36, max_size=36).map(lambda tail: f"ghp_{tail}"),
+)
+CONTEXTS = {  # place -> the value there, and the one address that it has whatever the secret is
+    "env": (lambda v: {"env": {"API_TOKEN": v}}, "env/API_TOKEN"),
+    "env, connection string": (
+        lambda v: {"env": {"DB": f"Server=h.example;User Id=a;Password={v}"}},
+        "env/DB/Password",
+    ),
+    "env, user:pass@": (lambda v: {"env": {"U": f"postgres://ana:{v}@h.example:5432/main"}}, "env/U/password"),
+    "env, JSON": (lambda v: {"env": {"J": json.dumps({"Authorization": f"Bearer {v}"})}}, "env/J/Authorization"),
+    "?token=": (lambda v: {"url": f"https://a.example/mcp?a=1&token={v}"}, "url/token"),
+    "?api_key=": (lambda v: {"args": [f"https://a.example/sse?api_key={v}#top"]}, "args/api_key"),
+    "user:pass@": (lambda v: {"args": [f"postgres://ana:{v}@h.example/main"]}, "args/password"),
+    "--token=": (lambda v: {"args": ["x", f"--token={v}"]}, "args/--token"),
+    "--api-key": (lambda v: {"args": ["x", "--api-key", v]}, "args/--api-key"),
+    "-H": (lambda v: {"args": ["-H", f"Authorization: Bearer {v}"]}, "args/-H/Authorization"),
+    "args, JSON": (lambda v: {"args": ["--config", json.dumps({"apiKey": v})]}, "args/--config/apiKey"),
+}
+
+
+@pytest.mark.parametrize(("place", "address"), CONTEXTS.values(), ids=CONTEXTS)
+def test_an_address_does_not_depend_on_the_value(place, address):
+    @settings(max_examples=60, deadline=None)
+    @given(STYLES.filter(lambda value: len(set(value)) > 9 and not re.match(r"\d+/", value)))  # u:80/x@h is a port
+    def holds(value):
+        public, secrets = hide(server(place(value)))
+        assert secrets == {f"roo.mcp/x/{address}": value}
+        assert reveal(public, secrets).value == place(value)
+
+    holds()
