@@ -35,11 +35,12 @@ class Entity(Struct, frozen=True, kw_only=True):
         return self.key.split("/", 1)[1]
 
 
-class Skipped(Struct, frozen=True, kw_only=True):
+class Skipped(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Absence with a reason: a file or target that was not read, so that a person sees it."""
 
     path: str
     reason: str
+    target: str = ""  # that it belongs to, where it belongs to one
 
 
 Entities = dict[str, Entity]  # by key

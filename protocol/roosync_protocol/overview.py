@@ -44,6 +44,9 @@ class MachineRow(Struct, frozen=True, kw_only=True):
     last_sync: datetime | None
     paused: bool = False
     accepted_differences: int = 0
+    unread: dict[str, str] = {}  # targets of which nothing is known, because they can not be read there
+    skipped: int = 0  # single things that can not be read there; the notes say which
+    only_here: int | None = None  # things of it that the baseline does not speak of: not shared, no divergence
     notes: tuple[str, ...] = ()
 
 
@@ -126,7 +129,7 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
             found.add(NO_ANSWER)
         if row.state in ("conflict", "quarantined"):
             found.add(CONFLICT)
-        elif row.state in ("diverged", "unknown"):  # not shown to be in step is not in step
+        elif row.state in ("diverged", "unknown") or row.unread:  # not shown to be in step is not in step
             found.add(DRIFT)
     if not overview.machines:
         found.add(DRIFT)
@@ -165,6 +168,9 @@ def _row(
         last_sync=report.last_sync if report else None,
         paused=paused,
         accepted_differences=report.accepted_differences if report else 0,
+        unread=report.unread if report else {},
+        skipped=len(report.skipped) if report else 0,
+        only_here=report.only_here if report and law.baseline else None,
         notes=tuple(_notes(machine, report, paused, law)),
     )
 
@@ -202,6 +208,10 @@ def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decision
         ),
         (state == "conflict" and pending, f"a person: {_many(pending, 'decision')}, with a conflict"),
         (pending, f"a person: {_many(pending, 'decision')}"),
+        (
+            report and report.unread,
+            f"a person: repair {_names(report.unread if report else ())}, which can not be read",
+        ),
         (moving, f"the machine: {_many(moving, 'approved change')} to apply"),
         (state == "no_report", "its first report"),
         (law.baseline is None, "a baseline"),
@@ -220,7 +230,8 @@ def _notes(machine: str, report: StatusReport | None, paused: bool, law: Law) ->
     if report is None:
         return
     yield from (f"quarantined {target}: {why}" for target, why in sorted(report.quarantine.items()))
-    yield from (f"skipped {what}" for what in report.skipped)
+    yield from (f"{target} not read: {why}" for target, why in sorted(report.unread.items()))
+    yield from (f"not read: {what}" for what in report.skipped)
     yield from report.notes
 
 

@@ -97,6 +97,15 @@ SITUATIONS = {
     "quarantine": (
         fleet(report("a"), report("b", quarantine={"roo.mcp": "emptied"})), ALL, "quarantined", "conflict", 0, (4,)
     ),
+    "a target could not be read": (
+        fleet(report("a"), report("b", unread={"roo.mcp": "invalid"})), ALL, "synced", "synced", 0, (2,)
+    ),
+    "a single file could not be read": (
+        fleet(report("a"), report("b", skipped=("x.md: secret",))), ALL, "synced", "synced", 0, (0,)
+    ),
+    "things that the baseline does not speak of": (
+        fleet(report("a"), report("b", only_here=3)), ALL, "synced", "synced", 0, (0,)
+    ),
     "silent": (fleet(*BOTH), {"a": T0}, "synced", "synced", 0, (5,)),
     "silent with a conflict elsewhere": (
         fleet(*BOTH, decisions=[decision("a", verdict="conflict")]), {"a": T0}, "synced", "conflict", 0, (3, 4, 5)
@@ -165,6 +174,7 @@ WAITING = {  # the most urgent thing first
     ),
     "approved": (report("b", "diverged", 1), [decision("b", "applying")], "the machine: 1 approved change to apply"),
     "quarantine": (report("b", quarantine={"roo.mcp": "x"}), [decision("b")], "a person: repair or accept roo.mcp"),
+    "unread": (report("b", unread={"roo.mcp": "x"}), [], "a person: repair roo.mcp, which can not be read"),
     "newer baseline": (report("b", baseline_revision=1), [], "its comparison with baseline 1.2.0"),
     "broken": (report("b"), [decision("b", "rollback_failed", id_="d-7")], "a person: the rollback of d-7 failed"),
 }  # fmt: skip
@@ -173,6 +183,14 @@ WAITING = {  # the most urgent thing first
 @pytest.mark.parametrize(("b", "decisions", "text"), WAITING.values(), ids=WAITING)
 def test_who_has_to_do_what(b, decisions, text):
     assert overview(fleet(report("a"), b, decisions=decisions), "a", ALL, T0).machines[1].waiting_for == text
+
+
+def test_what_was_not_read_and_what_is_not_shared_is_shown_with_its_machine():
+    said = report("b", unread={"roo.mcp": "invalid"}, skipped=("x.md: secret",), only_here=3)
+    a, b = overview(fleet(report("a"), said), "a", ALL, T0).machines
+    assert (b.unread, b.skipped, b.only_here) == ({"roo.mcp": "invalid"}, 1, 3)
+    assert b.notes == ("roo.mcp not read: invalid", "not read: x.md: secret")
+    assert (a.unread, a.skipped, a.only_here) == ({}, 0, None), "an older agent does not say what only it has"
 
 
 def test_paused_and_refused_are_said():

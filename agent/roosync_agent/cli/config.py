@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, paint, table, value_text, want_colour
+from roosync_agent.cli.text import harmless, many, paint, reference_text, table, value_text, want_colour
 
 IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4
 
@@ -50,7 +50,8 @@ def compare(other: str | None, as_json: bool) -> None:
     """Compare with the baseline: `Synced`, or pending decisions."""
     answer = ask_machine("compare", other=other)
     show(answer, as_json, _comparison_text)
-    raise click.exceptions.Exit(_code(answer["divergences"], answer["quarantine"]))
+    code = _code(answer["divergences"], answer["quarantine"])
+    raise click.exceptions.Exit(code or (DRIFT if _unread(answer) else IN_STEP))
 
 
 @click.command()
@@ -193,14 +194,19 @@ def _package_text(answer: dict[str, Any]) -> str:
 
 
 def _comparison_text(answer: dict[str, Any]) -> str:
-    name = (
-        f"baseline {harmless(answer['baseline_version'])}" if answer["reference"] == "baseline" else answer["reference"]
-    )
+    name = reference_text(answer["reference"])
+    if answer["reference"] == "baseline":
+        name = f"baseline {harmless(answer['baseline_version'])}"
     lines = []
     colour = want_colour()
-    if answer["status"] == "Synced":
-        rest = f", but for what is not believed: {', '.join(answer['quarantine'])}" if answer["quarantine"] else ""
-        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}{harmless(rest)}.")
+    unsaid = _unsaid(answer)
+    in_part = answer["status"] == "Synced" and bool(unsaid)
+    if in_part:
+        heads = [f"{paint('In step, except', 'warn', colour)}: ", *[" " * 17] * (len(unsaid) - 1)]
+        lines += [f"{head}{harmless(line)}" for head, line in zip(heads, unsaid, strict=True)]
+        lines.append(f"All else on {answer['agent']} agrees with {name}.")
+    elif answer["status"] == "Synced":
+        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}.")
     else:
         count = answer["divergences_count"]
         lines += [f"{paint('Diverged', 'warn', colour)}: {answer['agent']} differs from {name} in {count}.", ""]
@@ -208,18 +214,36 @@ def _comparison_text(answer: dict[str, Any]) -> str:
     for title, names in (("Accepted differences", answer["accepted"]), ("Only on this machine", answer["only_here"])):
         if names:
             lines += ["", f"{title}: {', '.join(map(harmless, names))}"]
+    absent = [f"{target} ({many(count, 'thing')})" for target, count in answer["not_here"].items()]
     for title, found in (
-        ("Quarantined", [f"{k}: {v}" for k, v in answer["quarantine"].items()]),
-        ("Skipped", answer["skipped"]),
+        ("Whether these are in step is not known", [] if in_part else unsaid),
+        ("Not compared, because it is not on this machine or not managed here", absent),
     ):
         lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
     if answer["quarantine"]:
         lines += ["", "Next: roosync quarantine show"]
     elif answer["divergences"]:
         lines += ["", f"Next: roosync decision show {answer['divergences'][0]['decision_id']}"]
+    elif _unread(answer):
+        lines += ["", "Next: roosync collect --dry-run    (once it is repaired, it is read by itself)"]
     elif answer["only_here"] and answer["reference"] == "baseline":
         lines += ["", "Next: roosync baseline propose    (to share what only this machine has)"]
     return "\n".join(lines)
+
+
+def _unsaid(answer: dict[str, Any]) -> list[str]:
+    """Of what being in step says nothing: it is not believed, or could not be read here or there."""
+    lines = [f"{target} quarantined: {reason}" for target, reason in answer["quarantine"].items()]
+    for one in answer["not_read"]:
+        place = f"{one['path']}: " if one["path"] else ""
+        lines.append(f"{one['target']} not read: {place}{one['reason']}")
+    other = answer["reference"].removeprefix("machine:")
+    return lines + [f"not read on {other}: {line}" for line in answer["not_read_there"]]
+
+
+def _unread(answer: dict[str, Any]) -> bool:
+    """Could a whole target of this machine not be read? Then it is not shown to be in step."""
+    return any(not one["path"] for one in answer["not_read"])
 
 
 def _diffs_text(answer: dict[str, Any]) -> str:

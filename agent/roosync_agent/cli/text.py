@@ -115,10 +115,13 @@ def _as_json_escape(found: re.Match[str]) -> str:
 def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
     """The fleet as a table, in the words of the founding protocol."""
     count = seen["divergences_count"]
+    status = seen["status"]
+    if status == "synced" and any(map(_not_all, seen["machines"])):
+        status = "synced, except what was not read"
     head = [
         f"Fleet {harmless(seen['fleet'])}, seen by {harmless(seen['agent'])}",
         f"Machines detected: {seen['machines_detected']}   "
-        f"Status: {paint(seen['status'], TONES.get(seen['status'], ''), colour)}   "
+        f"Status: {paint(status, TONES.get(status, 'warn'), colour)}   "
         f"Divergences: {'unknown' if count is None else count}   Pending decisions: {seen['pending_decisions']}   "
         f"Baseline: {seen['baseline_version'] or 'none yet'}",
     ]
@@ -128,7 +131,7 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
             row["seen"],
             row["roosync_version"] or "-",
             row["baseline_version"] or "-",
-            row["state"] + (" (paused)" if row.get("paused") else ""),
+            row["state"] + _not_all(row) + (" (paused)" if row.get("paused") else ""),
             "-" if row["divergences_count"] is None else row["divergences_count"],
             row["pending_decisions"],
             row["waiting_for"] or "-",
@@ -140,7 +143,44 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
     notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
     notes += seen.get("warnings", [])
     lines += ["", *(f"! {harmless(note)}" for note in notes)] if notes else []
-    return "\n".join([*lines, "", _next_step(seen)])
+    return "\n".join([*lines, *_not_shared(seen), "", _next_step(seen)])
+
+
+def reference_text(reference: str) -> str:
+    """What something was compared with, in words: the baseline, or another machine."""
+    return "the baseline" if reference == "baseline" else f"machine {harmless(reference.removeprefix('machine:'))}"
+
+
+def listed(lines: Sequence[str], most: int = 3) -> str:
+    """The first of them in one line, and how many more there are."""
+    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
+    return "; ".join(map(harmless, lines[:most])) + more
+
+
+def _not_all(row: dict[str, Any]) -> str:
+    """Being in step is said only of what could be read."""
+    count = len(row.get("unread", ())) + row.get("skipped", 0)
+    return f", except {count} not read" if count and row["state"] == "synced" else ""
+
+
+def _not_shared(seen: dict[str, Any]) -> list[str]:
+    """What only single machines have is no divergence (the baseline does not speak of it), and no secret either."""
+    apart = [f"{row['only_here']} on {row['machine']}" for row in seen["machines"] if row.get("only_here")]
+    if not apart:
+        return []
+    return [
+        "",
+        f"Not shared (the baseline does not speak of it, so it is no divergence): {', '.join(apart)}. "
+        "`roosync compare` there lists it, `roosync baseline propose` shares it.",
+    ]
+
+
+def _in_step(seen: dict[str, Any]) -> str:
+    known = {row["machine"]: row.get("notes", []) for row in seen["machines"] if _not_all(row)}
+    unread = [f"{machine}: {note}" for machine, notes in known.items() for note in notes if "not read: " in note]
+    if not unread:
+        return "In step: nothing to do."
+    return f"In step, except: {listed(unread)}\n\nNext: roosync collect --dry-run    (on {', '.join(known)})"
 
 
 def _next_step(seen: dict[str, Any]) -> str:
@@ -164,7 +204,7 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync diffs"
     if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
         return f"Next: roosync up    (on {', '.join(away)})"
-    return "In step: nothing to do." if seen["status"] == "synced" else "Next: roosync compare"
+    return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
 
 
 def value_text(value: Any, *, lines: bool = False) -> str:

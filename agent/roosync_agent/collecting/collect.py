@@ -61,12 +61,13 @@ class _Look:
         self._skipped_targets: dict[str, str] = {}
         self._unreadable: set[str] = set()
 
-    def skip(self, path: str, reason: str) -> None:
-        self._skipped.append(Skipped(path=_shown(path), reason=_shown(reason)))
+    def skip(self, target: Target, path: str, reason: str) -> None:
+        self._skipped.append(Skipped(path=_shown(path), reason=_shown(reason), target=target.name))
 
     def not_yet(self, spec: TargetSpec) -> None:
         self._not_yet += [
-            Skipped(path=target.name, reason=spec.not_yet) for target in locate(spec, self._layout, self._door)
+            Skipped(path=target.name, reason=spec.not_yet, target=target.name)
+            for target in locate(spec, self._layout, self._door)
         ]
 
     def target(self, target: Target) -> None:
@@ -78,7 +79,7 @@ class _Look:
                 self._file(target, target.file, target.spec.file)
             except _UnreadableError as error:
                 self._skipped_targets[target.name] = str(error)
-                self.skip(self._layout.name_of(target.file), str(error))
+                self.skip(target, self._layout.name_of(target.file), str(error))
 
     def result(self) -> Collection:
         entities: Entities = {}
@@ -115,14 +116,16 @@ class _Look:
             if twin != name:
                 if plain != unicodedata.normalize("NFC", twin):
                     self._unreadable.add(f"{target.name}/{plain}")
-                self.skip(self._layout.name_of(path), f"{twin!r} is the same name on some systems; rename one of them")
+                self.skip(
+                    target, self._layout.name_of(path), f"{twin!r} is the same name on some systems; rename one of them"
+                )
                 continue
             try:
                 self._require_own(target, path, name)
                 self._file(target, path, safe_relative(name))
             except (_UnreadableError, ValueError) as error:
                 self._unreadable.add(f"{target.name}/{plain}")
-                self.skip(self._layout.name_of(path), str(error))
+                self.skip(target, self._layout.name_of(path), str(error))
 
     def _require_own(self, target: Target, path: Path, name: str) -> None:
         _require_public_name(name)  # it would be published as the file's path, whatever is in the file
@@ -154,7 +157,7 @@ class _Look:
     def _unlisted(self, target: Target, folder: Path, reason: str) -> None:
         """What is in there is not known, and must not be taken for gone."""
         self._skipped_targets[target.name] = _shown(f"{self._layout.name_of(folder)}: {reason}")
-        self.skip(self._layout.name_of(folder), reason)
+        self.skip(target, self._layout.name_of(folder), reason)
 
     def _file(self, target: Target, path: Path, name: str) -> None:
         now = time.time_ns()
@@ -201,7 +204,7 @@ class _Look:
                     public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
             except (_UnreadableError, ValueError) as error:
                 where = f"{self._layout.name_of(path)} ({_shown(entity_name)[:80]})"
-                skipped.append(Skipped(path=_shown(where), reason=_shown(str(error))))
+                skipped.append(Skipped(path=_shown(where), reason=_shown(str(error)), target=target.name))
                 unreadable.add(key)
                 continue
             size += len(canonical(public.value))

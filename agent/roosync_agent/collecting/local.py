@@ -22,7 +22,7 @@ from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_protocol import wipe
 from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
-from roosync_protocol.entity import Entities, Entity, target_of
+from roosync_protocol.entity import Entities, Entity, Skipped, target_of
 from roosync_protocol.portable import UnknownTokenError, settled
 
 
@@ -36,6 +36,18 @@ class Looked(Struct, frozen=True, kw_only=True):
     def trusted(self) -> frozenset[str]:
         """Targets that are here, were read whole, and are believed."""
         return self.collection.readable - self.quarantine.keys()
+
+    @property
+    def unread(self) -> dict[str, str]:
+        """Targets that are here and could not be read at all, with the reason; what is quarantined says so itself."""
+        skipped = self.collection.skipped_targets
+        return {target: reason for target, reason in skipped.items() if target not in self.quarantine}
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Single files and things that could not be read, in targets that could."""
+        gone = self.collection.skipped_targets.keys() | self.quarantine.keys()
+        return tuple(one for one in self.collection.skipped if one.target not in gone)
 
     @property
     def entities(self) -> Entities:

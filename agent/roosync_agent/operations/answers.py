@@ -32,6 +32,14 @@ class DiffRow(Struct, frozen=True, kw_only=True):
     changes: list[Shown] = []
 
 
+class NotRead(Struct, frozen=True, kw_only=True):
+    """Something that is there and could not be read: whether it is in step is not known."""
+
+    target: str
+    path: str  # "" when it is the whole target
+    reason: str
+
+
 class Comparison(Struct, frozen=True, kw_only=True):
     agent: str
     timestamp: datetime
@@ -43,6 +51,9 @@ class Comparison(Struct, frozen=True, kw_only=True):
     accepted: list[str] = []  # differences that a person said may stay
     only_here: list[str] = []  # things the reference does not speak of
     quarantine: dict[str, str] = {}
+    not_read: list[NotRead] = []  # what "Synced" says nothing about
+    not_read_there: list[str] = []  # the same on the machine that this one is compared with, as it told
+    not_here: dict[str, int] = {}  # targets whose assistant is not on this machine, and how many things they would have
     skipped: list[str] = []
 
 

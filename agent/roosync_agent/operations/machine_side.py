@@ -5,6 +5,7 @@ answer. They run one at a time with the agent's own turns, so a question never s
 """
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ import msgspec
 from roosync_agent.applying.plan import plan
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
-from roosync_agent.collecting.reference import NothingToCompareError, Reference
+from roosync_agent.collecting.reference import BASELINE, NothingToCompareError, Reference
 from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.operations.answers import (
     AppliedRow,
@@ -24,6 +25,7 @@ from roosync_agent.operations.answers import (
     DecisionList,
     DiffList,
     FileRow,
+    NotRead,
 )
 from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
@@ -37,7 +39,7 @@ from roosync_protocol import package
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
 from roosync_protocol.digest import digest
-from roosync_protocol.entity import Entity
+from roosync_protocol.entity import Entity, target_of
 from roosync_protocol.messages import Decision
 from roosync_protocol.messages.work import Action
 from roosync_protocol.overview import Overview, exit_codes, overview
@@ -264,8 +266,25 @@ def _comparison(machine: Machine, looked: Looked, reference: Reference, divergen
         accepted=kept,
         only_here=[d.key for d in divergences if d.verdict is Verdict.LOCAL_ONLY],
         quarantine=dict(looked.quarantine),
+        not_read=[
+            *(NotRead(target=target, path="", reason=reason) for target, reason in sorted(looked.unread.items())),
+            *(NotRead(target=one.target, path=one.path, reason=one.reason) for one in looked.skipped),
+        ],
+        not_read_there=_not_read_there(machine, reference),
+        not_here=_not_here(looked, reference),
         skipped=[f"{s.path}: {s.reason}" for s in looked.collection.skipped],
     )
+
+
+def _not_here(looked: Looked, reference: Reference) -> dict[str, int]:
+    """Targets of the reference that this machine has not, or does not manage: they were not compared."""
+    absent = Counter(target for target in map(target_of, reference.entities) if target not in looked.collection.present)
+    return dict(sorted(absent.items()))
+
+
+def _not_read_there(machine: Machine, reference: Reference) -> list[str]:
+    report = machine.fleet.package(reference.name.removeprefix("machine:")) if reference.name != BASELINE else None
+    return list(report.skipped) if report else []
 
 
 async def _dry_run(machine: Machine, looked: Looked, reference: Reference, chosen: set[str] | None) -> ApplyAnswer:

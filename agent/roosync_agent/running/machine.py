@@ -24,7 +24,7 @@ from roosync_broker.keys import verify
 from roosync_broker.presence import Presence
 from roosync_protocol import __version__, reconcile
 from roosync_protocol.decision import decision_id
-from roosync_protocol.diff import DIVERGENT, Divergence
+from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
 from roosync_protocol.entity import target_of
 from roosync_protocol.law import WARN_BEFORE
 from roosync_protocol.messages import (
@@ -212,7 +212,9 @@ class Machine:
             roosync_version=__version__,
             paused=self.paused,
             quarantine={target: reason[:500] for target, reason in looked.quarantine.items()},
-            skipped=tuple(f"{s.path}: {s.reason}"[:500] for s in looked.collection.skipped[:100]),
+            unread={target: reason[:500] for target, reason in looked.unread.items()},
+            skipped=tuple(f"{s.path}: {s.reason}"[:500] for s in looked.skipped[:100]),
+            only_here=sum(d.verdict is Verdict.LOCAL_ONLY for d in self.divergences) if settled else None,
             notes=tuple(dict.fromkeys(line[:500] for line in [*self.notes, *self._law_notes(now)]))[:50],
             last_sync=last_sync,
         )

@@ -42,7 +42,9 @@ class StatusReport(Message, tag="roosync.v1.status", frozen=True, kw_only=True):
     roosync_version: Line = ""
     paused: bool = False
     quarantine: dict[str, Line] = {}  # target -> why its state is not believed
-    skipped: tuple[Line, ...] = ()
+    unread: dict[str, Line] = {}  # target that is there and could not be read at all -> why: nothing is known of it
+    skipped: tuple[Line, ...] = ()  # single things that could not be read, each with its reason
+    only_here: Count | None = None  # things that the baseline does not speak of: not shared, and no divergence
     notes: tuple[Line, ...] = ()  # what a person should know: expired law, missing secrets by name
     last_sync: Moment | None = None  # when this machine was last found, or brought, in step
 
