@@ -197,7 +197,7 @@ VENDORS: tuple[Vendor, ...] = (
 )  # fmt: skip
 PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[\s\S]{0,20000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:(?:[^-]|-(?!----BEGIN)){0,20000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
     r"|(?:\s|\\+[nr])*(?:[A-Za-z0-9+/=]{16,}(?:\s|\\+[nr])*)*)"
-    r"|PuTTY-User-Key-File-\d:[\s\S]{0,20000}?Private-MAC: [0-9a-f]+"
+    r"|PuTTY-User-Key-File-\d:(?:[^P]|P(?!uTTY-User)){0,20000}?Private-MAC: [0-9a-f]+"
 )
