@@ -48,6 +48,11 @@ SUGGESTED: dict[Verdict, tuple[Action, str]] = {
         "This machine had another value before it joined. Approve to take the other one; keep_special keeps it here.",
     ),
 }
+# The same about another machine, with which there is no value agreed before.
+BESIDE: dict[Verdict, str] = {
+    Verdict.JOIN_ADD: "{other} has it and this machine does not. Approve to take it over.",
+    Verdict.JOIN_DIFFERS: "This machine and {other} have different values. Approve to take that of {other}.",
+}
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -69,6 +74,8 @@ def side(value: Value | Absent) -> Side:
 def decide(divergence: Divergence, asked: Asked, operation: str) -> Decision:
     """The pending decision of one divergence, as its machine first posts it."""
     action, why = SUGGESTED[divergence.verdict]
+    if asked.reference != "baseline" and divergence.verdict in BESIDE:
+        why = BESIDE[divergence.verdict].format(other=asked.reference.removeprefix("machine:"))
     wanted = divergence.wanted
     if divergence.merged is not ABSENT and divergence.verdict is Verdict.CONFLICT:
         action, why, wanted = (
@@ -77,7 +84,8 @@ def decide(divergence: Divergence, asked: Asked, operation: str) -> Decision:
             (divergence.merged),
         )
     if divergence.special and divergence.verdict in (Verdict.JOIN_DIFFERS, Verdict.CONFLICT):
-        why += " The values differ only at paths or names of this machine, so keep_special may be right."
+        right = "keep_special may be right" if asked.reference == "baseline" else "each may be right where it is"
+        why += f" The values differ only at paths or names of this machine, so {right}."
     before, after = (None if value is ABSENT else value for value in (divergence.local, wanted))
     judged = assess(divergence.key, divergence.kind, before, after)
     return Decision(

@@ -130,6 +130,100 @@ def test_what_only_one_machine_has_is_counted_and_is_no_divergence(two, waiting)
     waiting("it is gone", lambda: alpha.row("beta")["only_here"] == 0)
 
 
+# -- what was compared with what
+
+
+def test_a_question_about_another_machine_says_so(two, homes, waiting):
+    alpha, beta = two
+    agreed = beta.read(homes.memory)
+    beta.write(homes.memory, agreed + b"Also in Italian.\r\n")
+    own = alpha.decision("pending", machine="beta", entity="claude.memory/CLAUDE.md")
+    beta.roosync("publish")
+    asked = alpha.roosync("compare", "--other", "beta", "--json", codes=(3,)).json["divergences"][0]
+    assert asked["reference"] == "machine:beta"
+    assert "alpha differs from machine beta in 1." in alpha.roosync("compare", "--other", "beta", codes=(3,)).out
+
+    rows = {line.split()[0]: line for line in alpha.roosync("decisions", codes=(3,)).out.splitlines() if line}
+    assert "COMPARED WITH" in rows["DECISION"]
+    assert "machine beta" in rows[asked["decision_id"]]
+    assert "the baseline" in rows[own["id"]]
+    rows = alpha.roosync("diffs", codes=(3,)).out.splitlines()
+    assert [("compared with machine beta" in row) for row in rows if asked["decision_id"] in row] == [True]
+    assert not any("compared with" in row for row in rows if own["id"] in row)
+    card = alpha.roosync("decision", "show", asked["decision_id"]).out
+    assert "with machine beta, not with the baseline" in card
+    what = next(line for line in card.splitlines() if line.startswith("  What"))
+    assert "beta" in what
+    assert "joined" not in what, what
+    assert "keep_special" not in what, "that is an answer to the baseline alone"
+    told = alpha.fails(
+        "decision", "approve", asked["decision_id"], "--action", "override_remote", "--yes", says="machine beta"
+    )
+    assert "roosync baseline propose" in told
+
+    # no merge is offered: what happened, whose fault, what next
+    merge = ("--action", "merge", "--yes")
+    told = alpha.fails("decision", "approve", asked["decision_id"], *merge, says="no earlier value in common")
+    assert "keep_special" not in told
+    told = alpha.fails(
+        "decision",
+        "approve",
+        own["id"],
+        *merge,
+        says=["nothing was signed", "only two changes of one agreed value can be merged", "nobody's mistake", "Next: "],
+    )
+    for way in (f"approve {own['id']}", "--action override_remote", "--action keep_special", f"reject {own['id']}"):
+        assert way in told
+
+    beta.write(homes.memory, agreed)
+    alpha.roosync("decision", "reject", asked["decision_id"])
+    beta.roosync("publish")
+
+
+# -- which targets are managed
+
+
+def test_a_target_is_managed_or_not_read_and_not_both(two, homes):
+    _, beta = two
+    rows = {line.split()[0]: line for line in beta.roosync("targets").out.splitlines() if line}
+    assert " managed " in rows["roo.mcp"]
+    assert " not read " in rows["roo.profiles"]
+    assert " no " in rows["zoo.mcp"]
+    assert "yes" not in str(rows)
+    found = {one["target"]: one for one in beta.json("targets")}
+    assert [(found[name]["found"], found[name]["managed"]) for name in ("roo.mcp", "roo.profiles", "zoo.mcp")] == [
+        (True, True),
+        (True, False),
+        (False, False),
+    ]
+    assert "! roo.profiles is not read: Roo Code keeps its profiles" in beta.roosync("targets").out
+    assert "zoo.profiles is not read" not in beta.roosync("targets").out, "nobody asks why what is not here is not read"
+    beta.write(CLAUDE_MCP, '{"mcpServers": ')
+    try:
+        assert "! claude.mcp is not read: " in beta.roosync("targets").out
+    finally:
+        beta.path(CLAUDE_MCP).unlink()
+
+
+# -- taking back
+
+
+@pytest.mark.parametrize("exact", [False, True], ids=["later edits stay", "exact"])
+def test_a_rollback_is_exact_when_it_is_asked_to_be(two, homes, waiting, exact):
+    alpha, beta = two
+    agreed = beta.read(homes.mcp)
+    edited = agreed.replace(b'"timeout": 60', b'"timeout": %d' % (6 if exact else 5))
+    beta.write(homes.mcp, edited)
+    asked = alpha.decision("pending", machine="beta", entity="roo.mcp/fetch")
+    alpha.roosync("decision", "approve", asked["id"], "--yes")
+    waiting("it is restored", lambda: beta.read(homes.mcp) == agreed)
+    alpha.decision("applied", machine="beta", entity="roo.mcp/fetch")
+    beta.write(homes.mcp, agreed.replace(b"// mine", b"// mine, since"))
+    alpha.roosync("decision", "rollback", asked["id"], *(["--exact"] if exact else []))
+    assert beta.read(homes.mcp) == (edited if exact else edited.replace(b"// mine", b"// mine, since"))
+    beta.write(homes.mcp, agreed)
+
+
 def test_nothing_secret_in_any_of_it(two):
     alpha, beta = two
     said = json.dumps([site.said for site in (alpha, beta)])

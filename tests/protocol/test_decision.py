@@ -463,6 +463,7 @@ def machine_alone(draw, world, before, stolen):
         attempt=max(1, state.attempt + draw(st.sampled_from([0, 0, 1, -1]))),
         reopened=draw(st.booleans()),
         rollback_requested=draw(st.booleans()),
+        rollback_exact=draw(st.booleans()),
         approvals=tuple(draw(st.lists(st.sampled_from(stolen), max_size=2))),
         policy_proof=draw(
             st.none()

@@ -182,8 +182,8 @@ class Applier:
                 decision, "rolled_back", log=(*decision.log, "it was rolled back before"), rollback_requested=False
             )
             return False
-        await machine.audit("rollback", "before", decision.id)
-        machine.local.approved |= {decision.entity}  # to take back what was added is no loss
+        await machine.audit("rollback, exact" if decision.rollback_exact else "rollback", "before", decision.id)
+        machine.local.approved |= self._taken_back(decision)
         outcome = await asyncio.to_thread(
             roll_back,
             decision.snapshot,
@@ -192,6 +192,7 @@ class Applier:
             machine.looked_now.collection,
             now=machine.session.now(),
             collect_again=lambda: machine.local.look().collection,
+            exact=decision.rollback_exact,
         )
         lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
         if outcome.status == "deferred":
@@ -200,13 +201,19 @@ class Applier:
         self.ended[_ROLLED_BACK + decision.id] = decision.attempt
         self._machine.state.write(ENDED, self.ended)
         end = "rolled_back" if outcome.status == "applied" else "rollback_failed"
-        await self._move(decision, end, log=lines, rollback_requested=False, after=end)
+        await self._move(decision, end, log=lines, rollback_requested=False, rollback_exact=False, after=end)
         if end == "rollback_failed":
             await machine.alarm(
                 3, f"{decision.entity} could not be rolled back: {lines[-1] if lines else ''}", decision.id
             )
         self._watched.pop(decision.id, None)
         return True
+
+    def _taken_back(self, decision: Decision) -> frozenset[str]:
+        """What may go with a rollback and is no loss: what was added; with `exact`, all that came since in the file."""
+        target = target_of(decision.entity)
+        here = self._machine.looked_now.entities if decision.rollback_exact else {}
+        return frozenset({decision.entity, *(key for key in here if target_of(key) == target)})
 
     def _later(self, decision: Decision) -> bool:
         """Did a later attempt end here? A broker restored from a backup may ask for what was long ago."""

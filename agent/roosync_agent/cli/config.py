@@ -256,7 +256,9 @@ def _diffs_text(answer: dict[str, Any]) -> str:
     for field, rows in fields.items():
         blocks.append(f"{harmless(field)}  [{rows[0]['type']}, risk {rows[0]['risk']}]")
         for row in rows:
-            blocks.append(f"  {row['machine']}  {harmless(row['verdict'])}, {row['status']}  {row['decision_id']}")
+            beside = "" if row["reference"] == "baseline" else f", compared with {reference_text(row['reference'])}"
+            verdict = harmless(row["verdict"])
+            blocks.append(f"  {row['machine']}  {verdict}, {row['status']}{beside}  {row['decision_id']}")
             lines = changes_text(row["changes"])
             blocks += [f"    {line}" for line in lines[:12]]
             if len(lines) > 12:
@@ -289,7 +291,7 @@ def marked(mark: str, where: str, value: Any) -> list[str]:
 
 def _applied_text(answer: dict[str, Any]) -> str:
     if not answer["rows"]:
-        return f"Nothing to change: {answer['agent']} agrees with {answer['reference']}."
+        return f"Nothing to change: {answer['agent']} agrees with {reference_text(answer['reference'])}."
     rows = [(r["field"], r["status"], r["risk"], r["decision_id"], r["detail"]) for r in answer["rows"]]
     lines = [table(rows, ("FIELD", "STATUS", "RISK", "DECISION", "DETAIL"), colour=want_colour())]
     for file in answer["files"]:

@@ -6,7 +6,7 @@ import click
 
 from roosync_agent.cli.config import changes_text, marked
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import TONES, harmless, paint, table, want_colour
+from roosync_agent.cli.text import TONES, harmless, paint, reference_text, table, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -27,12 +27,21 @@ def decisions(everything: bool, as_json: bool) -> None:
 
     def text(found: dict[str, Any]) -> str:
         rows = [
-            (d["id"], d["machine"], d["entity"], d["risk"], d["status"], d["action"], d["attempt"])
+            (
+                d["id"],
+                d["machine"],
+                d["entity"],
+                reference_text(d["reference"]),
+                d["risk"],
+                d["status"],
+                d["action"],
+                d["attempt"],
+            )
             for d in found["decisions"]
         ]
         if not rows:
             return "No decision waits."
-        heads = ("DECISION", "MACHINE", "FIELD", "RISK", "STATUS", "ACTION", "TRY")
+        heads = ("DECISION", "MACHINE", "FIELD", "COMPARED WITH", "RISK", "STATUS", "ACTION", "TRY")
         return (
             table(rows, heads, colour=want_colour()) + f"\n\n{found['pending']} pending. Next: roosync decision show ID"
         )
@@ -109,14 +118,17 @@ def decision_apply(id_: str, as_json: bool) -> None:
 @decision.command("rollback")
 @click.argument("id_", metavar="ID")
 @click.option("--wait", type=click.FloatRange(0, 600), default=20.0, show_default=True, help="Seconds to wait for it.")
+@click.option(
+    "--exact", is_flag=True, help="The whole file as it was, without the edits made since (a backup has them)."
+)
 @json_option
-def decision_rollback(id_: str, wait: float, as_json: bool) -> None:
-    """Ask the machine to put back what was there before; later unrelated edits stay."""
+def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None:
+    """Ask the machine to put back what was there before; later unrelated edits stay, unless --exact."""
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations import deciding
 
-        asked = await deciding.request_rollback(session, deciding.find(session, id_))
+        asked = await deciding.request_rollback(session, deciding.find(session, id_), exact=exact)
         return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
 
     _told(signed(work), as_json)
@@ -189,7 +201,8 @@ def card_text(card: dict[str, Any], *, following: bool = True) -> str:
     lines = [
         f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {card['status']}, attempt {card['attempt']}",
         f"  What        {harmless(card['verdict'])}: {harmless(card['justification'])}",
-        f"  Compared    with {card['reference']}",
+        f"  Compared    with {reference_text(card['reference'])}"
+        + ("" if card["reference"] == "baseline" else ", not with the baseline"),
         f"  Risk        {risk}" + "".join(f"\n              - {harmless(reason)}" for reason in card["reasons"]),
         f"  Suggested   {card['suggested_action']}",
         *_answer_text(card),

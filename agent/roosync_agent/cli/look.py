@@ -50,20 +50,36 @@ def targets(as_json: bool) -> None:
     settings = load()
     local = Local(settings, State(settings.state))
     layout = local.layout()
+    unread = local.look().collection.skipped_targets
     found = [
         {
             "target": target.name,
             "assistant": spec.assistant,
             "group": spec.group.value,
             "found": target.present,
+            "managed": target.present and not note,
             "where": layout.name_of(target.file),
-            "note": spec.not_yet,
+            "note": note,
         }
         for spec in local.specs()
         for target in locate(spec, layout, local.door)
+        for note in (spec.not_yet or unread.get(target.name, ""),)
     ]
-    rows = [(t["target"], t["assistant"], "yes" if t["found"] else "no", t["note"] or t["where"]) for t in found]
-    show(found, as_json, lambda _: table(rows, ("TARGET", "ASSISTANT", "FOUND", "WHERE"), colour=want_colour()))
+    rows = [(t["target"], t["assistant"], _managed(t), t["where"]) for t in found]
+    notes = [f"! {t['target']} is not read: {t['note']}" for t in found if t["found"] and t["note"]]
+
+    def text(_: Any) -> str:
+        heads = ("TARGET", "ASSISTANT", "HERE", "WHERE")
+        return "\n".join([table(rows, heads, colour=want_colour()), *([""] if notes else []), *map(harmless, notes)])
+
+    show(found, as_json, text)
+
+
+def _managed(target: dict[str, Any]) -> str:
+    """One word for both questions: is its assistant here, and are its files kept in step?"""
+    if not target["found"]:
+        return "no"
+    return "managed" if target["managed"] else "not read"
 
 
 @click.command()

@@ -77,13 +77,13 @@ async def conclude(session: Session, decision: Decision, status: str, revision: 
     return await _advance(session, decision, status=status, reference_revision=revision, log=log)
 
 
-async def request_rollback(session: Session, decision: Decision) -> Decision:
-    """Asks the machine to put back what was there before, keeping later unrelated edits."""
+async def request_rollback(session: Session, decision: Decision, *, exact: bool = False) -> Decision:
+    """Asks the machine to put back what was there before, keeping later unrelated edits; `exact`: not keeping them."""
     if decision.status != "applied":
         raise RefusedRequestError(_not_now(decision, "rolled back"))
     if not decision.snapshot:
         raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
-    return await _advance(session, decision, status="applied", rollback_requested=True)
+    return await _advance(session, decision, status="applied", rollback_requested=True, rollback_exact=exact)
 
 
 async def reopen(session: Session, decision: Decision) -> Decision:
@@ -96,6 +96,7 @@ async def reopen(session: Session, decision: Decision) -> Decision:
         policy_proof=None,
         reopened=True,
         rollback_requested=False,
+        rollback_exact=False,
         expires=session.now() + LIFETIME,
     )
 

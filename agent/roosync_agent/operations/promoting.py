@@ -119,7 +119,9 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
     law = session.fleet.law.baseline
     if decision.reference != BASELINE or law is None:
         raise RefusedRequestError(
-            f"{decision.id} compares with {decision.reference}; only a difference with the baseline can change it"
+            f"{decision.id} compares {decision.machine} with {decision.reference.replace(':', ' ')}, and only a "
+            "difference with the baseline can change the baseline: approve it without --action to take that machine's "
+            "value, or share what is new here with `roosync baseline propose`"
         )
     if decision.status not in ("pending", "approved", *AGAIN):
         raise RefusedRequestError(f"{decision.id} is {decision.status} and can not be answered this way now")

@@ -50,7 +50,28 @@ def answered_with(decision: Decision, action: Action | None) -> Decision:
             raise RefusedRequestError("the baseline's value is too large to be chosen from here; change it in the file")
         surface = surface_digest(decision.kind, _value(decision.remote))
         return replace(decision, action=action, wanted=decision.remote, surface=surface)
-    raise RefusedRequestError(f"{decision.id} can not be approved as {action!r}; it offers {decision.action!r}")
+    raise RefusedRequestError(_not_offered(decision, str(action)))
+
+
+def _not_offered(decision: Decision, action: str) -> str:
+    """What happened, whose fault it is, what to do next; without a key, so that it can be asked again at once."""
+    here, there = decision.machine, "the baseline" if decision.reference == BASELINE else decision.reference[8:]
+    if action == "merge" and decision.reference != BASELINE:
+        why = f"{here} and {there} have no earlier value in common from which it could be seen who changed what"
+    elif action == "merge" and decision.verdict == "conflict":
+        why = f"{here} and {there} changed the same place in it, so no value keeps both changes"
+    elif action == "merge":
+        why = f"only two changes of one agreed value can be merged, and this is no such case ({decision.verdict})"
+    else:
+        why = f"it is answered with {decision.action} as suggested"
+    ways = [f"`roosync decision approve {decision.id}` ({decision.action})"]
+    if decision.reference == BASELINE:
+        ways += ["--action override_remote", "--action keep_special"]
+    by_hand = f", or merge by hand in the file on {here}: it is compared again by itself" if action == "merge" else ""
+    return (
+        f"{decision.id} can not be answered with {action}, and nothing was signed: {why}. That is nobody's mistake. "
+        f"Next: {', '.join(ways)}, or `roosync decision reject {decision.id}`{by_hand}"
+    )
 
 
 def step(decision: Decision, action: str | None) -> tuple[Side, Side]:

@@ -89,6 +89,7 @@ class Decision(Record, tag="roosync.v1.decision", frozen=True, kw_only=True):
     reopened: bool = False  # an operator opened this attempt again after a failure: a policy may not approve it
     declined: Annotated[tuple[Sha256, ...], Meta(max_length=50)] = ()  # questions that no policy may say yes to again
     rollback_requested: bool = False
+    rollback_exact: bool = False  # with the request: the bytes from before, also over what was edited since
     snapshot: Line = ""
     log: Annotated[tuple[Line, ...], Meta(max_length=60)] = ()
 
