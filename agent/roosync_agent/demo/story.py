@@ -129,7 +129,11 @@ class _Story:
         self.ready.write_text("yes\n", "utf-8")
         self.stage.run(self.alpha, "decision", "approve", self.failed, "--yes", show=1)
         self._until_synced()
-        self.stage.run(self.alpha, "status", show=12)
+        self.stage.run(self.alpha, "status", codes=(2,), show=12)  # 2: gamma has a file that can not be read
+        unread = ", ".join(self._row("gamma")["unread"])
+        if unread != "claude.settings":
+            raise StageError(f"the one broken file is not told: {unread or 'nothing'} is")
+        self.summary.append(("not read", f"{unread} on gamma, a broken file: told, and left as it is"))
 
     def _drift(self) -> None:
         _step("Somebody edits a file on beta: seen at once, and restored once a person says so")
