@@ -28,6 +28,7 @@ from roosync_broker.errors import (
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Announcer, ErrorReport
 from roosync_broker.permissions import REPLIES, inbox
+from roosync_broker.tasks import end
 from roosync_broker.wire import Take, Wire, dial, discard
 
 log = logging.getLogger("roosync.bus")
@@ -106,8 +107,7 @@ class Connection:
             return
         self.closed = True
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end([self._task])
         await self.announcer.close()
         for listening in list(self._listening):
             await listening.close()

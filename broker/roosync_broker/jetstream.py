@@ -16,6 +16,7 @@ from roosync_broker.connection import ASK_TIMEOUT, Asking, Connection, Listening
 from roosync_broker.errors import BusError, NoResponderError, OursError, SenderError, UnavailableError
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import POST_TIMEOUT, Answerer, Delivery, ErrorReport, Expect, Handler, Receipt, Stored
+from roosync_broker.tasks import end
 
 PAGE, PAGE_BYTES = 512, 8 * 1024 * 1024  # messages and bytes of one answer of a direct get
 FILTERS = 256  # subjects in one multi_last request; the server takes 1,024 and refuses more with 413
@@ -229,11 +230,7 @@ class _Serving:
             self._connection.report(error)
 
     async def close(self) -> None:
-        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(self._tasks)
 
 
 class _TooManyError(BusError):

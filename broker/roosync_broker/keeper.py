@@ -26,6 +26,7 @@ from roosync_broker.keys import KeyPair, verify
 from roosync_broker.permissions import rights, users_text
 from roosync_broker.private_files import read_private, write_private
 from roosync_broker.sweeper import sweep
+from roosync_broker.tasks import end
 from roosync_protocol import envelope
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import MalformedError
@@ -110,10 +111,7 @@ class Keeper:
 
     async def stop(self) -> None:
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(tasks)
         for link in (self._admin, self._system):
             if link is not None:
                 await link.close()

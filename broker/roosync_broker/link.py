@@ -13,6 +13,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from roosync_broker.errors import OursError, UnavailableError
+from roosync_broker.tasks import end
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
@@ -139,9 +140,9 @@ class Delivery:
             self._overflow()
 
     async def close(self) -> None:
-        self._task.cancel()
-        if self._task is not asyncio.current_task():
-            await asyncio.wait([self._task])
+        if self._task is asyncio.current_task():
+            self._task.cancel()
+        await end([self._task])
 
     async def _run(self) -> None:
         while True:
@@ -215,6 +216,5 @@ class Announcer:
     async def close(self) -> None:
         self._callbacks.clear()
         self._due.clear()
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        if self._task is not None:
+            await end([self._task])

@@ -28,6 +28,7 @@ from roosync_broker.errors import InTheWayError, KeyFileError, ServerError
 from roosync_broker.keys import KeyPair
 from roosync_broker.private_files import private_folder, read_private, write_private
 from roosync_broker.server_config import ServerSettings, config_text, first_users
+from roosync_broker.tasks import end
 from roosync_broker.tls import fingerprint_of, make_certificate
 from roosync_broker.wire import is_loopback
 
@@ -156,10 +157,7 @@ class EmbeddedServer:
     async def stop(self) -> None:
         """End the server and everything about it. Idempotent."""
         watch, self._watch = self._watch, []
-        for task in watch:
-            task.cancel()
-        if watch:
-            await asyncio.wait(watch)
+        await end(watch)
         await self._end_process()
         self._note.unlink(missing_ok=True)
         self._lock.release()

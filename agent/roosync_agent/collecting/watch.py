@@ -16,6 +16,7 @@ from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, Door
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.targets.base import Target, TargetSpec, locate
+from roosync_broker.tasks import end
 
 log = logging.getLogger("roosync.watch")
 
@@ -80,9 +81,7 @@ async def watch(
                 fresh = await look()
             known = fresh
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
 
 def _pause(tasks: "list[asyncio.Task[None]]") -> float:

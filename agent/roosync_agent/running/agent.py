@@ -21,6 +21,7 @@ from roosync_agent.state import HeldError, State, StateError
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
+from roosync_broker.tasks import end
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import Alarm, Decision, Enrolment, Law, PackageReport, Proposal
 from roosync_protocol.secrets import scrub
@@ -66,9 +67,7 @@ class Agent:
                 task.result()
                 raise RuntimeError(f"the task {task.get_name()!r} ended by itself")
         finally:
-            for task in (*tasks, ended):
-                task.cancel()
-            await asyncio.gather(*tasks, ended, return_exceptions=True)
+            await end((*tasks, ended))
             await self._leave()
 
     async def _leave(self) -> None:

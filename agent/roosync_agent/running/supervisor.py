@@ -13,6 +13,7 @@ from pathlib import Path
 
 from roosync_agent.running.signals import stop_event
 from roosync_broker.children import start_child, stop_child
+from roosync_broker.tasks import end
 
 log = logging.getLogger("roosync.up")
 
@@ -50,9 +51,7 @@ async def supervise(children: list[Child]) -> int:
     ends = [asyncio.create_task(stop.wait()), asyncio.create_task(failed.wait())]
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    for task in (*tasks, *ends):
-        task.cancel()
-    await asyncio.gather(*tasks, *ends, return_exceptions=True)
+    await end((*tasks, *ends))
     for child in reversed(children):
         await child.stop()
     return 1 if failed.is_set() else 0
