@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from msgspec import DecodeError, Meta, Struct, json
+from msgspec import DecodeError, Meta, Struct, json, to_builtins
 
 from roosync_protocol import special
 from roosync_protocol.depth import too_deep
@@ -18,6 +18,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.names import Value
 from roosync_protocol.package import path_fault
+from roosync_protocol.placing import NOWHERE, Placing, readable
 
 MAX_BYTES = 32 * 1024 * 1024  # of one content
 MAX_ENTITIES = 50_000
@@ -34,6 +35,7 @@ class Commons(Struct, frozen=True, kw_only=True):
 
     entities: Entities = {}
     removed: frozenset[str] = frozenset()  # keys that this version takes away where they still are
+    placing: Placing = NOWHERE  # where a new one goes in its file, and its comments
 
 
 class Overlay(Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ _Keys = Annotated[list[_Key], Meta(max_length=MAX_ENTITIES)]
 class _Wire(Struct, frozen=True, kw_only=True):
     entities: Annotated[dict[_Key, _WireEntity], Meta(max_length=MAX_ENTITIES)]
     removed: _Keys = []
+    placing: Placing = NOWHERE
     excluded: _Keys = []
 
 
@@ -65,13 +68,16 @@ def encode(content: Commons | Overlay) -> bytes:
     """Canonical bytes: equal contents give equal bytes, whatever the order they were made in."""
     entities: Value = {key: {"kind": e.kind.value, "value": e.value} for key, e in content.entities.items()}
     if isinstance(content, Commons):
-        return canonical({"entities": entities, "removed": [*sorted(content.removed)]})
+        placing = {"placing": to_builtins(content.placing)} if content.placing != NOWHERE else {}
+        return canonical({"entities": entities, "removed": [*sorted(content.removed)], **placing})
     return canonical({"entities": entities, "excluded": [*sorted(content.excluded)]})
 
 
 def decode_commons(data: bytes) -> Commons:
     wire = _decode(data)
-    return Commons(entities=_entities(wire), removed=frozenset(wire.removed))
+    comments = {key: lines for key, sent in wire.placing.comments.items() if (lines := readable(sent))}
+    placing = Placing(order=wire.placing.order, comments=comments)
+    return Commons(entities=_entities(wire), removed=frozenset(wire.removed), placing=placing)
 
 
 def decode_overlay(data: bytes) -> Overlay:

@@ -29,6 +29,7 @@ from roosync_protocol.diff import equal
 from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.messages import Choice
+from roosync_protocol.placing import NOWHERE, Placing, gathered
 from roosync_protocol.votes import Collected, Excluded, Group, NotEnoughError
 
 __all__ = [
@@ -67,6 +68,7 @@ class Consolidation(Struct, frozen=True, kw_only=True):
     missing: dict[str, tuple[str, ...]]  # common keys -> machines that do not have them yet
     excluded: tuple[Excluded, ...]  # machines without a vote on a target, with the reason
     machines: tuple[str, ...]
+    placing: Placing = NOWHERE  # of the commons
 
     def baseline(self) -> tuple[Commons, dict[str, Overlay]]:
         """The contents to publish. Entities under an open question are in neither."""
@@ -76,7 +78,7 @@ class Consolidation(Struct, frozen=True, kw_only=True):
             )
             for machine in sorted(self.overlays.keys() | self.without.keys())
         }  # fmt: skip
-        return Commons(entities=self.commons, removed=self.removed), overlays
+        return Commons(entities=self.commons, removed=self.removed, placing=self.placing), overlays
 
     def report(self) -> bytes:
         """The whole as canonical bytes: what a proposal names by hash, and what another orchestrator compares."""
@@ -108,6 +110,7 @@ class _Work:
     def __init__(self, packages: list[Collected], excluded: Sequence[Excluded], previous: Previous | None) -> None:
         self.old, self.old_overlays = previous or (Commons(), {})
         self.time = {p.machine: p.collected_at for p in packages}
+        self.placings = {p.machine: p.placing for p in packages}
         self.voters, self.held = votes.by_key(packages, excluded)
         self.machines = {machine for voters in self.voters.values() for machine in voters}
         self.commons: Entities = {}
@@ -153,7 +156,19 @@ class _Work:
             missing=self.missing,
             excluded=excluded,
             machines=machines,
+            placing=gathered(self.placings, self._sources(), self.old.placing),
         )
+
+    def _sources(self) -> dict[str, tuple[str, ...]]:
+        """For each common entity the machines that have its value and a comment on it."""
+        return {
+            key: tuple(
+                machine
+                for machine, held in self.held.get(key, {}).items()
+                if key in self.placings[machine].comments and equal(held, entity)
+            )
+            for key, entity in self.commons.items()
+        }
 
     def _carry_overlays(self) -> None:
         """What the baseline in force says about machines and targets that no package speaks of."""

@@ -16,6 +16,7 @@ from roosync_protocol.depth import too_deep
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.messages.base import Count, Line, Moment, Prose, Sha256
+from roosync_protocol.placing import NOWHERE, Comments, Order, Placing, readable
 
 MAX_CONTENT = 16 * 1024 * 1024  # bytes of one content
 MAX_FILES = 5_000
@@ -55,7 +56,21 @@ class FileContent(Struct, frozen=True, kw_only=True):
     format: Line
     kind: Kind
     entities: Annotated[dict[str, Any], Meta(max_length=20_000)]
-    order: tuple[str, ...] = ()
+    order: Order = ()
+    comments: Annotated[dict[str, Comments], Meta(max_length=20_000)] = {}  # by name: the lines above, without marks
+
+    @property
+    def placing(self) -> Placing:
+        """Comments that may not be written are left out, whoever sent them."""
+        comments = {f"{self.target}/{name}": lines for name, sent in self.comments.items() if (lines := readable(sent))}
+        return Placing(order={self.target: self.order} if self.order else {}, comments=comments)
+
+
+class Contents(Struct, frozen=True, kw_only=True):
+    """What a package's file gave, checked."""
+
+    entities: Entities
+    placing: Placing
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -105,8 +120,8 @@ def read_manifest(data: bytes, author: str) -> Manifest:
     return manifest
 
 
-def read_entities(file: ManifestFile, data: bytes) -> Entities:
-    """The entities of one file, after its hash, size, target and names were checked."""
+def read_contents(file: ManifestFile, data: bytes) -> Contents:
+    """The entities of one file and their places, after its hash, size, target and names were checked."""
     if len(data) != file.size or digest_bytes(data) != file.hash:
         raise HostilePackageError(f"{file.path!r}: the bytes received are not those of the manifest")
     content = _decode(_content, data, repr(file.path))
@@ -126,7 +141,7 @@ def read_entities(file: ManifestFile, data: bytes) -> Entities:
         if content.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(value, dict):
             raise HostilePackageError(f"{key!r} should be an object")
         entities[key] = Entity(key=key, kind=content.kind, value=value)
-    return entities
+    return Contents(entities=entities, placing=content.placing if content.kind is not Kind.TEXT else NOWHERE)
 
 
 def path_fault(path: str) -> str | None:
@@ -159,6 +174,7 @@ def _plain(file: FileContent) -> Any:
         "kind": file.kind.value,
         "entities": file.entities,
         "order": list(file.order),
+        **({"comments": {name: list(lines) for name, lines in file.comments.items()}} if file.comments else {}),
     }
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from roosync_protocol.digest import canonical, raw
 from roosync_protocol.entity import Entities, Entity, target_of
+from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.shapes import normal, root
 
 SHARE = 0.30  # of what the others have; below, a capture is degraded
@@ -28,6 +29,7 @@ class Collected(Struct, frozen=True, kw_only=True):
     collected_at: datetime
     targets: frozenset[str]  # present on that machine, also when they hold nothing
     entities: Entities
+    placing: Placing = NOWHERE
     quarantined: Mapping[str, str] = {}  # target -> reason of the machine's own wipe guard
     vouched: frozenset[str] = frozenset()  # targets that a person released: counted however little they hold
 

@@ -18,6 +18,7 @@ from roosync_agent.collecting.places import layout
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.placing import NOWHERE, Placing
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 ROO = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/"
@@ -63,10 +64,10 @@ class Home:
     def collect(self, cache: Cache | None = None, **options: Any) -> Collection:
         return collect(self.door, self.layout(), self.specs, cache=cache, **options)
 
-    def plan(self, *changes: tuple[str, Any]) -> Plan:
+    def plan(self, *changes: tuple[str, Any], placing: Placing = NOWHERE) -> Plan:
         """From (key, public value), None for what shall go."""
         wanted = {key: None if value is None else entity(key, value) for key, value in changes}
-        return plan(self.door, self.collect(), wanted)
+        return plan(self.door, self.collect(), wanted, placing)
 
     def execute(self, made: Plan, **options: Any) -> Outcome:
         given = {"label": "d-1", "now": NOW, "collect_again": self.collect} | options

@@ -515,3 +515,54 @@ def test_a_dry_run_says_what_a_run_does(home):
     }
     said = {name: data for name, data in said.items() if ".roosync-" not in name}
     assert {name: data for name, data in (before | said).items() if data is not None} == home.files()
+
+
+MODES = """customModes:
+  # reads
+  - slug: reader
+    name: Reader
+
+  # writes,
+  # and that is all
+  - slug: writer
+    name: Writer
+
+  - slug: last
+    name: Last
+"""
+ENTRY = {"slug": "writer", "name": "Writer"}
+
+
+def without_writer(text):
+    return text.replace(text[text.index("  # writes") : text.index("  - slug: last")], "")
+
+
+def test_what_is_new_stands_where_its_source_has_it_with_its_comments(new_home):
+    source, home = new_home("source"), new_home("home")
+    source.write(source.MODES, MODES)
+    home.write(home.MODES, without_writer(MODES))
+    placing = source.collect().placing
+    outcome = home.execute(home.plan(("roo.modes/writer", ENTRY), placing=placing))
+    assert outcome.status == "applied"
+    assert home.read(home.MODES) == MODES
+
+
+def test_what_is_new_in_a_map_stands_where_its_source_has_it_with_its_comments(new_home):
+    source, home = new_home("source"), new_home("home")
+    text = '{\n  "mcpServers": {\n    // one\n    "a": {"command": "a"},\n    "b": {"command": "b"}\n  }\n}\n'
+    source.write(source.MCP, text)
+    home.write(home.MCP, '{\n  "mcpServers": {\n    "b": {"command": "b"}\n  }\n}\n')
+    home.execute(home.plan(("roo.mcp/a", {"command": "a"}), placing=source.collect().placing))
+    assert home.read(home.MCP) == text
+
+
+def test_a_comment_that_looks_secret_comes_back_and_never_leaves(home):
+    text = SERVERS.replace('"a":', f'// token: {TOKEN}\n    "a":').replace(" // keep", "")
+    home.write(home.MCP, text)
+    collection = home.collect()
+    assert TOKEN in str(collection.placing.comments)
+    assert TOKEN not in str(collection.contents())
+    gone = home.apply(("roo.mcp/a", None))
+    home.write(home.MCP, home.read(home.MCP).replace('"command": "b"', '"command": "mine"'))
+    assert home.roll_back(gone.snapshot).status == "applied"
+    assert home.read(home.MCP) == text.replace('"command": "b"', '"command": "mine"')

@@ -15,7 +15,7 @@ from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.targets import TABLE, plain, select
 from roosync_protocol import package
 from roosync_protocol.digest import canonical
-from roosync_protocol.package import read_entities, read_manifest
+from roosync_protocol.package import read_contents, read_manifest
 
 MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 MODES = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/custom_modes.yaml"
@@ -230,7 +230,7 @@ def test_what_is_collected_is_a_package_that_others_accept(home):
     manifest = read_manifest(built.contents[built.manifest_hash], "ana")
     received = {}
     for file in manifest.files:
-        received |= read_entities(file, built.contents[file.hash])
+        received |= read_contents(file, built.contents[file.hash]).entities
     assert received == found.entities
 
 

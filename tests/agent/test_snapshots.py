@@ -98,7 +98,8 @@ def test_later_edits_of_other_things_are_kept(servers):
     edited(servers, '"b": { "command": "b" }', '"b": { "command": "mine" } // better')
     assert servers.roll_back(outcome.snapshot).status == "applied"
     text = servers.read(servers.MCP)
-    assert '"b": { "command": "mine" }, // better' in text
+    assert '"b": { "command": "mine" } // better' in text
+    assert text.index('"a"') < text.index('"b"')  # where it was
     assert json.dumps(TOKEN) in text
     assert servers.collect().entities["roo.mcp/a"].value == A
 

@@ -18,7 +18,7 @@ from roosync_protocol.package import (
     ManifestFile,
     build,
     path_fault,
-    read_entities,
+    read_contents,
     read_manifest,
 )
 
@@ -48,7 +48,7 @@ def read(made, author="pc-a"):
     manifest = read_manifest(made.contents[made.manifest_hash], author)
     found = {}
     for file in manifest.files:
-        found |= read_entities(file, made.contents[file.hash])
+        found |= read_contents(file, made.contents[file.hash]).entities
     return found
 
 
@@ -150,7 +150,7 @@ CONTENTS = {
 @pytest.mark.parametrize(("data", "changes"), CONTENTS.values(), ids=CONTENTS)
 def test_a_content_that_is_refused(data, changes):
     with pytest.raises(HostilePackageError):
-        read_entities(offered(data, **changes), data)
+        read_contents(offered(data, **changes), data)
 
 
 def test_a_target_that_would_hide_in_another_is_refused(now):
@@ -204,7 +204,7 @@ def test_a_name_that_may_not_become_a_path(path):
     assert path_fault(path)
     data = content(kind="text", entities={path: ""})
     with pytest.raises(HostilePackageError):
-        read_entities(offered(data), data)
+        read_contents(offered(data), data)
 
 
 @pytest.mark.parametrize("path", PATHS_ALLOWED)
@@ -225,7 +225,7 @@ def test_a_path_that_may_stays_in_its_folder_everywhere(path):
 @settings(max_examples=150)
 @given(st.binary(max_size=80), st.data())
 def test_damaged_bytes_are_refused_by_one_error(noise, data):
-    for good, reader in ((content(), lambda d: read_entities(offered(d), d)), (noise, lambda d: read_manifest(d, "a"))):
+    for good, reader in ((content(), lambda d: read_contents(offered(d), d)), (noise, lambda d: read_manifest(d, "a"))):
         at = data.draw(st.integers(0, len(good)))
         try:
             reader(good[:at] + noise[:3] + good[at + 3 :])

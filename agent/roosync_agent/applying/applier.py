@@ -26,6 +26,7 @@ from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity, target_of
 from roosync_protocol.messages import Decision
 from roosync_protocol.package import HostilePackageError
+from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.proof import applicable
 from roosync_protocol.secrets import scrub
 
@@ -80,10 +81,10 @@ class Applier:
             self._wait(decision, fault)
             return False
         try:
-            wanted, agreed = await self._wanted(decision, reference)
-            made = await asyncio.to_thread(
-                plan, machine.local.door, machine.looked_now.collection, {decision.entity: wanted}
-            )
+            reference = await self._compared_with(decision, reference)
+            wanted, agreed = self._wanted(decision, reference)
+            placing = reference.placing if reference else NOWHERE
+            made = await self._planned(decision, wanted, placing)
         except (GoneError, NothingToCompareError, HostilePackageError) as error:
             self._wait(decision, str(error))
             return False
@@ -95,7 +96,7 @@ class Applier:
             return False
         if wanted is None:
             machine.local.approved |= {decision.entity}
-        outcome = await self._patiently(made, claimed, wanted)
+        outcome = await self._patiently(made, claimed, wanted, placing)
         await self._tell(claimed, outcome)
         if outcome.status == "applied":
             if decision.reference == BASELINE:
@@ -104,7 +105,11 @@ class Applier:
             self.on_applied()
         return outcome.touched
 
-    async def _patiently(self, made: Plan, claimed: Decision, wanted: Entity | None) -> Outcome:
+    async def _planned(self, decision: Decision, wanted: Entity | None, placing: Placing) -> Plan:
+        local, looked = self._machine.local, self._machine.looked_now
+        return await asyncio.to_thread(plan, local.door, looked.collection, {decision.entity: wanted}, placing)
+
+    async def _patiently(self, made: Plan, claimed: Decision, wanted: Entity | None, placing: Placing) -> Outcome:
         """Writes; a file that is busy, or was saved just now, is looked at again a few times before a person is."""
         machine = self._machine
         outcome = await asyncio.to_thread(self._write, made, claimed)
@@ -115,9 +120,7 @@ class Applier:
             await machine.look()
             if self._moved_on(claimed) is not None:
                 break
-            made = await asyncio.to_thread(
-                plan, machine.local.door, machine.looked_now.collection, {claimed.entity: wanted}
-            )
+            made = await self._planned(claimed, wanted, placing)
             if made.refusals:
                 break
             outcome = await asyncio.to_thread(self._write, made, claimed)
@@ -244,12 +247,15 @@ class Applier:
         elif self._machine.session.now() >= until:
             del self._watched[decision.id]
 
-    async def _wanted(self, decision: Decision, reference: Reference | None) -> tuple[Entity | None, Entity | None]:
+    async def _compared_with(self, decision: Decision, baseline: Reference | None) -> Reference | None:
+        if decision.reference == BASELINE:
+            return baseline
+        machine = self._machine
+        return machine.local.here(await machine.library.of_machine(decision.reference.removeprefix("machine:")))
+
+    def _wanted(self, decision: Decision, reference: Reference | None) -> tuple[Entity | None, Entity | None]:
         """The entity that will stand, found again by its digest; and what is agreed on once it does."""
         machine = self._machine
-        if decision.reference != BASELINE:
-            other_one = decision.reference.removeprefix("machine:")
-            reference = machine.local.here(await machine.library.of_machine(other_one))
         other = reference.entities.get(decision.entity) if reference else None
         candidates: list[Entity | None] = [other]
         divergence = next((d for d in machine.divergences if d.key == decision.entity), None)

@@ -23,12 +23,12 @@ from roosync_agent.targets.base import Target, TargetSpec
 from roosync_protocol.diff import changes, equal
 from roosync_protocol.digest import same
 from roosync_protocol.documents import (
+    FIRST,
     Delete,
     Document,
     DocumentError,
     Edit,
     EditRefused,
-    Insert,
     Set,
     edit,
     parse,
@@ -36,6 +36,7 @@ from roosync_protocol.documents import (
 )
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.names import Value
+from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.portable import UnknownTokenError, settled, to_local, to_portable
 from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, hide, reveal, scrub
 
@@ -80,8 +81,11 @@ class Plan:
         return scrub(text).splitlines(keepends=True)
 
 
-def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
-    """The plan for `wanted`, made on the files as they were collected. Refusals stand beside it, by key."""
+def plan(door: Door, collection: Collection, wanted: Wanted, placing: Placing = NOWHERE) -> Plan:
+    """The plan for `wanted`, made on the files as they were collected. Refusals stand beside it, by key.
+
+    `placing`: where what is new goes in its file, and the comment lines that it brings.
+    """
     refusals: dict[str, str] = {}
     by_file: dict[Path, list[str]] = {}
     homes: dict[str, tuple[Target, Path]] = {}
@@ -96,7 +100,7 @@ def plan(door: Door, collection: Collection, wanted: Wanted) -> Plan:
     changes: list[FileChange] = []
     for path, keys in sorted(by_file.items()):
         try:
-            change = _change(door, collection, [(key, homes[key][0]) for key in keys], path, wanted, refusals)
+            change = _change(door, collection, [(key, homes[key][0]) for key in keys], path, wanted, placing, refusals)
             _require_apart(change, changes)
         except _RefusedError as error:
             refusals |= dict.fromkeys(keys, str(error))
@@ -146,6 +150,7 @@ def _change(
     entities: list[tuple[str, Target]],
     path: Path,
     wanted: Wanted,
+    placing: Placing,
     refusals: dict[str, str],
 ) -> FileChange | None:
     state = door.read(path)
@@ -164,7 +169,7 @@ def _change(
                 removed = wanted[key] is None
                 document = document if removed else _with_text(document, _local(collection, key, wanted[key]))
             else:
-                document = _with_entity(document, spec, collection, key, wanted[key])
+                document = _with_entity(document, spec, collection, key, wanted[key], placing)
             done.append(key)
         except (EditRefused, MissingSecretError, ForeignSecretError, UnknownTokenError, ValueError) as error:
             refusals[key] = str(error)
@@ -273,31 +278,38 @@ def _with_text(document: Document, value: Value) -> Document:
 
 
 def _with_entity(
-    document: Document, spec: TargetSpec, collection: Collection, key: str, entity: Entity | None
+    document: Document, spec: TargetSpec, collection: Collection, key: str, entity: Entity | None, placing: Placing
 ) -> Document:
     name = key.split("/", 1)[1]
-    if spec.identity:
-        index, length = _index(document.value, spec, name)
-        if entity is None:
-            return document if index is None else edit(document, [Delete((*spec.container, index))])
-        value = _local(collection, key, entity)
-        if isinstance(value, dict) and value.get(spec.identity) != name:
-            raise EditRefused(f"its {spec.identity!r} is not {name!r}")
-        change: Edit = Insert(spec.container, length, value) if index is None else Set((*spec.container, index), value)
-        return edit(document, [change])
-    path = (*spec.container, name)
+    names = _names(document.value, spec)
+    step: str | int = names.index(name) if spec.identity and name in names else name
     if entity is None:
-        return edit(document, [Delete(path)]) if key in collection.entities else document
-    return edit(document, [Set(path, _local(collection, key, entity))])
+        there = name in names if spec.identity else key in collection.entities
+        return edit(document, [Delete((*spec.container, step))]) if there else document
+    value = _local(collection, key, entity)
+    if spec.identity and isinstance(value, dict) and value.get(spec.identity) != name:
+        raise EditRefused(f"its {spec.identity!r} is not {name!r}")
+    if name in names:
+        return edit(document, [Set((*spec.container, step), value)])
+    return edit(document, [_new(spec, name, value, names, placing.index(key, names), placing.comments.get(key, ()))])
 
 
-def _index(value: Value, spec: TargetSpec, name: str) -> tuple[int | None, int]:
-    """Where the element named `name` is in the list, and how long the list is."""
+def _new(
+    spec: TargetSpec, name: str, value: Value, names: list[str], index: int | None, comments: tuple[str, ...]
+) -> Edit:
+    """A new member or element, next to the neighbour that its source has; at the end when that says nothing."""
+    at = len(names) if index is None else index
+    if spec.identity:
+        return Set((*spec.container, at), value, after=at - 1, comments=comments)
+    return Set((*spec.container, name), value, after=names[at - 1] if at else FIRST, comments=comments)
+
+
+def _names(value: Value, spec: TargetSpec) -> list[str]:
+    """The names of the members of a map, or of the elements of a list, in their order."""
     for step in spec.container:
         value = value.get(step) if isinstance(value, dict) else None
+    if isinstance(value, dict):
+        return list(value)
     if not isinstance(value, list):
-        return None, 0
-    for index, element in enumerate(value):
-        if isinstance(element, dict) and element.get(spec.identity) == name:
-            return index, len(value)
-    return None, len(value)
+        return []
+    return [str(element.get(spec.identity, "")) if isinstance(element, dict) else "" for element in value]

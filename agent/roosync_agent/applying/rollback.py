@@ -59,7 +59,7 @@ def _plan(snapshot: Snapshot, door: Door, state: Path, collection: Collection, *
         else:
             parts |= {key: wanted[key] for key in saved.keys}
     with_secrets = replace(collection, secrets={**before.secrets, **collection.secrets})  # a renewed one stays
-    made = plan(door, with_secrets, parts)
+    made = plan(door, with_secrets, parts, before.placing)
     return replace(made, changes=(*whole, *made.changes), wanted=wanted)
 
 

@@ -7,7 +7,7 @@ portable, and a second gate looks for anything secret that is left. One bad file
 
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
 from roosync_protocol.digest import NotCanonicalError, canonical, same
-from roosync_protocol.documents import DocumentError, parse, sniff
+from roosync_protocol.documents import Document, DocumentError, comments_above, parse, sniff
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
 from roosync_protocol.names import Value
 from roosync_protocol.package import MAX_CONTENT
@@ -85,9 +85,11 @@ class _Look:
         entities: Entities = {}
         local: dict[str, Value] = {}
         secrets: dict[str, str] = {}
+        comments: dict[str, tuple[str, ...]] = {}
         for parsed in self._parsed:
             entities |= parsed.entities
             local |= parsed.local
+            comments |= parsed.comments
             for own in parsed.secrets.values():
                 secrets |= own
             self._skipped += parsed.skipped
@@ -103,6 +105,7 @@ class _Look:
             unreadable=frozenset(self._unreadable),
             local=local,
             secrets=secrets,
+            comments=comments,
             public_names=self._public_names,
         )
 
@@ -185,10 +188,10 @@ class _Look:
         spec = target.spec
         try:
             format_ = sniff(data, name) if spec.format == "sniff" else spec.format_of(name)
-            value = parse(data, format_).value
+            document = parse(data, format_)
         except DocumentError as error:
             raise _UnreadableError(str(error)) from error
-        found = [(name, value)] if spec.tree else _named(spec, value)
+        found = [(name, document.value)] if spec.tree else _named(spec, document.value)
         entities: Entities = {}
         local: dict[str, Value] = {}
         secrets: dict[str, Mapping[str, str]] = {}
@@ -215,7 +218,8 @@ class _Look:
         file = CollectedFile(
             target.name, spec.kind, path, name, format_, state.sha256 or "", state.size, tuple(entities)
         )
-        return Parsed(file, entities, local, secrets, tuple(skipped), frozenset(unreadable))
+        comments = {} if spec.tree else _comments(document, spec, target.name, [name for name, _ in found])
+        return Parsed(file, entities, local, secrets, comments, tuple(skipped), frozenset(unreadable))
 
     def _public(self, entity: Entity) -> tuple[Entity, Mapping[str, str]]:
         if not entity.name or len(entity.key) > KEY_LIMIT:
@@ -267,6 +271,18 @@ def _named(spec: TargetSpec, value: Value) -> list[tuple[str, Value]]:
     if not isinstance(value, dict):
         raise _UnreadableError(f"{'.'.join(spec.container) or 'the whole'} should be an object")
     return [(name, inner) for name, inner in value.items() if spec.owns(name)]
+
+
+def _comments(document: Document, spec: TargetSpec, target: str, names: list[str]) -> dict[str, tuple[str, ...]]:
+    """The comment lines right above each entity, by key; of those that have any."""
+    if not any(mark in document.text for mark in ("#", "//", "/*")):
+        return {}
+    steps: Iterable[str | int] = range(len(names)) if spec.identity else names
+    above = {
+        f"{target}/{name}": comments_above(document, (*spec.container, step))
+        for name, step in zip(names, steps, strict=True)
+    }
+    return {key: lines for key, lines in above.items() if lines}
 
 
 def _elements(spec: TargetSpec, value: Any) -> list[tuple[str, Value]]:

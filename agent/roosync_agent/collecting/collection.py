@@ -12,6 +12,7 @@ from roosync_agent.targets.base import Target
 from roosync_protocol.entity import Entities, Kind, Skipped
 from roosync_protocol.names import Value
 from roosync_protocol.package import FileContent
+from roosync_protocol.placing import Placing, readable
 from roosync_protocol.portable import Places
 
 
@@ -29,6 +30,11 @@ class CollectedFile:
     keys: tuple[str, ...]  # in the order of the file
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the entities, in the order of the file."""
+        return tuple(key.split("/", 1)[1] for key in self.keys)
+
+    @property
     def label(self) -> str:
         return f"{self.target}/{self.name}"
 
@@ -41,6 +47,7 @@ class Parsed:
     entities: Entities
     local: Mapping[str, Value] = field(repr=False)  # as the file spells it: holds secrets
     secrets: Mapping[str, Mapping[str, str]] = field(repr=False)  # by entity
+    comments: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # as the file has them
     skipped: tuple[Skipped, ...] = ()
     unreadable: frozenset[str] = frozenset()
 
@@ -59,6 +66,7 @@ class Collection:
     unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
     local: Mapping[str, Value] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    comments: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # above entities, as they are
     public_names: frozenset[str] = frozenset()  # those that were counted as no secret
 
     @property
@@ -74,6 +82,12 @@ class Collection:
         """Bytes of each managed file, by `<target>/<name>`."""
         return {file.label: file.size for file in self.files}
 
+    @property
+    def placing(self) -> Placing:
+        """Where the entities stand in their files, and the comments above them. These may hold secrets."""
+        order = {file.target: file.names for file in self.files if not self.targets[file.target].spec.tree}
+        return Placing(order=order, comments=dict(self.comments))
+
     def contents(self) -> list[FileContent]:
         """The published form of each file."""
         return [
@@ -83,7 +97,10 @@ class Collection:
                 format=file.format,
                 kind=file.kind,
                 entities={key.split("/", 1)[1]: self.entities[key].value for key in file.keys},
-                order=tuple(key.split("/", 1)[1] for key in file.keys),
+                order=file.names,
+                comments={
+                    key.split("/", 1)[1]: lines for key in file.keys if (lines := readable(self.comments.get(key, ())))
+                },
             )
             for file in self.files
         ]

@@ -13,6 +13,7 @@ from roosync_protocol import baseline as content
 from roosync_protocol import package
 from roosync_protocol.entity import Entities, target_of
 from roosync_protocol.messages import Baseline, PackageReport
+from roosync_protocol.placing import NOWHERE, Placing
 
 BASELINE = "baseline"
 KEPT = 64 * 1024 * 1024  # bytes of contents kept in memory
@@ -30,6 +31,7 @@ class Reference(Struct, frozen=True, kw_only=True):
     version: str
     entities: Entities
     removed: frozenset[str] = frozenset()
+    placing: Placing = NOWHERE
 
     def for_targets(self, targets: frozenset[str], unreadable: frozenset[str] = frozenset()) -> "Reference":
         """Only what belongs to targets that this machine has, without what could not be read here."""
@@ -39,6 +41,7 @@ class Reference(Struct, frozen=True, kw_only=True):
             version=self.version,
             entities={k: e for k, e in self.entities.items() if target_of(k) in targets and k not in unreadable},
             removed=frozenset(k for k in self.removed if target_of(k) in targets and k not in unreadable),
+            placing=self.placing,
         )
 
 
@@ -48,6 +51,7 @@ class Received(Struct, frozen=True, kw_only=True):
     report: PackageReport
     manifest: package.Manifest
     entities: Entities
+    placing: Placing = NOWHERE
 
 
 class Library:
@@ -76,17 +80,23 @@ class Library:
             raise NothingToCompareError(self._no_package(machine))
         manifest = package.read_manifest(await self.bytes_of(report.manifest), machine)
         entities: Entities = {}
+        placing = Placing()
         for file in manifest.files:
-            found = package.read_entities(file, await self.bytes_of(file.hash))
-            if twice := entities.keys() & found.keys():
+            found = package.read_contents(file, await self.bytes_of(file.hash))
+            if twice := entities.keys() & found.entities.keys():
                 raise package.HostilePackageError(f"the package of {machine!r} has {sorted(twice)[0]!r} in two files")
-            entities |= found
-        return Received(report=report, manifest=manifest, entities=entities)
+            entities |= found.entities
+            placing = placing.beside(found.placing)
+        return Received(report=report, manifest=manifest, entities=entities, placing=placing)
 
     async def of_machine(self, machine: str) -> Reference:
         received = await self.package(machine)
         return Reference(
-            name=f"machine:{machine}", revision=0, version=received.manifest.version, entities=received.entities
+            name=f"machine:{machine}",
+            revision=0,
+            version=received.manifest.version,
+            entities=received.entities,
+            placing=received.placing,
         )
 
     async def of_baseline(self, machine: str) -> Reference:
@@ -101,6 +111,7 @@ class Library:
             version=law.version,
             entities=content.effective(commons, overlay),
             removed=content.removed_for(commons, overlay),
+            placing=commons.placing,
         )
 
     async def parts(self, law: Baseline, machine: str) -> tuple[content.Commons, content.Overlay | None]:

@@ -295,7 +295,7 @@ async def _dry_run(machine: Machine, looked: Looked, reference: Reference, chose
         if d.verdict in DIVERGENT and (chosen is None or d.key.split("/", 1)[0].split("@")[0] in chosen)
     ]
     wanted = {d.key: reference.entities.get(d.key) for d in divergences}
-    made = await asyncio.to_thread(plan, DryDoor(machine.local.door), looked.collection, wanted)
+    made = await asyncio.to_thread(plan, DryDoor(machine.local.door), looked.collection, wanted, reference.placing)
     rows = [
         AppliedRow(
             field=d.key,

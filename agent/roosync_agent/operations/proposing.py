@@ -72,6 +72,7 @@ async def gather(
             collected_at=one.manifest.timestamp,
             targets=frozenset(one.report.targets),
             entities=one.entities,
+            placing=one.placing,
         )
         for name, one in sorted(received.items())
     ]

@@ -18,6 +18,8 @@ from roosync_protocol.documents.json_write import JsonStyle, style_of, write
 from roosync_protocol.documents.steps import Add, Put, Replace, Step
 from roosync_protocol.names import Value
 
+WIDTH = 120  # columns that a new item may fill when it is written on one line, as its neighbours are
+
 
 def read(text: str, limits: Limits) -> tuple[Value, object]:
     """See `formats.Format`. An empty file, or one of comments only, is {}."""
@@ -163,10 +165,20 @@ def _inserted(text: str, place: Place, step: Add | Put, style: JsonStyle, commen
         flow.Style(style.newline, style.unit, _comma(text, items, style), style.pad if head else ""),
         box,
         index,
-        lambda indent: head + write(step.value, indent, style),
+        lambda indent: head + _in_hand(text, items, step.value, indent, len(head), style),
         spread,
         tuple(f"// {line}".rstrip() for line in lines),
     )
+
+
+def _in_hand(text: str, items: list[Place], value: Value, indent: str | None, before: int, style: JsonStyle) -> str:
+    """A new item on one line where all its neighbours of its sort are, and there is room; otherwise over lines."""
+    alike = [text[one.start : one.end] for one in items if text[one.start] in "[{" and one.end - one.start > 2]
+    if isinstance(value, dict | list) and alike and not any("\n" in one for one in alike):
+        line = write(value, None, style)
+        if len(indent or "") + before + len(line) <= WIDTH:
+            return line
+    return write(value, indent, style)
 
 
 def _colon(text: str, sibling: Place | None, style: JsonStyle) -> str:

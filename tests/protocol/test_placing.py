@@ -1,0 +1,95 @@
+"""Where a new entity stands and which comment lines it brings; hostile lines are dropped."""
+
+import random
+
+import pytest
+from msgspec.structs import replace
+
+from roosync_protocol.baseline import Commons, decode_commons, encode
+from roosync_protocol.package import FileContent
+from roosync_protocol.placing import LENGTH, LINES, NOWHERE, Placing, gathered, joined, readable
+
+PLACES = {
+    "after its neighbour": ("abcde", "c", "ab", 2),
+    "after the nearest that is here": ("abcde", "d", "ae", 1),
+    "before the one behind, when none before is here": ("abcde", "a", "xe", 1),
+    "first": ("abcde", "a", "bcde", 0),
+    "nobody known": ("abcde", "c", "xyz", None),
+    "its source says nothing": ("abde", "c", "ab", None),
+    "nothing here": ("abc", "b", "", None),
+}
+
+
+@pytest.mark.parametrize(("order", "name", "here", "index"), PLACES.values(), ids=PLACES)
+def test_it_goes_next_to_the_neighbour_that_its_source_has(order, name, here, index):
+    placing = Placing(order={"roo.modes": tuple(order)})
+    assert placing.index(f"roo.modes/{name}", list(here)) == index
+
+
+ORDERS = {
+    "one": (["abc"], "abc"),
+    "what others have more": (["abc", "axbc", "abyc"], "axbyc"),
+    "before all": (["bc", "abc"], "abc"),
+    "strangers go to the end": (["ab", "xy"], "abxy"),
+    "the first one wins": (["ab", "ba"], "ab"),
+}
+
+
+@pytest.mark.parametrize(("orders", "wanted"), ORDERS.values(), ids=ORDERS)
+def test_orders_are_joined_without_moving_what_is_there(orders, wanted):
+    assert "".join(joined(map(tuple, orders))) == wanted
+    assert joined([joined(map(tuple, orders)), *map(tuple, orders)]) == joined(map(tuple, orders))
+
+
+UNREADABLE = {
+    "a line end": ("one\ntwo",),
+    "a line separator": ("one\u2028two",),
+    "what turns the direction": ("one\u202etwo",),
+    "nothing to see": ("one\u200btwo",),
+    "a control": ("one\x1b[2Jtwo",),
+    "too long": ("x" * (LENGTH + 1),),
+    "too many": ("x",) * (LINES + 1),
+    "a secret": ("why", "token: ghp_" + "FAKEfake" * 4 + "1234"),
+    "a secret over two lines": ("-----BEGIN PRIVATE KEY-----", "A" * 40),
+}
+
+
+@pytest.mark.parametrize("lines", UNREADABLE.values(), ids=UNREADABLE)
+def test_comments_that_may_not_travel_are_dropped_wherever_they_come_from(lines):
+    assert readable(lines) == ()
+    content = FileContent(
+        target="roo.mcp", path="x", format="jsonc", kind="mcp_server", entities={"a": {}}, comments={"a": lines}
+    )
+    assert content.placing.comments == {}
+    sent = Commons(placing=Placing(comments={"roo.mcp/a": lines[:LINES]}))
+    if all(len(line) <= LENGTH for line in lines) and len(lines) <= LINES:
+        assert decode_commons(encode(sent)).placing.comments == {}
+
+
+def test_ordinary_comments_travel():
+    assert readable(("why: see docs/modes.md", "", "# é 💻")) == ("why: see docs/modes.md", "", "# é 💻")
+
+
+def test_a_baseline_without_places_has_the_bytes_that_it_always_had():
+    assert b"placing" not in encode(Commons())
+    placed = Commons(placing=Placing(order={"roo.mcp": ("b", "a")}, comments={"roo.mcp/a": ("why",)}))
+    assert decode_commons(encode(placed)) == placed
+
+
+def test_what_is_gathered_does_not_depend_on_the_order_of_machines():
+    rng = random.Random(1)
+    names = "abcdefgh"
+    placings = {
+        f"pc-{n}": Placing(
+            order={"roo.mcp": tuple(rng.sample(names, 6))}, comments={f"roo.mcp/{c}": (f"{n}{c}",) for c in names[n:]}
+        )
+        for n in range(4)
+    }
+    sources = {f"roo.mcp/{c}": tuple(rng.sample(sorted(placings), 2)) for c in names}
+    made = gathered(placings, sources, NOWHERE)
+    for _ in range(5):
+        shuffled = dict(rng.sample(list(placings.items()), 4))
+        assert gathered(shuffled, {k: tuple(reversed(v)) for k, v in sources.items()}, NOWHERE) == made
+    assert gathered(placings, sources, made) == made
+    assert set(made.order["roo.mcp"]) == set(names)
+    assert gathered({}, {"roo.mcp/a": ()}, made) == replace(made.only(["roo.mcp/a"]))
