@@ -35,6 +35,7 @@ from roosync_protocol.documents import (
     sniff,
 )
 from roosync_protocol.entity import Entity, Kind, target_of
+from roosync_protocol.hand import NEIGHBOURS, in_hand
 from roosync_protocol.names import Value
 from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.portable import UnknownTokenError, settled, to_local, to_portable
@@ -281,7 +282,7 @@ def _with_entity(
     document: Document, spec: TargetSpec, collection: Collection, key: str, entity: Entity | None, placing: Placing
 ) -> Document:
     name = key.split("/", 1)[1]
-    names = _names(document.value, spec)
+    held, names = _held(document.value, spec)
     step: str | int = names.index(name) if spec.identity and name in names else name
     if entity is None:
         there = name in names if spec.identity else key in collection.entities
@@ -289,6 +290,8 @@ def _with_entity(
     value = _local(collection, key, entity)
     if spec.identity and isinstance(value, dict) and value.get(spec.identity) != name:
         raise EditRefused(f"its {spec.identity!r} is not {name!r}")
+    now = [one for own, one in zip(names, held, strict=True) if own == name]
+    value = in_hand(value, spec.kind, [*now, *held[:NEIGHBOURS]])
     if name in names:
         return edit(document, [Set((*spec.container, step), value)])
     return edit(document, [_new(spec, name, value, names, placing.index(key, names), placing.comments.get(key, ()))])
@@ -304,12 +307,12 @@ def _new(
     return Set((*spec.container, name), value, after=names[at - 1] if at else FIRST, comments=comments)
 
 
-def _names(value: Value, spec: TargetSpec) -> list[str]:
-    """The names of the members of a map, or of the elements of a list, in their order."""
+def _held(value: Value, spec: TargetSpec) -> tuple[list[Value], list[str]]:
+    """The members of a map, or the elements of a list, in their order; and their names."""
     for step in spec.container:
         value = value.get(step) if isinstance(value, dict) else None
     if isinstance(value, dict):
-        return list(value)
+        return list(value.values()), list(value)
     if not isinstance(value, list):
-        return []
-    return [str(element.get(spec.identity, "")) if isinstance(element, dict) else "" for element in value]
+        return [], []
+    return value, [str(one.get(spec.identity, "")) if isinstance(one, dict) else "" for one in value]

@@ -1,0 +1,66 @@
+"""The order in which the members of a value are written: the one that the file's owner uses.
+
+Values travel with sorted names, because order carries no meaning (RFC 8785); a person writes `command` before `args`
+and `slug` before `name`. So what is written takes the order of what stands there, then that of its neighbours in the
+file, then the usual one of its kind.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from roosync_protocol.entity import Kind
+from roosync_protocol.names import Value
+
+NEIGHBOURS = 20  # of a new entity that are asked how they are written
+_USUAL = {
+    Kind.MODE: (
+        "slug name roleDefinition description whenToUse groups customInstructions source iconName "
+        "fileRegex relativePath content"
+    ),
+    Kind.MCP_SERVER: (
+        "type transport command args url serverUrl httpUrl headers env envFile cwd disabled enabled timeout "
+        "alwaysAllow autoApprove disabledTools watchPaths description"
+    ),
+}
+
+
+def in_hand(value: Value, kind: Kind, models: Iterable[Value]) -> Value:
+    """`value` with its members in the order of the `models`, the first of which counts most; an equal value."""
+    orders = dict.fromkeys(names for model in models for names in _orders(model))
+    usual = tuple(_USUAL.get(kind, "").split())
+    place = {name: at for at, name in enumerate(_joined([*orders, usual]))}
+    return _ordered(value, place)
+
+
+def _joined(orders: Iterable[tuple[str, ...]]) -> list[str]:
+    """One order of all names: what an earlier order says stays, and a name goes behind all that it follows."""
+    result: list[str] = []
+    for order in orders:
+        past = 0  # behind the names of this order that were met
+        for name in order:
+            if name not in result:
+                result.insert(past or _before(result, order), name)
+            past = max(past, result.index(name) + 1)
+    return result
+
+
+def _before(result: list[str], order: tuple[str, ...]) -> int:
+    """None of the names before it is there: it goes before those that are."""
+    return min((result.index(name) for name in order if name in result), default=len(result))
+
+
+def _orders(value: Value) -> Iterator[tuple[str, ...]]:
+    if isinstance(value, dict):
+        yield tuple(value)
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _orders(one)
+
+
+def _ordered(value: Value, place: dict[str, int]) -> Value:
+    if isinstance(value, list):
+        return [_ordered(one, place) for one in value]
+    if not isinstance(value, dict):
+        return value
+    names = sorted(value, key=lambda name: place.get(name, len(place)))  # stable: strangers stay as they came, last
+    return {name: _ordered(value[name], place) for name in names}

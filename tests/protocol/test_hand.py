@@ -1,0 +1,53 @@
+"""Members are written in the order of the file, and the value stays the value."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from roosync_protocol.entity import Kind
+from roosync_protocol.hand import in_hand
+
+MODE = {"customInstructions": "x", "groups": ["read"], "name": "N", "roleDefinition": "r", "slug": "s"}
+HANDS = {
+    "as its kind is written": ((), Kind.MODE, "slug name roleDefinition groups customInstructions"),
+    "as a neighbour is written": (
+        [{"slug": 1, "name": 1, "customInstructions": 1, "groups": 1}],
+        Kind.MODE,
+        "slug name roleDefinition customInstructions groups",
+    ),
+    "the first model counts most": (
+        [{"name": 1, "slug": 1}, {"slug": 1, "name": 1}],
+        Kind.MODE,
+        "name slug roleDefinition groups customInstructions",
+    ),
+    "no kind, no model": ((), Kind.SETTING, "customInstructions groups name roleDefinition slug"),
+}
+
+
+@pytest.mark.parametrize(("models", "kind", "wanted"), HANDS.values(), ids=HANDS)
+def test_members_have_the_order_of_the_file(models, kind, wanted):
+    assert list(in_hand(MODE, kind, models)) == wanted.split()
+
+
+def test_inside_too():
+    value = {"args": [], "command": "x", "env": {"B": 1, "A": 2}, "x": {"command": 1, "args": 2}}
+    made = in_hand(value, Kind.MCP_SERVER, [{"env": {"A": 1, "B": 1}}])
+    assert json.dumps(made) == json.dumps(
+        {"command": "x", "args": [], "env": {"A": 2, "B": 1}, "x": {"command": 1, "args": 2}}
+    )
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdef"), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@given(VALUES, st.lists(VALUES, max_size=3))
+def test_the_value_stays_the_value_and_a_second_time_changes_nothing(value, models):
+    made = in_hand(value, Kind.MODE, models)
+    assert made == value
+    assert json.dumps(in_hand(made, Kind.MODE, models)) == json.dumps(made)
