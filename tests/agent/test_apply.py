@@ -566,3 +566,18 @@ def test_a_comment_that_looks_secret_comes_back_and_never_leaves(home):
     home.write(home.MCP, home.read(home.MCP).replace('"command": "b"', '"command": "mine"'))
     assert home.roll_back(gone.snapshot).status == "applied"
     assert home.read(home.MCP) == text.replace('"command": "b"', '"command": "mine"')
+
+
+def test_a_file_that_is_mounted_by_itself_is_in_use_and_the_others_go_back(home):
+    path = home.write(MCP, SERVERS)
+    home.write(".roo/rules/a.md", "old\n")
+    if not ROOT or subprocess.run(["mount", "--bind", path, path], capture_output=True, check=False).returncode:
+        pytest.skip("no right to mount")
+    try:
+        done = home.apply(WANTED, ("roo.rules/rules/a.md", "new\n"))
+        assert done.status == "rolled_back"
+        assert "the file is in use" in done.log[1]
+        assert (home.read(MCP), home.read(".roo/rules/a.md")) == (SERVERS, "old\n")
+        assert leftovers(home) == []
+    finally:
+        subprocess.run(["umount", path], check=True)

@@ -469,6 +469,7 @@ def test_a_disk_that_can_not_be_written(disks, homes, waiting, part, how):
     alpha.roosync("decision", "approve", own["id"], "--action", "override_remote", "--yes")
     words = ("the disk is full", "No space left") if how == "full" else ("read-only", "Read-only")
     waiting("beta says why not", lambda: [line for line in _said_of_beta(alpha) if any(word in line for word in words)])
+    assert not [line for line in _said_of_beta(alpha) if str(beta.base) in line], "its folders are nobody else's matter"
     assert beta.read(homes.mcp) == agreed["beta"], "the file is whole, and without a backup nothing is written"
     assert not list(beta.path(homes.mcp).parent.glob("*.roosync-*"))
     assert beta.process.poll() is None

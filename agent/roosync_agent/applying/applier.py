@@ -156,7 +156,7 @@ class Applier:
 
     async def _tell(self, claimed: Decision, outcome: Outcome) -> None:
         """What happened, on the record; a failure is restored already, and a person is asked before another try."""
-        lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
+        lines = self._lines(outcome)
         if outcome.status == "applied":
             self._end(claimed)
             await self._move(claimed, "applied", snapshot=outcome.snapshot, log=lines, after="applied")
@@ -173,6 +173,9 @@ class Applier:
         level = 2 if end == "rolled_back" else 3
         reason = f"{claimed.entity} could not be applied on {claimed.machine}: {lines[-1] if lines else outcome.status}"
         await self._machine.alarm(level, reason, claimed.id)
+
+    def _lines(self, outcome: Outcome) -> tuple[str, ...]:
+        return tuple(self._machine.public(line)[:500] for line in outcome.log[-50:])
 
     def _end(self, decision: Decision) -> None:
         self.ended[decision.id] = decision.attempt
@@ -197,7 +200,7 @@ class Applier:
             collect_again=lambda: machine.local.look().collection,
             exact=decision.rollback_exact,
         )
-        lines = tuple(scrub(line)[:500] for line in outcome.log[-50:])
+        lines = self._lines(outcome)
         if outcome.status == "deferred":
             self._wait(decision, f"its rollback: {lines[-1] if lines else 'deferred'}")
             return False

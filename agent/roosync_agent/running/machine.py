@@ -252,9 +252,8 @@ class Machine:
 
     async def alarm(self, level: int, reason: str, about: str) -> None:
         id_ = "a-" + new_operation()[2:14]
-        await self.session.say(
-            Alarm(agent=self.name, timestamp=self.session.now(), id=id_, level=level, reason=scrub(reason), about=about)
-        )
+        now, told = self.session.now(), self.public(reason)
+        await self.session.say(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
 
     async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
         await self.session.say(
@@ -265,7 +264,7 @@ class Machine:
                 phase=phase,  # type: ignore[arg-type]
                 about=about[:500],
                 outcome=outcome,
-                details=scrub(details)[:8000],
+                details=self.public(details)[:8000],
             )
         )
 
@@ -298,7 +297,12 @@ class Machine:
         return self.fleet.law.paused(self.name) or self.pause_since() is not None
 
     def note(self, text: str) -> None:
-        self.notes.append(scrub(text))
+        self.notes.append(self.public(text))
+
+    def public(self, text: str) -> str:
+        """A line for everybody: without secrets, and without the names of this machine's folders."""
+        home, state = str(self.local.layout().base), str(self.state.folder)
+        return scrub(text.replace(state, "${state}").replace(home, "${home}"))
 
     def _law_notes(self, now: datetime) -> list[str]:
         expiry = self.fleet.law.expiry(self.name)
