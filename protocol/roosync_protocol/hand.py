@@ -1,14 +1,17 @@
-"""The order in which the members of a value are written: the one that the file's owner uses.
+"""The order in which a value is written: the one that the file's owner uses.
 
 Values travel with sorted names, because order carries no meaning (RFC 8785); a person writes `command` before `args`
 and `slug` before `name`. So what is written takes the order of what stands there, then that of its neighbours in the
-file, then the usual one of its kind.
+file, then the usual one of its kind. Sets and keyed lists keep the order that they have in the file, so that what is
+added to one is one line more.
 """
 
 from collections.abc import Iterable, Iterator
 
 from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
+from roosync_protocol.placing import joined
+from roosync_protocol.shapes import Path, Shape, parts, rule
 
 NEIGHBOURS = 20  # of a new entity that are asked how they are written
 _USUAL = {
@@ -23,12 +26,33 @@ _USUAL = {
 }
 
 
-def in_hand(value: Value, kind: Kind, models: Iterable[Value]) -> Value:
-    """`value` with its members in the order of the `models`, the first of which counts most; an equal value."""
+def in_hand(value: Value, models: Iterable[Value], kind: Kind | None = None) -> Value:
+    """`value` with its members in the order of the `models`, the first of which counts most; an equal value.
+
+    `kind`: of a new entity, so that names which no model has go where they usually stand; otherwise they come last.
+    """
     orders = dict.fromkeys(names for model in models for names in _orders(model))
-    usual = tuple(_USUAL.get(kind, "").split())
+    usual = tuple(_USUAL.get(kind, "").split()) if kind else ()
     place = {name: at for at, name in enumerate(_joined([*orders, usual]))}
     return _ordered(value, place)
+
+
+def in_place(path: Path, now: Value, value: Value) -> Value:
+    """`value` with its sets and keyed lists in the order of `now`; alike `value`.
+
+    What is new in a set comes last; in a keyed list it goes next to its neighbours. `path` begins with `shapes.root`.
+    """
+    if isinstance(value, dict) and isinstance(now, dict):
+        return {name: in_place((*path, name), now.get(name), one) for name, one in value.items()}
+    if not (isinstance(value, list) and isinstance(now, list)):
+        return value
+    old, new = parts(path, now), parts(path, value)
+    if old is None or new is None:
+        return value
+    kept = tuple(name for name in old if name in new)
+    keyed = (found := rule(path)) is not None and found.shape is Shape.KEYED
+    names = joined([kept, tuple(new)]) if keyed else dict.fromkeys([*kept, *new])
+    return [in_place((*path, name), old.get(name), new[name]) for name in names]
 
 
 def _joined(orders: Iterable[tuple[str, ...]]) -> list[str]:

@@ -581,3 +581,30 @@ def test_a_file_that_is_mounted_by_itself_is_in_use_and_the_others_go_back(home)
         assert leftovers(home) == []
     finally:
         subprocess.run(["umount", path], check=True)
+
+
+LISTS = """{
+  "mcpServers": {
+    "a": {
+      "command": "a",
+      "alwaysAllow": [
+        "write", // mine first
+        "read"
+      ]
+    }
+  }
+}
+"""
+
+
+def test_what_is_added_to_a_set_is_one_line_more(home):
+    home.write(MCP, LISTS)
+    home.apply(("roo.mcp/a", {"alwaysAllow": ["delete", "read", "write"], "command": "a"}))
+    assert home.read(MCP) == LISTS.replace('"read"\n', '"read",\n        "delete"\n')
+    home.apply(("roo.mcp/a", {"alwaysAllow": ["read", "write"], "command": "a", "disabled": True}))
+    assert home.read(MCP) == LISTS.replace("]\n", '],\n      "disabled": true\n')
+
+
+def test_a_set_in_another_order_is_nothing_to_write(home):
+    home.write(MCP, LISTS)
+    assert home.plan(("roo.mcp/a", {"alwaysAllow": ["read", "write"], "command": "a"})).changes == ()

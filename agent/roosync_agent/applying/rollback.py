@@ -2,6 +2,7 @@
 
 A file that still is as it was written gets its old bytes back, exactly. One that was edited since keeps those
 edits: only the entities of the change are set to what they were. `exact` restores the bytes in any case.
+A file that `roosync edit` wrote has no entities here: once edited since, it goes back exactly or not at all.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from roosync_agent.collecting.collection import Collection
 from roosync_agent.files.door import Door
 from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.files.file_state import FileRefusedError, FileState
+from roosync_agent.targets import locked_by_name
 from roosync_protocol.entity import Entity
 
 
@@ -35,7 +37,7 @@ def roll_back(
     `rollback_failed` says what stands in the way."""
     try:
         snapshot = snapshots.load(door, state, snapshot_id)
-        made = _plan(snapshot, door, state, collection, exact=exact)
+        made = plan_back(snapshot, door, state, collection, exact=exact)
     except (NoSnapshotError, FileRefusedError) as error:
         return Outcome("rollback_failed", [str(error)])
     if made.refusals:
@@ -46,21 +48,25 @@ def roll_back(
     return Outcome("rollback_failed", outcome.log, outcome.snapshot, outcome.touched)
 
 
-def _plan(snapshot: Snapshot, door: Door, state: Path, collection: Collection, *, exact: bool) -> Plan:
+def plan_back(snapshot: Snapshot, door: Door, state: Path, collection: Collection, *, exact: bool) -> Plan:
+    """What taking it back will do, and by key or file what stands in the way. NoSnapshotError, FileRefusedError."""
     before = _as_it_was(snapshot, door, state, collection)
     keys = [key for saved in snapshot.files for key in saved.keys]
     wanted: dict[str, Entity | None] = {key: before.entities.get(key) for key in keys}
     whole: list[FileChange] = []
     parts: dict[str, Entity | None] = {}
+    refusals: dict[str, str] = {}
     for number, saved in enumerate(snapshot.files):
         current = door.read(Path(saved.path))
         if exact or digest_of(current.data) == saved.after:
             whole += _bytes_back(snapshot, number, current, door, state, collection)
+        elif not saved.keys and digest_of(current.data) != saved.before:
+            refusals[saved.label] = "it was changed since, and that would be lost; --exact puts the whole file back"
         else:
             parts |= {key: wanted[key] for key in saved.keys}
     with_secrets = replace(collection, secrets={**before.secrets, **collection.secrets})  # a renewed one stays
     made = plan(door, with_secrets, parts, before.placing)
-    return replace(made, changes=(*whole, *made.changes), wanted=wanted)
+    return replace(made, changes=(*whole, *made.changes), wanted=wanted, refusals={**refusals, **made.refusals})
 
 
 def _bytes_back(
@@ -80,7 +86,7 @@ def _bytes_back(
             mode=saved.mode if saved.existed else current.mode,
             format=known.format if known else "text",
             keys=saved.keys,
-            locks=any(t.spec.locks and str(t.file) == saved.path for t in collection.targets.values()),
+            locks=locked_by_name(current.path) or locked_by_name(current.real_path),
         )
     ]
 
