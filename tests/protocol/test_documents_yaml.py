@@ -151,7 +151,7 @@ SMALL = {
         "a:\n  b: 1\n  # c\nd: 1\n", Set(("e",), 2, after="a"), "a:\n  b: 1\n  # c\ne: 2\nd: 1\n",
     ),
     "what looks like a comment in a literal block": ("a: |\n  x\n  # y\nb: 1\n", Delete(("b",)), "a: |\n  x\n  # y\n"),
-    "an anchor that nobody repeats": ("a: &x 1\n", Set(("a",), 2), "a: 2\n"),
+    "an anchor that nobody repeats": ("a: &x 1\n", Set(("a",), 2), "a: &x 2\n"),
     "an alias becomes a value": ("a: &x 1\nb: *x\n", Set(("b",), 2), "a: &x 1\nb: 2\n"),
     "an alias goes": ("a: &x 1\nb: *x\nc: 1\n", Delete(("b",)), "a: &x 1\nc: 1\n"),
     "beside a merge": (
@@ -163,8 +163,59 @@ SMALL = {
     "numbers": ("a: 1\n", Set(("a",), 1e20), "a: 1.0e+20\n"),
     "infinity": ("a: 1\n", Set(("a",), float("-inf")), "a: -.inf\n"),
     "not a number": ("a: .nan\nb: 1\n", Set(("b",), 2), "a: .nan\nb: 2\n"),
+    "a document that says null": ("# x\nnull\n", Set(("a",), 1), "# x\na: 1\n"),
+    "beside a name with a question mark": ("? a\n: 1\nb: 2\n", Set(("c",), 3), "? a\n: 1\nb: 2\nc: 3\n"),
     "between brackets over lines": ("a: [\n  1,\n  2\n]\n", Insert(("a",), 2, 3), "a: [\n  1,\n  2,\n  3\n]\n"),
 }  # fmt: skip
+
+
+LONG = {  # in each, w becomes x
+    "a literal block indented as nobody else's": "l:\n- a: |-\n       u\n\n       v w\n  b: 1\n",
+    "a literal block in a list with wide dashes": "-   |\n  u\n  v w\n- b\n",
+    "a literal block below its name": "a:\n  |\n  u\n  w\n",
+    "a literal block that is all": "--- |\n  u\n  w\n",
+    "an indentation that is said": "a: |2\n    u\n  w\nb: 1\n",
+    "spaces in some empty lines": "a: |\n  u\n  \n  v\n\n  w\nb: 1\n",
+    "spaces beyond the indentation": "a: |\n  u\n     \n  v\n\n  w\nb: 1\n",
+    "a comment, a tag and an anchor": "a: &x !!str |-  # c\n  u\n  w\nb: 1\n",
+    "blank lines that belong to it": "a: |+\n  u\n  w\n\n\nb: 1\n",
+    "blank lines that do not": "a: |-\n  u\n  w\n\n\n# c\nb: 1\n",
+    "no final newline": "a: |-\n  u\n  w",
+    "ends of lines of YAML 1.1": "a: |\n  u\u2028v\x85\n  w\nb: 1\n",
+    "a folded block": "a: >-\n  u u u\n  v v\n\n  w v\nb: 1\n",
+    "a folded block with deeper lines": "a: >\n  u u u\n    v v\n  w v\nb: 1\n",
+    "double quotes over lines": 'a: "u u\n  v w\n\n  z"\nb: 1\n',
+    "single quotes over lines": "a: 'u it''s\n  v w'\nb: 1\n",
+    "words over lines": "a: u u\n  v w\nb: 1\n",
+    "words over lines between brackets": "a: [u u\n  v w, b]\n",
+}
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["LF", "CRLF"])
+@pytest.mark.parametrize("before", LONG.values(), ids=LONG)
+def test_of_a_long_text_only_what_changes_is_written(before, ends):
+    document = parse(before.replace("\n", ends).encode(), "yaml")
+    path, old = (), document.value
+    while not isinstance(old, str):
+        step = next(iter(old)) if isinstance(old, dict) else 0
+        path, old = (*path, step), old[step]
+    after = edit(document, [Set(path, old.replace("w", "x"))]).data.decode()
+    assert after == before.replace("w", "x").replace("\n", ends)
+
+
+GROWN = {
+    "a line more": ("a: |\n     u\n     w\nb: 1\n", "u\nv\nw\n", "a: |\n     u\n     v\n     w\nb: 1\n"),
+    "lines less": ("a: |\n     u\n     v\n     w\n", "u\nw\n", "a: |\n     u\n     w\n"),
+    "without its last line end": ("a: | # c\n   u\n   w\nb: 1\n", "u\nw", "a: |- # c\n   u\n   w\nb: 1\n"),
+    "a first line that is indented": ("a: |\n  u\n  w\n", "  u\nw\n", "a: |2\n    u\n  w\n"),
+    "words more": ("a: >-\n  u v\n  w\n", "u x v y w z", "a: >-\n  u x v y w z\n"),
+    "a paragraph more": ("a: >-\n  u\n  w\n", "u w\nx y", "a: >-\n  u\n  w\n\n  x y\n"),
+}
+
+
+@pytest.mark.parametrize(("before", "value", "after"), GROWN.values(), ids=GROWN)
+def test_a_long_text_grows_in_its_own_way(before, value, after):
+    assert edit(parse(before.encode(), "yaml"), [Set(("a",), value)]).data.decode() == after
 
 
 @pytest.mark.parametrize("pure", [False, True], ids=["C", "Python"])

@@ -103,7 +103,10 @@ def _stepped(document: Document, step: Step) -> Document:
 
 
 def _ways(document: Document, step: Step) -> Iterator[str]:
-    yield from formats.of(document.format).ways(document.text, document.tree, step, document.newline)
+    try:
+        yield from formats.of(document.format).ways(document.text, document.tree, step, document.newline)
+    except (LookupError, AssertionError) as error:
+        raise EditRefused(f"{_named(step)}: the place was not found in the text ({error})") from None
 
 
 def _named(change: Edit | Step) -> str:

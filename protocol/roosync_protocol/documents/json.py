@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from roosync_protocol.documents import flow, json_tree
-from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, line_of, splice, too_deep
+from roosync_protocol.documents.base import DocumentError, Limits, line_of, splice, too_deep
 from roosync_protocol.documents.edits import Delete, Path, Rename
 from roosync_protocol.documents.json_tree import SYNTAX, Place
 from roosync_protocol.documents.json_write import JsonStyle, style_of, write
@@ -45,10 +45,7 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
 def ways(text: str, tree: object, step: Step, newline: str, comments: bool = False) -> Iterator[str]:
     """See `formats.Format`. `comments`: may comments be written?"""
     del tree
-    try:
-        yield _written(text, step, newline, comments)
-    except (LookupError, AssertionError) as error:
-        raise EditRefused(f"the place was not found in the text ({error})") from None
+    yield _written(text, step, newline, comments)
 
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:

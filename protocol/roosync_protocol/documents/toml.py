@@ -48,12 +48,9 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
 def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`."""
     del tree
-    try:
-        yield _Editor(text, newline).written(step)
-        if isinstance(step, Delete):  # the container that held it is gone too: it comes back empty
-            yield _emptied(text, step, newline)
-    except (LookupError, AssertionError) as error:
-        raise EditRefused(f"the place was not found in the text ({error})") from None
+    yield _Editor(text, newline).written(step)
+    if isinstance(step, Delete):  # the container that held it is gone too: it comes back empty
+        yield _emptied(text, step, newline)
 
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
@@ -91,6 +88,7 @@ class _Editor:
         self._text = text
         self._newline = newline
         self._all = toml_tree.statements(text)
+        self._numbers = {one.start: number for number, one in enumerate(self._all)}
         self._style = toml_write.style_of(text, self._all, newline)
 
     def written(self, step: Step) -> str:
@@ -296,7 +294,8 @@ class _Editor:
         """The lines of all of `gone`, and of a table also what is between its statements."""
         text = self._text
         merged: list[Splice] = []
-        for begin, end in sorted(self._lines(one, gone) for one in gone):
+        starts = {one.start for one in gone}
+        for begin, end in sorted(self._lines(one, starts) for one in gone):
             if merged and begin <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]), "")
             else:
@@ -310,13 +309,13 @@ class _Editor:
         merged[-1] = (begin, end, "")
         return merged
 
-    def _lines(self, one: Statement, gone: list[Statement]) -> tuple[int, int]:
+    def _lines(self, one: Statement, gone: set[int]) -> tuple[int, int]:
         text = self._text
-        number = self._all.index(one)
+        number = self._numbers[one.start]
         floor = self._all[number - 1].end if number else -1
         begin = flow.own_comments(text, SYNTAX, one.start, floor)
         following = self._all[number + 1] if number + 1 < len(self._all) else None
-        if following is not None and any(following is other for other in gone):
+        if following is not None and following.start in gone:
             return begin, flow.own_comments(text, SYNTAX, following.start, one.end)
         return begin, flow.end_of(_LINE_END, text, self._line_end(one.end))
 

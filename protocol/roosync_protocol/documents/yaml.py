@@ -8,7 +8,7 @@ Source: YAML 1.2.2; design page 4-configuration.
 import re
 from collections.abc import Iterator
 
-from roosync_protocol.documents import flow, yaml_write
+from roosync_protocol.documents import flow, yaml_long, yaml_write
 from roosync_protocol.documents.base import EditRefused, Limits, Splice, splice
 from roosync_protocol.documents.edits import Delete, Path, Rename, show
 from roosync_protocol.documents.steps import Add, Put, Replace, Step
@@ -17,6 +17,7 @@ from roosync_protocol.documents.yaml_tree import Item, Node, load
 from roosync_protocol.documents.yaml_write import YamlStyle, after_colon, after_dash, column_of, style_of
 from roosync_protocol.names import Value
 
+_ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]+[ \t]+)?")
 _INDENTED_COMMENT = re.compile(r"\r?\n([ \t]*)#[^\r\n]*")
 _GAP_TO_COMMENT = re.compile(r"(?:\r?\n[ \t]*)*(?=\r?\n[ \t]*#)")
 
@@ -27,13 +28,15 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
 
 
 def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
-    """See `formats.Format`: with literal blocks first, then the same with quotes."""
+    """See `formats.Format`: over the old text, then with literal blocks, then the same with quotes."""
     assert tree is None or isinstance(tree, Node)
     for literals in (True, False):
-        new = _Editor(text, tree, style_of(text, tree, newline, literals)).written(step)
-        yield new
-        if not new.endswith("\n"):  # a literal block at the end wants the line end that was not there
-            yield new + newline
+        editor = _Editor(text, tree, style_of(text, tree, newline, literals))
+        for new in (editor.overlaid(step) if literals else None, editor.written(step)):
+            if new is not None:
+                yield new
+                if not new.endswith("\n"):  # a literal block at the end wants the line end that was not there
+                    yield new + newline
 
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
@@ -67,6 +70,8 @@ class _Editor:
             case Replace():
                 spot = self.find(step.path)
                 return splice(text, self._replace(spot, step.value, _role(step.path), step.path))
+            case Add() if root.kind == "scalar":  # a document that says null
+                return splice(text, [(root.start, root.end, self._whole({step.name: step.value}))])
             case Add():
                 return splice(text, self._add(step))
             case Put():
@@ -82,6 +87,16 @@ class _Editor:
                     raise self._shared(step.path)
                 new = yaml_write.key(step.name, key.style, old.inside)
                 return splice(text, [(key.start, key.end, new)])
+
+    def overlaid(self, step: Step) -> str | None:
+        """The text after `step` where it changes a part of a scalar over several lines; None where it does not."""
+        if not isinstance(step, Replace) or not isinstance(step.value, str) or self._root is None:
+            return None
+        spot = self.find(step.path) if step.path else None
+        old = spot.item.value if spot else self._root
+        column = column_of(self._text, spot.start) if spot else 0
+        found = None if old.shared else yaml_long.edited(self._text, old, step.value, column, self._style)
+        return splice(self._text, [found]) if found else None
 
     def find(self, path: Path) -> Spot:
         """The item at `path`. EditRefused when the way leads through what is shared or merged."""
@@ -166,7 +181,7 @@ class _Editor:
         same_line = not spot.empty and "\n" not in text[spot.mark : old.start]
         inline = same_line and old.style not in ("|", ">", "block")
         if inline and "\n" not in new:
-            return [(old.start, old.end, new.lstrip(" "))]
+            return [(flow.end_of(_ANCHOR, text, old.start), old.end, new.lstrip(" "))]
         if spot.empty:
             behind = end = spot.mark
         elif inline:
@@ -198,7 +213,7 @@ class _Editor:
             new += yaml_write.flow(step.value, role, style, True, like == '"')
             return self._flow_insert(node, index, new)
         member = yaml_write.key(step.name, like) + ":"
-        column = column_of(text, node.items[0].start)
+        column = min(column_of(text, item.start) for item in node.items)  # a name behind '? ' stands deeper
         member += after_colon(step.value, column, role, style)
         return self._block_insert(node, index, member, column, step.comments)
 

@@ -22,7 +22,7 @@ _OLD_WORDS = re.compile(
 _PLAIN = re.compile(r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`<=]|-(?!--)[\w-])[^\x00-\x1f]*""")
 _NOT_PLAIN = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\t")
 _FLOW_MARKS = re.compile(r"[,\[\]{}:?]")
-_UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -175,9 +175,9 @@ def _string(text: str, like: str, quote: str, inside: bool) -> str:
         if _is_plain(text, inside):
             return text
         like = quote
-    if like == "'" and "\n" not in text and not _UNPRINTABLE.search(text):
+    if like == "'" and "\n" not in text and not UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
-    return _UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
+    return UNPRINTABLE.sub(_escape, json.dumps(text, ensure_ascii=False))
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -191,7 +191,7 @@ def _is_plain(text: str, inside: bool) -> bool:
     return (
         _PLAIN.fullmatch(text) is not None
         and not _NOT_PLAIN.search(text)
-        and not _UNPRINTABLE.search(text)
+        and not UNPRINTABLE.search(text)
         and not _OLD_WORDS.fullmatch(text)
         and isinstance(core(text), str)
         and not text.startswith("...")
@@ -204,7 +204,7 @@ def _literal(text: str, column: int, style: YamlStyle) -> str | None:
     body = text.rstrip("\n")
     lines = body.split("\n")
     first = next((line for line in lines if line), "")
-    if not first.strip() or first[0] in " \t" or not lines[-1].strip() or _UNPRINTABLE.search(text):
+    if not first.strip() or first[0] in " \t" or not lines[-1].strip() or UNPRINTABLE.search(text):
         return None
     ends = len(text) - len(body)
     head = "|" + ("-" if ends == 0 else "" if ends == 1 else "+")
