@@ -1,5 +1,6 @@
 """The formats as one table: a name, and the module that reads and writes it. A new format is one line here."""
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Protocol, cast
@@ -55,9 +56,22 @@ def of(name: str) -> Format:
 def sniff(data: bytes, name: str) -> str:
     """See `documents.sniff`."""
     end = "." + name.lower().rsplit(".", 1)[-1]
+    if _BY_END.get(end) == "yaml" and _is_json(data):
+        return "json"  # it is YAML too; whoever wrote it so wants it so, and may read it with a parser for JSON
     if end in _BY_END:
         return _BY_END[end]
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     if end == ".roomodes":
         return "json" if start[:1] in (b"{", b"[") or start[:2] in (b"//", b"/*") else "yaml"
     return "json" if start[:1] == b"{" else "text"
+
+
+def _is_json(data: bytes) -> bool:
+    data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if data[:1] != b"{":
+        return False
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
