@@ -60,10 +60,9 @@ def guarded(command: click.Command) -> int:
 
 def told(error: Exception) -> int:
     """Prints an error as one message; returns the exit code."""
-    from roosync_agent.operations.faults import fault_of
     from roosync_protocol.secrets import scrub
 
-    kind = error.kind if isinstance(error, CommandError) else fault_of(error)
+    kind = error.kind if isinstance(error, CommandError) else _fault_of(error)
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
     message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
@@ -80,6 +79,12 @@ def told(error: Exception) -> int:
         if kind is None:
             click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
     return 1
+
+
+def _fault_of(error: Exception) -> str | None:
+    from roosync_agent.operations.faults import fault_of  # knows the errors of every part, and so imports them
+
+    return fault_of(error)
 
 
 def ask_machine(verb: str, **args: Any) -> Any:

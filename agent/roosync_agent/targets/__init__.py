@@ -6,6 +6,7 @@ and our `rules`, `settings`, `memory`), which selects that target of every assis
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 from roosync_agent.targets.base import Group, Target, TargetSpec, locate
 from roosync_agent.targets.claude import CLAUDE
@@ -14,7 +15,7 @@ from roosync_protocol.entity import Kind
 
 TABLE: tuple[TargetSpec, ...] = (*ROO, *ZOO, *CLAUDE)
 
-__all__ = ["TABLE", "Group", "Target", "TargetSpec", "locate", "plain", "select"]
+__all__ = ["TABLE", "Group", "Target", "TargetSpec", "locate", "locked_by_name", "plain", "select"]
 
 
 def select(names: Iterable[str] = (), table: tuple[TargetSpec, ...] = TABLE) -> tuple[TargetSpec, ...]:
@@ -46,6 +47,11 @@ def plain(name: str, file: str, *, container: tuple[str, ...] = (), format: str 
         container=container,
         private=True,
     )
+
+
+def locked_by_name(path: Path) -> bool:
+    """Is there an assistant that locks files of this name? Also of one that lies where nobody looks for it."""
+    return any(spec.locks and path.name == spec.file.rpartition("/")[2] for spec in TABLE)
 
 
 def _names_of(spec: TargetSpec) -> tuple[str, str, str]:

@@ -1,0 +1,250 @@
+"""Any file of a person edited in place, and put back: `roosync edit` and `roosync snapshots restore`.
+
+No fleet, no keys, no broker: the documents of the protocol and the safe apply of this machine alone. First all is
+worked out in memory (`prepare`, `prepare_restore`), so that it can be shown; `write` then does it as decisions are
+applied: lock, look again, snapshot, journal, the assistant's lock, one rename, reading back, and back when that fails.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from roosync_agent.applying import snapshots
+from roosync_agent.applying.apply import execute
+from roosync_agent.applying.plan import FileChange, Plan
+from roosync_agent.applying.rollback import plan_back
+from roosync_agent.applying.snapshots import NoSnapshotError
+from roosync_agent.collecting.collect import collect
+from roosync_agent.collecting.collection import Collection
+from roosync_agent.collecting.places import layout, system_of
+from roosync_agent.files.door import Door, RealDoor
+from roosync_agent.files.file_state import FileRefusedError, FileState
+from roosync_agent.operations.asked_edits import Asked, AskedError, edited
+from roosync_agent.operations.file_diff import hides, unified
+from roosync_agent.settings import Settings
+from roosync_agent.state import State
+from roosync_agent.targets import locked_by_name
+from roosync_protocol.documents import Document, DocumentError, parse, sniff
+
+NEW_FILE = 0o600  # it may hold secrets; whoever wants others to read it says so
+
+
+class EditingError(ValueError):
+    """Nothing was written; whose fault it is and what to do next."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """`snapshot` is "" when there was nothing to do. `told`: what an earlier, interrupted change came to."""
+
+    snapshot: str = ""
+    told: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What will be written, and how to see afterwards that it was. Nothing is touched yet."""
+
+    paths: tuple[str, ...]
+    plan: Plan
+    label: str
+    collect_again: Callable[[], Collection] = field(repr=False)
+    format: str = ""
+    taken_as: str = ""  # the format and why, for a person
+    notes: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.plan.changes)
+
+    @property
+    def hides(self) -> bool:
+        return any(hides(one.before.data, one.after) for one in self.plan.changes)
+
+    def diff(self, *, secrets: bool = False, clip: bool = False) -> str:
+        """Unified diffs of all files; of what a decision wrote without the secrets that this machine knows."""
+        known = {} if secrets else dict(self.plan.shown()) if self.plan.secrets else {}
+        return "".join(
+            known.get(one.label) or unified(one.before.data, one.after, one.label, secrets=secrets, clip=clip)
+            for one in self.plan.changes
+        )
+
+
+def prepare(
+    settings: Settings,
+    file: str,
+    asked: Sequence[Asked],
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command
+    stdin: str = "",
+    door: Door | None = None,
+) -> Prepared:
+    """The file after all edits. EditingError when one can not be done: then none is."""
+    door = door or RealDoor()
+    path = Path(file).expanduser().absolute()
+    try:
+        before = door.read(path)
+        _require_editable(settings, before)
+    except FileRefusedError as error:
+        raise _unchanged(error) from error
+    document, taken_as = _document(before, format)
+    try:
+        after, notes = edited(document, asked, stdin)
+    except AskedError as error:
+        raise _unchanged(error, f" in {path}") from error
+    if not before.exists:
+        notes = [f"{path} is not there yet: it will be made, readable by you alone", *notes]
+    nothing = after.data == (before.data or b"") and (before.exists or not after.data)
+    change = FileChange(
+        path=path,
+        label=str(path),
+        before=before,
+        after=after.data,
+        mode=before.mode if before.exists else NEW_FILE,
+        format=document.format,
+        keys=(),
+        locks=_locks(door, before),
+    )
+    plan = Plan(() if nothing else (change,), {}, {})
+    return Prepared((str(path),), plan, "edit", _reader(settings, door, plan), document.format, taken_as, tuple(notes))
+
+
+def prepare_restore(settings: Settings, id_: str, *, exact: bool = False, door: Door | None = None) -> Prepared:
+    """What putting a snapshot's files back will do. The id may be shortened to its beginning."""
+    door = door or RealDoor()
+    try:
+        snapshot = snapshots.load(door, settings.state, _whole_id(settings, door, id_))
+        managed = any(saved.keys for saved in snapshot.files)
+        collection = _managed(settings, door) if managed else _nothing(settings, door)
+        plan = plan_back(snapshot, door, settings.state, collection, exact=exact)
+    except (NoSnapshotError, FileRefusedError) as error:
+        raise _unchanged(error) from error
+    if plan.refusals:
+        told = "; ".join(f"{name}: {reason}" for name, reason in plan.refusals.items())
+        raise EditingError(f"{told}. Nothing was changed")
+    for change in plan.changes:
+        _require_one_name(change.before)
+    again = _reader(settings, door, plan, _managed if managed else None)
+    paths = tuple(saved.path for saved in snapshot.files)
+    return Prepared(paths, plan, f"rollback of {snapshot.label}", again)
+
+
+def write(settings: Settings, prepared: Prepared, now: datetime, door: Door | None = None) -> Written:
+    """Does it. EditingError: the files are as they were, or the message says what is not."""
+    if not prepared.changed:
+        return Written()
+    State(settings.state).prepare()
+    outcome = execute(
+        prepared.plan,
+        door or RealDoor(),
+        settings.state,
+        label=prepared.label,
+        now=now,
+        collect_again=prepared.collect_again,
+    )
+    told = "; ".join(outcome.log)
+    match outcome.status:
+        case "applied":
+            own = len(prepared.plan.changes) + 2  # lines about this change: backup, each file, verified
+            return Written(outcome.snapshot, tuple(outcome.log[:-own]))
+        case "rollback_failed":
+            raise EditingError(f"{told}. What was there before: `roosync snapshots restore {outcome.snapshot} --exact`")
+        case "deferred":
+            raise EditingError(f"{told}. Run the command again")
+        case "rolled_back":
+            raise EditingError(told)
+
+
+# -- inside
+
+
+def _unchanged(error: Exception, where: str = "") -> EditingError:
+    told = str(error)
+    return EditingError(f"{told}{'' if told.endswith('?') else '.'} Nothing was changed{where}")
+
+
+def _require_editable(settings: Settings, before: FileState) -> None:
+    real = before.real_path
+    if before.dangling:
+        raise FileRefusedError(before.path, f"it is a link to {real}, and there is nothing: make that file first")
+    if not before.exists and not real.parent.is_dir():
+        raise FileRefusedError(before.path, "there is no such folder to make it in")
+    if real.is_relative_to(settings.state.resolve()) and real != settings.config.resolve():
+        raise FileRefusedError(before.path, "it is roosync's own state, which its commands alone write")
+    _require_one_name(before)
+
+
+def _require_one_name(before: FileState) -> None:
+    if before.links > 1:
+        raise EditingError(
+            f"{before.path} has a second name (a hard link), which writing would part from it: use a symbolic link "
+            "instead. Nothing was changed"
+        )
+
+
+def _document(before: FileState, format_: str | None) -> tuple[Document, str]:
+    """The file as a document, and as what it was taken and why."""
+    data = before.data or b""
+    taken, why = format_ or sniff(data, before.real_path.name), "as you say" if format_ else "by its name and beginning"
+    if taken == "json" and not format_ and data.strip() and not _is_strict(data):
+        taken, why = "jsonc", "JSON with comments or trailing commas"
+    try:
+        return parse(data, taken), f"{taken} ({why})"
+    except DocumentError as error:
+        hint = "" if format_ else ", or say with --format what it is"
+        shown = "json" if taken == "jsonc" and not format_ else taken
+        raise EditingError(
+            f"{before.path} can not be read as {shown}: {error}. Repair it by hand{hint}; nothing was changed"
+        ) from error
+
+
+def _is_strict(data: bytes) -> bool:
+    try:
+        json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _locks(door: Door, before: FileState) -> bool:
+    """Is there an assistant that locks this file, or does somebody lock it now in the same way?"""
+    names = (before.path, before.real_path)
+    return any(locked_by_name(one) or door.stat(one.with_name(one.name + ".lock")).kind == "folder" for one in names)
+
+
+def _reader(
+    settings: Settings, door: Door, plan: Plan, managed: Callable[[Settings, Door], Collection] | None = None
+) -> Callable[[], Collection]:
+    """Reads back what was written: the bytes, and that they still are a document; then the managed files, if any."""
+
+    def again() -> Collection:
+        for change in plan.changes:
+            found = door.read(change.path)
+            if found.data != change.after:
+                raise FileRefusedError(change.path, "it was written and reads back as something else")
+        return (managed or _nothing)(settings, door)
+
+    return again
+
+
+def _nothing(settings: Settings, door: Door) -> Collection:
+    return collect(door, layout(door, settings.home, os.environ, system_of(sys.platform)), ())
+
+
+def _managed(settings: Settings, door: Door) -> Collection:
+    from roosync_agent.collecting.local import Local
+
+    return Local(settings, State(settings.state), door).look().collection
+
+
+def _whole_id(settings: Settings, door: Door, beginning: str) -> str:
+    found = [name for name in door.names(settings.state / "snapshots") if name.startswith(beginning)]
+    if len(found) == 1 and beginning:
+        return found[0]
+    if len(found) > 1:
+        raise NoSnapshotError(f"{len(found)} snapshots begin with {beginning!r}: write more of the id")
+    raise NoSnapshotError(f"there is no snapshot {beginning!r}; `roosync snapshots` lists what there is")
