@@ -32,6 +32,7 @@ from roosync_protocol import documents
 from roosync_protocol.documents import Delete, EditRefused, Insert, Rename, Set
 
 _COMMENT = re.compile(r"c[0-9]+c")
+_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _JSONC = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[\]}])')
 
@@ -297,6 +298,7 @@ def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: st
     start, end = window(doc, edit)
     if doc.lines:  # blank lines between entries belong to nobody
         start = len(doc.text[:start].rstrip())
+        end += len(_BLANK_LINES.match(doc.text, end)[0])
     behind = doc.text[end:]
     if not new.startswith(doc.text[:start]) or (behind and not new.endswith(behind)):
         return f"bytes outside of {start}:{end} changed"

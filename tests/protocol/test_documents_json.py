@@ -90,7 +90,33 @@ SMALL = {
     "an empty object": ("{}", Set(("a",), 1), '{\n  "a": 1\n}'),
     "comments only": ("// x\n", Set(("a",), 1), '// x\n{\n  "a": 1\n}\n'),
     "the only member": ('{\n  "a": 1\n}', Delete(("a",)), "{}"),
-    "the only member, but a comment stays": ('{\n  // x\n\n  "a": 1\n}', Delete(("a",)), "{\n  // x\n\n}"),
+    "the only member, but a comment stays": ('{\n  // x\n\n  "a": 1\n}', Delete(("a",)), "{\n  // x\n}"),
+    "blank lines around what goes, in the middle": (
+        '{\n  "a": 1,\n\n  // b\n  "b": 2,\n\n  "c": 3\n}', Delete(("b",)), '{\n  "a": 1,\n\n  "c": 3\n}',
+    ),
+    "blank lines around what goes, first": ('{\n  "a": 1,\n\n  "b": 2\n}', Delete(("a",)), '{\n  "b": 2\n}'),
+    "blank lines around what goes, last": ('{\n  "a": 1,\n\n  "b": 2\n}', Delete(("b",)), '{\n  "a": 1\n}'),
+    "two blank lines between neighbours": ("[\n  1,\n\n\n  2\n]", Insert((), 2, 3), "[\n  1,\n\n\n  2,\n\n\n  3\n]"),
+    "a rule above several": (
+        '{\n  // --- servers ---\n  // a\n  "a": 1,\n  "b": 2\n}', Delete(("a",)), '{\n  // --- servers ---\n  "b": 2\n}',
+    ),
+    "a region": (
+        '{\n  //#region x\n  "a": 1,\n  "b": 2\n  //#endregion\n}',
+        Delete(("a",)),
+        '{\n  //#region x\n  "b": 2\n  //#endregion\n}',
+    ),
+    "entries that were switched off": (
+        '{\n  // "x": {\n  //   "y": 1\n  // },\n  // a\n  "a": 1,\n  "b": 2\n}',
+        Delete(("a",)),
+        '{\n  // "x": {\n  //   "y": 1\n  // },\n  "b": 2\n}',
+    ),
+    "the last of a line with lines behind": (
+        '{\n  "a": 1, "b": 2, // b\n  "c": 3\n}', Delete(("b",)), '{\n  "a": 1,\n  "c": 3\n}',
+    ),
+    "an object where only lists are on one line": (
+        '{\n  "a": [1]\n}', Set(("b",), {"x": 1}), '{\n  "a": [1],\n  "b": {\n    "x": 1\n  }\n}',
+    ),
+    "pairs of escapes": ('{"a": "\\ud83d\\ude00"}', Set(("a",), "é😀"), '{"a": "\\u00e9\\ud83d\\ude00"}'),
     "minified": ('{"a":[1],"b":{}}', Set(("b", "c"), {"d": [1, 2]}), '{"a":[1],"b":{"c":{"d":[1,2]}}}'),
     "tabs": ('{\n\t"a": {}\n}', Set(("a", "b"), 1), '{\n\t"a": {\n\t\t"b": 1\n\t}\n}'),
     "four spaces": ('{\n    "a": 1\n}', Set(("b",), {"c": 1}), '{\n    "a": 1,\n    "b": {\n        "c": 1\n    }\n}'),

@@ -111,6 +111,26 @@ SMALL = {
     "a date that stays": ("a = 1979-05-27T07:32:00Z\nb = 1\n", Set(("b",), 2), "a = 1979-05-27T07:32:00Z\nb = 2\n"),
     "infinity": ("a = 1\n", Set(("a",), float("inf")), "a = inf\n"),
     "control characters": ("a = 1\n", Set(("a",), "\x01\x7f\r"), 'a = "\\u0001\\u007f\\r"\n'),
+    "a line of a long string": (
+        'a = """\nx \\\n  y\n\\u00e9 "q"\nz"""\n', Set(("a",), 'x y\né "q"\nw'), 'a = """\nx \\\n  y\n\\u00e9 "q"\nw"""\n',
+    ),
+    "a line of a long literal string": ("a = '''\nx\\n\ny\n'''\n", Set(("a",), "x\\n\nz\n"), "a = '''\nx\\n\nz\n'''\n"),
+    "a line more in a long string, CRLF": (
+        'a = """\r\nx\r\ny"""\r\n', Set(("a",), 'x\nz"\ny"'), 'a = """\r\nx\r\nz"\r\ny\\""""\r\n',
+    ),
+    "what a literal string can not say": ("a = '''\nx\ny'''\n", Set(("a",), "x\n'''"), "a = \"\"\"\nx\n'''\"\"\"\n"),
+    "comments of an element": (
+        "[[t]]\nx = 1\n", Set(("t", 1), {"x": 2}, after=0, comments=("two",)), "[[t]]\nx = 1\n\n# two\n[[t]]\nx = 2\n",
+    ),
+    "comments of an element between brackets": (
+        "t = [\n  1,\n]\n", Set(("t", 1), 2, after=0, comments=("two",)), "t = [\n  1,\n  # two\n  2,\n]\n",
+    ),
+    "tight commas": ("t = [ 1,2 ]\n", Insert(("t",), 2, 3), "t = [ 1,2,3 ]\n"),
+    "a table at the start and at the end": ("[a.b]\nx = 1\n\n[c]\ny = 1\n\n[a]\nz = 1\n", Delete(("a",)), "[c]\ny = 1\n"),
+    "a rule above several": (
+        "[z]\n\n# ----\n# A\n# ----\n[a]\nx = 1\n\n[b]\n", Delete(("a",)), "[z]\n\n# ----\n# A\n# ----\n\n[b]\n",
+    ),
+    "what an editor reads": ("#:schema x\na = 1\nb = 2\n", Delete(("a",)), "#:schema x\nb = 2\n"),
     "inside of an element": (
         "[[t]]\nx = 1\n[[t]]\nx = 2\n", Set(("t", 0, "y"), 3), "[[t]]\nx = 1\ny = 3\n[[t]]\nx = 2\n",
     ),

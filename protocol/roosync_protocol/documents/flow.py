@@ -13,8 +13,13 @@ from itertools import pairwise
 from roosync_protocol.documents.base import Splice
 
 _BLANK = re.compile(r"[ \t]*")
-_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")
+_BLANK_RUN = re.compile(r"\n(?:[ \t]*\r?\n)+")
+BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
+
+
+# What a comment starts with that parts a file: a rule of at least three such marks, or a region to be folded.
+RULE = r"(?:[-=*~_+\u2500\u2501\u2550]{3,}|#{3,}|#?[ \t]*(?:end)?region\b)"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Syntax:
     trail: re.Pattern[str]  # the same within one line, without its end
     line_comment: re.Pattern[str]  # a whole line that is only a comment
     aside: re.Pattern[str]  # comments that stand before an item on its line, or nothing
+    apart: re.Pattern[str]  # a comment line that is of no item, though it may stand right above one
     spaced: bool = True  # may braces hold spaces at their inner sides?
 
 
@@ -76,6 +82,14 @@ def comma_after(text: str, syntax: Syntax, at: int) -> int | None:
     return there if text[there : there + 1] == "," else None
 
 
+def comma_of(text: str, box: Box, default: str) -> str:
+    """The comma between two items on one line, with the space around it as this list has it."""
+    for (_, end), (start, _) in pairwise(box.items):
+        if text[end:start].strip(" \t") == ",":
+            return text[end:start]
+    return default
+
+
 def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | None = None) -> int:
     """The start of the block of comment lines right above the line of `at`, all below the line of `floor`.
 
@@ -88,15 +102,39 @@ def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | N
             above = line_start(text, max(text.rfind("/*", 0, start), 0))
         if above <= floor or not syntax.line_comment.fullmatch(text, above, start):
             break
+        if syntax.apart.match(text, above, start):
+            break
         if indent is not None and indent_at(text, above) != indent:
             break
         start = above
     return start
 
 
-def spaced(text: str, gaps: list[tuple[int, int]]) -> bool:
-    """Is there a blank line in each gap between neighbours? Then a new one gets its own."""
-    return bool(gaps) and all(_BLANK_LINE.search(text, start, end) for start, end in gaps)
+def spaced(text: str, gaps: list[tuple[int, int]]) -> int:
+    """How many blank lines there are in each gap between neighbours: a new one gets as many."""
+    fewest = 0
+    for number, (start, end) in enumerate(gaps):
+        here = max((found[0].count("\n") - 1 for found in _BLANK_RUN.finditer(text, start, end)), default=0)
+        fewest = min(fewest, here) if number else here
+        if not fewest:
+            break
+    return fewest
+
+
+def whole_lines(
+    text: str, syntax: Syntax, begin: int, end: int, floor: int, first: bool, last: bool
+) -> tuple[int, int]:
+    """The lines from `begin` to `end`, which go, and with them the blank lines at one of their sides.
+
+    `floor`: from where blank lines may go; `last`: is there nothing but the end behind?
+    """
+    above = begin
+    while above and not text[line_start(text, above - 1) : above].strip():
+        above = line_start(text, above - 1)
+    if last:
+        return max(above, min(floor, begin)), end
+    alone = first and not (above and syntax.line_comment.fullmatch(text, line_start(text, above - 1), above))
+    return (begin, end_of(BLANK_LINES, text, end)) if above < begin or alone else (begin, end)
 
 
 def insert(
@@ -121,7 +159,7 @@ def insert(
     indent = indent_at(text, at[0])
     start = style.newline + indent
     new = start + "".join(line + start for line in above) + render(indent)
-    blank = style.newline if spaced(text, [(a[1], b[0]) for a, b in pairwise(box.items)]) else ""
+    blank = style.newline * spaced(text, [(a[1], b[0]) for a, b in pairwise(box.items)])
     if index == 0:
         tail = end_of(syntax.trail, text, box.open + 1)
         if not _LINE_END.match(text, tail):
@@ -159,7 +197,8 @@ def delete(text: str, syntax: Syntax, box: Box, index: int) -> list[Splice]:
         begin = own_comments(text, syntax, start, floor)
         if len(box.items) == 1 and not (text[box.open + 1 : begin] + text[line.end() : box.close]).strip():
             return [(box.open + 1, box.close, "")]
-        return [*extra, (begin, line.end(), "")]
+        last = not text[line.end() : box.close].strip()
+        return [*extra, (*whole_lines(text, syntax, begin, line.end(), floor, index == 0, last), "")]
     return _delete_inline(text, syntax, box, index, before, comma, tail if line or comma is None else None)
 
 
@@ -204,6 +243,8 @@ def _delete_inline(
     if index < len(box.items) - 1:
         assert comma is not None
         following = box.items[index + 1][0]
+        if index and "\n" in text[stop:following] and not text[floor:start].strip(" \t"):  # the last of its line
+            return [(floor, stop, "")]
         if not text[comma + 1 if tail is None else tail : following].strip():
             return [(start, following, "")]
         return [(start, end_of(_BLANK, text, comma + 1), "")]

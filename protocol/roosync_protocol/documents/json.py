@@ -8,7 +8,6 @@ written: the tool that owns the file may not know them. Source: RFC 8259, Micros
 import json
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 
 from roosync_protocol.documents import flow, json_tree
 from roosync_protocol.documents.base import DocumentError, Limits, line_of, splice, too_deep
@@ -159,7 +158,7 @@ def _inserted(text: str, place: Place, step: Add | Put, style: JsonStyle, commen
     return flow.insert(
         text,
         SYNTAX,
-        flow.Style(style.newline, style.unit, _comma(text, items, style), style.pad if head else ""),
+        flow.Style(style.newline, style.unit, flow.comma_of(text, box, style.comma), style.pad if head else ""),
         box,
         index,
         lambda indent: head + _in_hand(text, items, step.value, indent, len(head), style),
@@ -170,7 +169,8 @@ def _inserted(text: str, place: Place, step: Add | Put, style: JsonStyle, commen
 
 def _in_hand(text: str, items: list[Place], value: Value, indent: str | None, before: int, style: JsonStyle) -> str:
     """A new item on one line where all its neighbours of its sort are, and there is room; otherwise over lines."""
-    alike = [text[one.start : one.end] for one in items if text[one.start] in "[{" and one.end - one.start > 2]
+    bracket = "{" if isinstance(value, dict) else "["
+    alike = [text[one.start : one.end] for one in items if text[one.start] == bracket and one.end - one.start > 2]
     if isinstance(value, dict | list) and alike and not any("\n" in one for one in alike):
         line = write(value, None, style)
         if len(indent or "") + before + len(line) <= WIDTH:
@@ -183,11 +183,3 @@ def _colon(text: str, sibling: Place | None, style: JsonStyle) -> str:
         return style.colon
     found = text[sibling.name[1] : sibling.start]
     return found if found.strip(" \t") == ":" else style.colon
-
-
-def _comma(text: str, items: list[Place], style: JsonStyle) -> str:
-    for one, two in pairwise(items):
-        found = text[one.end : two.entry[0]]
-        if found.strip(" \t") == ",":
-            return found
-    return style.comma

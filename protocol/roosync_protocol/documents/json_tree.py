@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from roosync_protocol.documents.edits import Path
-from roosync_protocol.documents.flow import Box, Syntax, end_of
+from roosync_protocol.documents.flow import RULE, Box, Syntax, end_of
 
 _COMMENT = r"/\*.*?\*/|//[^\r\n]*"
 SYNTAX = Syntax(
@@ -18,6 +18,8 @@ SYNTAX = Syntax(
     trail=re.compile(r"(?:[ \t]*/\*(?:(?!\*/)[^\n])*\*/)*(?:[ \t]*//[^\r\n]*)?"),
     line_comment=re.compile(r"[ \t]*(?://[^\r\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)\r?\n", re.DOTALL),
     aside=re.compile(r"(?:/\*(?:(?!\*/).)*\*/[ \t]*)+", re.DOTALL),
+    # Rules and regions, and entries that somebody switched off by making them comments.
+    apart=re.compile(rf'[ \t]*//[ \t]*(?:{RULE}|"(?:[^"\\\r\n]|\\.)*"[ \t]*:|[\]}}]+,?[ \t]*\r?$)', re.MULTILINE),
 )
 _INNER = r'[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*'
 _STRING = re.compile(rf'"{_INNER}"', re.DOTALL)

@@ -11,7 +11,7 @@ from roosync_protocol.names import Value
 _OPENED = re.compile(r"^([ \t]*)[^\r\n]*[\[{][ \t]*(?://[^\r\n]*)?\r?\n([ \t]+)[^\s/\]}]", re.MULTILINE)
 _COLON = re.compile(r'[{,]\s*"[^"\\]*"([ \t]*:[ \t]*)')
 _SHORT_ARRAY = re.compile(r'[:,\[]\s*\[[ \t]*(?:"(?:[^"\\\n]|\\.)*"|[\w.+-]+)[ \t]*[,\]]')
-_ESCAPED = re.compile(r"\\u(?!00[0-7])(?![dD][89a-fA-F])[0-9a-fA-F]{4}")
+_ESCAPED = re.compile(r"\\u(?!00[0-7])(?:(?![dD][89a-fA-F])[0-9a-fA-F]{4}|[dD][89abAB]..\\u[dD][c-fC-F]..)")
 _HALF = re.compile("[\ud800-\udfff]")
 
 

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 
-from roosync_protocol.documents import flow, toml_tree, toml_write
+from roosync_protocol.documents import flow, toml_long, toml_tree, toml_write
 from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, Splice, splice, too_deep
 from roosync_protocol.documents.edits import Delete, Path, Rename, show
 from roosync_protocol.documents.steps import Add, Put, Replace, Step
@@ -21,8 +21,6 @@ _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", r
 _LINE_END = re.compile(r"\r?\n")
 _DOTTED = re.compile(r"""(?<![\w.-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+)++""")
 _LAST = "\0last"  # the name of no member: behind all of them
-_ABOVE_BLANK = re.compile(r"(?:\n[ \t]*\r?\n|\A(?:[ \t]*\r?\n)*)\Z")
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
 
 
 def read(text: str, limits: Limits) -> tuple[Value, object]:
@@ -48,7 +46,11 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
 def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`."""
     del tree
-    yield _Editor(text, newline).written(step)
+    editor = _Editor(text, newline)
+    overlaid = editor.overlaid(step)
+    if overlaid is not None:
+        yield overlaid
+    yield editor.written(step)
     if isinstance(step, Delete):  # the container that held it is gone too: it comes back empty
         yield _emptied(text, step, newline)
 
@@ -104,6 +106,14 @@ class _Editor:
                 return splice(self._text, self._delete(step.path))
             case Rename():
                 return splice(self._text, self._rename(step))
+
+    def overlaid(self, step: Step) -> str | None:
+        """The text after `step` where it changes lines of a long string; None where it does not."""
+        if not isinstance(step, Replace) or not isinstance(step.value, str):
+            return None
+        old = self._thing(step.path)
+        new = toml_long.edited(self._text[old.start : old.end], step.value, self._newline) if old else None
+        return splice(self._text, [(old.start, old.end, new)]) if old and new is not None else None
 
     def _under(self, path: Path) -> list[Statement]:
         return [one for one in self._all if one.path[: len(path)] == path]
@@ -170,7 +180,7 @@ class _Editor:
             index = 0 if step.after is None else names.index(step.after) + 1 if step.after in names else len(names)
             new = toml_write.pair(step.name, step.value, style, False)
             pad = "" if style.flush else " "
-            return splice(text, self._insert(holder, index, new, pad))
+            return splice(text, self._insert(holder, index, new, pad, step.comments))
         header = next((one for one in self._all if one.value is None and one.path == step.path), None)
         dots = [
             one for one in self._all if one.value and one.path[: len(step.path)] == step.path and one.table != step.path
@@ -182,10 +192,13 @@ class _Editor:
             return self._add_section(step)
         return self._add_pair(step, header)
 
-    def _insert(self, holder: Thing, index: int, new: str, pad: str = "") -> list[Splice]:
+    def _insert(
+        self, holder: Thing, index: int, new: str, pad: str = "", comments: tuple[str, ...] = ()
+    ) -> list[Splice]:
         box = flow.Box(holder.start, holder.end - 1, tuple((one.start, one.end) for one in holder.items))
-        style = flow.Style(self._newline, "  ", pad=pad)
-        return flow.insert(self._text, SYNTAX, style, box, index, lambda _: new, False)
+        style = flow.Style(self._newline, "  ", flow.comma_of(self._text, box, ", "), pad)
+        above = tuple(f"# {one}".rstrip() for one in comments)
+        return flow.insert(self._text, SYNTAX, style, box, index, lambda _: new, False, above)
 
     def _add_dotted(self, step: Add, dots: list[Statement]) -> str:
         """Into a table that exists by `a.b = 1` alone: one more line of the kind."""
@@ -198,7 +211,8 @@ class _Editor:
         line = toml_write.pair(step.name, step.value, self._style)
         own = [one for one in self._all if one.value is not None and one.table == step.path]
         if step.path and header is None:  # the table exists by its sub-tables alone: give it a header
-            block = f"[{toml_write.dotted(step.path)}]{self._newline}{line}"
+            above = "".join(f"# {one}".rstrip() + self._newline for one in step.comments)
+            block = f"[{toml_write.dotted(step.path)}]{self._newline}{above}{line}"
             first = self._under(step.path)[0]
             at = flow.own_comments(self._text, SYNTAX, first.start, -1)
             return splice(self._text, [(at, at, block + self._newline * 2)])
@@ -266,10 +280,12 @@ class _Editor:
         holder = self._thing(step.path)
         if holder is not None:
             assert holder.bracket == "["
-            return splice(self._text, self._insert(holder, step.index, toml_write.inline(step.value, self._style)))
+            new = toml_write.inline(step.value, self._style)
+            return splice(self._text, self._insert(holder, step.index, new, comments=step.comments))
         if not isinstance(step.value, dict):
             raise EditRefused(f"{show(step.path)} is an array of tables: only a table can come in")
-        block = toml_write.section(step.path, step.value, self._style, array=True)
+        above = "".join(f"# {one}".rstrip() + self._newline for one in step.comments)
+        block = above + toml_write.section(step.path, step.value, self._style, array=True)
         at_place = self._under((*step.path, step.index))
         if at_place:
             at = flow.own_comments(self._text, SYNTAX, at_place[0].start, -1)
@@ -300,9 +316,12 @@ class _Editor:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]), "")
             else:
                 merged.append((begin, end, ""))
+        first = self._all[0].start in starts
+        merged = [
+            (*flow.whole_lines(text, SYNTAX, begin, end, 0, first and not number, False), "")
+            for number, (begin, end, _) in enumerate(merged)
+        ]
         begin, end, _ = merged[-1]
-        if gone[0].value is None and _ABOVE_BLANK.search(text, 0, begin):  # of the blank lines around one side stays
-            end = flow.end_of(_BLANK_LINES, text, end)
         if end == len(text) and begin:  # the blank lines above go; the end of the last line stays what it was
             begin = len(text[:begin].rstrip())
             end = len(text.rstrip("\r\n")) if begin else end

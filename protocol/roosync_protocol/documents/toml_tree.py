@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from roosync_protocol.documents.edits import Path
-from roosync_protocol.documents.flow import Syntax, end_of
+from roosync_protocol.documents.flow import RULE, Syntax, end_of
 
 SYNTAX = Syntax(
     gap=re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*"),
     trail=re.compile(r"(?:[ \t]*#[^\r\n]*)?"),
     line_comment=re.compile(r"[ \t]*#[^\r\n]*\r?\n"),
     aside=re.compile(r"(?!)"),
+    apart=re.compile(rf"[ \t]*#(?:[ \t]*{RULE}|!|:schema\b)"),
 )
 _STRINGS = (
     r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}',

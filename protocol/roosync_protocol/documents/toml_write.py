@@ -10,7 +10,7 @@ from roosync_protocol.documents.toml_tree import Statement
 from roosync_protocol.names import Value
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 _ESCAPED = re.compile(r'[\x00-\x08\x0b-\x1f\x7f\\]|"(?="")|"\Z')
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?)?|\d\d:\d\d:\d\d(?:\.\d+)?")
 _WIDE = 2**63
@@ -103,7 +103,7 @@ def date(value: Value) -> str | None:
 
 
 def _text(text: str, style: TomlStyle) -> str:
-    if style.literal and "\\" in text and "'" not in text and not _CONTROL.search(text):
+    if style.literal and "\\" in text and "'" not in text and not CONTROL.search(text):
         return f"'{text}'"
     return _basic(text)
 
@@ -113,5 +113,9 @@ def _basic(text: str) -> str:
 
 
 def _long(text: str, style: TomlStyle) -> str:
-    escaped = _ESCAPED.sub(lambda found: _basic(found[0])[1:-1], text)
-    return '"""' + style.newline + escaped + '"""'
+    return '"""' + style.newline + escaped(text) + '"""'
+
+
+def escaped(text: str) -> str:
+    """`text` as it stands between triple quotes."""
+    return _ESCAPED.sub(lambda found: _basic(found[0])[1:-1], text)

@@ -211,7 +211,7 @@ class _Editor:
                 return self._refill(holder, {step.name: step.value}, step.path)
             new = yaml_write.key(step.name, like, True) + ": "
             new += yaml_write.flow(step.value, role, style, True, like == '"')
-            return self._flow_insert(node, index, new)
+            return self._flow_insert(node, index, new, step.comments)
         member = yaml_write.key(step.name, like) + ":"
         column = min(column_of(text, item.start) for item in node.items)  # a name behind '? ' stands deeper
         member += after_colon(step.value, column, role, style)
@@ -225,7 +225,8 @@ class _Editor:
             if not node.items and not inside and not self._comments_inside(node):
                 return self._refill(holder, [step.value], step.path)
             quoted = bool(node.items) and node.items[0].value.style == '"'
-            return self._flow_insert(node, step.index, yaml_write.flow(step.value, role, style, True, quoted))
+            new = yaml_write.flow(step.value, role, style, True, quoted)
+            return self._flow_insert(node, step.index, new, step.comments)
         near = Spot(text, node, max(step.index - 1, 0), False)
         assert near.mark is not None
         gap = text[near.mark : near.item.value.start]
@@ -252,9 +253,11 @@ class _Editor:
         spots = [Spot(text, node, index, True) for index in range(len(node.items))]
         return flow.Box(start, node.end - 1, tuple((spot.start, spot.end) for spot in spots))
 
-    def _flow_insert(self, node: Node, index: int, new: str) -> list[Splice]:
-        style = flow.Style(self._style.newline, " " * self._style.step)
-        return flow.insert(self._text, SYNTAX, style, self._box(node), index, lambda _: new, False)
+    def _flow_insert(self, node: Node, index: int, new: str, comments: tuple[str, ...]) -> list[Splice]:
+        text, box = self._text, self._box(node)
+        style = flow.Style(self._style.newline, " " * self._style.step, flow.comma_of(text, box, ", "))
+        above = tuple(f"# {line}".rstrip() for one in comments for line in one.splitlines() or [""])
+        return flow.insert(text, SYNTAX, style, box, index, lambda _: new, False, above)
 
     def _block_insert(self, node: Node, index: int, new: str, column: int, comments: tuple[str, ...]) -> list[Splice]:
         text, newline, indent = self._text, self._style.newline, " " * column
@@ -262,7 +265,7 @@ class _Editor:
         gaps = [
             (one.value.end, Spot(text, node, number + 1, False).start) for number, one in enumerate(node.items[:-1])
         ]
-        blank = newline if flow.spaced(text, gaps) else ""
+        blank = newline * flow.spaced(text, gaps)
         if index == 0:
             spot = Spot(text, node, 0, False)
             start = spot.start
@@ -297,13 +300,16 @@ class _Editor:
         behind = flow.end_of(re.compile(r"\r?\n"), text, end)
         if len(path) == 1 and len(node.items) == 1:
             return [(begin, end, "{}" if node.kind == "map" else "[]")]
-        if behind == end and alone and begin:  # the last line has no end: its neighbour above loses its own
-            begin -= 2 if text.endswith("\r\n", 0, begin) else 1
+        if len(node.items) > 1 and not alone:  # behind a dash: the next item comes up
+            return [(begin, flow.end_of(re.compile(r"[ \t]*"), text, behind), "")]
+        ended = behind > end
         if len(node.items) > 1:
-            if not alone:  # behind a dash: the next item comes up
-                behind = flow.end_of(re.compile(r"[ \t]*"), text, behind)
-            return [(begin, behind, "")]
-        return self._empty(spot, path, begin, end, behind)
+            floor = text.find("\n", node.items[spot.index - 1].value.end) + 1 if spot.index else 0
+            last = not text[behind:].strip()
+            begin, behind = flow.whole_lines(text, SYNTAX, begin, behind, floor, not spot.index, last)
+        if not ended and alone and begin:  # the last line has no end: its neighbour above loses its own
+            begin -= 2 if text.endswith("\r\n", 0, begin) else 1
+        return [(begin, behind, "")] if len(node.items) > 1 else self._empty(spot, path, begin, end, behind)
 
     def _empty(self, spot: Spot, path: Path, begin: int, end: int, behind: int) -> list[Splice]:
         """Take the only item of a container: it becomes {} or []."""

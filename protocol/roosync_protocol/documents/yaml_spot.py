@@ -11,6 +11,7 @@ SYNTAX = flow.Syntax(
     trail=re.compile(r"(?:[ \t]+#[^\r\n]*)?"),
     line_comment=re.compile(r"[ \t]*#[^\r\n]*\r?\n"),
     aside=re.compile(r"(?!)"),
+    apart=re.compile(rf"[ \t]*#(?:[ \t]*{flow.RULE}|!|:schema\b|[ \t]*(?:yaml-language-server:|vim?:|-\*-))"),
 )
 _COLON = re.compile(r"(?:[ \t\r\n]|(?<=[ \t\r\n])#[^\r\n]*)*:(?=[\s,\]}]|\Z|(?<=[\"']:))")
 
