@@ -1,10 +1,14 @@
 """Any file of a person edited in place: what comes out, what is refused and left byte for byte, and the way back."""
 
+import json
 import os
 import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from roosync_agent.files.door import RealDoor
 from roosync_agent.operations import editing
@@ -14,6 +18,7 @@ from roosync_agent.operations.editing import EditingError, prepare, prepare_rest
 from roosync_agent.operations.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_protocol.documents import parse
+from roosync_protocol.documents.edits import show
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)
 TOKEN = "ghp_FAKEfakeFAKEfakeFAKEfakeFAKEfake1234"
@@ -184,6 +189,24 @@ def test_the_document_that_is_given_stays():
     with pytest.raises(AskedError):
         edited(document, [Asked("set", "a", "2"), Asked("delete", "b")])
     assert document.data == b'{"a": 1}'
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text("a.[{'-", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("a.['", max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings_of_hypothesis(max_examples=60)
+@given(st.dictionaries(st.text("ab.", max_size=3), values, min_size=1), st.data(), values)
+def test_what_is_asked_in_words_is_what_the_model_says(value, data, new):
+    document = parse(json.dumps(value, indent=1).encode(), "json")
+    name = data.draw(st.sampled_from(sorted(value)))
+    asked = [Asked("set", show((name,)), json.dumps(new)), Asked("insert", '["n n"]', json.dumps(new))]
+    after, _ = edited(document, [*asked, Asked("delete", show((name,)))])
+    left = {key: one for key, one in value.items() if key != name}
+    assert after.value == {**left, "n n": [new]}
 
 
 NOTES = {

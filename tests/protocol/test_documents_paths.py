@@ -165,3 +165,25 @@ def test_an_element_is_found_by_any_value_that_can_be_written(value, name):
     quoted = [f"[{part!r}" for part in (name, value)]
     steps = parse(f"{quoted[0]}={quoted[1][1:]}]")
     assert resolve([{name: "other" + value}, {name: value}], steps) == (1,)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+def places(value, path=()):
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in items:
+        yield from places(inner, (*path, step))
+
+
+@given(values)
+def test_every_place_of_a_value_is_found_by_what_is_shown_of_it(value):
+    for path in places(value):
+        if path:
+            assert resolve(value, parse(show(path))) == path
+            assert resolve(value, parse(show(path)), new=True) == path

@@ -136,7 +136,7 @@ def quarantine_release(target: str, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def snapshots(ctx: click.Context, as_json: bool) -> None:
-    """The backups made before each write on this machine."""
+    """The backups made before each write on this machine: lists them, or puts one back."""
     if ctx.invoked_subcommand is not None:
         return
     from roosync_agent.operations.backups import list_snapshots

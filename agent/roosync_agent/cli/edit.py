@@ -11,6 +11,7 @@ import click
 from roosync_agent.cli.running import CommandError, json_option
 from roosync_agent.cli.text import harmless, paint, print_json, want_colour
 from roosync_protocol.documents import FORMATS
+from roosync_protocol.secret_values import HIDDEN
 
 if TYPE_CHECKING:
     from roosync_agent.operations.asked_edits import Asked
@@ -63,7 +64,8 @@ def edit(
     roosync edit settings.json --set '["editor.fontSize"]' 14 --set model '"opus"' --delete old
     roosync edit modes.yaml --insert customModes '{"slug": "new"}' --after code --comment 'mine'
 
-    Edits are done in the order given, all or none, after a backup: `roosync snapshots restore ID` puts it back.
+    Edits are done in the order given, each on what the one before it left, all or none, after a backup:
+    `roosync snapshots restore ID` puts it back.
     """
     from roosync_agent.operations.editing import EditingError, prepare
     from roosync_agent.settings import load
@@ -115,9 +117,10 @@ def _tell(prepared: "Prepared", *, show_secrets: bool, as_json: bool) -> None:
     if prepared.taken_as:
         click.echo(f"Taken as {prepared.taken_as}.")
     colour = want_colour()
-    for line in prepared.diff(secrets=show_secrets, clip=True).split("\n")[:-1]:
+    diff = prepared.diff(secrets=show_secrets, clip=True)
+    for line in diff.split("\n")[:-1]:
         click.echo(paint(harmless(line), TONES.get(line[:1], ""), colour))
-    if not show_secrets and prepared.hides:
+    if not show_secrets and HIDDEN in diff:
         click.echo("[hidden] stands for what looks like a secret; --show-secrets shows it.")
 
 

@@ -24,7 +24,7 @@ from roosync_agent.collecting.places import layout, system_of
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.operations.asked_edits import Asked, AskedError, edited
-from roosync_agent.operations.file_diff import hides, unified
+from roosync_agent.operations.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets import locked_by_name
@@ -60,10 +60,6 @@ class Prepared:
     @property
     def changed(self) -> bool:
         return bool(self.plan.changes)
-
-    @property
-    def hides(self) -> bool:
-        return any(hides(one.before.data, one.after) for one in self.plan.changes)
 
     def diff(self, *, secrets: bool = False, clip: bool = False) -> str:
         """Unified diffs of all files; of what a decision wrote without the secrets that this machine knows."""

@@ -37,11 +37,6 @@ def unified(old: bytes | None, new: bytes | None, name: str, *, secrets: bool = 
     return "\n".join([*heads, *shown]) + "\n"
 
 
-def hides(old: bytes | None, new: bytes | None) -> bool:
-    """Does a diff of these leave out a secret?"""
-    return unified(old, new, "") != unified(old, new, "", secrets=True)
-
-
 def _lines(data: bytes | None) -> list[str]:
     *whole, rest = (data or b"").decode("utf-8", "replace").split("\n")
     return [f"{line}\n" for line in whole] + ([rest] if rest else [])
