@@ -126,8 +126,10 @@ class _Pen:
         self.at = 0
         self.newline = newline
         self.count = 0
+        self.begun = False  # is there more than comments?
 
     def put(self, text: str) -> None:
+        self.begun = self.begun or bool(text.strip(" -\r\n")) and not text.lstrip().startswith("#")
         self.pieces.append(text)
         self.at += len(text)
 
@@ -136,6 +138,10 @@ class _Pen:
 
     def chance(self, of: float) -> bool:
         return self.rng.random() < of
+
+    def above(self) -> dict[str, Path]:
+        """Whose the comment above an entry is: at the start of a file it may also be the header of all of it."""
+        return self.out.own if self.begun else {}
 
     def note(self, whose: dict[str, Path], path: Path) -> str:
         self.count += 1
@@ -357,7 +363,7 @@ class _Yaml(_Pen):
             begin = self.at
             if not inline:
                 while self.chance(self.density):
-                    self.comment(self.out.own, here, column)
+                    self.comment(self.above(), here, column)
                 self.put(" " * column)
             inline = False
             if isinstance(one, dict):
@@ -482,7 +488,7 @@ class _Toml(_Pen):
         start = self.at
         if head:
             while self.chance(self.density):
-                self.put("# " + self.note(self.out.own, path))
+                self.put("# " + self.note(self.above(), path))
                 self.end()
             self.put(f"[[{head}]]" if element else f"[{head}]")
             if self.chance(self.density):
@@ -519,7 +525,7 @@ class _Toml(_Pen):
     def pair(self, key: str, child: Any, path: Path) -> None:
         begin = self.at
         while self.chance(self.density):
-            self.put("# " + self.note(self.out.own, path))
+            self.put("# " + self.note(self.above(), path))
             self.end()
         self.put(key + " = ")
         self.value(child, path, True)

@@ -98,7 +98,7 @@ SMALL = {
     "blank lines around what goes, last": ('{\n  "a": 1,\n\n  "b": 2\n}', Delete(("b",)), '{\n  "a": 1\n}'),
     "two blank lines between neighbours": ("[\n  1,\n\n\n  2\n]", Insert((), 2, 3), "[\n  1,\n\n\n  2,\n\n\n  3\n]"),
     "a rule above several": (
-        '{\n  // --- servers ---\n  // a\n  "a": 1,\n  "b": 2\n}', Delete(("a",)), '{\n  // --- servers ---\n  "b": 2\n}',
+        '{\n  // --- s ---\n  // a\n  "a": 1,\n  "b": 2\n}', Delete(("a",)), '{\n  // --- s ---\n  "b": 2\n}',
     ),
     "a region": (
         '{\n  //#region x\n  "a": 1,\n  "b": 2\n  //#endregion\n}',

@@ -112,7 +112,9 @@ SMALL = {
     "infinity": ("a = 1\n", Set(("a",), float("inf")), "a = inf\n"),
     "control characters": ("a = 1\n", Set(("a",), "\x01\x7f\r"), 'a = "\\u0001\\u007f\\r"\n'),
     "a line of a long string": (
-        'a = """\nx \\\n  y\n\\u00e9 "q"\nz"""\n', Set(("a",), 'x y\né "q"\nw'), 'a = """\nx \\\n  y\n\\u00e9 "q"\nw"""\n',
+        'a = """\nx \\\n  y\n\\u00e9 "q"\nz"""\n',
+        Set(("a",), 'x y\né "q"\nw'),
+        'a = """\nx \\\n  y\n\\u00e9 "q"\nw"""\n',
     ),
     "a line of a long literal string": ("a = '''\nx\\n\ny\n'''\n", Set(("a",), "x\\n\nz\n"), "a = '''\nx\\n\nz\n'''\n"),
     "a line more in a long string, CRLF": (
@@ -125,8 +127,11 @@ SMALL = {
     "comments of an element between brackets": (
         "t = [\n  1,\n]\n", Set(("t", 1), 2, after=0, comments=("two",)), "t = [\n  1,\n  # two\n  2,\n]\n",
     ),
+    "the header of the file": ("# c\n# d\na = 1\nb = 2\n", Delete(("a",)), "# c\n# d\nb = 2\n"),
     "tight commas": ("t = [ 1,2 ]\n", Insert(("t",), 2, 3), "t = [ 1,2,3 ]\n"),
-    "a table at the start and at the end": ("[a.b]\nx = 1\n\n[c]\ny = 1\n\n[a]\nz = 1\n", Delete(("a",)), "[c]\ny = 1\n"),
+    "a table at the start and at the end": (
+        "[a.b]\nx = 1\n\n[c]\ny = 1\n\n[a]\nz = 1\n", Delete(("a",)), "[c]\ny = 1\n",
+    ),
     "a rule above several": (
         "[z]\n\n# ----\n# A\n# ----\n[a]\nx = 1\n\n[b]\n", Delete(("a",)), "[z]\n\n# ----\n# A\n# ----\n\n[b]\n",
     ),

@@ -170,13 +170,24 @@ SMALL = {
     "blank lines around what goes, last of a list": (
         "l:\n  - a\n\n  - b\n\nz: 1\n", Delete(("l", 1)), "l:\n  - a\n\nz: 1\n",
     ),
-    "blank lines that belong to the text above": ("a: |+\n  x\n\nb: 1\n\nc: 1\n", Delete(("b",)), "a: |+\n  x\n\nc: 1\n"),
+    "blank lines that belong to the text above": (
+        "a: |+\n  x\n\nb: 1\n\nc: 1\n", Delete(("b",)), "a: |+\n  x\n\nc: 1\n",
+    ),
     "blank lines that belong to the text above, last": ("a: |+\n  x\n\nb: 1\n", Delete(("b",)), "a: |+\n  x\n\n"),
     "two blank lines between neighbours": (
         "a: 1\n\n\nb: 2\n\n\nc: 3\n", Set(("d",), 4, after="a"), "a: 1\n\n\nd: 4\n\n\nb: 2\n\n\nc: 3\n",
     ),
-    "a rule above several": ("z: 0\n# ---\n# B\n# ---\n# a\na: 1\nb: 2\n", Delete(("a",)), "z: 0\n# ---\n# B\n# ---\nb: 2\n"),
-    "what an editor reads": ("# yaml-language-server: $schema=x\na: 1\nb: 2\n", Delete(("a",)), "# yaml-language-server: $schema=x\nb: 2\n"),
+    "a rule above several": (
+        "z: 0\n# ---\n# B\n# ---\n# a\na: 1\nb: 2\n", Delete(("a",)), "z: 0\n# ---\n# B\n# ---\nb: 2\n",
+    ),
+    "what an editor reads": (
+        "# yaml-language-server: $schema=x\na: 1\nb: 2\n", Delete(("a",)), "# yaml-language-server: $schema=x\nb: 2\n",
+    ),
+    "the header of the file": ("# c\n# d\na: 1\nb: 2\n", Delete(("a",)), "# c\n# d\nb: 2\n"),
+    "first, below the header of the file": (
+        "---\n# c\n# d\na: 1\n", Set(("b",), 2, after=FIRST), "---\n# c\n# d\nb: 2\na: 1\n",
+    ),
+    "a list for a value with an anchor": ("- &x 1\n", Set((0,), ["a"]), "- - a\n"),
     "tight commas": ("a: [b,c]\n", Insert(("a",), 2, "d"), "a: [b,c,d]\n"),
     "comments between brackets over lines": (
         "a: [\n  b\n]\n", Set(("a", 0), "c", after=-1, comments=("c's",)), "a: [\n  # c's\n  c,\n  b\n]\n",

@@ -15,6 +15,7 @@ from roosync_protocol.documents.base import Splice
 _BLANK = re.compile(r"[ \t]*")
 _BLANK_RUN = re.compile(r"\n(?:[ \t]*\r?\n)+")
 BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
+_HEAD = re.compile(r"(?:(?:%[^\n]*|---)?[ \t]*\r?\n)*")  # what may stand before the first line of YAML
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|\Z)")
 
 
@@ -93,6 +94,7 @@ def comma_of(text: str, box: Box, default: str) -> str:
 def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | None = None) -> int:
     """The start of the block of comment lines right above the line of `at`, all below the line of `floor`.
 
+    Several lines at the very start of a file are its header, and not the comment of the first entry.
     `indent`: only those indented just so, where indentation says what they belong to.
     """
     start = line_start(text, at)
@@ -107,7 +109,8 @@ def own_comments(text: str, syntax: Syntax, at: int, floor: int, indent: str | N
         if indent is not None and indent_at(text, above) != indent:
             break
         start = above
-    return start
+    own = line_start(text, at)
+    return own if text.count("\n", start, own) > 1 and _HEAD.fullmatch(text, 0, start) else start
 
 
 def spaced(text: str, gaps: list[tuple[int, int]]) -> int:

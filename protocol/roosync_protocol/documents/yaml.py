@@ -181,7 +181,8 @@ class _Editor:
         same_line = not spot.empty and "\n" not in text[spot.mark : old.start]
         inline = same_line and old.style not in ("|", ">", "block")
         if inline and "\n" not in new:
-            return [(flow.end_of(_ANCHOR, text, old.start), old.end, new.lstrip(" "))]
+            start = old.start if isinstance(value, dict | list) else flow.end_of(_ANCHOR, text, old.start)
+            return [(start, old.end, new.lstrip(" "))]
         if spot.empty:
             behind = end = spot.mark
         elif inline:
