@@ -129,7 +129,7 @@ class _Pen:
         self.begun = False  # is there more than comments?
 
     def put(self, text: str) -> None:
-        self.begun = self.begun or bool(text.strip(" -\r\n")) and not text.lstrip().startswith("#")
+        self.begun = self.begun or (bool(text.strip(" -\r\n")) and not text.lstrip().startswith("#"))
         self.pieces.append(text)
         self.at += len(text)
 
