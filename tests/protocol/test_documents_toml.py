@@ -128,6 +128,9 @@ SMALL = {
         "t = [\n  1,\n]\n", Set(("t", 1), 2, after=0, comments=("two",)), "t = [\n  1,\n  # two\n  2,\n]\n",
     ),
     "the header of the file": ("# c\n# d\na = 1\nb = 2\n", Delete(("a",)), "# c\n# d\nb = 2\n"),
+    "comments below stay where they are": (
+        "[a]\nx = 1\n# a's\n\n# c's\n[c]\n", Set(("b",), {}, after="a"), "[a]\nx = 1\n# a's\n\n[b]\n\n# c's\n[c]\n",
+    ),
     "tight commas": ("t = [ 1,2 ]\n", Insert(("t",), 2, 3), "t = [ 1,2,3 ]\n"),
     "a table at the start and at the end": (
         "[a.b]\nx = 1\n\n[c]\ny = 1\n\n[a]\nz = 1\n", Delete(("a",)), "[c]\ny = 1\n",

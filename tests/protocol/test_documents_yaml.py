@@ -188,6 +188,10 @@ SMALL = {
         "---\n# c\n# d\na: 1\n", Set(("b",), 2, after=FIRST), "---\n# c\n# d\nb: 2\na: 1\n",
     ),
     "a list for a value with an anchor": ("- &x 1\n", Set((0,), ["a"]), "- - a\n"),
+    "lists between brackets as all others": (
+        "a: [ b, c ]\nd: [ e ]\n", Set(("f",), ["g", "h"]), "a: [ b, c ]\nd: [ e ]\nf: [ g, h ]\n",
+    ),
+    "spaces inside braces": ("a: { b: 1 }\n", Set(("a", "c"), {"d": 2}), "a: { b: 1, c: { d: 2 } }\n"),
     "tight commas": ("a: [b,c]\n", Insert(("a",), 2, "d"), "a: [b,c,d]\n"),
     "comments between brackets over lines": (
         "a: [\n  b\n]\n", Set(("a", 0), "c", after=-1, comments=("c's",)), "a: [\n  # c's\n  c,\n  b\n]\n",

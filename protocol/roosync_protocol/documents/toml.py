@@ -20,6 +20,8 @@ from roosync_protocol.names import Value
 _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _LINE_END = re.compile(r"\r?\n")
 _DOTTED = re.compile(r"""(?<![\w.-])(?:(?:[\w-]+|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+)++""")
+# Comment lines right below a statement, with nothing right below them: they are not about what follows.
+_COMMENTS_BELOW = re.compile(r"(?:\r?\n[ \t]*#[^\r\n]*)++(?=[ \t]*(?:\r?\n[ \t]*)?(?:\r?\n|\Z))")
 _LAST = "\0last"  # the name of no member: behind all of them
 
 
@@ -264,7 +266,7 @@ class _Editor:
         following = next((one for one in self._all if one.start > last.start), None)
         if following is not None and following.value is not None:  # pairs of the same table: behind all of them
             last = [one for one in self._all if one.table == last.table and one.start >= last.start][-1]
-        at = self._line_end(last.end)
+        at = flow.end_of(_COMMENTS_BELOW, text, self._line_end(last.end))
         return splice(text, [(at, at, newline * 2 + block)])
 
     def _line_at(self, at: int, line: str, comments: tuple[str, ...], indent: str) -> str:

@@ -36,6 +36,8 @@ class YamlStyle:
     hints: dict[str, str] = field(default_factory=dict)  # by role: the style most values have
     literals: bool = True  # may several lines be written as a literal block?
     padded: bool = False  # do empty lines in literal blocks carry their indentation?
+    lists: str = "block"  # the style of most lists of plain values
+    pads: dict[str, str] = field(default_factory=dict)  # by bracket: the space inside of it
 
 
 def style_of(text: str, root: Node | None, newline: str, literals: bool) -> YamlStyle:
@@ -43,6 +45,7 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     steps: Counter[int] = Counter()
     dashes: Counter[int] = Counter()
+    lists: Counter[str] = Counter()
     todo = [(root, "", -1)] if root else []
     while todo:
         node, role, outer = todo.pop()
@@ -55,6 +58,11 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
         elif node.kind in ("map", "list") and node.items:
             for one in (role, _last(role)):
                 counts[one + "{}" if node.kind == "map" else one][node.style] += 1
+            if node.style == "flow":
+                bracket, pad = text[node.start], text[node.start + 1]
+                style.pads.setdefault(bracket, " " if pad == " " else "")
+            if node.kind == "list" and all(item.value.kind == "scalar" for item in node.items):
+                lists[node.style] += 1
             if node.style == "block":
                 column = column_of(text, node.items[0].start if node.kind == "map" else dash_of(text, node))
                 if outer >= 0 and not role.endswith("]"):
@@ -62,6 +70,7 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
         todo += [(item.value, member(role, item.key.text) if item.key else role + "[]", column) for item in node.items]
     style.step = max(1, steps.most_common(1)[0][0]) if steps else 2
     style.dash = max(0, dashes.most_common(1)[0][0]) if dashes else style.step
+    style.lists = lists.most_common(1)[0][0] if lists else "block"
     quotes = sum((Counter({q: n for q, n in one.items() if q in ("'", '"')}) for one in counts.values()), Counter())
     style.quote = quotes.most_common(1)[0][0] if quotes else '"'
     style.hints = {role: one.most_common(1)[0][0] for role, one in counts.items()}
@@ -142,21 +151,19 @@ def scalar_or_flow(value: Value, column: int, role: str, style: YamlStyle) -> st
 def flow(value: Value, role: str, style: YamlStyle, inside: bool = True, quoted: bool = False) -> str:
     """`value` on one line; `quoted`: as JSON would."""
     if isinstance(value, dict):
-        return (
-            "{"
-            + ", ".join(
-                key(name, '"' if quoted else "", inside=True)
-                + ": "
-                + flow(one, member(role, name), style, True, quoted)
-                for name, one in value.items()
-            )
-            + "}"
-        )
+        names = [key(name, '"' if quoted else "", inside=True) for name in value]
+        values = [flow(one, member(role, name), style, True, quoted) for name, one in value.items()]
+        return _bracketed("{}", [f"{name}: {one}" for name, one in zip(names, values, strict=True)], style)
     if isinstance(value, list):
-        return "[" + ", ".join(flow(one, role + "[]", style, True, quoted) for one in value) + "]"
+        return _bracketed("[]", [flow(one, role + "[]", style, True, quoted) for one in value], style)
     if isinstance(value, str):
         return _string(value, '"' if quoted else _hint(style, role, _lines(value)), style.quote, inside)
     return _other(value)
+
+
+def _bracketed(brackets: str, items: list[str], style: YamlStyle) -> str:
+    pad = style.pads.get(brackets[0], "") if items else ""
+    return brackets[0] + pad + ", ".join(items) + pad + brackets[1]
 
 
 def key(name: str, like: str = "", inside: bool = False) -> str:
@@ -167,7 +174,10 @@ def key(name: str, like: str = "", inside: bool = False) -> str:
 def _is_block(value: Value, role: str, style: YamlStyle) -> bool:
     if not isinstance(value, dict | list) or not value:
         return False
-    return _hint(style, role, "{}" if isinstance(value, dict) else "") != "flow"
+    known = _hint(style, role, "{}" if isinstance(value, dict) else "")
+    if not known and isinstance(value, list) and not any(isinstance(one, dict | list) for one in value):
+        known = style.lists
+    return known != "flow"
 
 
 def _string(text: str, like: str, quote: str, inside: bool) -> str:
