@@ -118,6 +118,7 @@ HOSTILE = {
     "yaml: a bomb of one string": ("yaml", b"a: &a '" + b"x" * 10**6 + b"'\nb: [" + b",".join([b"*a"] * 100) + b"]"),
     "toml: deep lists": ("toml", b"a=" + b"[" * N + b"]" * N),
     "toml: deep tables": ("toml", b"a=" + b"{a=" * N + b"1" + b"}" * N),
+    "toml: values": ("toml", b"a = [" + b"1," * 600_000 + b"]"),
     "toml: dots": ("toml", b"a." * N + b"b=1"),
     "toml: dots between quotes": ("toml", b'["a"' + b'. "a"' * N + b"]"),
     "comments that never end": ("json", b"/*" * 200_000),

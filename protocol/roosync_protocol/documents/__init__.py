@@ -9,7 +9,8 @@ pure model in `edits` computed; otherwise the edit is refused and the caller's b
     document = edit(document, [Set(("mcpServers", "github", "disabled"), True)])
     document.data
 
-Formats: json, jsonc, yaml, toml, text, markdown. Source: design page 4-configuration, "Documents".
+Formats: json, jsonc, yaml, toml, text, markdown, and frontmatter for what a Markdown file says of itself.
+Source: design page 4-configuration, "Documents".
 """
 
 from collections.abc import Iterator, Sequence

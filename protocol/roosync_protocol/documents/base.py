@@ -35,7 +35,7 @@ class Limits:
     size: int = 16 * MIB  # bytes
     depth: int = 200  # containers inside containers
     shared: int = 100_000  # values that aliases may repeat, all together (YAML)
-    nodes: int = 500_000  # values in all where each costs much to read (YAML)
+    nodes: int = 500_000  # values in all where each costs much to read (YAML, TOML)
 
 
 LIMITS = Limits()

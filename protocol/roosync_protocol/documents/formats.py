@@ -31,6 +31,7 @@ _MODULES = {
     "toml": "toml",
     "text": "text",
     "markdown": "text",
+    "frontmatter": "frontmatter",
 }
 NAMES = tuple(_MODULES)
 _BY_END = {

@@ -29,6 +29,8 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
     """See `formats.Format`."""
     if any(found[0].count(".") > limits.depth for found in _DOTTED.finditer(text)):  # the parser takes a square of time
         raise DocumentError(f"too many containers inside each other: more than {limits.depth}")
+    if text.count(",") + text.count("=") > limits.nodes:
+        raise DocumentError(f"more than {limits.nodes} values")
     try:
         tree = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
