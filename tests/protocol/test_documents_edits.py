@@ -113,6 +113,14 @@ def test_the_steps_are_the_smallest():
     )
 
 
+def test_an_element_is_known_by_its_name():
+    old = [{"slug": "a", "groups": [], "x": 1}, {"slug": "b", "groups": [], "x": 1}]
+    new = [{"slug": "n", "groups": [], "x": 1}, {"slug": "a", "groups": [], "x": 2}, old[1]]
+    assert steps({"l": old}, Set(("l",), new)) == [Replace(("l", 0, "x"), 2), Put(("l",), 0, new[0])]
+    double = [{"name": "a", "x": 1}, {"name": "a", "x": 2}]
+    assert steps({"l": double}, Set(("l",), double[1:])) == [Delete(("l", 0))]
+
+
 def test_what_is_something_else_is_replaced_as_a_whole():
     old = {"l": [{"slug": "a", "x": 1}]}
     assert steps(old, Set(("l",), [{"slug": "b", "x": 2}])) == [Replace(("l", 0), {"slug": "b", "x": 2})]

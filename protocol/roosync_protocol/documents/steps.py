@@ -5,9 +5,9 @@ insertion of that element. Each step has a meaning of its own (`apply_step`), ag
 """
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TypeAlias
 
+from roosync_protocol.documents import lines
 from roosync_protocol.documents.edits import (
     FIRST,
     Delete,
@@ -26,7 +26,7 @@ from roosync_protocol.documents.edits import (
 )
 from roosync_protocol.names import Value
 
-_PAIRS = 250_000  # elements compared with elements before lists are no longer aligned, only trimmed
+_IDENTITIES = ("slug", "id", "name", "key")  # members that name an element of a list
 
 
 @dataclass(frozen=True)
@@ -140,8 +140,10 @@ def _difference(path: Path, old: Value, new: Value) -> list[Step]:
 def _list_difference(path: Path, old: list[Value], new: list[Value]) -> list[Step]:
     """Steps from the last element to the first, so that the indices of those still to come hold."""
     found: list[Step] = []
-    for tag, i1, i2, j1, j2 in reversed(_aligned([*map(repr, old)], [*map(repr, new)])):
+    for tag, i1, i2, j1, j2 in reversed(lines.aligned(*_tokens(old, new))):
         if tag == "equal":
+            for i, j in zip(reversed(range(i1, i2)), reversed(range(j1, j2)), strict=True):
+                found += _difference((*path, i), old[i], new[j])
             continue
         both = min(i2 - i1, j2 - j1)
         found += [Delete((*path, i)) for i in reversed(range(i1 + both, i2))]
@@ -153,16 +155,14 @@ def _list_difference(path: Path, old: list[Value], new: list[Value]) -> list[Ste
     return found
 
 
-def _aligned(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
-    """What to do with which ranges: ("equal" or another word, from, to in old, from, to in new)."""
-    limit = min(len(old), len(new))
-    head = next((i for i in range(limit) if old[i] != new[i]), limit)
-    tail = next((i for i in range(limit - head) if old[-1 - i] != new[-1 - i]), limit - head)
-    to_old, to_new = len(old) - tail, len(new) - tail
-    if (to_old - head) * (to_new - head) > _PAIRS:
-        return [("replace", head, to_old, head, to_new)]
-    matcher = SequenceMatcher(None, old[head:to_old], new[head:to_new], autojunk=False)
-    return [(tag, i1 + head, i2 + head, j1 + head, j2 + head) for tag, i1, i2, j1, j2 in matcher.get_opcodes()]
+def _tokens(old: list[Value], new: list[Value]) -> tuple[list[str], list[str]]:
+    """What the elements are recognised by: the name that each has for itself alone, otherwise all that they are."""
+    for name in _IDENTITIES:
+        both = [[one.get(name) if isinstance(one, dict) else None for one in each] for each in (old, new)]
+        names = [[one for one in each if isinstance(one, str)] for each in both]
+        if all(len(set(some)) == len(each) for some, each in zip(names, both, strict=True)):
+            return names[0], names[1]
+    return [*map(repr, old)], [*map(repr, new)]
 
 
 def _alike(a: Value, b: Value) -> bool:
