@@ -174,6 +174,7 @@ SMALL = {
         "a: |+\n  x\n\nb: 1\n\nc: 1\n", Delete(("b",)), "a: |+\n  x\n\nc: 1\n",
     ),
     "blank lines that belong to the text above, last": ("a: |+\n  x\n\nb: 1\n", Delete(("b",)), "a: |+\n  x\n\n"),
+    "blank lines that would come to the text above": ("a: |+\n  x\n\nb: 1\n\n", Delete(("b",)), "a: |+\n  x\n\n"),
     "two blank lines between neighbours": (
         "a: 1\n\n\nb: 2\n\n\nc: 3\n", Set(("d",), 4, after="a"), "a: 1\n\n\nd: 4\n\n\nb: 2\n\n\nc: 3\n",
     ),

@@ -134,8 +134,10 @@ def whole_lines(
     above = begin
     while above and not text[line_start(text, above - 1) : above].strip():
         above = line_start(text, above - 1)
+    if last and above < floor:  # blank lines that are a part of the text above must not become more
+        return min(floor, begin), end_of(BLANK_LINES, text, end)
     if last:
-        return max(above, min(floor, begin)), end
+        return above, end
     alone = first and not (above and syntax.line_comment.fullmatch(text, line_start(text, above - 1), above))
     return (begin, end_of(BLANK_LINES, text, end)) if above < begin or alone else (begin, end)
 

@@ -70,15 +70,20 @@ def _folded(raw: str, old: Node, value: str, style: YamlStyle) -> str | None:
     stop = len(raw.rstrip()) - (0 if head else len(old.style))
     if old.style == ">" and (head is None or _ends(old.text) != _ends(value)):
         return None
-    if UNPRINTABLE.search(value) or (old.style == '"' and re.search(r'["\\]', value + raw[start:stop])):
-        return None
-    double = "''" if old.style == "'" else "'"
     was = list(_WORD.finditer(raw, start, stop))
-    new = list(_WORD.finditer(value.replace("'", double)))
-    if [one[0] for one in was] != _WORD.findall(old.text.replace("'", double)) or min(len(was), len(new)) < 2:
+    new = list(_WORD.finditer(_quoted(value, old.style)))
+    if [one[0] for one in was] != _WORD.findall(_quoted(old.text, old.style)) or min(len(was), len(new)) < 2:
+        return None
+    if UNPRINTABLE.search(value):
         return None
     second = raw[start:] if head else raw[raw.index("\n") + 1 :]
     return _overlaid(raw, was, new, " " * _leading(second), style.newline)
+
+
+def _quoted(text: str, quote: str) -> str:
+    if quote == '"':
+        return text.replace("\\", "\\\\").replace('"', '\\"')
+    return text.replace("'", "''") if quote == "'" else text
 
 
 def _overlaid(raw: str, was: list[re.Match[str]], new: list[re.Match[str]], indent: str, newline: str) -> str:

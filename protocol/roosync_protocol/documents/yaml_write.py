@@ -21,6 +21,7 @@ _OLD_WORDS = re.compile(
 )
 _PLAIN = re.compile(r"""(?:[^\s\-?:,\[\]{}#&*!|>'"%@`<=]|-(?!--)[\w-])[^\x00-\x1f]*""")
 _NOT_PLAIN = re.compile(r":(?:\s|\Z)|\s#|\s\Z|\t")
+_PADDED = re.compile(r"\n {2,}\r?\n")
 _FLOW_MARKS = re.compile(r"[,\[\]{}:?]")
 UNPRINTABLE = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
@@ -46,6 +47,7 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
     steps: Counter[int] = Counter()
     dashes: Counter[int] = Counter()
     lists: Counter[str] = Counter()
+    quotes: Counter[str] = Counter()
     todo = [(root, "", -1)] if root else []
     while todo:
         node, role, outer = todo.pop()
@@ -53,7 +55,9 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
         if node.kind == "scalar" and isinstance(core_or_text(node), str):
             for one in (role, _last(role)):
                 counts[one + _lines(node.text)][node.style] += 1
-            if node.style in ("|", ">") and re.search(r"\n {2,}\r?\n", text[node.start : node.end]):
+            if node.style in ("'", '"'):
+                quotes[node.style] += 1
+            elif node.style and not style.padded and _PADDED.search(text, node.start, node.end):
                 style.padded = True
         elif node.kind in ("map", "list") and node.items:
             for one in (role, _last(role)):
@@ -71,7 +75,6 @@ def style_of(text: str, root: Node | None, newline: str, literals: bool) -> Yaml
     style.step = max(1, steps.most_common(1)[0][0]) if steps else 2
     style.dash = max(0, dashes.most_common(1)[0][0]) if dashes else style.step
     style.lists = lists.most_common(1)[0][0] if lists else "block"
-    quotes = sum((Counter({q: n for q, n in one.items() if q in ("'", '"')}) for one in counts.values()), Counter())
     style.quote = quotes.most_common(1)[0][0] if quotes else '"'
     style.hints = {role: one.most_common(1)[0][0] for role, one in counts.items()}
     return style
