@@ -116,6 +116,11 @@ SMALL = {
     "an object where only lists are on one line": (
         '{\n  "a": [1]\n}', Set(("b",), {"x": 1}), '{\n  "a": [1],\n  "b": {\n    "x": 1\n  }\n}',
     ),
+    "objects that share lines": (
+        '{\n  "l": [{\n    "a": 1\n  }]\n}',
+        Insert(("l",), 1, {"a": 2}),
+        '{\n  "l": [{\n    "a": 1\n  }, {\n    "a": 2\n  }]\n}',
+    ),
     "pairs of escapes": ('{"a": "\\ud83d\\ude00"}', Set(("a",), "é😀"), '{"a": "\\u00e9\\ud83d\\ude00"}'),
     "minified": ('{"a":[1],"b":{}}', Set(("b", "c"), {"d": [1, 2]}), '{"a":[1],"b":{"c":{"d":[1,2]}}}'),
     "tabs": ('{\n\t"a": {}\n}', Set(("a", "b"), 1), '{\n\t"a": {\n\t\t"b": 1\n\t}\n}'),

@@ -160,7 +160,7 @@ def insert(
         return _insert_alone(text, syntax, style, box, render, spread, above)
     at = box.items[index - 1 if index else 0]
     if not starts_line(text, at[0]):
-        return _insert_inline(style, at, index, render)
+        return _insert_inline(text, style, at, index, render)
     indent = indent_at(text, at[0])
     start = style.newline + indent
     new = start + "".join(line + start for line in above) + render(indent)
@@ -168,7 +168,7 @@ def insert(
     if index == 0:
         tail = end_of(syntax.trail, text, box.open + 1)
         if not _LINE_END.match(text, tail):
-            return _insert_inline(style, at, index, render)
+            return _insert_inline(text, style, at, index, render)
         return [(tail, tail, new + "," + blank)]
     new = blank + new
     comma = comma_after(text, syntax, at[1])
@@ -178,7 +178,7 @@ def insert(
     tail = end_of(syntax.trail, text, after)
     if not _LINE_END.match(text, tail):
         if index < len(box.items):
-            return _insert_inline(style, at, index, render)
+            return _insert_inline(text, style, at, index, render)
         tail = after
     if comma is None:
         return [(after, after, ","), (tail, tail, new)]
@@ -207,10 +207,12 @@ def delete(text: str, syntax: Syntax, box: Box, index: int) -> list[Splice]:
     return _delete_inline(text, syntax, box, index, before, comma, tail if line or comma is None else None)
 
 
-def _insert_inline(style: Style, at: tuple[int, int], index: int, render: Render) -> list[Splice]:
+def _insert_inline(text: str, style: Style, at: tuple[int, int], index: int, render: Render) -> list[Splice]:
+    over_lines = "\n" in text[at[0] : at[1]]  # as in }, {
+    new = render(indent_at(text, at[1]) if over_lines else None)
     if index == 0:
-        return [(at[0], at[0], render(None) + style.comma)]
-    return [(at[1], at[1], style.comma + render(None))]
+        return [(at[0], at[0], new + style.comma)]
+    return [(at[1], at[1], style.comma + new)]
 
 
 def _insert_alone(
