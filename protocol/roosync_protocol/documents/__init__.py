@@ -66,9 +66,23 @@ def edit(document: Document, edits: Sequence[Edit]) -> Document:
 
     EditRefused(reason) when one can not be done exactly; `document` itself never changes.
     """
+    value = document.value
+    waiting: dict[Path, Step] = {}  # leaves that can be written together
     for one in edits:
-        document = _edited(document, one)
-    return document
+        wanted = model.apply(value, one, document.limits.depth)
+        for step in steps.steps(value, one):
+            leaf = steps.is_leaf(value, step)
+            if not leaf or step.path in waiting:
+                document = _all_stepped(document, [*waiting.values()])
+                waiting = {}
+            if leaf:
+                waiting[step.path] = step
+            else:
+                document = _stepped(document, step)
+            value = steps.apply_step(value, step)
+        if not model.equal(value, wanted):
+            raise EditRefused(f"{_named(one)}: the value asked for would not come out")
+    return _all_stepped(document, [*waiting.values()])
 
 
 def comments_above(document: Document, path: Path) -> tuple[str, ...]:
@@ -77,13 +91,30 @@ def comments_above(document: Document, path: Path) -> tuple[str, ...]:
     return formats.of(document.format).comments_above(document.text, document.tree, path)
 
 
-def _edited(document: Document, change: Edit) -> Document:
-    wanted = model.apply(document.value, change, document.limits.depth)
-    for step in steps.steps(document.value, change):
+def _all_stepped(document: Document, leaves: Sequence[Step]) -> Document:
+    """Steps that each change one plain value: written together and read back once, or else one after the other."""
+    together = _together(document, leaves) if len(leaves) > 1 else None
+    if together is not None:
+        return together
+    for step in leaves:
         document = _stepped(document, step)
-    if not model.equal(document.value, wanted):
-        raise EditRefused(f"{_named(change)}: the value asked for would not come out")
     return document
+
+
+def _together(document: Document, leaves: Sequence[Step]) -> Document | None:
+    """None when they are in each other's way, or one of them needs another than its nicest way."""
+    wanted = document.value
+    try:
+        pieces = [base.difference(document.text, next(_ways(document, step))) for step in leaves]
+        for step in leaves:
+            wanted = steps.apply_step(wanted, step)
+        data = base.encode(document.marks, base.splice(document.text, pieces))
+        after = parse(data, document.format, limits=document.limits)
+    except (ValueError, StopIteration):  # DocumentError and EditRefused are ValueErrors
+        return None
+    if not model.equal(after.value, wanted):
+        return None
+    return replace(after, newline=base.newline_of(after.text, document.newline))
 
 
 def _stepped(document: Document, step: Step) -> Document:

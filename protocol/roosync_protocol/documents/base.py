@@ -1,5 +1,6 @@
 """What all formats share: the document itself, its limits, its two errors, and bytes to text and back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from roosync_protocol.names import Value
@@ -103,6 +104,23 @@ def splice(text: str, splices: list[Splice]) -> str:
         parts += (text[at:start], new)
         at = end
     return "".join([*parts, text[at:]])
+
+
+def difference(old: str, new: str) -> Splice:
+    """The one splice that makes `new` of `old`."""
+    limit = min(len(old), len(new))
+    head = _alike(limit, lambda count: old[:count] == new[:count])
+    tail = _alike(limit - head, lambda count: old[len(old) - count :] == new[len(new) - count :])
+    return head, len(old) - tail, new[head : len(new) - tail]
+
+
+def _alike(most: int, alike: Callable[[int], bool]) -> int:
+    """The largest count up to `most` that is still alike; all smaller ones are."""
+    low = 0
+    while low < most:
+        middle = (low + most + 1) // 2
+        low, most = (middle, most) if alike(middle) else (low, middle - 1)
+    return low
 
 
 def too_deep(value: Value, depth: int) -> bool:

@@ -76,6 +76,13 @@ def apply_step(value: Value, step: Step) -> Value:
             return changed(value, step.path[:-1], lambda old: renamed(old, step.path[-1], step.name))
 
 
+def is_leaf(value: Value, step: Step) -> bool:
+    """Does the step put one plain value in the place of another?"""
+    if not isinstance(step, Replace) or not step.path or isinstance(step.value, dict | list):
+        return False
+    return not isinstance(get(value, step.path), dict | list)
+
+
 def steps(value: Value, edit: Edit) -> list[Step]:
     """`edit` in the smallest steps, to be taken one after the other. [] when it changes nothing."""
     match edit:

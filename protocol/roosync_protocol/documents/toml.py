@@ -9,6 +9,7 @@ import datetime
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cached_property
 
 from roosync_protocol.documents import flow, toml_long, toml_tree, toml_write
 from roosync_protocol.documents.base import DocumentError, EditRefused, Limits, Splice, splice, too_deep
@@ -44,13 +45,12 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
         raise DocumentError("a number with more digits than can be read, or a day that does not exist") from None
     if too_deep(tree, limits.depth):
         raise DocumentError(f"too many containers inside each other: more than {limits.depth}")
-    return _plain(tree), None
+    return _plain(tree), _Layout(text)
 
 
 def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
     """See `formats.Format`."""
-    del tree
-    editor = _Editor(text, newline)
+    editor = _Editor(text, newline, tree.statements if isinstance(tree, _Layout) else None)
     overlaid = editor.overlaid(step)
     if overlaid is not None:
         yield overlaid
@@ -89,11 +89,22 @@ def _emptied(text: str, step: Delete, newline: str) -> str:
     return _Editor(shorter, newline).written(Add(holder[:-1], holder[-1], nothing, _LAST))
 
 
+class _Layout:
+    """The statements of a text, looked for when the first edit asks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def statements(self) -> list[Statement]:
+        return toml_tree.statements(self._text)
+
+
 class _Editor:
-    def __init__(self, text: str, newline: str) -> None:
+    def __init__(self, text: str, newline: str, found: list[Statement] | None = None) -> None:
         self._text = text
         self._newline = newline
-        self._all = toml_tree.statements(text)
+        self._all = toml_tree.statements(text) if found is None else found
         self._numbers = {one.start: number for number, one in enumerate(self._all)}
         self._style = toml_write.style_of(text, self._all, newline)
 

@@ -40,6 +40,7 @@ class Node:
     target: "Node | None" = None  # of an alias
     shared: bool = False  # does an alias repeat it?
     items: "list[Item]" = field(default_factory=list)
+    hand: object = None  # of the root: how the file writes its values, once somebody looked
 
 
 @dataclass(eq=False)

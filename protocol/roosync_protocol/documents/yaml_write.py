@@ -8,7 +8,7 @@ other parsers could read in another way (YAML 1.1 words, dates) is always quoted
 import json
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from roosync_protocol.documents.base import EditRefused
 from roosync_protocol.documents.yaml_tree import Node, core
@@ -42,13 +42,23 @@ class YamlStyle:
 
 
 def style_of(text: str, root: Node | None, newline: str, literals: bool) -> YamlStyle:
-    style = YamlStyle(newline, literals=literals)
+    """The style of a file, looked for once per tree."""
+    if root is None:
+        return YamlStyle(newline, literals=literals)
+    if root.hand is None:
+        root.hand = _style_of(text, root)
+    assert isinstance(root.hand, YamlStyle)
+    return replace(root.hand, newline=newline, literals=literals)
+
+
+def _style_of(text: str, root: Node) -> YamlStyle:
+    style = YamlStyle()
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     steps: Counter[int] = Counter()
     dashes: Counter[int] = Counter()
     lists: Counter[str] = Counter()
     quotes: Counter[str] = Counter()
-    todo = [(root, "", -1)] if root else []
+    todo = [(root, "", -1)]
     while todo:
         node, role, outer = todo.pop()
         column = outer
