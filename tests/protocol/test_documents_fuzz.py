@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roosync_protocol.documents import flow, json_write, toml, yaml
+from roosync_protocol.documents import flow, json_write, toml_edit, yaml
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -56,7 +56,7 @@ def test_a_planted_mistake_is_found(fuzz, monkeypatch, name, module, attribute, 
 WRONG_VALUES = {
     "json": (json_write, "_scalar", lambda value, style: '"wrong"'),
     "yaml": (yaml, "after_colon", lambda value, column, role, style: " wrong"),
-    "toml": (toml, "splice", lambda text, splices: text + "\nwrong = 1\n"),
+    "toml": (toml_edit, "splice", lambda text, splices: text + "\nwrong = 1\n"),
 }
 
 
