@@ -175,6 +175,9 @@ SMALL = {
     ),
     "blank lines that belong to the text above, last": ("a: |+\n  x\n\nb: 1\n", Delete(("b",)), "a: |+\n  x\n\n"),
     "blank lines that would come to the text above": ("a: |+\n  x\n\nb: 1\n\n", Delete(("b",)), "a: |+\n  x\n\n"),
+    "one more behind blank lines of the text above": (
+        "a: 1\n\nb: |+\n  x\n\n", Set(("c",), 2), "a: 1\n\nb: |+\n  x\n\nc: 2\n",
+    ),
     "two blank lines between neighbours": (
         "a: 1\n\n\nb: 2\n\n\nc: 3\n", Set(("d",), 4, after="a"), "a: 1\n\n\nd: 4\n\n\nb: 2\n\n\nc: 3\n",
     ),

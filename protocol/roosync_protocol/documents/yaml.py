@@ -275,6 +275,8 @@ class _Editor:
                 return [(at, at, "".join(lines) + indent + new + newline + blank)]
             return [(start, start, new + newline + indent)]
         at = self._end(Spot(text, node, index - 1, False), column)
+        if text[at - 1] == "\n":  # blank lines that are a part of the text above must not become more
+            blank = ""
         return [(at, at, newline + blank + "".join(lines) + indent + new)]
 
     def _end(self, spot: Spot, column: int) -> int:
