@@ -233,6 +233,7 @@ FORMATS = {
     ("rc", '{"a": 1} // x'): "jsonc",
     ("rc", "a"): "text",
     ("a.toml", ""): "toml",
+    ("agent.md", "---\nname: x\n---\nYou are kind.\n"): "frontmatter",
 }
 
 
@@ -240,6 +241,14 @@ FORMATS = {
 def test_what_a_file_is_taken_as(name, text, settings, file):
     asked = Asked("set", "." if FORMATS[name, text] == "text" else "z", "1")
     assert prepare(settings, str(file(name, text)), [asked]).format == FORMATS[name, text]
+
+
+def test_markdown_is_its_front_matter_or_all_of_it(settings, file):
+    path = file("agent.md", "---\nname: x # mine\n---\nYou are kind.\n")
+    run(settings, path, Asked("set", "name", "nice"), Asked("set", "model", "opus"))
+    assert path.read_text() == "---\nname: nice # mine\nmodel: opus\n---\nYou are kind.\n"
+    run(settings, path, Asked("set", ".", "all new\n"))
+    assert path.read_text() == "all new\n"
 
 
 def test_a_person_knows_better(settings, file):

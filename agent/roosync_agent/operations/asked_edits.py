@@ -53,6 +53,14 @@ class Asked:
     string: bool = False  # VALUE is a text, also when it looks like JSON
 
 
+def whole_file(asked: Asked) -> bool:
+    """Is the whole file meant, and no place in it? What can not be understood is told later."""
+    try:
+        return asked.verb == "set" and not parse(asked.path)
+    except PathError:
+        return False
+
+
 def edited(document: Document, asked: Sequence[Asked], stdin: str = "") -> tuple[Document, list[str]]:
     """The document after all of it, and notes for the person. AskedError: why one of them can not be done.
 
@@ -84,7 +92,8 @@ def _require_sense(document: Document, asked: Asked) -> None:
     if document.format in WHOLE and (asked.verb != "set" or parse(asked.path)):
         raise AskedError(
             f"a file that is taken as {document.format} is written as a whole: --set . VALUE, or --set . - for what "
-            "comes on standard input; --format says what else it is"
+            "comes on standard input; --format says what else it is (--format frontmatter: the members at the beginning "
+            "of Markdown)"
         )
     if asked.after is not None and asked.first:
         raise AskedError("--after and --first are two places: say one of them")

@@ -8,6 +8,7 @@ applied: lock, look again, snapshot, journal, the assistant's lock, one rename, 
 import json
 import os
 import sys
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,7 +24,7 @@ from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.places import layout, system_of
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.files.file_state import FileRefusedError, FileState
-from roosync_agent.operations.asked_edits import Asked, AskedError, edited
+from roosync_agent.operations.asked_edits import Asked, AskedError, edited, whole_file
 from roosync_agent.operations.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -87,7 +88,7 @@ def prepare(
         _require_editable(settings, before)
     except FileRefusedError as error:
         raise _unchanged(error) from error
-    document, taken_as = _document(before, format)
+    document, taken_as = _document(before, format, inside=not all(whole_file(one) for one in asked))
     try:
         after, notes = edited(document, asked, stdin)
     except AskedError as error:
@@ -182,12 +183,14 @@ def _require_one_name(before: FileState) -> None:
         )
 
 
-def _document(before: FileState, format_: str | None) -> tuple[Document, str]:
-    """The file as a document, and as what it was taken and why."""
+def _document(before: FileState, format_: str | None, *, inside: bool) -> tuple[Document, str]:
+    """The file as a document, and as what it was taken and why. `inside`: are there places in it that are meant?"""
     data = before.data or b""
     taken, why = format_ or sniff(data, before.real_path.name), "as you say" if format_ else "by its name and beginning"
     if taken == "json" and not format_ and data.strip() and not _is_strict(data):
         taken, why = "jsonc", "JSON with comments or trailing commas"
+    if taken == "markdown" and not format_ and inside and data.removeprefix(BOM_UTF8).startswith(b"---"):
+        taken, why = "frontmatter", "the members at the beginning of Markdown; `--set .` means all of it"
     try:
         return parse(data, taken), f"{taken} ({why})"
     except DocumentError as error:
