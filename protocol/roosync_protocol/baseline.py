@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from msgspec import DecodeError, Meta, Struct, json, to_builtins
+from msgspec import DecodeError, Meta, Struct, json
 
 from roosync_protocol import special
 from roosync_protocol.depth import too_deep
@@ -68,7 +68,7 @@ def encode(content: Commons | Overlay) -> bytes:
     """Canonical bytes: equal contents give equal bytes, whatever the order they were made in."""
     entities: Value = {key: {"kind": e.kind.value, "value": e.value} for key, e in content.entities.items()}
     if isinstance(content, Commons):
-        placing = {"placing": to_builtins(content.placing)} if content.placing != NOWHERE else {}
+        placing = {"placing": json.decode(json.encode(content.placing))} if content.placing != NOWHERE else {}
         return canonical({"entities": entities, "removed": [*sorted(content.removed)], **placing})
     return canonical({"entities": entities, "excluded": [*sorted(content.excluded)]})
 

@@ -20,8 +20,8 @@ _USUAL = {
         "fileRegex relativePath content"
     ),
     Kind.MCP_SERVER: (
-        "type transport command args url serverUrl httpUrl headers env envFile cwd disabled enabled timeout "
-        "alwaysAllow autoApprove disabledTools watchPaths description"
+        "type transport command args transportType url serverUrl httpUrl headers env envFile cwd alwaysAllow "
+        "autoApprove disabled enabled timeout disabledTools watchPaths description"
     ),
 }
 

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_protocol.baseline import Commons, decode_commons, encode
+from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.package import FileContent
 from roosync_protocol.placing import LENGTH, LINES, NOWHERE, Placing, gathered, joined, readable
 
@@ -74,6 +75,15 @@ def test_a_baseline_without_places_has_the_bytes_that_it_always_had():
     assert b"placing" not in encode(Commons())
     placed = Commons(placing=Placing(order={"roo.mcp": ("b", "a")}, comments={"roo.mcp/a": ("why",)}))
     assert decode_commons(encode(placed)) == placed
+
+
+@pytest.mark.parametrize("value", [None, 1.5, "\U0001f3d7\ufe0f", {"a": [1.0, None]}])
+def test_a_baseline_of_any_value_has_places(value):
+    entity = Entity(key="roo.mcp/a", kind=Kind.MCP_SERVER, value={"x": value})
+    content = Commons(
+        entities={entity.key: entity}, placing=Placing(order={"roo.mcp": ("a",)}, comments={"roo.mcp/a": ("why",)})
+    )
+    assert decode_commons(encode(content)) == content
 
 
 def test_what_is_gathered_does_not_depend_on_the_order_of_machines():
