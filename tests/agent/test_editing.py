@@ -94,7 +94,7 @@ EDITS = {  # name of file, its text, what is asked, the text afterwards
         [Asked("insert", ".", "1", after="kind=x")],
         '[{"kind": "x"}, 1, {"kind": "y"}]',
     ),
-    "an element after an index": ("s.json", "[1, 2]", [Asked("insert", ".", "9", after="0")], "[1, 9, 2]"),
+    "an element after an index": ("s.json", "[1, 2]", [Asked("insert", ".", "9", after="[0]")], "[1, 9, 2]"),
     "a list that is not there": ("c.toml", "[a]\nx = 1\n", [Asked("insert", "a.l", "1")], "[a]\nx = 1\nl = [1]\n"),
     "a text as a whole keeps its line ends": (
         "t.md",
@@ -102,7 +102,42 @@ EDITS = {  # name of file, its text, what is asked, the text afterwards
         [Asked("set", ".", "one\nnew\n")],
         "one\r\nnew\r\n",
     ),
-    "a text is never JSON": ("t.txt", "", [Asked("set", ".", '{"a": 1}')], '{"a": 1}'),
+    "an element from the end": ("s.json", "[1, 2]", [Asked("insert", ".", "9", after="[-1]")], "[1, 2, 9]"),
+    "an element after a number, which is no index": (
+        "s.json",
+        '{"editor.rulers": [80, 1, 100]}',
+        [Asked("insert", '["editor.rulers"]', "90", after="80"), Asked("insert", '["editor.rulers"]', "2", after="1")],
+        '{"editor.rulers": [80, 90, 1, 2, 100]}',
+    ),
+    "an element after true": (
+        "s.json",
+        "[null, true, 0]",
+        [Asked("insert", ".", "9", after="true")],
+        "[null, true, 9, 0]",
+    ),
+    "an element after a number that is its id": (
+        "s.json",
+        '[{"id": 5}, {"id": 1}]',
+        [Asked("insert", ".", "9", after="5")],
+        '[{"id": 5}, 9, {"id": 1}]',
+    ),
+    "a text is never JSON": ("t.txt", "", [Asked("set", ".", '{"a": 1}', string=True)], '{"a": 1}\n'),
+    "a text that begins like JSON": ("s.json", '{"a": 1}', [Asked("set", "a", "[x", string=True)], '{"a": "[x"}'),
+    "a text keeps its last line end": ("t.txt", "one\r\n", [Asked("set", ".", "hello")], "hello\r\n"),
+    "a text without one gets none": ("t.txt", "one", [Asked("set", ".", "hello")], "hello"),
+    "a text is emptied": ("t.txt", "one\n", [Asked("set", ".", "")], ""),
+    "marks of comments that were typed": (
+        "m.yaml",
+        "a: 1\n",
+        [Asked("set", "b", "1", comments=("# hash", "#12 is open\n## two", "// kept"))],
+        "a: 1\n# hash\n# #12 is open\n# two\n# // kept\nb: 1\n",
+    ),
+    "marks of comments in JSON": (
+        "s.jsonc",
+        '{\n  "a": 1\n}\n',
+        [Asked("set", "b", "1", comments=("// one\n//two", "# kept"))],
+        '{\n  "a": 1,\n  // one\n  // two\n  // # kept\n  "b": 1\n}\n',
+    ),
     "standard input": ("s.json", "{}", [Asked("set", "a", "-")], '{"a": {"from": "stdin"}}'),
     "a hyphen": ("s.json", '{"a": 1}', [Asked("set", "a", "-", string=True)], '{"a": "-"}'),
     "no JSON is a text": ("s.json", '{"a": 1}', [Asked("set", "a", "NaN")], '{"a": "NaN"}'),
@@ -140,7 +175,38 @@ REFUSED = {  # name, text, what is asked, what is said
         "a has no 'xx'; did you mean 'x'",
     ),
     "an unknown element": ("m.yaml", MODES, [Asked("insert", "customModes", "1", after="cod")], "did you mean 'code'?"),
-    "two neighbours": ("s.json", '["a","a"]', [Asked("insert", ".", "1", after="a")], "say an index, 0"),
+    "two neighbours": ("s.json", '["a","a"]', [Asked("insert", ".", "1", after="a")], "say an index, '[0]'"),
+    "no such number": (
+        "s.json",
+        "[80, 100]",
+        [Asked("insert", ".", "9", after="1")],
+        "it has '80', '100'; an index is '[1]'",
+    ),
+    "no such index": (
+        "s.json",
+        "[80, 100]",
+        [Asked("insert", ".", "9", after="[2]")],
+        "has 2 elements, and [2] is none",
+    ),
+    "elements without names": ("s.json", "[[], {}]", [Asked("insert", ".", "9", after="a")], "'[0]' to '[1]'"),
+    "an empty list": ("s.json", "[]", [Asked("insert", ".", "9", after="a")], "it is empty"),
+    "a secret in a list": ("s.json", f'["{TOKEN}"]', [Asked("insert", ".", "9", after="a")], "it has '[hidden]'"),
+    "no JSON": (
+        "m.yaml",
+        MODES,
+        [Asked("set", "x", "{a: 1}")],
+        "double quotes at character 2; if it is a text: --string",
+    ),
+    "a list that is no JSON": ("m.yaml", MODES, [Asked("set", "x", "[1,\n2")], "at line 2, character 2"),
+    "a quote that opens": ("m.yaml", MODES, [Asked("set", "x", '"a" and b')], "Extra data at character 5"),
+    "no input for a text": ("t.txt", "x\n", [Asked("set", ".", "-")], "standard input is empty"),
+    "no input for a member": ("s.json", "{}", [Asked("set", "a", "-")], "standard input is empty"),
+    "front matter that nothing closes": (
+        "a.md",
+        "---\nname: x\n",
+        [Asked("set", "a", "1")],
+        "line 1: the front matter",
+    ),
     "two places": ("s.json", JSONC, [Asked("set", "a.n", "1", after="x", first=True)], "say one of them"),
     "index and neighbour": ("s.json", JSONC, [Asked("insert", "list[0]", "1", first=True)], "says the place already"),
     "from the end": ("s.json", JSONC, [Asked("insert", "list[-1]", "1")], "an index from 0"),
@@ -211,8 +277,11 @@ def test_what_is_asked_in_words_is_what_the_model_says(value, data, new):
 
 NOTES = {
     "a slip": (Asked("set", "customMode.x", "1"), "customMode is new; there is also 'customModes'"),
-    "no JSON": (Asked("set", "x", "{a: 1}"), "begins like JSON and is none"),
     "no place for a comment": (Asked("set", "x.y", "1", comments=("c",)), "is left out"),
+    "a twin": (
+        Asked("insert", "customModes", '{"slug": "ask", "name": "Code"}'),
+        "customModes[1] has the same slug as the new element",
+    ),
 }
 
 
@@ -221,6 +290,33 @@ def test_what_may_be_a_slip_is_noted(case, settings, file):
     asked, told = NOTES[case]
     prepared = prepare(settings, str(file("m.yaml", MODES)), [asked])
     assert any(told in note for note in prepared.notes)
+
+
+WRITTEN = {  # name and text of a file, the list, the comments
+    "TOML": ("c.toml", "xs = [\n  1,\n  2,\n]\n", "xs", ("c",)),
+    "two lines in YAML": ("c.yaml", "xs:\n  - 1\n", "xs", ("one\ntwo",)),
+    "two lines in JSONC": ("c.jsonc", '{"xs": [\n  1\n]}\n', "xs", ("one\ntwo",)),
+    "two lines in TOML": ("c.toml", "xs = [\n  1,\n  2,\n]\n", "xs", ("one\ntwo",)),
+}
+
+
+@pytest.mark.parametrize("case", WRITTEN)
+def test_a_comment_that_is_written_is_not_said_to_be_left_out(case, settings, file):
+    name, text, path, comments = WRITTEN[case]
+    prepared = prepare(settings, str(file(name, text)), [Asked("insert", path, "9", first=True, comments=comments)])
+    assert prepared.notes == ()
+    after = prepared.plan.changes[0].after.decode()
+    assert all(line in after for line in comments[0].split("\n"))
+
+
+def test_a_comment_that_is_there_elsewhere_does_not_count(settings, file):
+    path = file("a.toml", "# c\nxs = [1]\n")
+    (note,) = prepare(settings, str(path), [Asked("insert", "xs", "2", comments=("c",))]).notes
+    assert "is left out" in note
+
+
+def test_empty_input_for_an_empty_file_is_no_work(settings, file):
+    assert not prepare(settings, str(file("a.txt", "")), [Asked("set", ".", "-")]).changed
 
 
 FORMATS = {

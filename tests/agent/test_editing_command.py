@@ -54,6 +54,17 @@ def test_edit_and_back(command, tmp_path):
     assert path.read_bytes() == was
 
 
+def test_a_file_that_an_edit_made_is_removed_by_the_way_back(command, tmp_path):
+    path = tmp_path / "new.txt"
+    made = command("edit", path, "--set", ".", "hello", "--yes")
+    assert f"Wrote {path}." in made.stdout.decode()
+    assert path.read_bytes() == b"hello\n"
+    back = command("snapshots", "restore", made.stdout.split()[-1].decode(), "--yes").stdout.decode()
+    assert f"Removed {path}." in back
+    assert "Wrote" not in back
+    assert not path.exists()
+
+
 def test_the_answer_for_programs(command, tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text(f"a: 1\nGITHUB_TOKEN: {TOKEN}\n")
@@ -98,6 +109,12 @@ USAGE = {
     ("--set", "a", "-", "--set", "b", "-"): "one edit only",
     ("--set", "a"): "requires 2 arguments",
     ("--delete", "a", "--format", "xml"): "xml",
+    ("--set", "a", "--yes"): "Next: say VALUE; if --yes itself is meant: --set a --yes --string",
+    ("--insert", "a", "--format=yaml", "--yes"): "an option where VALUE belongs",
+    ("--rename", "a", "--yes"): "an option where NAME belongs",
+    ("--delete", "--yes"): """an option where PATH belongs; a member of that name is '["--yes"]'""",
+    ("--set", "a", "1", "--comment", "--yes"): "an option where TEXT belongs",
+    ("--delete", "file"): "'file'; it is empty",
 }
 
 

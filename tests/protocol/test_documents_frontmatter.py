@@ -30,6 +30,8 @@ SMALL = {
     "nothing between the lines": ("---\n---\n# x", Set(("a",), 1), "---\na: 1\n---\n# x"),
     "the last of all": ("---\na: 1\n---", Delete(("a",)), "---\n{}\n---"),
     "a rule that nothing closes": ("---\nprose\n", Set(("a",), 1), "---\na: 1\n---\n\n---\nprose\n"),
+    "a rule before a heading": ("---\n# T\n\nx: y\n", Set(("a",), 1), "---\na: 1\n---\n\n---\n# T\n\nx: y\n"),
+    "a rule, and a link": ("---\nhttp://x\n", Set(("a",), 1), "---\na: 1\n---\n\n---\nhttp://x\n"),
 }
 
 
@@ -47,12 +49,19 @@ def test_small(before, change, after):
 
 
 @pytest.mark.parametrize(
-    ("text", "line"), [("---\na: 1\na: 2\n---\n", 3), ("---\n- a\n---\n", 1), ("---\na: [\n---\n", 3)]
+    ("text", "line"),
+    [("---\na: 1\na: 2\n---\n", 3), ("---\n- a\n---\n", 1), ("---\na: [\n---\n", 3), ("---\na: 1\n\nprose\n", 1)],
 )
 def test_what_is_wrong_is_said_with_its_line(text, line):
     with pytest.raises(DocumentError) as told:
         parse(text.encode(), "frontmatter")
     assert told.value.line == line
+
+
+@pytest.mark.parametrize("members", ["name: x", "name:\r", "# c\n'a b': 1", '"a": 1', "$a:\n  - 1"])
+def test_members_that_nothing_closes_get_no_second_front_matter(members):
+    with pytest.raises(DocumentError, match=r"line 1: .* is not closed"):
+        parse(f"---\n{members}\n\nprose\n".encode(), "frontmatter")
 
 
 def test_a_list_can_not_be_front_matter():

@@ -1,11 +1,13 @@
 """Paths as people write them: what `show` prints is read back; what is wrong is said with its place."""
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roosync_protocol.documents.edits import get, show
-from roosync_protocol.documents.paths import PathError, Where, near, parse, resolve, selector
+from roosync_protocol.documents.paths import PathError, Where, near, parse, resolve, selector, typed
 
 READ = {
     "customModes[0].slug": ("customModes", 0, "slug"),
@@ -70,15 +72,15 @@ NOWHERE = {
     "mcpServers.gihtub.env": "mcpServers has no 'gihtub'; did you mean 'github'?",
     "mcpServers.zzz": "mcpServers has no 'zzz'; it has 'github', '0'",
     "mcpServers.github.env.A": "mcpServers.github.env has no 'A'; it is empty",
-    "mcpServers[0]": 'mcpServers is a map, and [0] an index: a name is written .0 or ["0"]',
+    "mcpServers[0]": "mcpServers is a map, and [0] an index: a name is written mcpServers.0",
     "mcpServers[a=b]": "mcpServers is a map: its members have names, and [a=b] finds elements of lists",
-    "customModes.code": "customModes is a list, and 'code' a name: write an index, [0], or a choice, [slug=code]",
+    "customModes.code": "and 'code' a name: write an index or a choice: 'customModes[0]' or 'customModes[slug=code]'",
     "customModes[5]": "customModes has 4 elements, and [5] is none of them",
     "customModes[-5]": "customModes has 4 elements, and [-5] is none of them",
     "customModes[slug=cod]": "no element of customModes has slug=cod; did you mean 'code'?",
     "customModes[sluk=code]": "no element of customModes has a 'sluk'",
     "customModes[id='3']": "no element of customModes has id=3",
-    "customModes[slug=twin]": "customModes has 2 elements with slug=twin: say [2] or [3]",
+    "customModes[slug=twin]": "customModes has 2 elements with slug=twin: say 'customModes[2]' or 'customModes[3]'",
     "text.a": "text is a text, and nothing is inside of it",
     "none.a": "none is null, and nothing is inside of it",
     "customModes[0].n.x": "customModes[0].n is a number, and nothing is inside of it",
@@ -187,3 +189,23 @@ def test_every_place_of_a_value_is_found_by_what_is_shown_of_it(value):
         if path:
             assert resolve(value, parse(show(path))) == path
             assert resolve(value, parse(show(path)), new=True) == path
+
+
+TYPED = {
+    ("customModes", 0, "slug"): "'customModes[0].slug'",
+    ("editor.size",): """'["editor.size"]'""",
+    ("a", "b-c", "d"): "a.b-c.d",
+    ("it's",): """'it'"'"'s'""",
+    (): ".",
+}
+
+
+@pytest.mark.parametrize("path", TYPED)
+def test_a_path_is_typed_in_a_shell(path):
+    assert typed(path) == TYPED[path]
+
+
+@given(st.lists(st.text(max_size=4) | st.integers(0, 9), max_size=4).map(tuple))
+def test_what_a_shell_leaves_of_a_typed_path_is_the_path(path):
+    (word,) = shlex.split(typed(path))
+    assert parse(word) == path

@@ -1,5 +1,6 @@
 """`roosync edit`: any file of yours, changed at the places you name and nowhere else."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,7 +39,12 @@ class InOrder(click.Command):
 @click.option("--insert", multiple=True, nargs=2, metavar="PATH VALUE", help="Into a list: at list[2], or at its end.")
 @click.option("--delete", multiple=True, metavar="PATH", help="Remove it, with the comment lines above it.")
 @click.option("--rename", multiple=True, nargs=2, metavar="PATH NAME", help="Give a member another name.")
-@click.option("--after", multiple=True, metavar="NAME", help="The new one of the edit before goes after this one.")
+@click.option(
+    "--after",
+    multiple=True,
+    metavar="NAME|VALUE|[INDEX]",
+    help="The new one of the edit before goes after this one: its name, its value, or [0].",
+)
 @click.option("--first", count=True, help="The new one of the edit before goes first.")
 @click.option("--comment", multiple=True, metavar="TEXT", help="A comment line above the new one of the edit before.")
 @click.option("--string", count=True, help="VALUE of the edit before is a text, also when it looks like JSON.")
@@ -62,6 +68,7 @@ def edit(
     PATH   customModes[0].slug   mcpServers["a.b"].env   customModes[slug=code].name   . is all of it
     VALUE  JSON when it parses as JSON, a text otherwise; - is standard input
     roosync edit settings.json --set '["editor.fontSize"]' 14 --set model '"opus"' --delete old
+    roosync edit settings.json --insert '["editor.rulers"]' 90 --after 80
     roosync edit modes.yaml --insert customModes '{"slug": "new"}' --after code --comment 'mine'
 
     Edits are done in the order given, each on what the one before it left, all or none, after a backup:
@@ -91,6 +98,8 @@ def carry_out(
             _ask(as_json)
         snapshot = _written(settings, prepared)
     files = prepared.paths
+    written = [harmless(change.path) for change in prepared.plan.changes if change.after is not None]
+    removed = [harmless(change.path) for change in prepared.plan.changes if change.after is None]
     if as_json:
         print_json(
             {
@@ -106,7 +115,10 @@ def carry_out(
     elif dry_run:
         click.echo("\nDry run: nothing was changed.")
     else:
-        click.echo(f"Wrote {', '.join(map(harmless, files))}.\n\nBack again: roosync snapshots restore {snapshot}")
+        for did, what in (("Wrote", written), ("Removed", removed)):
+            if what:
+                click.echo(f"{did} {', '.join(what)}.")
+        click.echo(f"\nBack again: roosync snapshots restore {snapshot}")
 
 
 def _tell(prepared: "Prepared", *, show_secrets: bool, as_json: bool) -> None:
@@ -162,9 +174,30 @@ def _asked(order: Sequence[str | None], given: dict[str, Any]) -> list["Asked"]:
             asked[-1] = _more(asked[-1], name, left.get(name))
     if not asked:
         raise click.UsageError("say what to change: --set PATH VALUE, --insert, --delete or --rename")
+    for one in asked:
+        _require_no_option(one)
     if sum(one.given == "-" and not one.string for one in asked) > 1:
         raise click.UsageError("standard input can be the VALUE of one edit only")
     return asked
+
+
+def _require_no_option(asked: "Asked") -> None:
+    """Where a VALUE was forgotten, click takes the option behind it as VALUE."""
+    context = click.get_current_context()
+    own = {name for parameter in context.command.get_params(context) for name in parameter.opts if name[0] == "-"}
+    verb, path, given = (shlex.quote(word) for word in (asked.verb, asked.path, asked.given))
+    if asked.path.split("=")[0] in own:
+        member = shlex.quote(f'["{asked.path}"]')
+        raise click.UsageError(f"--{verb} {path}: an option where PATH belongs; a member of that name is {member}")
+    if asked.given.split("=")[0] in own and not asked.string:
+        what = "NAME" if verb == "rename" else "VALUE"
+        raise click.UsageError(
+            f"--{verb} {path} {given}: an option where {what} belongs. Next: say {what}; if {given} itself is meant: "
+            f"--{verb} {path} {given} --string"
+        )
+    for line in asked.comments:
+        if line.split("=")[0] in own:
+            raise click.UsageError(f"--comment {shlex.quote(line)}: an option where TEXT belongs")
 
 
 def _more(asked: "Asked", name: str, values: list[str] | None) -> "Asked":

@@ -6,8 +6,11 @@ neighbour that is not there) is refused or noted.
 """
 
 import json
+import re
+import shlex
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -22,16 +25,20 @@ from roosync_protocol.documents import (
     Path,
     Rename,
     Set,
-    comments_above,
     edit,
 )
 from roosync_protocol.documents.edits import get, show
-from roosync_protocol.documents.paths import PathError, Where, near, parse, resolve, selector
+from roosync_protocol.documents.paths import PathError, Where, listed, near, parse, resolve, selector, spelled, typed
 from roosync_protocol.names import Value
+from roosync_protocol.secret_text import scrub
 
 WHOLE = ("text", "markdown")  # formats that have no places inside
 IDENTITIES = ("slug", "id", "name", "key")  # members that name an element, where only its name is said
 STDIN = "-"
+LIKE_JSON = ("{", "[", '"')  # what begins so is meant as JSON
+SHOWN = 40  # characters of an element in a message
+_MARKS = {"jsonc": re.compile("///* ?")}  # what begins a comment, which a person may have typed already
+_HASH = re.compile(r"#+(?![0-9#]) ?")  # in YAML and TOML; #12 is a number
 
 Verb = Literal["set", "insert", "delete", "rename"]
 
@@ -78,9 +85,10 @@ def edited(document: Document, asked: Sequence[Asked], stdin: str = "") -> tuple
 
 def _one(document: Document, asked: Asked, stdin: str, notes: list[str]) -> Document:
     _require_sense(document, asked)
+    asked = replace(asked, comments=tuple(line for text in asked.comments for line in _lines(text, document.format)))
     change = _edit_of(document, asked, stdin, notes)
     after = edit(document, [change])
-    if isinstance(change, Set) and change.comments and not set(change.comments) <= _above(after, change.path):
+    if asked.comments and not Counter(map(str.strip, asked.comments)) <= _remarks(after) - _remarks(document):
         notes.append(f"the comment above {show(change.path)} can not be written there and is left out")
     return after
 
@@ -92,8 +100,8 @@ def _require_sense(document: Document, asked: Asked) -> None:
     if document.format in WHOLE and (asked.verb != "set" or parse(asked.path)):
         raise AskedError(
             f"a file that is taken as {document.format} is written as a whole: --set . VALUE, or --set . - for what "
-            "comes on standard input; --format says what else it is (--format frontmatter: the members at the beginning "
-            "of Markdown)"
+            "comes on standard input; --format says what else it is (--format frontmatter: the members at the "
+            "beginning of Markdown)"
         )
     if asked.after is not None and asked.first:
         raise AskedError("--after and --first are two places: say one of them")
@@ -112,25 +120,26 @@ def _edit_of(document: Document, asked: Asked, stdin: str, notes: list[str]) -> 
         case "rename":
             return Rename(resolve(value, steps), asked.given)
         case "insert":
-            return _insertion(document, asked, _value(document, asked, stdin, notes), notes)
+            return _insertion(document, asked, _value(document, asked, stdin), notes)
         case "set":
             path = resolve(value, steps, new=True)
             notes += _made(value, path)
             after = _neighbour(value, path, asked)
             if asked.comments and _is_there(value, path):
                 raise AskedError(f"{show(path)} is there already: --comment stands above what is new")
-            return Set(path, _value(document, asked, stdin, notes), after=after, comments=asked.comments)
+            return Set(path, _value(document, asked, stdin), after=after, comments=asked.comments)
 
 
 def _insertion(document: Document, asked: Asked, new: Value, notes: list[str]) -> Edit:
     value, steps = document.value, parse(asked.path)
     if steps and isinstance(steps[-1], Where):
-        raise AskedError(f"--insert names the list and the place: --insert LIST VALUE --after {steps[-1]}")
+        where = shlex.quote(str(steps[-1]))
+        raise AskedError(f"--insert names the list and the place: --insert LIST VALUE --after {where}")
     at = steps[-1] if steps and isinstance(steps[-1], int) else None
     path = resolve(value, steps if at is None else steps[:-1], new=True)
     there = get(value, path) if _is_there(value, path) else None
     if there is not None and not isinstance(there, list):
-        way = f"--set {show((*path, 'NAME')) if path else 'NAME'} VALUE adds to it" if isinstance(there, dict) else ""
+        way = f"--set {typed((*path, 'NAME'))} VALUE adds to it" if isinstance(there, dict) else ""
         raise AskedError(f"{show(path)} is no list" + (f": {way}" if way else ""))
     if at is not None and (asked.first or asked.after is not None):
         raise AskedError(f"[{at}] says the place already: leave out --after and --first")
@@ -138,6 +147,7 @@ def _insertion(document: Document, asked: Asked, new: Value, notes: list[str]) -
         raise AskedError(f"[{at}]: an element gets an index from 0; without one it goes to the end")
     notes += _made(value, path)
     elements = there or []
+    notes += _twin(elements, new, path)
     if at is None:
         at = 0 if asked.first else len(elements) if asked.after is None else _found(elements, asked.after, path) + 1
     if asked.comments:
@@ -152,7 +162,7 @@ def _neighbour(value: Value, path: Path, asked: Asked) -> str | int | None:
     if _is_there(value, path):
         raise AskedError(f"{show(path)} is there already and keeps its place: --after and --first place what is new")
     if not isinstance(path[-1], str):
-        raise AskedError(f"elements of a list are placed by --insert {show(path[:-1])} VALUE")
+        raise AskedError(f"elements of a list are placed by --insert {typed(path[:-1])} VALUE")
     if asked.first:
         return FIRST
     siblings = get(value, path[:-1]) if _is_there(value, path[:-1]) else {}
@@ -164,34 +174,65 @@ def _neighbour(value: Value, path: Path, asked: Asked) -> str | int | None:
 
 
 def _found(elements: list[Value], name: str, path: Path) -> int:
-    """The element that is called `name`: by what identifies it, by a selector, as a value, or by its index."""
-    maps = [(at, one) for at, one in enumerate(elements) if isinstance(one, dict)]
-    for member in IDENTITIES:
-        if known := [at for at, one in maps if one.get(member) == name]:
-            break
-    else:
-        known = [at for at, one in enumerate(elements) if isinstance(one, str) and one == name]
-    chosen = selector(name)
+    """The element that is called `name`: by what identifies it, as a value, by a selector; [1] is an index."""
+    index = re.fullmatch(r"\[(-?[0-9]{1,9})\]", name)
+    if index:
+        at = int(index[1]) + len(elements) * (index[1][0] == "-")
+        if not 0 <= at < len(elements):
+            raise AskedError(f"--after: {show(path)} has {len(elements)} elements, and {name} is none of them")
+        return at
+    choices = [Where(member, name) for member in IDENTITIES]
+    chosen = selector(name.removeprefix("[").removesuffix("]"))
+    known = next(filter(None, ([at for at, one in enumerate(elements) if choice.fits(one)] for choice in choices)), [])
+    known = known or [
+        at for at, one in enumerate(elements) if not isinstance(one, dict | list) and spelled(one) == name
+    ]
     if not known and chosen is not None:
-        known = [at for at, one in maps if chosen.fits(one)]
-    if not known and name.isascii() and name.isdigit() and int(name) < len(elements):
-        known = [int(name)]
+        known = [at for at, one in enumerate(elements) if chosen.fits(one)]
     if len(known) == 1:
         return known[0]
     if known:
         raise AskedError(
-            f"--after: {len(known)} elements of {show(path)} are called {name!r}: say an index, {known[0]}"
+            f"--after: {len(known)} elements of {show(path)} are called {name!r}: say an index, '[{known[0]}]'"
         )
-    names = [str(own) for _, one in maps if (own := next((one[m] for m in IDENTITIES if m in one), None))]
-    raise AskedError(f"--after: no element of {show(path)} is called {name!r}; {near(name, names)}")
+    raise AskedError(f"--after: no element of {show(path)} is called {name!r}; {_held(elements, name)}")
 
 
-def _value(document: Document, asked: Asked, stdin: str, notes: list[str]) -> Value:
+def _held(elements: list[Value], name: str) -> str:
+    """What `--after` can name in a list."""
+    maps = [one for one in elements if isinstance(one, dict)]
+    names = [spelled(own) for one in maps if (own := next((one[m] for m in IDENTITIES if m in one), None)) is not None]
+    plain = [spelled(one) for one in elements if not isinstance(one, dict | list)]
+    if not names and not plain:
+        return (
+            f"its elements have no names: say an index, '[0]' to '[{len(elements) - 1}]'" if elements else near("", [])
+        )
+    short = [one if len(one) <= SHOWN else f"{one[:SHOWN]}..." for one in map(scrub, plain)]
+    is_index = name.isascii() and name.isdigit() and int(name[:9]) < len(elements)
+    return (listed([*names, *short]) if plain else near(name, names)) + (
+        f"; an index is '[{name}]'" if is_index else ""
+    )
+
+
+def _twin(elements: list[Value], new: Value, path: Path) -> list[str]:
+    """A note when the new element is called like one that is there; not how, as a `key` may be a secret."""
+    member = next((one for one in IDENTITIES if isinstance(new, dict) and one in new), None)
+    if member is None or not isinstance(new, dict):
+        return []
+    twins = [at for at, one in enumerate(elements) if isinstance(one, dict) and one.get(member) == new[member]]
+    return [f"{show((*path, twins[0]))} has the same {member} as the new element"] if twins else []
+
+
+def _value(document: Document, asked: Asked, stdin: str) -> Value:
     """VALUE: JSON when it parses as JSON, a text otherwise, and in a text always."""
     from_stdin = asked.given == STDIN and not asked.string
     text = stdin if from_stdin else asked.given
+    if from_stdin and not text and (document.text or document.format not in WHOLE):
+        raise AskedError("standard input is empty: if an empty text is meant, give it as VALUE, ''")
     if document.format in WHOLE:
-        return text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n")
+        ends = not document.text or document.text.endswith("\n")
+        return f"{text}\n" if ends and text and not from_stdin and not text.endswith("\n") else text
     if asked.string:
         return text
     try:
@@ -202,9 +243,17 @@ def _value(document: Document, asked: Asked, stdin: str, notes: list[str]) -> Va
     except AskedError:
         raise
     except ValueError as error:
-        if text.lstrip()[:1] in ("{", "["):
-            notes.append(f"VALUE begins like JSON and is none ({error}), so it was taken as a text")
+        if text.lstrip()[:1] in LIKE_JSON:
+            way = '"$(cat)" --string instead of -' if from_stdin else "--string after it"
+            raise AskedError(f"VALUE begins like JSON and is none: {_broken(error)}; if it is a text: {way}") from None
         return text.removesuffix("\n") if from_stdin else text
+
+
+def _broken(error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    line = f"line {error.lineno}, " if "\n" in error.doc else ""
+    return f"{error.msg} at {line}character {error.colno}"
 
 
 def _members(pairs: list[tuple[str, Value]]) -> dict[str, Value]:
@@ -230,7 +279,7 @@ def _made(value: Value, path: Path) -> list[str]:
         elif step not in value:
             dotted = ".".join(map(str, path[depth:]))
             if "." in dotted and dotted in value:
-                raise AskedError(f"{dotted!r} is one name there: write {show((*path[:depth], dotted))}")
+                raise AskedError(f"{dotted!r} is one name there: write {typed((*path[:depth], dotted))}")
             like = get_close_matches(step, list(value), 1, 0.75) or [n for n in value if n.startswith(f"{step}.")][:1]
             return [f"{show(path[: depth + 1])} is new; there is also {like[0]!r}"] if like else []
         value = get(value, (step,))
@@ -245,5 +294,14 @@ def _is_there(value: Value, path: Path) -> bool:
     return True
 
 
-def _above(document: Document, path: Path) -> set[str]:
-    return {line.strip() for line in comments_above(document, path)}
+def _lines(comment: str, format: str) -> list[str]:  # noqa: A002 - the word of the documents
+    """A comment's lines, without marks."""
+    mark = _MARKS.get(format, _HASH)
+    return [line[found.end() :] if (found := mark.match(line)) else line for line in comment.splitlines() or [""]]
+
+
+def _remarks(document: Document) -> Counter[str]:
+    """The lines that look like nothing but a comment, without marks."""
+    mark = "//" if document.format == "jsonc" else "#"
+    lines = map(str.strip, document.text.splitlines())
+    return Counter(line.removeprefix(mark).strip() for line in lines if line.startswith(mark))

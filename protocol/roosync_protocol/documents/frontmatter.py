@@ -1,7 +1,8 @@
 """The front matter of a Markdown file as a document: YAML between two lines of `---`, with the prose behind it.
 
 Rules, agents and skills say there what they are for. `markdown` edits such a file as one text; this reads the
-members alone, and every byte of the prose stays. A file without front matter is `{}`, and gets one when needed.
+members alone, and every byte of the prose stays. A file without front matter is `{}`, and gets one when needed;
+prose may start with a rule, but members that nothing closes are refused: a second front matter would hide them.
 """
 
 import re
@@ -15,12 +16,16 @@ from roosync_protocol.names import Value
 
 _OPEN = re.compile(r"---[ \t]*\r?\n")
 _CLOSE = re.compile(r"^---[ \t]*\r?$", re.MULTILINE)
+_MEMBER = re.compile(r"""(?:#.*\n)*[\w"'$][^\n:]*:(?:\s|$)""")  # as the first line behind the fence, or its comments
 _FENCE = "---"
 
 
 def read(text: str, limits: Limits) -> tuple[Value, object]:
     """See `formats.Format`."""
     start, end = _inside(text)
+    opened = None if start else _OPEN.match(text)
+    if opened and _MEMBER.match(text, opened.end()):
+        raise DocumentError("the front matter that begins here is not closed: a line --- goes behind its members", 1)
     try:
         value, root = yaml.read(text[start:end], limits)
     except DocumentError as error:
@@ -47,6 +52,11 @@ def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     """See `formats.Format`."""
     return yaml.comments_above(text[slice(*_inside(text))], tree, path)
+
+
+def comments_within(text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """See `formats.Format`."""
+    return yaml.comments_within(text[slice(*_inside(text))], tree, path)
 
 
 def _inside(text: str) -> tuple[int, int]:

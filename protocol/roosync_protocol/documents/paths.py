@@ -9,7 +9,9 @@
 said by a person's measure: the character that is not understood; how far a path exists, and which names are near.
 """
 
+import json
 import re
+import shlex
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TypeAlias
@@ -24,6 +26,7 @@ _BARE = re.compile(r"[^\[\]\"'\n\r]*")
 _QUOTED = re.compile(r"\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
 _SIGNS = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"} | {sign: sign for sign in "\\/\"'"}
+_LIKE_THIS = """'["like this"]'"""  # a shell takes the outer quotes away
 NEAR = 3  # names that are suggested
 LISTED = 6  # names that are listed when none is near
 
@@ -46,7 +49,7 @@ class Where:
         found = element[self.name]
         if isinstance(found, str):
             return found == self.value
-        return not self.quoted and not isinstance(found, dict | list) and _spelled(found) == self.value
+        return not self.quoted and not isinstance(found, dict | list) and spelled(found) == self.value
 
     def __str__(self) -> str:
         return f"{self.name}={self.value}"
@@ -114,10 +117,33 @@ def near(name: str, names: list[str]) -> str:
     alike = get_close_matches(name, names, NEAR, 0.5)
     if alike:
         return f"did you mean {' or '.join(map(repr, alike))}?"
+    return listed(names)
+
+
+def listed(names: list[str]) -> str:
+    """The first few of what is there."""
     if not names:
         return "it is empty"
     more = ", ..." if len(names) > LISTED else ""
     return f"it has {', '.join(map(repr, names[:LISTED]))}{more}"
+
+
+def typed(path: Path) -> str:
+    """A path as it is typed in a POSIX shell: quoted where a shell would take it apart. `parse` reads what is left."""
+    text = ""
+    for step in path:
+        one = show((step,))
+        if isinstance(step, str) and one != step:
+            one = f"[{json.dumps(step, ensure_ascii=False)}]"
+        text += one if not text or one.startswith("[") else f".{one}"
+    return shlex.quote(text or ".")
+
+
+def spelled(value: Value) -> str:
+    """A scalar as JSON has it; a text as it is."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # -- inside
@@ -128,7 +154,7 @@ def _word(text: str, at: int) -> tuple[str, int]:
     assert found is not None
     end = found.end()
     if end < len(text) and text[end] in '"\n\r]':
-        what = "] without [ before it" if text[end] == "]" else "a name with this in it is written " + '["like this"]'
+        what = "] without [ before it" if text[end] == "]" else f"a name with this in it is written {_LIKE_THIS}"
         raise _unclear(text, end, what)
     if end == at:
         raise _unclear(text, at, "a name is missing")
@@ -146,7 +172,9 @@ def _bracket(text: str, at: int) -> tuple[Step, int]:
     elif found := _NAME.match(text, at):
         name, at = found[0], found.end()
     else:
-        raise _unclear(text, at, 'in brackets stands an index, a "name" in quotes, or name=value')
+        raise _unclear(
+            text, at, f"in brackets stands an index, name=value, or a name in quotes, for a shell {_LIKE_THIS}"
+        )
     if text[at : at + 1] != "=":
         raise _unclear(text, at, "here should be ] or =")
     at += 1
@@ -193,14 +221,15 @@ def _place(here: Value, step: Step, path: Path, new: bool) -> str | int:
                 raise PathError(f"{_at(path)} has no {step!r}; {near(step, list(here))}")
             return step
         case dict(), int():
-            raise PathError(f'{_at(path)} is a map, and [{step}] an index: a name is written .{step} or ["{step}"]')
+            name = typed((*path, str(step)))
+            raise PathError(f"{_at(path)} is a map, and [{step}] an index: a name is written {name}")
         case dict(), Where():
             raise PathError(f"{_at(path)} is a map: its members have names, and [{step}] finds elements of lists")
         case list(), str() if re.fullmatch("[0-9]{1,9}", step):
             return _index(here, int(step), path, new)
         case list(), str():
             raise PathError(
-                f"{_at(path)} is a list, and {step!r} a name: write an index, [0], or a choice, {_try(here)}"
+                f"{_at(path)} is a list, and {step!r} a name: write an index or a choice: {_try(here, path)}"
             )
         case list(), int():
             return _index(here, step, path, new)
@@ -221,20 +250,22 @@ def _chosen(here: list[Value], step: Where, path: Path) -> int:
     if len(found) == 1:
         return found[0]
     if found:
-        raise PathError(f"{_at(path)} has {len(found)} elements with {step}: say [{found[0]}] or [{found[1]}]")
-    known = [_spelled(one[step.name]) for one in here if isinstance(one, dict) and step.name in one]
+        either = " or ".join(typed((*path, one)) for one in found[:2])
+        raise PathError(f"{_at(path)} has {len(found)} elements with {step}: say {either}")
+    known = [spelled(one[step.name]) for one in here if isinstance(one, dict) and step.name in one]
     if known:
         raise PathError(f"no element of {_at(path)} has {step}; {near(step.value, known)}")
     raise PathError(f"no element of {_at(path)} has a {step.name!r}")
 
 
-def _try(here: list[Value]) -> str:
-    """A selector that works on this list, as an example."""
+def _try(here: list[Value], path: Path) -> str:
+    """An index and a selector that work on this list, as examples."""
+    at = show(path) if path else ""
     for element in here:
         for name, value in element.items() if isinstance(element, dict) else ():
             if isinstance(value, str) and selector(f"{name}={value}") == Where(name, value):
-                return f"[{name}={value}]"
-    return "[name=value]"
+                return f"{shlex.quote(f'{at}[0]')} or {shlex.quote(f'{at}[{name}={value}]')}"
+    return shlex.quote(f"{at}[0]")
 
 
 def _at(path: Path) -> str:
@@ -243,12 +274,5 @@ def _at(path: Path) -> str:
 
 def _kind(value: Value) -> str:
     if value is None or isinstance(value, bool):
-        return _spelled(value)
+        return spelled(value)
     return "a text" if isinstance(value, str) else "a number"
-
-
-def _spelled(value: Value) -> str:
-    """A scalar as JSON has it; a text as it is."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
