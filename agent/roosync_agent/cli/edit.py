@@ -66,7 +66,9 @@ def edit(
 
     \b
     PATH   customModes[0].slug   mcpServers["a.b"].env   customModes[slug=code].name   . is all of it
-    VALUE  JSON when it parses as JSON, a text otherwise; - is standard input
+    VALUE  JSON when it parses as JSON, a text otherwise; - is standard input; a text that begins with { [ "
+           needs --string
+    AFTER  a member's name; an element's slug, id, name, key or value; '[0]' is an index, 0 a value
     roosync edit settings.json --set '["editor.fontSize"]' 14 --set model '"opus"' --delete old
     roosync edit settings.json --insert '["editor.rulers"]' 90 --after 80
     roosync edit modes.yaml --insert customModes '{"slug": "new"}' --after code --comment 'mine'
