@@ -58,7 +58,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
-class Consolidation(Struct, frozen=True, kw_only=True):
+class Consolidation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     commons: Entities
     overlays: dict[str, Entities]  # by machine
     without: dict[str, frozenset[str]]  # by machine: keys it goes without, or that are left alone on it
@@ -110,8 +110,8 @@ class _Work:
     def __init__(self, packages: list[Collected], excluded: Sequence[Excluded], previous: Previous | None) -> None:
         self.old, self.old_overlays = previous or (Commons(), {})
         self.time = {p.machine: p.collected_at for p in packages}
-        self.placings = {p.machine: p.placing for p in packages}
         self.voters, self.held = votes.by_key(packages, excluded)
+        self.placings = {p.machine: p.placing.only(self._heard(p)) for p in packages}
         self.machines = {machine for voters in self.voters.values() for machine in voters}
         self.commons: Entities = {}
         self.overlays: dict[str, Entities] = {}
@@ -121,6 +121,10 @@ class _Work:
         self.provenance: dict[str, Provenance] = {}
         self.missing: dict[str, tuple[str, ...]] = {}
         self._carry_overlays()
+
+    def _heard(self, package: Collected) -> set[str]:
+        """The entities in which the machine has a say."""
+        return {key for key in package.entities if package.machine in self.held.get(key, ())}
 
     def every_key(self) -> list[str]:
         return sorted(self.held.keys() | self.old.entities.keys())
@@ -159,14 +163,12 @@ class _Work:
             placing=gathered(self.placings, self._sources(), self.old.placing),
         )
 
-    def _sources(self) -> dict[str, tuple[str, ...]]:
-        """For each common entity the machines that have its value and a comment on it."""
+    def _sources(self) -> dict[str, tuple[str, ...] | None]:
+        """For each common entity the machines that have its value and a comment on it; None: no package has it."""
         return {
-            key: tuple(
-                machine
-                for machine, held in self.held.get(key, {}).items()
-                if key in self.placings[machine].comments and equal(held, entity)
-            )
+            key: tuple(m for m, one in held.items() if key in self.placings[m].comments and equal(one, entity))
+            if (held := self.held.get(key))
+            else None
             for key, entity in self.commons.items()
         }
 

@@ -141,7 +141,7 @@ def read_contents(file: ManifestFile, data: bytes) -> Contents:
         if content.kind in (Kind.MCP_SERVER, Kind.MODE) and not isinstance(value, dict):
             raise HostilePackageError(f"{key!r} should be an object")
         entities[key] = Entity(key=key, kind=content.kind, value=value)
-    return Contents(entities=entities, placing=content.placing if content.kind is not Kind.TEXT else NOWHERE)
+    return Contents(entities=entities, placing=NOWHERE if content.kind is Kind.TEXT else content.placing.only(entities))
 
 
 def path_fault(path: str) -> str | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from roosync_protocol.baseline import effective
 from roosync_protocol.consolidation import Choice, Collected, Consolidation, NotEnoughError, consolidate
 from roosync_protocol.entity import Entity, Kind, target_of
+from roosync_protocol.placing import Placing
 from roosync_protocol.special import host_like, only
 
 T0 = datetime(2026, 1, 16, tzinfo=UTC)
@@ -405,3 +406,41 @@ def test_one_ordinary_difference_is_enough_for_a_question():
     assert only([{"a": "/x/y", "b": [1]}, {"a": "/x/z", "b": [1]}], ["", ""])
     assert not only([{"a": "/x/y", "b": [1]}, {"a": "/x/z", "b": [True]}], ["", ""])
     assert not only([{"a": "/x/y"}, {"a": None}], ["", ""])
+
+
+# -- places and comments
+
+
+def placed(number, value, order, comment=(), **more):
+    """A machine with the entities of `order`, `t/a` with this value."""
+    values = {f"t/{name}": value if name == "a" else 1 for name in order}
+    placing = Placing(order={"t": tuple(order)}, comments={"t/a": comment} if comment else {})
+    return package(number, values, placing=placing, **more)
+
+
+def test_the_comment_on_another_value_is_not_that_of_the_common_one():
+    fleet = [placed(1, 7, "a", ("mine",)), placed(2, 8, "a"), placed(3, 8, "a", ("ours",)), placed(4, 8, "a")]
+    made = consolidate(fleet, {"t/a": Choice(take="machine", machine="pc-2")})
+    assert made.commons["t/a"].value == 8
+    assert made.placing.comments == {"t/a": ("ours",)}
+    made = consolidate(fleet[:2] + fleet[3:], {"t/a": Choice(take="machine", machine="pc-2")})
+    assert made.placing.comments == {}
+
+
+def test_a_comment_that_everybody_took_away_goes_and_the_order_that_is_there_stays():
+    made = consolidate([placed(1, 1, "ab", ("why",)), placed(2, 1, "ab")], {})
+    assert made.placing.comments == {"t/a": ("why",)}
+    again = consolidate([placed(1, 1, "bxa"), placed(2, 1, "bxa")], {}, previous=made.baseline())
+    assert again.placing == Placing(order={"t": ("a", "b", "x")})
+
+
+def test_who_has_no_say_has_none_about_the_order():
+    whole = [chr(ord("a") + n) for n in range(26)]
+    broken = placed(1, 1, "ba")
+    made = consolidate([broken, placed(2, 1, whole), placed(3, 1, whole)], {})
+    assert [one.machine for one in made.excluded] == ["pc-1"]
+    assert made.placing.order == {"t": tuple(whole)}
+
+
+def test_a_report_without_places_is_what_it_was():
+    assert b"placing" not in consolidate(fleet(1, 1), {}).report()

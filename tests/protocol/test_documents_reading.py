@@ -2,7 +2,18 @@
 
 import pytest
 
-from roosync_protocol.documents import FORMATS, Delete, DocumentError, EditRefused, Limits, Set, edit, parse, sniff
+from roosync_protocol.documents import (
+    FORMATS,
+    Delete,
+    DocumentError,
+    EditRefused,
+    Limits,
+    Set,
+    comments_within,
+    edit,
+    parse,
+    sniff,
+)
 
 BOM = b"\xef\xbb\xbf"
 
@@ -166,6 +177,7 @@ def test_an_unknown_format_is_a_mistake_of_ours():
         (b"", "x.code-workspace", "jsonc"),
         (b"", "custom_modes.YAML", "yaml"),
         (BOM + b'\n{"customModes": []}\n', "custom_modes.yaml", "json"),
+        (b'{"a": NaN}', "custom_modes.yaml", "yaml"),
         (b"{customModes: []}", "custom_modes.yaml", "yaml"),
         (b'{"customModes": []} # said', "custom_modes.yaml", "yaml"),
         (b"[" * 100_000, "custom_modes.yaml", "yaml"),
@@ -189,3 +201,23 @@ def test_a_refused_edit_changes_nothing_and_tells_no_value(data, name):
         assert "secret" not in str(caught.value)
     assert document.data == data
     assert document.value == {"a": 1}
+
+
+WITHIN = {
+    "JSON has none": ("json", '{"a": {"x": 1}}', ("a",), {}),
+    "JSONC": ("jsonc", '{"a": {\n// why\n// so\n"x": 1,\n"y": 2 // aside\n}}', ("a",), {"x": ("why", "so")}),
+    "a list": ("jsonc", '{"a": [\n// why\n1,\n2\n]}', ("a",), {0: ("why",)}),
+    "YAML": ("yaml", "a:\n  # why\n  x: 1\n  y: 2\n", ("a",), {"x": ("why",)}),
+    "a list in YAML": ("yaml", "a:\n  - 1\n  # why\n  - 2\n", ("a",), {1: ("why",)}),
+    "what a merge brings": ("yaml", "b: &b\n  # why\n  x: 1\na:\n  <<: *b\n  # own\n  y: 2\n", ("a",), {"y": ("own",)}),
+    "what an alias repeats": ("yaml", "b: &b\n  # why\n  x: 1\na: *b\n", ("a",), {}),
+    "TOML": ("toml", "[a]\n# why\nx = 1\n# who\n[a.y]\nz = 1\n", ("a",), {"x": ("why",), "y": ("who",)}),
+    "nothing there": ("yaml", "a: 1\n", ("b",), {}),
+    "no container": ("yaml", "a: 1\n", ("a",), {}),
+    "text": ("text", "# why\nx\n", (), {}),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "path", "wanted"), WITHIN.values(), ids=WITHIN)
+def test_comments_within_a_container(name, text, path, wanted):
+    assert comments_within(parse(text.encode(), name), path) == wanted

@@ -1,13 +1,13 @@
 """Where a new entity stands and which comment lines it brings; hostile lines are dropped."""
 
 import random
+from datetime import UTC, datetime
 
 import pytest
-from msgspec.structs import replace
 
 from roosync_protocol.baseline import Commons, decode_commons, encode
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.package import FileContent
+from roosync_protocol.package import FileContent, HostilePackageError, build, read_contents
 from roosync_protocol.placing import LENGTH, LINES, NOWHERE, Placing, gathered, joined, readable
 
 PLACES = {
@@ -51,6 +51,13 @@ UNREADABLE = {
     "too long": ("x" * (LENGTH + 1),),
     "too many": ("x",) * (LINES + 1),
     "a secret": ("why", "token: ghp_" + "FAKEfake" * 4 + "1234"),
+    "a password in words": ("the password is hunter2horse",),
+    "a folder of one person": ("see /home/alice/project for more",),
+    "an order to an editor": ("vim: set ft=sh:",),
+    "another one": ("yaml-language-server: $schema=https://a.example/s.json",),
+    "a rule": ("---- servers ----",),
+    "what looks like a member": ('"b": {"command": "x"},',),
+    "a sign that can not be seen": ("one\ufe01two",),
     "a secret over two lines": ("-----BEGIN PRIVATE KEY-----", "A" * 40),
 }
 
@@ -58,13 +65,38 @@ UNREADABLE = {
 @pytest.mark.parametrize("lines", UNREADABLE.values(), ids=UNREADABLE)
 def test_comments_that_may_not_travel_are_dropped_wherever_they_come_from(lines):
     assert readable(lines) == ()
-    content = FileContent(
-        target="roo.mcp", path="x", format="jsonc", kind="mcp_server", entities={"a": {}}, comments={"a": lines}
-    )
-    assert content.placing.comments == {}
+    assert received(entities={"a": {}}, comments={"a": lines}).comments == {}
     sent = Commons(placing=Placing(comments={"roo.mcp/a": lines[:LINES]}))
     if all(len(line) <= LENGTH for line in lines) and len(lines) <= LINES:
         assert decode_commons(encode(sent)).placing.comments == {}
+
+
+def received(kind=Kind.MCP_SERVER, target="roo.mcp", **content):
+    """The places of a package's file, as another machine reads them."""
+    made = build("pc-b", "1.0.0", datetime(2026, 1, 16, tzinfo=UTC), [
+        FileContent(target=target, path="x", format="jsonc", kind=kind, **content)
+    ])  # fmt: skip
+    file = made.manifest.files[0]
+    try:
+        return read_contents(file, made.contents[file.hash]).placing
+    except HostilePackageError:  # a line that is too long: the file is refused
+        return NOWHERE
+
+
+def test_what_is_said_of_entities_that_are_not_there_is_dropped():
+    placing = received(entities={"a": {}}, order=("x", "a", "y", "a"), comments={"a": ("why",), "x": ("who",)})
+    assert placing == Placing(order={"roo.mcp": ("a",)}, comments={"roo.mcp/a": ("why",)})
+
+
+def test_texts_have_no_places():
+    assert received(Kind.TEXT, "roo.rules", entities={"a": "x"}, order=("a",), comments={"a": ("why",)}) == NOWHERE
+
+
+def test_a_long_order_is_joined_in_one_walk():
+    many = tuple(map(str, range(200_000)))
+    made = joined([many[::3], many, ("x", *many[:10], "y")])
+    assert made[:3] == ("x", "0", "1")
+    assert len(made) == len(many) + 2
 
 
 def test_ordinary_comments_travel():
@@ -102,4 +134,5 @@ def test_what_is_gathered_does_not_depend_on_the_order_of_machines():
         assert gathered(shuffled, {k: tuple(reversed(v)) for k, v in sources.items()}, NOWHERE) == made
     assert gathered(placings, sources, made) == made
     assert set(made.order["roo.mcp"]) == set(names)
-    assert gathered({}, {"roo.mcp/a": ()}, made) == replace(made.only(["roo.mcp/a"]))
+    assert gathered({}, {"roo.mcp/a": None}, made) == made.only(["roo.mcp/a"]), "no package speaks of it"
+    assert gathered(placings, {"roo.mcp/h": ()}, made).comments == {}, "whoever has it has no comment on it any more"

@@ -19,7 +19,7 @@ from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
 from roosync_protocol.digest import NotCanonicalError, canonical, same
-from roosync_protocol.documents import Document, DocumentError, comments_above, parse, sniff
+from roosync_protocol.documents import Document, DocumentError, comments_within, parse, sniff
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
 from roosync_protocol.names import Value
 from roosync_protocol.package import MAX_CONTENT
@@ -275,14 +275,9 @@ def _named(spec: TargetSpec, value: Value) -> list[tuple[str, Value]]:
 
 def _comments(document: Document, spec: TargetSpec, target: str, names: list[str]) -> dict[str, tuple[str, ...]]:
     """The comment lines right above each entity, by key; of those that have any."""
-    if not any(mark in document.text for mark in ("#", "//", "/*")):
-        return {}
+    above = comments_within(document, spec.container) if names else {}
     steps: Iterable[str | int] = range(len(names)) if spec.identity else names
-    above = {
-        f"{target}/{name}": comments_above(document, (*spec.container, step))
-        for name, step in zip(names, steps, strict=True)
-    }
-    return {key: lines for key, lines in above.items() if lines}
+    return {f"{target}/{name}": above[step] for name, step in zip(names, steps, strict=True) if step in above}
 
 
 def _elements(spec: TargetSpec, value: Any) -> list[tuple[str, Value]]:

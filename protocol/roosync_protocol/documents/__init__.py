@@ -37,6 +37,7 @@ __all__ = [
     "Rename",
     "Set",
     "comments_above",
+    "comments_within",
     "edit",
     "parse",
     "sniff",
@@ -89,6 +90,19 @@ def comments_above(document: Document, path: Path) -> tuple[str, ...]:
     """The comment lines right above the entry at `path`, without their marks; () when there are none."""
     model.get(document.value, path)  # EditRefused when there is no such place
     return formats.of(document.format).comments_above(document.text, document.tree, path)
+
+
+def comments_within(document: Document, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """The comment lines above each entry of the container at `path` that has any, by name or index.
+
+    {} where an alias repeats the container, or a merge brings it: its comments belong to another place.
+    """
+    try:
+        if not isinstance(model.get(document.value, path), dict | list):
+            return {}
+        return formats.of(document.format).comments_within(document.text, document.tree, path)
+    except EditRefused:
+        return {}
 
 
 def _all_stepped(document: Document, leaves: Sequence[Step]) -> Document:

@@ -23,6 +23,9 @@ class Format(Protocol):
     def comments_above(self, text: str, tree: object, path: Path) -> tuple[str, ...]:
         """The comment lines right above the entry at `path`, without marks."""
 
+    def comments_within(self, text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+        """The same of each entry of the container at `path` that has any, by name or index, in one walk."""
+
 
 _MODULES = {
     "json": "json",
@@ -67,12 +70,16 @@ def sniff(data: bytes, name: str) -> str:
     return "json" if start[:1] == b"{" else "text"
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _is_json(data: bytes) -> bool:
     data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
     if data[:1] != b"{":
         return False
     try:
-        json.loads(data)
+        json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return False
     return True

@@ -21,13 +21,14 @@ WIDTH = 120  # columns that a new item may fill when it is written on one line, 
 
 
 def read(text: str, limits: Limits) -> tuple[Value, object]:
-    """See `formats.Format`. An empty file, or one of comments only, is {}."""
+    """See `formats.Format`. An empty file, or one of comments only, is {}. The tree: is it JSON and nothing else?"""
+    strict = True
     try:
         value = _load(text)
     except json.JSONDecodeError:
-        bare = json_tree.plain(text)
+        strict, bare = False, json_tree.plain(text)
         if not bare.strip():
-            return {}, None
+            return {}, strict
         try:
             value = _load(bare)
         except json.JSONDecodeError as error:
@@ -38,7 +39,7 @@ def read(text: str, limits: Limits) -> tuple[Value, object]:
         raise _repeated(text) from None
     if too_deep(value, limits.depth):
         raise _deep(limits.depth)
-    return value, None
+    return value, strict
 
 
 def ways(text: str, tree: object, step: Step, newline: str, comments: bool = False) -> Iterator[str]:
@@ -49,10 +50,22 @@ def ways(text: str, tree: object, step: Step, newline: str, comments: bool = Fal
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     """See `formats.Format`."""
-    del tree
-    if not path or json_tree.root(text) is None:
+    if tree is True or not path or json_tree.root(text) is None:
         return ()
-    box, index = _box(text, path)
+    return _above(text, *_box(text, path))
+
+
+def comments_within(text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """See `formats.Format`."""
+    if tree is True or json_tree.root(text) is None:
+        return {}
+    items = list(json_tree.items(text, place := json_tree.find(text, path)))
+    box = flow.Box(place.start, place.end - 1, tuple(item.entry for item in items))
+    above = {json_tree.name_of(text, one) if one.name else at: _above(text, box, at) for at, one in enumerate(items)}
+    return {step: lines for step, lines in above.items() if lines}
+
+
+def _above(text: str, box: flow.Box, index: int) -> tuple[str, ...]:
     start = box.items[index][0]
     if not flow.starts_line(text, start):
         return ()

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from roosync_protocol.documents import json
-from roosync_protocol.documents.json import comments_above, read
+from roosync_protocol.documents.json import comments_above, comments_within, read
 from roosync_protocol.documents.steps import Step
 
-__all__ = ["comments_above", "read", "ways"]
+__all__ = ["comments_above", "comments_within", "read", "ways"]
 
 
 def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:

@@ -40,3 +40,9 @@ def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     """Text has none."""
     del text, tree, path
     return ()
+
+
+def comments_within(text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """Text has none."""
+    del text, tree, path
+    return {}

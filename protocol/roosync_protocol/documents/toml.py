@@ -58,9 +58,22 @@ def ways(text: str, tree: object, step: Step, newline: str) -> Iterator[str]:
 
 def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     """See `formats.Format`."""
-    del tree
-    first = next((one for one in toml_tree.statements(text) if one.path[: len(path)] == path), None)
-    if not path or first is None or not flow.starts_line(text, first.start):
+    return comments_within(text, tree, path[:-1]).get(path[-1], ()) if path else ()
+
+
+def comments_within(text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """See `formats.Format`."""
+    statements = tree.statements if isinstance(tree, _Layout) else toml_tree.statements(text)
+    first: dict[str | int, Statement] = {}
+    for one in statements:
+        if len(one.path) > len(path) and one.path[: len(path)] == path:
+            first.setdefault(one.path[len(path)], one)
+    above = {step: _above(text, one) for step, one in first.items()}
+    return {step: lines for step, lines in above.items() if lines}
+
+
+def _above(text: str, first: Statement) -> tuple[str, ...]:
+    if not flow.starts_line(text, first.start):
         return ()
     block = text[flow.own_comments(text, SYNTAX, first.start, -1) : flow.line_start(text, first.start)]
     return tuple(re.sub(r"^[ \t]*#+[ \t]?|[ \t]+$", "", line) for line in block.splitlines())

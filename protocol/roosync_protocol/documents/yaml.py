@@ -43,7 +43,19 @@ def comments_above(text: str, tree: object, path: Path) -> tuple[str, ...]:
     """See `formats.Format`."""
     if not path or not isinstance(tree, Node):
         return ()
-    spot = _Editor(text, tree, YamlStyle()).find(path)
+    return _above(text, _Editor(text, tree, YamlStyle()).find(path))
+
+
+def comments_within(text: str, tree: object, path: Path) -> dict[str | int, tuple[str, ...]]:
+    """See `formats.Format`."""
+    if not isinstance(tree, Node) or "#" not in text:
+        return {}
+    return {
+        step: lines for step, spot in _Editor(text, tree, YamlStyle()).entries(path) if (lines := _above(text, spot))
+    }
+
+
+def _above(text: str, spot: Spot) -> tuple[str, ...]:
     start = spot.start
     if not flow.starts_line(text, start):
         return ()
@@ -109,6 +121,14 @@ class _Editor:
             node = spot.item.value
         assert spot is not None
         return spot
+
+    def entries(self, path: Path) -> Iterator[tuple[str | int, Spot]]:
+        """Every entry of the container at `path` that stands there itself."""
+        node, _, inside = self._container(path)
+        for index, item in enumerate(node.items):
+            if not item.merges:
+                step = index if item.key is None else self._name(item)
+                yield step, Spot(self._text, node, index, inside or node.style == "flow")
 
     def _index(self, node: Node, step: str | int, path: Path) -> int:
         if isinstance(step, int):
