@@ -539,6 +539,27 @@ class TestDiff:
         assert '+"GITHUB_TOKEN": "[hidden]"' in shown
         assert TOKEN in unified(old, new, "x", secrets=True)
 
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [
+            ("a.json", '{\n"x": 1,\n"mcpServers": {"s": {"args": ["--api-key", "zz9hidden"]}}\n}\n'),
+            ("a.json", '{\n"x": 1,\n"mcpServers": {"s": {"headers": {"X-Auth":\n"zz9hidden"}}}\n}\n'),
+            ("a.yaml", "x: 1\nargs:\n- --token\n- zz9hidden\n"),
+            ("a.yaml", "env:\n  FOO: |\n    first line\n    zz9hidden\nx: 1\n"),
+            ("a.toml", 'x = 1\n[env]\nFOO = "zz9hidden"\n'),
+        ],
+    )
+    def test_what_is_secret_by_its_place_is_hidden(self, name, text):
+        new = text.replace("1", "2", 1).encode()
+        shown = unified(text.encode(), new, name)
+        assert "zz9hidden" not in shown
+        assert "[hidden]" in shown
+        assert "zz9hidden" in unified(text.encode(), new, name, secrets=True)
+
+    def test_a_large_difference_takes_no_minutes(self):
+        old = "".join(f"{n % 7}\n" for n in range(20_000)).encode()
+        assert unified(old, old.replace(b"3\n", b"x\n"), "n").count("\n+x") > 2000
+
     def test_a_secret_of_several_lines_keeps_the_lines(self):
         key = "-----BEGIN PRIVATE KEY-----\n" + "MIIabcdefghijklmnopqrstuvwxyz0123456789ABCD\n" * 9
         text = f"a\n{key}-----END PRIVATE KEY-----\nb\n"

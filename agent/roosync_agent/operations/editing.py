@@ -65,10 +65,10 @@ class Prepared:
     def diff(self, *, secrets: bool = False, clip: bool = False) -> str:
         """Unified diffs of all files; of what a decision wrote without the secrets that this machine knows."""
         known = {} if secrets else dict(self.plan.shown()) if self.plan.secrets else {}
-        return "".join(
-            known.get(one.label) or unified(one.before.data, one.after, one.label, secrets=secrets, clip=clip)
-            for one in self.plan.changes
-        )
+        return "".join(known.get(one.label) or self._diff(one, secrets, clip) for one in self.plan.changes)
+
+    def _diff(self, change: FileChange, secrets: bool, clip: bool) -> str:
+        return unified(change.before.data, change.after, change.label, self.format, secrets=secrets, clip=clip)
 
 
 def prepare(
