@@ -8,9 +8,10 @@ A layout has two sides. `base` is the folder on this disk; `places.home` is how 
 one system plays another one (a demonstration of Windows on Linux: `C:\\Users\\ana` is kept in `/tmp/demo/ana`).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from shutil import which
 from typing import Literal
 
@@ -55,6 +56,20 @@ class Layout:
         parts = path.relative_to(self.base).parts
         pure = PureWindowsPath if self.places.os == "windows" else PurePosixPath
         return path_portable(str(pure(self.places.home).joinpath(*parts)), self.places)
+
+
+def folders_named(text: str, folders: Mapping[str, PurePath]) -> str:
+    """`text` with these folders of this machine by their names (`${home}`), the first ones first.
+
+    A folder counts where its whole name stands, with either separator; on Windows in any case. A root is none.
+    """
+    for name, folder in folders.items():
+        if folder == folder.parent:
+            continue
+        spelled = r"[\\/]+".join(re.escape(part) for part in re.split(r"[\\/]+", str(folder)))
+        flags = re.IGNORECASE if isinstance(folder, PureWindowsPath) else re.NOFLAG
+        text = re.sub(rf"(?<![\w.-]){spelled}(?![\w.-])", name.replace("\\", r"\\"), text, flags=flags)
+    return text
 
 
 def system_of(platform: str) -> System:

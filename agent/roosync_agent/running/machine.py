@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from roosync_agent.applying.applier import Applier
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Local, Looked
+from roosync_agent.collecting.places import folders_named
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.session import Session, new_operation
@@ -301,8 +302,7 @@ class Machine:
 
     def public(self, text: str) -> str:
         """A line for everybody: without secrets, and without the names of this machine's folders."""
-        home, state = str(self.local.layout().base), str(self.state.folder)
-        return scrub(text.replace(state, "${state}").replace(home, "${home}"))
+        return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.local.layout().base}))
 
     def _law_notes(self, now: datetime) -> list[str]:
         expiry = self.fleet.law.expiry(self.name)
