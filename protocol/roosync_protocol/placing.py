@@ -37,6 +37,11 @@ class Placing(Struct, frozen=True, kw_only=True, omit_defaults=True):
         }
         return Placing(order=order, comments={key: c for key, c in sorted(self.comments.items()) if key in kept})
 
+    def without_comment(self, key: str) -> "Placing":
+        if key not in self.comments:
+            return self
+        return Placing(order=self.order, comments={k: lines for k, lines in self.comments.items() if k != key})
+
     def beside(self, other: "Placing") -> "Placing":
         """Both, of different files."""
         return Placing(order=self.order | other.order, comments=self.comments | other.comments)

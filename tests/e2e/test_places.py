@@ -58,6 +58,8 @@ def test_it_stands_where_its_owner_put_it(new_fleet, homes, waiting):
 
     # from the baseline
     new_fleet.publish(alpha)
+    shown = alpha.roosync("baseline", "show").out
+    assert "roo.modes/docs: who writes: / see the handbook" in shown, "what will be signed is seen"
     new_fleet.settle(alpha)
     assert beta.read(homes.mcp).decode() == SERVERS
     assert beta.read(homes.modes).decode() == MODES.replace("\n", "\r\n")

@@ -88,6 +88,12 @@ def test_what_is_said_of_entities_that_are_not_there_is_dropped():
     assert placing == Placing(order={"roo.mcp": ("a",)}, comments={"roo.mcp/a": ("why",)})
 
 
+def test_a_comment_goes_by_itself():
+    placing = Placing(order={"t": ("a",)}, comments={"t/a": ("x",), "t/b": ("y",)})
+    assert placing.without_comment("t/a") == Placing(order={"t": ("a",)}, comments={"t/b": ("y",)})
+    assert placing.without_comment("t/c") is placing
+
+
 def test_texts_have_no_places():
     assert received(Kind.TEXT, "roo.rules", entities={"a": "x"}, order=("a",), comments={"a": ("why",)}) == NOWHERE
 

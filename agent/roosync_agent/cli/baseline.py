@@ -166,6 +166,9 @@ def _text(answer: dict[str, Any]) -> str:
     for machine, overlay in answer["overlays"].items():
         lines += ["", f"Special to {machine}: " + (", ".join(map(harmless, overlay["entities"])) or "nothing")]
         lines += [f"  goes without: {', '.join(map(harmless, overlay['excluded']))}"] if overlay["excluded"] else []
+    if answer["comments"]:
+        lines += ["", "Comments that come along where it is new:"]
+        lines += [f"  {harmless(key)}: {harmless(' / '.join(told))}" for key, told in answer["comments"].items()]
     if answer["removed"]:
         lines += ["", "Taken away: " + ", ".join(map(harmless, answer["removed"]))]
     for question in answer["arbitrations"]:

@@ -174,6 +174,7 @@ class BaselineAnswer(Struct, frozen=True, kw_only=True):
     machines: list[str]
     commons: dict[str, Any]
     overlays: dict[str, dict[str, Any]]
+    comments: dict[str, list[str]] = {}  # entity of the commons -> lines that are written above it where it is new
     removed: list[str] = []
     arbitrations: list[dict[str, Any]] = []
     pending: dict[str, list[str]] = {}  # entity -> machines that lack it and would be asked

@@ -238,6 +238,7 @@ async def _local(library: Library, decision: Decision) -> Entity | None:
 
 
 def _in_commons(commons: Commons, key: str, local: Entity | None) -> Commons:
+    commons = replace(commons, placing=commons.placing.without_comment(key))  # it was about another value
     if local is None:
         entities = {k: e for k, e in commons.entities.items() if k != key}
         return replace(commons, entities=entities, removed=commons.removed | {key})
