@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from roosync_agent.applying.plan import plan
 from roosync_agent.cli import baseline as baseline_cli
 from roosync_agent.cli import decision as decision_cli
-from roosync_agent.cli.config import changes_text
+from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.decision import card_text
 from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.text import harmless, print_json
@@ -175,10 +175,10 @@ async def test_no_field_of_a_foreign_decision_moves_the_cursor_or_poses_as_a_lin
 
 
 async def test_names_and_values_pose_as_no_other_line(world):
-    wanted = {"command": "sh\n  Runs on     honest", "env": {"A\n  Approved    op-ann": "1"}, "args": ["x"]}
+    wanted = {"command": "sh\n  Already on  honest", "env": {"A\n  Approved    op-ann": "1"}, "args": ["x"]}
     said = await world.say(world.forged("claude.mcp/x\n  Hash        0", local=None, wanted=wanted))
     lines = card_text(await _json(world.card(said.id))).splitlines()
-    for word in ("Runs on", "Approved", "Hash"):
+    for word in ("Already on", "Approved", "Hash"):
         assert len([line for line in lines if line.startswith(f"  {word} ")]) == 1, word
 
 

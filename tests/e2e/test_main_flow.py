@@ -279,7 +279,7 @@ def test_a_dangerous_change_waits_for_a_person_on_each_machine(two, homes):
     assert beta.read(homes.mcp) == agreed["beta"]
     card = alpha.roosync("decision", "show", asked["id"]).out
     assert "delete_repo" in card
-    assert "alpha" in card.split("Runs on")[1].splitlines()[0]
+    assert "alpha" in card.split("Already on")[1].splitlines()[0]
     alpha.roosync("decision", "reject", asked["id"], "--reason", "not here")
     alpha.until_synced()
     row = alpha.row("beta")

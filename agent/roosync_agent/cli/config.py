@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
 from roosync_agent.cli.text import harmless, many, paint, reference_text, table, value_text, want_colour
 
@@ -286,34 +287,23 @@ def _diffs_text(answer: dict[str, Any]) -> str:
             beside = "" if row["reference"] == "baseline" else f", compared with {reference_text(row['reference'])}"
             verdict = harmless(row["verdict"])
             blocks.append(f"  {row['machine']}  {verdict}, {row['status']}{beside}  {row['decision_id']}")
-            lines = changes_text(row["changes"])
+            lines = changes_text(row["changes"], _kind(row), clip=True)
             blocks += [f"    {line}" for line in lines[:12]]
             if len(lines) > 12:
                 blocks.append(f"    ... {len(lines) - 12} more lines: roosync decision show {row['decision_id']}")
     return "\n".join([*blocks, "", f"{answer['divergences_count']} open. Next: roosync decision show ID"])
 
 
+def _kind(row: dict[str, Any]) -> str:
+    """The kind of the entity, which decides in which order its members are shown."""
+    if row["type"] == "config":
+        return "mode" if row["field"].split("/", 1)[0].endswith(".modes") else "mcp_server"
+    return "text" if row["type"] == "files" else "setting"
+
+
 def _rows_text(rows: list[dict[str, Any]]) -> str:
     shown = [(r["field"], r["verdict"], r["risk"], r["status"], r["decision_id"]) for r in rows]
     return table(shown, ("FIELD", "VERDICT", "RISK", "STATUS", "DECISION"), colour=want_colour())
-
-
-def changes_text(changes: list[dict[str, Any]]) -> list[str]:
-    """`- before` and `+ after` for each leaf that differs."""
-    lines = []
-    for change in changes:
-        where = ".".join(harmless(part) for part in change["path"]) or "(all of it)"
-        if change["absent"] != "before":
-            lines += marked("-", where, change["before"])
-        if change["absent"] != "after":
-            lines += marked("+", where, change["after"])
-    return lines
-
-
-def marked(mark: str, where: str, value: Any) -> list[str]:
-    """Each line of a value with its mark, so that no text can pose as another line of the answer."""
-    first, *rest = value_text(value, lines=True).split("\n")
-    return [f"{mark} {where}: {first}", *(f"{mark}   {line}" for line in rest)]
 
 
 def _applied_text(answer: dict[str, Any]) -> str:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roosync_agent.cli.config import changes_text, marked
+from roosync_agent.cli.changes import Told, block, ordered, told
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import TONES, harmless, paint, reference_text, table, want_colour
+from roosync_agent.cli.text import TONES, harmless, many, paint, reference_text, table, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -57,10 +57,11 @@ def decision() -> None:
 
 @decision.command("show")
 @click.argument("id_", metavar="ID")
+@click.option("--full", is_flag=True, help="Texts that changed as the whole old and the whole new one.")
 @json_option
-def decision_show(id_: str, as_json: bool) -> None:
+def decision_show(id_: str, full: bool, as_json: bool) -> None:
     """The card: what differs, what will execute, how risky it is, how to undo it."""
-    show(ask_machine("decision_show", id_=id_), as_json, card_text)
+    show(ask_machine("decision_show", id_=id_), as_json, lambda card: card_text(card, full=full))
 
 
 @decision.command("approve")
@@ -190,11 +191,13 @@ def _one_of(listed: list[dict[str, Any]], id_: str) -> str:
     return str(found[0])
 
 
-def card_text(card: dict[str, Any], *, following: bool = True) -> str:
+def card_text(card: dict[str, Any], *, following: bool = True, full: bool = False) -> str:
     """The approval card. What will execute is shown whole; nothing in it can move the cursor or hide.
 
     `following`: the commands that answer it come last; left out where the question is asked right below.
+    `full`: a text that changed as the whole old and the whole new one, instead of the lines that differ.
     """
+    changed = told(_changes(card), card["kind"], full=full)
     colour = want_colour()
     approved = ", ".join(card["approvals"]) or ("by policy" if card["policy_approved"] else "by nobody yet")
     risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
@@ -207,18 +210,19 @@ def card_text(card: dict[str, Any], *, following: bool = True) -> str:
         f"  Suggested   {card['suggested_action']}",
         *_answer_text(card),
         "  Changes",
-        *(f"    {line}" for line in changes_text(card["changes"])),
+        *(f"    {line}" for line in changed.lines),
     ]
+    if changed.left:
+        way = f"roosync decision show {card['id']} --full"
+        lines.append(f"    ({many(changed.left, 'line')} that did not change left out; old and new in full: {way})")
     if card["wanted_absent"]:
         gone = {"override_remote": "every machine", "keep_special": "what this machine should have"}
         lines.append(f"  Afterwards  it is gone from {gone.get(card['answer'], 'this machine')}")
     elif isinstance(card["executes"], dict) and card["executes"]:
-        lines.append("  Executes")
-        lines += [
-            f"    {line}" for key, value in card["executes"].items() for line in marked("=", harmless(key), value)
-        ]
+        lines += ["  Executes", *(f"    {line}" for line in _executes(card, changed))]
+    if not card["wanted_absent"]:  # who lacks it already is not counted
+        lines.append(f"  Already on  {', '.join(card['runs_on']) or 'no machine'}")
     lines += [
-        f"  Runs on     {', '.join(card['runs_on']) or 'no other machine yet'}",
         f"  Approved    {approved}",
         f"  Expires     {card['expires'][:16]} UTC",
         f"  Undo        {card['undo']}",
@@ -227,6 +231,28 @@ def card_text(card: dict[str, Any], *, following: bool = True) -> str:
     for title, found in (("Log", card["log"]), ("Not counted", card["refused"])):
         lines += [f"  {title}", *(f"    {harmless(line)}" for line in found)] if found else []
     return "\n".join([*lines, *(_following(card) if following else [])])
+
+
+def _changes(card: dict[str, Any]) -> list[dict[str, Any]]:
+    """What changes; of a text that is known on both sides all of it, so that what is around a change can be shown."""
+    promoted = card["answer"] in ("override_remote", "keep_special")
+    before, after = (card["remote_value"], card["local_value"]) if promoted else (card["local_value"], card["wanted"])
+    in_part = [change["path"] for change in card["changes"]] != [[]]
+    if in_part and isinstance(before, str) and isinstance(after, str):
+        return [{"path": [], "before": before, "after": after, "absent": ""}]
+    found: list[dict[str, Any]] = card["changes"]
+    return found
+
+
+def _executes(card: dict[str, Any], changed: Told) -> list[str]:
+    """All of it; only a text of a mode that stands above in full is not printed twice."""
+    lines, above = [], []
+    for name, value in ordered(card["executes"], card["kind"]).items():
+        if card["kind"] == "mode" and name in changed.whole and isinstance(value, str) and "\n" in value:
+            above.append(name)
+        else:
+            lines += block("=", harmless(name), value)
+    return [*lines, f"(in full above, under Changes: {', '.join(map(harmless, above))})"] if above else lines
 
 
 def _following(card: dict[str, Any]) -> list[str]:

@@ -207,12 +207,12 @@ def _next_step(seen: dict[str, Any]) -> str:
     return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
 
 
-def value_text(value: Any, *, lines: bool = False) -> str:
-    """A value of a configuration for a person: secrets by their name, whole otherwise; one line unless `lines`."""
+def value_text(value: Any) -> str:
+    """A value of a configuration for a person, on one line: secrets by their name, whole otherwise."""
     if isinstance(value, dict) and "$secret" in value:
         return f"<secret {harmless(value['$secret'])}>"
     if isinstance(value, str):
-        return harmless(value, lines=lines)
+        return harmless(value)
     return harmless(json.dumps(value, ensure_ascii=False))
 
 

@@ -1,11 +1,11 @@
 """From records to what a person is shown: rows, cards, changes. Reads only."""
 
-import difflib
 from typing import Any
 
 from msgspec import UNSET
 
 from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Shown
+from roosync_agent.operations.line_changes import line_opcodes
 from roosync_agent.operations.seen import judged, seen, step
 from roosync_broker.keys import verify
 from roosync_protocol import approval
@@ -58,10 +58,12 @@ def shown(before: Any, after: Any, kind: Kind, key: str) -> list[Shown]:
 
 
 def _lines(before: str, after: str) -> list[Shown]:
-    """Prose, by the lines that differ."""
-    old, new = before.splitlines(), after.splitlines()
+    """Prose, by the lines that differ. Only a line feed ends one: another separator is a character to be shown."""
+    old, new = before.split("\n"), after.split("\n")
+    if not old[-1] and not new[-1]:
+        old, new = old[:-1], new[:-1]
     rows = []
-    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for tag, i, j, k, m in line_opcodes(old, new):
         if tag != "equal":
             absent = {"insert": "before", "delete": "after"}.get(tag, "")
             place = f"line {i + 1}" if j - i <= 1 else f"lines {i + 1} to {j}"
