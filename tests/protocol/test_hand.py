@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roosync_protocol.digest import same
 from roosync_protocol.entity import Kind
 from roosync_protocol.hand import in_hand, in_place
 from roosync_protocol.shapes import alike
@@ -50,7 +51,7 @@ VALUES = st.recursive(
 @given(VALUES, st.lists(VALUES, max_size=3))
 def test_the_value_stays_the_value_and_a_second_time_changes_nothing(value, models):
     made = in_hand(value, models, Kind.MODE)
-    assert made == value
+    assert same(made, value)
     assert json.dumps(in_hand(made, models, Kind.MODE)) == json.dumps(made)
 
 

@@ -29,11 +29,11 @@ from roosync_protocol.documents import (
 )
 from roosync_protocol.documents.edits import get, show
 from roosync_protocol.documents.paths import PathError, Where, listed, near, parse, resolve, selector, spelled, typed
+from roosync_protocol.documents.steps import IDENTITIES
 from roosync_protocol.names import Value
 from roosync_protocol.secret_text import scrub
 
 WHOLE = ("text", "markdown")  # formats that have no places inside
-IDENTITIES = ("slug", "id", "name", "key")  # members that name an element, where only its name is said
 STDIN = "-"
 LIKE_JSON = ("{", "[", '"')  # what begins so is meant as JSON
 SHOWN = 40  # characters of an element in a message

@@ -26,7 +26,7 @@ from roosync_protocol.documents.edits import (
 )
 from roosync_protocol.names import Value
 
-_IDENTITIES = ("slug", "id", "name", "key")  # members that name an element of a list
+IDENTITIES = ("slug", "id", "name", "key")  # members that name an element of a list
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _list_difference(path: Path, old: list[Value], new: list[Value]) -> list[Ste
 
 def _tokens(old: list[Value], new: list[Value]) -> tuple[list[str], list[str]]:
     """What the elements are recognised by: the name that each has for itself alone, otherwise all that they are."""
-    for name in _IDENTITIES:
+    for name in IDENTITIES:
         both = [[one.get(name) if isinstance(one, dict) else None for one in each] for each in (old, new)]
         names = [[one for one in each if isinstance(one, str)] for each in both]
         if all(len(set(some)) == len(each) for some, each in zip(names, both, strict=True)):
