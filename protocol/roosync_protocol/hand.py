@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
 from roosync_protocol.placing import joined
-from roosync_protocol.shapes import Path, Shape, parts, rule
+from roosync_protocol.shapes import Path, Shape, alike, parts, rule
 
 NEIGHBOURS = 20  # of a new entity that are asked how they are written
 _USUAL = {
@@ -49,6 +49,8 @@ def in_place(path: Path, now: Value, value: Value) -> Value:
     old, new = parts(path, now), parts(path, value)
     if old is None or new is None:
         return value
+    if alike(path, now, value):
+        return now  # with its doubles
     kept = tuple(name for name in old if name in new)
     keyed = (found := rule(path)) is not None and found.shape is Shape.KEYED
     names = joined([kept, tuple(new)]) if keyed else dict.fromkeys([*kept, *new])

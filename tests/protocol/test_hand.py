@@ -58,6 +58,7 @@ def test_the_value_stays_the_value_and_a_second_time_changes_nothing(value, mode
 PLACES = {
     "a set keeps its order": (["b", "a"], ["a", "b"], ["b", "a"]),
     "what went is gone": (["c", "b", "a"], ["a", "c"], ["c", "a"]),
+    "doubles are no change": (["b", "a", "b"], ["a", "b"], ["b", "a", "b"]),
     "no list before": (None, ["b", "a"], ["b", "a"]),
     "what is new comes last": (["b", "a"], ["c", "a", "b"], ["b", "a", "c"]),
     "all new": ([], ["b", "a"], ["b", "a"]),
