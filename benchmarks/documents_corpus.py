@@ -423,6 +423,24 @@ def write_yaml(rng: random.Random) -> Written:
     return pen.out
 
 
+PROSE = ("", "You are kind.\n", "# Title\n\n---\n\nkey: value\n", "no end", "\n\n- item\n---\n")
+
+
+def write_frontmatter(rng: random.Random) -> Written:
+    """YAML between two lines of `---`, with prose behind it that no edit may touch."""
+    doc = write_yaml(rng)
+    while not isinstance(doc.value, dict) or not doc.text.endswith("\n") or re.search(r"^(---|\.\.\.)", doc.text, re.M):
+        doc = write_yaml(rng)
+    newline = "\r\n" if "\r\n" in doc.text else "\n"
+    head = f"---{newline}"
+    whole = (len(head), len(head) + len(doc.text))
+    for places in (doc.spans, doc.values):
+        places |= {path: (start + len(head), end + len(head)) for path, (start, end) in places.items()}
+    doc.spans[()] = whole
+    doc.text = f"{head}{doc.text}---{newline}{rng.choice(PROSE).replace(chr(10), newline)}"
+    return doc
+
+
 class _Toml(_Pen):
     def __init__(self, rng: random.Random) -> None:
         super().__init__(rng, rng.choice(["\n", "\n", "\r\n"]))

@@ -77,6 +77,8 @@ def write(rng: random.Random, name: str) -> corpus.Written:
         return corpus.write_toml(rng)
     if name == "text":
         return corpus.write_text(rng)
+    if name == "frontmatter":
+        return corpus.write_frontmatter(rng)
     return corpus.write_json(rng, name == "jsonc")
 
 
@@ -85,6 +87,7 @@ READERS = {
     "jsonc": read_json,
     "yaml": read_yaml,
     "toml": read_toml,
+    "frontmatter": lambda text: read_yaml(re.split(r"^---\r?\n", text, maxsplit=2, flags=re.MULTILINE)[1]),
     "text": lambda text: text.replace("\r\n", "\n"),
 }
 FORMATS = tuple(READERS)
@@ -378,6 +381,8 @@ class Run:
             return None
         if isinstance(edit, Rename) and edit.name in at(tree, edit.path[:-1]) and edit.name != edit.path[-1]:
             return None
+        if self.name == "frontmatter" and not edit.path and not isinstance(edit.value, dict):
+            return None  # it is members with names
         if self.name == "toml" and isinstance(edit, Set | Insert):
             if edit.value is None or (edit.path == () and not isinstance(edit.value, dict)):
                 return None

@@ -24,7 +24,7 @@ def fuzz():
     return module
 
 
-@pytest.mark.parametrize("name", ["json", "jsonc", "yaml", "toml", "text"])
+@pytest.mark.parametrize("name", ["json", "jsonc", "yaml", "frontmatter", "toml", "text"])
 def test_no_edit_is_wrong(fuzz, name):
     counts = fuzz.run(seed=20, edits=1200, name=name)
     assert counts.wrong == 0, counts.failures[0]
