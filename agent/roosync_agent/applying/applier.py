@@ -66,9 +66,13 @@ class Applier:
                     await self._move(decision, "rolled_back", log=(*decision.log, "restored before a restart"))
                 case "applied" if rollback_due(decision, self._machine.fleet.law):
                     touched |= await self._roll_back(decision)
-                case "applied":
-                    await self._look_again(decision)
         return touched
+
+    async def look_again(self) -> None:
+        """What was applied a moment ago, looked at before anything else is made of a difference."""
+        for decision in self._machine.own_decisions().values():
+            if decision.status == "applied" and decision.id in self._watched:
+                await self._look_again(decision)
 
     async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
         machine = self._machine

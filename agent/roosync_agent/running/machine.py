@@ -92,6 +92,7 @@ class Machine:
                 await self.look()
                 await self.settle(reference)
         else:
+            await self.applier.look_again()
             await self.applier.run(None)
         await self.report()
         await self.publisher.publish_if_changed(self.looked_now)
@@ -123,6 +124,7 @@ class Machine:
 
     async def settle(self, reference: Reference) -> list[Divergence]:
         """Compares, writes down what agrees, and posts the decisions that follow."""
+        await self.applier.look_again()
         looked = self.looked_now
         divergences = self.local.differences(looked, reference)
         if reference.name == BASELINE:
