@@ -5,6 +5,7 @@ One fleet of two serves the module; beta is where the bad files are, and whose r
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -26,6 +27,8 @@ from roosync_protocol.subjects import Subjects
 SUBJECTS = Subjects("e2e")
 MOUNTS = sys.platform == "linux" and os.geteuid() == 0 and shutil.which("mount")
 needs_mounts = pytest.mark.skipif(not MOUNTS, reason="only root can mount a small file system (Linux)")
+
+LINES = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ def beta_goes_on(two, homes, waiting):
 
     def proof():
         agreed = beta.read(homes.memory)
-        beta.write(homes.memory, agreed + b"one more line\r\n")
+        # never the same twice: an old value that comes back within seconds is an assistant's memory, "overwritten"
+        beta.write(homes.memory, agreed + b"line %d\r\n" % next(LINES))
         asked = alpha.decision("pending", machine="beta", entity="claude.memory/CLAUDE.md")
         alpha.roosync("decision", "approve", asked["id"], "--yes")
         waiting("it is restored", lambda: beta.read(homes.memory) == agreed)
