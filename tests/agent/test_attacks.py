@@ -24,7 +24,7 @@ from roosync_agent.cli.decision import card_text
 from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.collecting.watch import watched
-from roosync_agent.operations import deciding, joining, lawmaking, machine_side, promoting, proposing
+from roosync_agent.operations import comparing, deciding, joining, lawmaking, machine_side, promoting, proposing
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.running import logs
 from roosync_agent.running.machine import Machine
@@ -530,7 +530,7 @@ async def test_an_edit_after_the_approval_is_not_written_over(world):
     )
     await world.hostile.say(report)
     await world.honest.session.refresh()
-    await machine_side.compare(world.honest, "hostile")
+    await comparing.compare(world.honest, "hostile")
     await world.operator.refresh()
     await approved(world)
     mine = {**GOOD, "args": ["edited-by-hand.js"]}

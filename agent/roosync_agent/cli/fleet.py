@@ -37,7 +37,7 @@ def init(
 
     from roosync_agent.operations.founding import init as found
     from roosync_agent.operations.founding import require_no_fleet
-    from roosync_agent.running.machine import KEYLESS
+    from roosync_agent.running.reports import KEYLESS
 
     settings = load()
     require_no_fleet(State(settings.state))

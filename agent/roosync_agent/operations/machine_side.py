@@ -1,32 +1,20 @@
 """What a machine answers by itself, with its own key: nothing here signs law or approves anything.
 
 Each function takes the `Machine` (resident in the agent, or made for one command) and returns a typed
-answer. They run one at a time with the agent's own turns, so a question never sees half a turn.
+answer. They run one at a time with the agent's own turns, so a question never sees half a turn. What
+compares with a reference is in `comparing`, what writes into files in `applying`.
 """
 
 import asyncio
-from collections import Counter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from roosync_agent.applying.plan import plan
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
-from roosync_agent.collecting.reference import BASELINE, NothingToCompareError, Reference
-from roosync_agent.files.dry_door import DryDoor
-from roosync_agent.operations.answers import (
-    AppliedRow,
-    ApplyAnswer,
-    Card,
-    CollectAnswer,
-    Comparison,
-    DecisionList,
-    DiffList,
-    FileRow,
-    NotRead,
-)
+from roosync_agent.collecting.reference import NothingToCompareError
+from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, step, whole
@@ -36,14 +24,10 @@ from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError
 from roosync_broker.private_files import write_private
 from roosync_protocol import package
-from roosync_protocol.decision import decision_id
-from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
 from roosync_protocol.digest import digest
-from roosync_protocol.entity import Entity, target_of
 from roosync_protocol.messages import Decision
 from roosync_protocol.messages.work import Action
 from roosync_protocol.overview import Overview, exit_codes, overview
-from roosync_protocol.reconcile import accepted
 from roosync_protocol.secrets import addresses
 
 WAITING = ("pending", "failed", "rolled_back", "overwritten", "rollback_failed")
@@ -96,14 +80,6 @@ async def publish(machine: Machine, version: str | None = None, description: str
     return msgspec.structs.replace(_collected(machine, looked, built), published=True, manifest=done.manifest)
 
 
-async def compare(machine: Machine, other: str | None = None) -> Comparison:
-    """With the baseline, or with another machine's package. `Synced`, or pending decisions."""
-    looked = await machine.look()
-    reference = await reference_of(machine, other)
-    divergences = await machine.settle(reference)
-    return _comparison(machine, looked, reference, divergences)
-
-
 async def diffs(machine: Machine, kind: str = "all") -> DiffList:
     """Every open divergence of the fleet, the same list in the same order on every machine."""
     rows = [
@@ -125,63 +101,6 @@ async def decision_show(machine: Machine, id_: str, action: Action | None = None
     decision = await whole(machine.library, find(machine.session, id_))
     decision = answered_with(decision, action)
     return card(machine.fleet, decision, await _runs_on(machine, decision, action), action)
-
-
-async def apply(
-    machine: Machine, source: str | None = None, dry_run: bool = False, targets: list[str] | None = None
-) -> ApplyAnswer:
-    """Applies what is approved, or lies within the policy; says what waits for a person, and for what."""
-    chosen = {spec.name for spec in machine.local.specs(tuple(targets or ()))} if targets else None
-    looked = await machine.look()
-    reference = await reference_of(machine, source)
-    if dry_run:
-        return await _dry_run(machine, looked, reference, chosen)
-    divergences = await machine.settle(reference)
-    baseline = await machine.baseline()
-    await machine.applier.run(baseline)
-    await machine.look()
-    if baseline is not None:
-        await machine.settle(baseline)
-    await machine.report()
-    rows = [
-        _row(machine, decision)
-        for divergence in divergences
-        if chosen is None or divergence.key.split("/", 1)[0].split("@")[0] in chosen
-        if (decision := _decision_of(machine, divergence, reference)) is not None
-    ]
-    return _applied(machine, reference, rows)
-
-
-async def apply_decision(machine: Machine, id_: str) -> ApplyAnswer:
-    """Applies one approved decision now, on the machine it is for."""
-    decision = find(machine.session, id_)
-    if decision.machine != machine.name:
-        raise RefusedRequestError(
-            f"{decision.id} is for {decision.machine}, and only that machine applies it: it does so by itself once "
-            "the decision is approved"
-        )
-    if decision.status == "pending":
-        raise RefusedRequestError(f"{decision.id} is not approved yet: `roosync decision approve {decision.id}`")
-    await machine.look()
-    await machine.applier.run(await machine.baseline())
-    await machine.look()
-    baseline = await machine.baseline()
-    if baseline is not None:
-        await machine.settle(baseline)
-    await machine.report()
-    fresh = find(machine.session, decision.id)
-    name = fresh.reference
-    return _applied(machine, Reference(name=name, revision=0, version="", entities={}), [_row(machine, fresh)])
-
-
-async def reference_of(machine: Machine, other: str | None) -> Reference:
-    if other is None:
-        return machine.local.here(await machine.library.of_baseline(machine.name))
-    if other == machine.name:
-        raise RefusedRequestError(f"{other!r} is this machine; name another one, or none to compare with the baseline")
-    if other not in (known := machine.fleet.law.machines()):
-        raise RefusedRequestError(f"{other!r} is no machine of this fleet; its machines are {', '.join(known)}")
-    return machine.local.here(await machine.library.of_machine(other))
 
 
 async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
@@ -243,113 +162,6 @@ def _collected(
         quarantine=dict(looked.quarantine),
         secrets=sorted({address for e in looked.entities.values() for address in addresses(e.value)}),
         written=written,
-    )
-
-
-def _comparison(machine: Machine, looked: Looked, reference: Reference, divergences: list[Divergence]) -> Comparison:
-    asked, known = machine.asked(reference), machine.own_decisions()
-    real = [d for d in divergences if d.verdict in DIVERGENT]
-    kept = [d.key for d in real if accepted(d, known, asked)]
-    rows = []
-    for divergence in real:
-        decision = known.get(decision_id(machine.name, divergence.key, reference.name))
-        if divergence.key not in kept and decision is not None:
-            rows.append(diff_row(decision))
-    return Comparison(
-        agent=machine.name,
-        timestamp=machine.session.now(),
-        reference=reference.name,
-        baseline_version=reference.version,
-        status="Diverged" if rows else "Synced",
-        divergences_count=len(rows),
-        divergences=rows,
-        accepted=kept,
-        only_here=[d.key for d in divergences if d.verdict is Verdict.LOCAL_ONLY],
-        quarantine=dict(looked.quarantine),
-        not_read=[
-            *(NotRead(target=target, path="", reason=reason) for target, reason in sorted(looked.unread.items())),
-            *(NotRead(target=one.target, path=one.path, reason=one.reason) for one in looked.skipped),
-        ],
-        not_read_there=_not_read_there(machine, reference),
-        not_here=_not_here(looked, reference),
-        skipped=[f"{s.path}: {s.reason}" for s in looked.collection.skipped],
-    )
-
-
-def _not_here(looked: Looked, reference: Reference) -> dict[str, int]:
-    """Targets of the reference that this machine has not, or does not manage: they were not compared."""
-    absent = Counter(target for target in map(target_of, reference.entities) if target not in looked.collection.present)
-    return dict(sorted(absent.items()))
-
-
-def _not_read_there(machine: Machine, reference: Reference) -> list[str]:
-    report = machine.fleet.package(reference.name.removeprefix("machine:")) if reference.name != BASELINE else None
-    return list(report.skipped) if report else []
-
-
-async def _dry_run(machine: Machine, looked: Looked, reference: Reference, chosen: set[str] | None) -> ApplyAnswer:
-    """The same plan through another door: what every file would become, nothing written, nothing posted."""
-    divergences = [
-        d
-        for d in machine.local.differences(looked, reference)
-        if d.verdict in DIVERGENT and (chosen is None or d.key.split("/", 1)[0].split("@")[0] in chosen)
-    ]
-    wanted = {d.key: reference.entities.get(d.key) for d in divergences}
-    made = await asyncio.to_thread(plan, DryDoor(machine.local.door), looked.collection, wanted, reference.placing)
-    rows = [
-        AppliedRow(
-            field=d.key,
-            decision_id=decision_id(machine.name, d.key, reference.name),
-            status="refused" if d.key in made.refusals else "would change",
-            risk=str(_risk(d, reference.entities.get(d.key))),
-            detail=made.refusals.get(d.key, ""),
-        )
-        for d in divergences
-    ]
-    files = [{"path": str(path), "diff": text} for path, text in made.shown()]
-    return ApplyAnswer(
-        agent=machine.name,
-        reference=reference.name,
-        dry_run=True,
-        applied=0,
-        waiting=len(rows),
-        failed=0,
-        rows=rows,
-        files=files,
-    )
-
-
-def _risk(divergence: Divergence, wanted: Entity | None) -> Literal["none", "low", "medium", "high", "critical"]:
-    from roosync_protocol.diff import ABSENT
-    from roosync_protocol.proof import RISKS
-    from roosync_protocol.risk import assess
-
-    before = None if divergence.local is ABSENT else divergence.local
-    after = wanted.value if wanted else None
-    return RISKS[assess(divergence.key, divergence.kind, before, after).risk]
-
-
-def _decision_of(machine: Machine, divergence: Divergence, reference: Reference) -> Decision | None:
-    return machine.own_decisions().get(decision_id(machine.name, divergence.key, reference.name))
-
-
-def _row(machine: Machine, decision: Decision) -> AppliedRow:
-    notes = [note for note in machine.notes if note.startswith(f"{decision.entity} waits")]
-    detail = notes[-1] if notes and decision.status == "approved" else (decision.log[-1] if decision.log else "")
-    return AppliedRow(
-        field=decision.entity, decision_id=decision.id, status=decision.status, risk=decision.risk, detail=detail
-    )
-
-
-def _applied(machine: Machine, reference: Reference, rows: list[AppliedRow]) -> ApplyAnswer:
-    return ApplyAnswer(
-        agent=machine.name,
-        reference=reference.name,
-        dry_run=False,
-        applied=sum(row.status == "applied" for row in rows),
-        waiting=sum(row.status in ("pending", "approved") for row in rows),
-        failed=sum(row.status in ("rolled_back", "rollback_failed", "failed", "overwritten") for row in rows),
-        rows=rows,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import baselines, machine_side
+from roosync_agent.operations import applying, baselines, comparing, machine_side
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
@@ -24,12 +24,12 @@ VERBS: dict[str, Verb] = {
     "inventory": machine_side.inventory,
     "collect": machine_side.collect,
     "publish": machine_side.publish,
-    "compare": machine_side.compare,
+    "compare": comparing.compare,
     "diffs": machine_side.diffs,
     "decisions": machine_side.decisions,
     "decision_show": machine_side.decision_show,
-    "apply": machine_side.apply,
-    "apply_decision": machine_side.apply_decision,
+    "apply": applying.apply,
+    "apply_decision": applying.apply_decision,
     "quarantine_release": machine_side.quarantine_release,
     "pause": machine_side.pause,
     "export": machine_side.export,

@@ -12,45 +12,26 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from roosync_agent.applying.applier import Applier
-from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.collecting.places import folders_named
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
+from roosync_agent.running import reports
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_broker.errors import BusError, StaleError
 from roosync_broker.keys import verify
 from roosync_broker.presence import Presence
-from roosync_protocol import __version__, reconcile
-from roosync_protocol.decision import decision_id
-from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
+from roosync_protocol import reconcile
+from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
-from roosync_protocol.law import WARN_BEFORE
-from roosync_protocol.messages import (
-    Alarm,
-    Audit,
-    Decision,
-    DivergenceReport,
-    InventoryReport,
-    Message,
-    StatusReport,
-    encode,
-)
-from roosync_protocol.messages import Divergence as DivergenceLine
+from roosync_protocol.messages import Alarm, Audit, Decision, Message, encode
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
-
-KEYLESS = (
-    "the broker asks nobody for a key, so it enforces nothing: whoever reaches it can read everything, delay or delete "
-    "it; what is not signed by a member does not count all the same"
-)
-LISTED = 1_000  # divergences that one report lists; the rest is counted
-LISTED_BYTES = 800_000  # and so many bytes of them: names can be long, and a message has at most 1 MiB
 
 
 class Machine:
@@ -167,84 +148,15 @@ class Machine:
 
     async def report(self, *, always: bool = False) -> None:
         """Status, divergences and inventory: posted when they say something new."""
-        await self.say_if_new(await self.status_report(), always=always)
-        await self.say_if_new(self.divergence_report())
-        inventory = await asyncio.to_thread(
-            take_inventory, self.local.door, self.local.layout(), self.looked_now.collection
-        )
-        await self.say_if_new(
-            InventoryReport(agent=self.name, timestamp=self.session.now(), inventory=inventory | self._labels())
-        )
+        await self.say_if_new(await reports.status_report(self), always=always)
+        await self.say_if_new(reports.divergence_report(self))
+        await self.say_if_new(await reports.inventory_report(self))
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
-
         content = encode(replace(message, timestamp=datetime.min.replace(tzinfo=message.timestamp.tzinfo)))
         if always or self._said.get(type(message)) != content:
             await self.session.say(message)
             self._said[type(message)] = content
-
-    def outstanding(self) -> tuple[list[Divergence], int]:
-        """The divergences that count, and how many more a person accepted as they are."""
-        known, now = self.own_decisions(), self.session.now()
-        asked = Asked(machine=self.name, reference=BASELINE, reference_revision=self.local.base.revision, now=now)
-        real = [d for d in self.divergences if d.verdict in DIVERGENT]
-        left = [d for d in real if not reconcile.accepted(d, known, asked)]
-        return left, len(real) - len(left)
-
-    async def status_report(self) -> StatusReport:
-        law, now = self.fleet.law, self.session.now()
-        left, accepted = self.outstanding()
-        looked = self.looked_now
-        settled = law.baseline is not None and self.local.base.revision == law.baseline.revision
-        status = "diverged" if left else "synced" if settled and not looked.quarantine else "unknown"
-        previous = self.fleet.status(self.name)
-        in_step = status == "synced"
-        last_sync = previous.last_sync if previous else None
-        if in_step and not (previous and previous.status == "synced" and last_sync):
-            last_sync = now
-        return StatusReport(
-            agent=self.name,
-            timestamp=now,
-            machines_detected=len(await self.present() or {self.name}),
-            status=status,  # type: ignore[arg-type]
-            divergences_count=len(left),
-            pending_decisions=sum(1 for d in self.own_decisions().values() if d.status in ("pending", "failed")),
-            accepted_differences=accepted,
-            baseline_version=law.baseline.version if law.baseline and settled else "",
-            baseline_revision=self.local.base.revision if settled else 0,
-            roosync_version=__version__,
-            paused=self.paused,
-            quarantine={target: reason[:500] for target, reason in looked.quarantine.items()},
-            unread={target: reason[:500] for target, reason in looked.unread.items()},
-            skipped=tuple(f"{s.path}: {s.reason}"[:500] for s in looked.skipped[:100]),
-            only_here=sum(d.verdict is Verdict.LOCAL_ONLY for d in self.divergences) if settled else None,
-            notes=tuple(dict.fromkeys(line[:500] for line in [*self.notes, *self._law_notes(now)]))[:50],
-            last_sync=last_sync,
-        )
-
-    def divergence_report(self) -> DivergenceReport:
-        left, _ = self.outstanding()
-        known = self.own_decisions()
-        lines: list[DivergenceLine] = []
-        room = LISTED_BYTES
-        for divergence in left[:LISTED]:
-            room -= len(divergence.key.encode("utf-8", "replace")) + 200
-            if room < 0:
-                break
-            decision = known.get(decision_id(self.name, divergence.key, BASELINE))
-            if decision is not None:
-                lines.append(
-                    DivergenceLine(
-                        type=decision.category,
-                        field=divergence.key,
-                        decision_id=decision.id,
-                        risk=decision.risk,
-                        verdict=divergence.verdict.value,
-                    )
-                )
-        return DivergenceReport(
-            agent=self.name, timestamp=self.session.now(), divergences=tuple(lines), total=len(left)
-        )
 
     async def present(self) -> dict[str, datetime] | None:
         """Machines that beat within the last seconds, this one always; None when that could not be read."""
@@ -305,23 +217,3 @@ class Machine:
     def public(self, text: str) -> str:
         """A line for everybody: without secrets, and without the names of this machine's folders."""
         return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.local.layout().base}))
-
-    def _law_notes(self, now: datetime) -> list[str]:
-        expiry = self.fleet.law.expiry(self.name)
-        notes = []
-        if expiry and expiry <= now:
-            notes.append(
-                f"the fleet's law expired on {expiry:%Y-%m-%d}; nothing is applied until an operator renews it"
-            )
-        elif expiry and expiry - now < WARN_BEFORE:
-            notes.append(f"the fleet's law expires on {expiry:%Y-%m-%d}; an operator renews it with `roosync renew`")
-        if self.session.link.keyless:
-            notes.append(KEYLESS)
-        refused = self.fleet.refusals()
-        if refused:
-            reason, count = refused.most_common(1)[0]
-            notes.append(f"{refused.total()} messages were refused; most often ({count}): {reason}")
-        return notes
-
-    def _labels(self) -> dict[str, object]:
-        return {"labels": dict(self.settings.labels)} if self.settings.labels else {}
