@@ -5,7 +5,6 @@ worked out in memory (`prepare`, `prepare_restore`), so that it can be shown; `w
 applied: lock, look again, snapshot, journal, the assistant's lock, one rename, reading back, and back when that fails.
 """
 
-import json
 import os
 import sys
 from codecs import BOM_UTF8
@@ -30,6 +29,7 @@ from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets import locked_by_name
 from roosync_protocol.documents import Document, DocumentError, parse, sniff
+from roosync_protocol.documents.formats import is_json
 
 NEW_FILE = 0o600  # it may hold secrets; whoever wants others to read it says so
 
@@ -187,7 +187,7 @@ def _document(before: FileState, format_: str | None, *, inside: bool) -> tuple[
     """The file as a document, and as what it was taken and why. `inside`: are there places in it that are meant?"""
     data = before.data or b""
     taken, why = format_ or sniff(data, before.real_path.name), "as you say" if format_ else "by its name and beginning"
-    if taken == "json" and not format_ and data.strip() and not _is_strict(data):
+    if taken == "json" and not format_ and data.strip() and not is_json(data):
         taken, why = "jsonc", "JSON with comments or trailing commas"
     if taken == "markdown" and not format_ and inside and data.removeprefix(BOM_UTF8).startswith(b"---"):
         taken, why = "frontmatter", "the members at the beginning of Markdown; `--set .` means all of it"
@@ -199,14 +199,6 @@ def _document(before: FileState, format_: str | None, *, inside: bool) -> tuple[
         raise EditingError(
             f"{before.path} can not be read as {shown}: {error}. Repair it by hand{hint}; nothing was changed"
         ) from error
-
-
-def _is_strict(data: bytes) -> bool:
-    try:
-        json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _locks(door: Door, before: FileState) -> bool:

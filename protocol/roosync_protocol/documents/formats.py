@@ -48,6 +48,7 @@ _BY_END = {
     ".mdc": "markdown",
     ".mdx": "markdown",
 }
+_BEFORE = b"\xef\xbb\xbf \t\r\n"  # a byte order mark, and spaces: what may stand before a value
 
 
 def of(name: str) -> Format:
@@ -60,11 +61,11 @@ def of(name: str) -> Format:
 def sniff(data: bytes, name: str) -> str:
     """See `documents.sniff`."""
     end = "." + name.lower().rsplit(".", 1)[-1]
-    if _BY_END.get(end) == "yaml" and _is_json(data):
+    if _BY_END.get(end) == "yaml" and data.lstrip(_BEFORE)[:1] == b"{" and is_json(data):
         return "json"  # it is YAML too; whoever wrote it so wants it so, and may read it with a parser for JSON
     if end in _BY_END:
         return _BY_END[end]
-    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = data[:4096].lstrip(_BEFORE)
     if end == ".roomodes":
         return "json" if start[:1] in (b"{", b"[") or start[:2] in (b"//", b"/*") else "yaml"
     return "json" if start[:1] == b"{" else "text"
@@ -74,12 +75,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _is_json(data: bytes) -> bool:
-    data = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if data[:1] != b"{":
-        return False
+def is_json(data: bytes) -> bool:
+    """Strict JSON of any value: no comment, no comma too many, no NaN. Says nothing about the limits of `parse`."""
     try:
-        json.loads(data, parse_constant=_no_constant)
+        json.loads(data.lstrip(_BEFORE), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return False
     return True
