@@ -216,4 +216,4 @@ class Machine:
 
     def public(self, text: str) -> str:
         """A line for everybody: without secrets, and without the names of this machine's folders."""
-        return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.local.layout().base}))
+        return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.settings.home}))
