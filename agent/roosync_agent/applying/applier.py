@@ -70,9 +70,10 @@ class Applier:
 
     async def look_again(self) -> None:
         """What was applied a moment ago, looked at before anything else is made of a difference."""
-        for decision in self._machine.own_decisions().values():
-            if decision.status == "applied" and decision.id in self._watched:
-                await self._look_again(decision)
+        for id_, until in list(self._watched.items()):
+            decision = self._machine.fleet.decision(self._machine.name, id_).state
+            if decision is not None and decision.status == "applied":
+                await self._look_again(decision, until)
 
     async def _apply(self, decision: Decision, reference: Reference | None) -> bool:
         machine = self._machine
@@ -239,11 +240,8 @@ class Applier:
             log=(*decision.log, "the agent stopped while applying"),
         )
 
-    async def _look_again(self, decision: Decision) -> None:
+    async def _look_again(self, decision: Decision, until: datetime) -> None:
         """Did the tool write over it in the seconds after? Assistants write from stale memory."""
-        until = self._watched.get(decision.id)
-        if until is None:
-            return
         local = self._machine.looked_now.entities.get(decision.entity)
         now_here = digest(local.value) if local else None
         if now_here == decision.local.digest and now_here != decision.wanted.digest:
