@@ -18,7 +18,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.names import Value
 from roosync_protocol.package import path_fault
-from roosync_protocol.placing import NOWHERE, Placing, readable
+from roosync_protocol.placing import NOWHERE, Placing, readable_ones
 
 MAX_BYTES = 32 * 1024 * 1024  # of one content
 MAX_ENTITIES = 50_000
@@ -75,8 +75,7 @@ def encode(content: Commons | Overlay) -> bytes:
 
 def decode_commons(data: bytes) -> Commons:
     wire = _decode(data)
-    comments = {key: lines for key, sent in wire.placing.comments.items() if (lines := readable(sent))}
-    placing = Placing(order=wire.placing.order, comments=comments)
+    placing = Placing(order=wire.placing.order, comments=readable_ones(wire.placing.comments))
     return Commons(entities=_entities(wire), removed=frozenset(wire.removed), placing=placing)
 
 

@@ -16,7 +16,7 @@ from roosync_protocol.depth import too_deep
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.messages.base import Count, Line, Moment, Prose, Sha256
-from roosync_protocol.placing import NOWHERE, Comments, Order, Placing, readable
+from roosync_protocol.placing import NOWHERE, Comments, Order, Placing, readable_ones
 
 MAX_CONTENT = 16 * 1024 * 1024  # bytes of one content
 MAX_FILES = 5_000
@@ -62,7 +62,7 @@ class FileContent(Struct, frozen=True, kw_only=True):
     @property
     def placing(self) -> Placing:
         """Comments that may not be written are left out, whoever sent them."""
-        comments = {f"{self.target}/{name}": lines for name, sent in self.comments.items() if (lines := readable(sent))}
+        comments = {f"{self.target}/{name}": lines for name, lines in readable_ones(self.comments).items()}
         return Placing(order={self.target: self.order} if self.order else {}, comments=comments)
 
 

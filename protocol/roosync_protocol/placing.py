@@ -53,10 +53,8 @@ class Placing(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 NOWHERE = Placing()
-# What has no width although it is printable; U+FE0F is in ordinary emoji.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]"
-)  # not U+FE0F: emoji
+# What has no width although it is printable; not U+FE0F, which is in ordinary emoji.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
 _SPEAKS = re.compile(
     r"(?i)pass(?:word|wd|phrase|code)|\b(?:pwd?|secret|credential)s?\b|api.?key|token\s*[:=]|(?:^|\s)-u\s*\S+:"
     r"|\b(?:vim?|ex|language-server):|-\*-|\$?schema\b|^\s*!|^\s*#?(?:end)?region\b|[-=*#~_]{4}|^\s*\"[^\"]*\"\s*:|^[\]}]"
@@ -106,6 +104,11 @@ def readable(lines: Sequence[str]) -> tuple[str, ...]:
     if any(_UNSEEN.search(line) or _SPEAKS.search(line) or own_path(line) for line in lines):
         return ()
     return () if text_spans("\n".join(lines), prose=True) else tuple(lines)
+
+
+def readable_ones(comments: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Comments by entity, without those that are not `readable`."""
+    return {key: lines for key, sent in comments.items() if (lines := readable(sent))}
 
 
 def gathered(placings: Mapping[str, Placing], sources: Mapping[str, Sequence[str] | None], before: Placing) -> Placing:

@@ -12,7 +12,7 @@ from roosync_agent.targets.base import Target
 from roosync_protocol.entity import Entities, Kind, Skipped
 from roosync_protocol.names import Value
 from roosync_protocol.package import FileContent
-from roosync_protocol.placing import Placing, readable
+from roosync_protocol.placing import Placing, readable_ones
 from roosync_protocol.portable import Places
 
 
@@ -98,9 +98,9 @@ class Collection:
                 kind=file.kind,
                 entities={key.split("/", 1)[1]: self.entities[key].value for key in file.keys},
                 order=file.names,
-                comments={
-                    key.split("/", 1)[1]: lines for key in file.keys if (lines := readable(self.comments.get(key, ())))
-                },
+                comments=readable_ones(
+                    {key.split("/", 1)[1]: self.comments[key] for key in file.keys if key in self.comments}
+                ),
             )
             for file in self.files
         ]
