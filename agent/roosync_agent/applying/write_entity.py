@@ -9,6 +9,7 @@ from msgspec import structs
 
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.targets.base import TargetSpec
+from roosync_agent.targets.parts import Spot, spot
 from roosync_protocol.diff import changes, equal
 from roosync_protocol.digest import same
 from roosync_protocol.documents import (
@@ -89,39 +90,37 @@ def with_text(document: Document, value: Value) -> Document:
 def with_entity(
     document: Document, spec: TargetSpec, collection: Collection, key: str, entity: Entity | None, placing: Placing
 ) -> Document:
-    name = key.split("/", 1)[1]
-    held, names = _held(document.value, spec)
-    step: str | int = names.index(name) if spec.identity and name in names else name
+    at = spot(spec, document.value, key.split("/", 1)[1])
+    there = at.inner in at.names
     if entity is None:
-        there = name in names if spec.identity else key in collection.entities
-        return edit(document, [Delete((*spec.container, step))]) if there else document
-    value = local_value(collection, key, entity)
-    if spec.identity and isinstance(value, dict) and value.get(spec.identity) != name:
-        raise EditRefused(f"its {spec.identity!r} is not {name!r}")
-    if name in names:
-        now = held[names.index(name)]
-        value = in_hand(in_place(root(spec.kind, key), now, value), [now, *held[:NEIGHBOURS]])
-        return edit(document, [Set((*spec.container, step), value)])
-    value = in_hand(value, held[:NEIGHBOURS], spec.kind)
-    return edit(document, [_new(spec, name, value, names, placing.index(key, names), placing.comments.get(key, ()))])
+        return edit(document, [Delete((*at.part.container, at.step))]) if there else document
+    now = at.held[at.names.index(at.inner)] if there else None
+    value = _spelled(document, spec, entity.name, local_value(collection, key, entity), now)
+    identity = at.part.identity
+    if identity and isinstance(value, dict) and value.get(identity) != at.inner:
+        raise EditRefused(f"its {identity!r} is not {at.inner!r}")
+    if there:
+        value = in_hand(in_place(root(spec.kind, key), now, value), [now, *at.held[:NEIGHBOURS]])
+        return edit(document, [Set((*at.part.container, at.step), value)])
+    value = in_hand(value, at.held[:NEIGHBOURS], spec.kind)
+    index = placing.index(key, [at.part.prefix + name for name in at.names])
+    return edit(document, [_new(at, value, index, placing.comments.get(key, ()))])
 
 
-def _new(
-    spec: TargetSpec, name: str, value: Value, names: list[str], index: int | None, comments: tuple[str, ...]
-) -> Edit:
+def _spelled(document: Document, spec: TargetSpec, name: str, value: Value, now: Value | None) -> Value:
+    """The value in the file's own spelling; EditRefused when it would be read back as another one."""
+    if spec.form is None:
+        return value
+    written = spec.form.spelled(name, value, now, document.value)
+    if not same(spec.form.common(name, written, document.value), value):
+        raise EditRefused(f"{spec.assistant} has no words for it")
+    return written
+
+
+def _new(at: Spot, value: Value, index: int | None, comments: tuple[str, ...]) -> Edit:
     """A new member or element, next to the neighbour that its source has; at the end when that says nothing."""
-    at = len(names) if index is None else index
-    if spec.identity:
-        return Set((*spec.container, at), value, after=at - 1, comments=comments)
-    return Set((*spec.container, name), value, after=names[at - 1] if at else FIRST, comments=comments)
-
-
-def _held(value: Value, spec: TargetSpec) -> tuple[list[Value], list[str]]:
-    """The members of a map, or the elements of a list, in their order; and their names."""
-    for step in spec.container:
-        value = value.get(step) if isinstance(value, dict) else None
-    if isinstance(value, dict):
-        return list(value.values()), list(value)
-    if not isinstance(value, list):
-        return [], []
-    return value, [str(one.get(spec.identity, "")) if isinstance(one, dict) else "" for one in value]
+    end = len(at.names) if index is None else index
+    if at.part.identity:
+        return Set((*at.part.container, end), value, after=end - 1, comments=comments)
+    after = at.names[end - 1] if end else FIRST
+    return Set((*at.part.container, at.inner), value, after=after, comments=comments)

@@ -7,9 +7,8 @@ portable, and a second gate looks for anything secret that is left. One bad file
 
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from roosync_agent.collecting.collection import Cache, CollectedFile, Collection, Parsed, Seen
 from roosync_agent.collecting.places import Layout
@@ -18,6 +17,7 @@ from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
+from roosync_agent.targets.parts import Found, Part, PartError, entities_in
 from roosync_protocol.digest import NotCanonicalError, canonical, same
 from roosync_protocol.documents import Document, DocumentError, comments_within, parse, sniff
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
@@ -191,16 +191,17 @@ class _Look:
             document = parse(data, format_)
         except DocumentError as error:
             raise _UnreadableError(str(error)) from error
-        found = [(name, document.value)] if spec.tree else _named(spec, document.value)
+        found = self._found(spec, name, document)
         entities: Entities = {}
         local: dict[str, Value] = {}
         secrets: dict[str, Mapping[str, str]] = {}
         skipped: list[Skipped] = []
         unreadable: set[str] = set()
         size = 0
-        for entity_name, entity_value in found:
+        for entity_name, raw, _, _ in found:
             key = f"{target.name}/{entity_name}"
             try:
+                entity_value = spec.form.common(entity_name, raw, document.value) if spec.form else raw
                 if earlier is not None and key in earlier.entities and same(earlier.local[key], entity_value):
                     public, own = earlier.entities[key], earlier.secrets[key]
                 else:
@@ -218,8 +219,16 @@ class _Look:
         file = CollectedFile(
             target.name, spec.kind, path, name, format_, state.sha256 or "", state.size, tuple(entities)
         )
-        comments = {} if spec.tree else _comments(document, spec, target.name, [name for name, _ in found])
+        comments = {} if spec.tree else _comments(document, target.name, found)
         return Parsed(file, entities, local, secrets, comments, tuple(skipped), frozenset(unreadable))
+
+    def _found(self, spec: TargetSpec, name: str, document: Document) -> list[Found]:
+        if spec.tree:
+            return [Found(name, document.value, Part(), "")]
+        try:
+            return entities_in(spec, document.value)
+        except PartError as error:
+            raise _UnreadableError(str(error)) from error
 
     def _public(self, entity: Entity) -> tuple[Entity, Mapping[str, str]]:
         if not entity.name or len(entity.key) > KEY_LIMIT:
@@ -256,42 +265,10 @@ def _shown(text: str) -> str:
     return scrub(text.encode("utf-8", "backslashreplace").decode())
 
 
-def _named(spec: TargetSpec, value: Value) -> list[tuple[str, Value]]:
-    """The entities of a structured file with their names, in the order of the file."""
-    for step in spec.container:
-        if value in (None, ""):
-            return []
-        if not isinstance(value, dict):
-            raise _UnreadableError(f"{'.'.join(spec.container)} is looked for in it, and it is no object")
-        value = value.get(step)
-    if value is None:
-        return []
-    if spec.identity:
-        return _elements(spec, value)
-    if not isinstance(value, dict):
-        raise _UnreadableError(f"{'.'.join(spec.container) or 'the whole'} should be an object")
-    return [(name, inner) for name, inner in value.items() if spec.owns(name)]
-
-
-def _comments(document: Document, spec: TargetSpec, target: str, names: list[str]) -> dict[str, tuple[str, ...]]:
+def _comments(document: Document, target: str, found: list[Found]) -> dict[str, tuple[str, ...]]:
     """The comment lines right above each entity, by key; of those that have any."""
-    above = comments_within(document, spec.container) if names else {}
-    steps: Iterable[str | int] = range(len(names)) if spec.identity else names
-    return {f"{target}/{name}": above[step] for name, step in zip(names, steps, strict=True) if step in above}
-
-
-def _elements(spec: TargetSpec, value: Any) -> list[tuple[str, Value]]:
-    where = ".".join(spec.container)
-    if not isinstance(value, list):
-        raise _UnreadableError(f"{where} should be a list")
-    found: list[tuple[str, Value]] = []
-    seen: set[str] = set()
-    for index, element in enumerate(value):
-        name = element.get(spec.identity) if isinstance(element, dict) else None
-        if not isinstance(name, str) or not name:
-            raise _UnreadableError(f"{where}[{index}] has no {spec.identity!r} to know it by")
-        if name in seen:
-            raise _UnreadableError(f"{where} has two elements with the {spec.identity} {name!r}")
-        seen.add(name)
-        found.append((name, element))
-    return found
+    result: dict[str, tuple[str, ...]] = {}
+    for part in dict.fromkeys(one.part for one in found):
+        above = comments_within(document, part.container)
+        result |= {f"{target}/{one.name}": above[one.step] for one in found if one.part == part and one.step in above}
+    return result

@@ -48,10 +48,14 @@ class Layout:
     places: Places  # the same places as the files spell them
     flavours: tuple[Flavour, ...]
     folders: Mapping[str, Path]  # what {name} means in a target's declaration, beside {vscode_user}
+    workspaces: Mapping[str, Path]  # the projects that a person named, on this disk
 
     def name_of(self, path: Path) -> str:
         """The portable name of a file, to be shown and published: `${home}/.roo/rules/a.md`."""
         if not path.is_relative_to(self.base):
+            for name, folder in self.workspaces.items():
+                if path.is_relative_to(folder):
+                    return "/".join((f"${{workspace:{name}}}", *path.relative_to(folder).parts))
             return f"outside/{path.name}"  # the rest says more about this machine than anybody needs
         parts = path.relative_to(self.base).parts
         pure = PureWindowsPath if self.places.os == "windows" else PurePosixPath
@@ -110,7 +114,8 @@ def layout(
         custom=dict(custom or {}),
     )
     folders = {"home": home, "settings": settings, "codex": variables.folder("CODEX_HOME") or home / ".codex"}
-    return Layout(home, settings, places, flavours, folders)
+    projects = {name: found for name, path in (workspaces or {}).items() if (found := here.on_disk(path)) is not None}
+    return Layout(home, settings, places, flavours, folders, projects)
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,18 @@ class _Spelling:
             return str(path)
         pure = PureWindowsPath if self.system == "windows" else PurePosixPath
         return str(pure(self.home).joinpath(*path.relative_to(self.base).parts))
+
+    def on_disk(self, spelled: str) -> Path | None:
+        """The folder here of a path as the files spell it; None when it is no absolute path."""
+        pure = PureWindowsPath if self.system == "windows" else PurePosixPath
+        path, home = pure(spelled), pure(self.home)
+        if spelled.startswith(("~/", "~\\")):
+            path = home / spelled[2:]
+        if ".." in path.parts:
+            return None
+        if path.is_relative_to(home):
+            return self.base.joinpath(*path.relative_to(home).parts)
+        return Path(spelled) if Path(spelled).is_absolute() else None
 
 
 def _is_folder(door: Door, path: Path) -> bool:

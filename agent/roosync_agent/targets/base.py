@@ -6,6 +6,7 @@ declaration does not own passes through untouched, byte for byte.
     map of entities      file + container          {"mcpServers": {name: entity}}
     list of entities     ... + identity            {"customModes": [{"slug": name, ...}]}
     keys of a file       file + keys (or any key)  {"model": entity, ...}
+    parts of a file      ... + further             each under a prefix of its own
     tree of texts        folder + tree             one file = one entity, named by its path below the folder
 """
 
@@ -17,9 +18,12 @@ from pathlib import Path
 from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, PASSED_OVER, Door
 from roosync_agent.files.file_state import FileRefusedError
+from roosync_agent.targets.parts import Part
 from roosync_protocol.entity import Kind
+from roosync_protocol.forms import Form
 
 VSCODE = "{vscode_user}"
+WORKSPACE = "{workspace}"
 _JUNK = (
     "*~",
     "*.swp",
@@ -47,18 +51,21 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetSpec:
-    """A declaration. `{home}`, `{settings}`, `{codex}` and `{vscode_user}` stand for this machine's folders."""
+    """A declaration. `{home}`, `{settings}`, `{codex}`, `{vscode_user}` and `{workspace}` stand for folders here."""
 
     name: str  # "roo.mcp"
     assistant: str  # as a person calls it: "Roo Code"
     group: Group
     kind: Kind
-    folder: str  # "{home}/.roo"; one with {vscode_user} is looked for in every editor
+    folder: str  # "{home}/.roo"; one with {vscode_user} is looked for in every editor, {workspace} in each project
     file: str = ""  # below the folder
     format: str = "json"  # of roosync_protocol.documents; "sniff" looks at the bytes
     container: tuple[str, ...] = ()  # where in the file the entities are
     identity: str = ""  # the field that names an element, when the container is a list
-    keys: frozenset[str] | None = None  # only these are ours; None = each one
+    keys: frozenset[str] | None = None  # only these are ours, `*` for anything; None = each one
+    further: tuple[Part, ...] = ()  # parts of the file beside the one that container, identity and keys name
+    form: Form | None = None  # between the file's spelling of an entity and the common one
+    editors: tuple[str, ...] = ()  # of those with {vscode_user}: the flavours where it is looked for; all without
     tree: tuple[str, ...] = ()  # patterns of the files below the folder; ** = any depth
     signs: tuple[str, ...] = ()  # any of these there: the assistant is on this machine; default: its folder
     private: bool = False  # a new file is made with mode 0600: it holds secrets
@@ -69,7 +76,11 @@ class TargetSpec:
         """May an entity of this name be of this target? For a tree: is it a file that the patterns allow?"""
         if self.tree:
             return any(_matches(name, pattern) for pattern in self.tree) and not is_junk(name)
-        return self.keys is None or name in self.keys
+        return any(part.inner(name) is not None for part in self.parts)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        return (Part(container=self.container, identity=self.identity, keys=self.keys), *self.further)
 
     def format_of(self, name: str) -> str:
         """The document format of an entity's file."""
@@ -94,17 +105,30 @@ class Target:
 
 def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     """Where `spec` is on this machine. The first editor that has the assistant gives the plain name."""
+    if WORKSPACE in spec.folder:
+        return _in_projects(spec, layout, door)
     if VSCODE not in spec.folder:
         folder = _expand(spec.folder, layout)
         signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
         return [Target(name=spec.name, spec=spec, folder=folder, present=any(_there(door, sign) for sign in signs))]
-    places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in layout.flavours]
+    flavours = [flavour for flavour in layout.flavours if not spec.editors or flavour.name in spec.editors]
+    places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in flavours]
     there = [(flavour, folder) for flavour, folder in places if _there(door, folder)]
     found = [
         Target(name=f"{spec.name}@{flavour}" if rank else spec.name, spec=spec, folder=folder, present=True)
         for rank, (flavour, folder) in enumerate(there)
     ]
     return found or [Target(name=spec.name, spec=spec, folder=places[0][1], present=False)]
+
+
+def _in_projects(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
+    """One for each project that a person named, by its name: `roo.project-modes@shop`."""
+    found = []
+    for name, folder in sorted(layout.workspaces.items()):
+        rest = spec.folder.removeprefix(WORKSPACE).removeprefix("/")
+        there = _there(door, folder)
+        found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there))
+    return found
 
 
 def is_junk(name: str) -> bool:
