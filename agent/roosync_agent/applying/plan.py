@@ -6,7 +6,6 @@ reason, by entity: a secret that this machine does not have is named, never repl
 """
 
 import difflib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from roosync_protocol.documents import (
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.portable import UnknownTokenError
+from roosync_protocol.secret_spelling import spellings
 from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, scrub
 
 Wanted = Mapping[str, Entity | None]  # by key; None: it goes
@@ -53,7 +53,7 @@ class Plan:
     changes: tuple[FileChange, ...]
     wanted: Wanted
     refusals: Mapping[str, str]
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # values that no diff may show
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)  # in each spelling; no diff may show them
 
     def shown(self) -> Iterator[tuple[str, str]]:
         """A unified diff for each file, secrets hidden; of what is around a change a line, as it may be another's."""
@@ -65,8 +65,7 @@ class Plan:
     def _lines(self, data: bytes | None) -> list[str]:
         text = (data or b"").decode("utf-8", "replace")
         for secret in sorted(self.secrets, key=len, reverse=True):
-            for spelt in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
-                text = text.replace(spelt, "[secret]") if len(spelt) > 3 else text.replace(f'"{spelt}"', '"[secret]"')
+            text = text.replace(secret, "[secret]") if len(secret) > 3 else text.replace(f'"{secret}"', '"[secret]"')
         return scrub(text).splitlines(keepends=True)
 
 
@@ -99,7 +98,8 @@ def plan(door: Door, collection: Collection, wanted: Wanted, placing: Placing = 
             continue
         if change is not None:
             changes.append(change)
-    return Plan(tuple(changes), dict(wanted), refusals, frozenset(map(_spelt, collection.secrets.values())) - {""})
+    secrets = frozenset(spelt for one in collection.secrets.values() for spelt in spellings(one)) - {""}
+    return Plan(tuple(changes), dict(wanted), refusals, secrets)
 
 
 class _RefusedError(Exception):
@@ -203,7 +203,3 @@ def _require_ours(door: Door, collection: Collection, target: Target, state: Fil
         raise _RefusedError("it is a symbolic link; remove the link or its file by hand")
     if state.links > 1 and not removed:
         raise _RefusedError("it has a second name (a hard link), which writing would part; use a symbolic link instead")
-
-
-def _spelt(secret: str) -> str:
-    return secret.rpartition("\0json:")[2]

@@ -4,7 +4,6 @@ Hidden is what looks secret in a line, and what is one by its place in the docum
 secret that changes is still seen to change. Lines count as the file's own: only a line feed ends one.
 """
 
-import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
@@ -12,6 +11,7 @@ from difflib import SequenceMatcher
 from roosync_protocol.documents import DocumentError, parse, sniff
 from roosync_protocol.documents.lines import aligned
 from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.secret_spelling import spellings
 from roosync_protocol.secret_text import text_spans
 from roosync_protocol.secret_values import HIDDEN
 from roosync_protocol.secrets import hide
@@ -78,8 +78,7 @@ def _by_place(data: bytes | None, name: str, format_: str) -> set[str]:
     if not isinstance(value, dict | list):
         return set()
     _, found = hide(Entity(key="file/x", kind=Kind.SETTING, value=value))
-    texts = [one.rpartition("\0json:")[2] for one in found.values()]
-    spelt = {way for one in texts for way in (one, json.dumps(one)[1:-1], json.dumps(one, ensure_ascii=False)[1:-1])}
+    spelt = {way for one in found.values() for way in spellings(one)}
     return {line.strip() for one in spelt for line in one.split("\n") if len(line.strip()) > SHORT}
 
 
