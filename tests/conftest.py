@@ -1,8 +1,9 @@
-"""Other people's code judges what we write: npm packages, asked through one process of Node (benchmarks/peers.py).
+"""What tests take from `benchmarks/`; and other people's code, which judges what we write.
 
-`npm install` in a copy of tests/clients/package.json puts them where ROOSYNC_TEST_CLIENTS says; .ci/run does that
-and insists (ROOSYNC_REQUIRE_CLIENTS=1). Without it these tests are skipped by name: the README's two commands need
-nothing but Python.
+That code is npm packages, asked through one process of Node (benchmarks/peers.py). `npm install` in a copy of
+tests/clients/package.json puts them where ROOSYNC_TEST_CLIENTS says; .ci/run does that and insists
+(ROOSYNC_REQUIRE_CLIENTS=1). Without it these tests are skipped by name: the README's two commands need nothing but
+Python.
 """
 
 import importlib
@@ -15,15 +16,26 @@ import pytest
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.fixture(scope="session")
-def peers():
-    """The modules that ask them: `documents_peers`, and through it the documents and edits of the fuzzing."""
+def _benchmark(name):
+    """A module of the benchmarks, which import each other by name; `sys.path` is as before when it is there."""
     before = list(sys.path)
     sys.path.insert(0, str(BENCHMARKS))
     try:
-        yield importlib.import_module("documents_peers")
+        return importlib.import_module(name)
     finally:
         sys.path[:] = before
+
+
+@pytest.fixture(scope="session")
+def fuzz():
+    """The documents and edits of the fuzzing."""
+    return _benchmark("fuzz_documents")
+
+
+@pytest.fixture(scope="session")
+def peers():
+    """The modules that ask other people's code."""
+    return _benchmark("documents_peers")
 
 
 @pytest.fixture(scope="session")

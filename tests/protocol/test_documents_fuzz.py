@@ -1,27 +1,10 @@
 """A small share of the fuzzing by `benchmarks/fuzz_documents.py`; and that the fuzzing finds what is wrong."""
 
-import importlib.util
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
 from roosync_protocol.documents import flow, json_write, toml_edit, yaml
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture(scope="module")
-def fuzz():
-    spec = importlib.util.spec_from_file_location("fuzz_documents", BENCHMARKS / "fuzz_documents.py")
-    module = importlib.util.module_from_spec(spec)
-    before = list(sys.path)
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path[:] = before
-    return module
 
 
 @pytest.mark.parametrize("name", ["json", "jsonc", "yaml", "frontmatter", "toml", "text"])
