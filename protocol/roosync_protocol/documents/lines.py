@@ -16,6 +16,9 @@ def aligned(old: Sequence[str], new: Sequence[str]) -> list[Change]:
 
     By the shortest way, whose cost grows with what differs and not with what is alike: the standard library's
     matcher takes minutes for some texts of 2000 lines. Source: E. W. Myers, "An O(ND) Difference Algorithm", 1986.
+
+    For what is written, where each line that can stay must stay. A decision is shown by the longest runs instead,
+    which keep a new paragraph whole (the agent's `line_changes`).
     """
     limit = min(len(old), len(new))
     head = next((i for i in range(limit) if old[i] != new[i]), limit)
