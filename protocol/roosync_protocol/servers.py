@@ -162,7 +162,7 @@ class Servers:
         if "url" not in fields:
             return dict(fields)
         field, transport = next(((f, t) for f, t in d.urls if t in ("", kind)), d.urls[0])
-        if kind in _WORDS and d.words and kind not in d.words:
+        if isinstance(kind, str) and kind in _WORDS and d.words and kind not in d.words:
             raise FormError(f"this assistant knows no server of type {kind!r}")
         word = d.words.get(kind, kind) if isinstance(kind, str) else kind
         tells = "type" in fields and not transport and (d.local or kind != d.remote) and d.words
