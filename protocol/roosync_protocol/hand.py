@@ -58,7 +58,12 @@ def in_place(path: Path, now: Value, value: Value) -> Value:
 
 
 def _joined(orders: Iterable[tuple[str, ...]]) -> list[str]:
-    """One order of all names: what an earlier order says stays, and a name goes behind all that it follows."""
+    """One order of all names: what an earlier order says stays, and a name goes behind all that it follows.
+
+    Not `placing.joined`, which puts a name behind the last one alone: where a file writes `name` before `slug`, the
+    usual `roleDefinition` comes behind both and not between them. The steps grow with the square of the names, so it
+    is for the members of one kind of entity in files of this machine, not for orders of entities from elsewhere.
+    """
     result: list[str] = []
     for order in orders:
         past = 0  # behind the names of this order that were met

@@ -65,7 +65,8 @@ _SPEAKS = re.compile(
 def joined(orders: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     """One order of all names: the first one stays, and what others have more goes next to its neighbours there.
 
-    Takes as many steps as there are names, because orders come from other machines.
+    Takes as many steps as there are names, because orders come from other machines. Members of a value are ordered by
+    a rule that looks at more than the neighbours and takes longer (`hand.in_hand`).
     """
     result: list[str] = []
     known: set[str] = set()
