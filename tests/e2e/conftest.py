@@ -305,6 +305,18 @@ class Fleet:
 
         until("everybody is in step", settled)
 
+    def agree(self, host):
+        """A baseline of everybody, and everybody in step with it."""
+        self.publish(host)
+        self.settle(host)
+
+    def in_step(self, founder, *others):
+        """From homes that were laid to a fleet that is in step: founded, joined, agreed."""
+        self.found(founder)
+        for site in others:
+            self.join(founder, site)
+        self.agree(founder)
+
     def close(self):
         everything = {}
         for site in self.sites.values():

@@ -40,10 +40,7 @@ def fleet(fleets, homes):
         site.write(".roo/rules/20-more.md", "more\n")
         for number in range(10):
             site.write(f".roo/rules/3{number}-filler.md", f"rule {number}\n")
-    made.found(alpha)
-    made.join(alpha, beta)
-    made.publish(alpha)
-    made.settle(alpha)
+    made.in_step(alpha, beta)
     return made
 
 
@@ -447,10 +444,7 @@ def disks(fleets, homes):
     try:
         homes.lay(alpha)
         homes.lay(beta, crlf=True)
-        made.found(alpha)
-        made.join(alpha, beta)
-        made.publish(alpha)
-        made.settle(alpha)
+        made.in_step(alpha, beta)
         yield alpha, beta, found
         made.close()
     finally:

@@ -21,10 +21,7 @@ def fleet(fleets, homes):
     alpha, beta = made.site("alpha"), made.site("beta")
     for site in (alpha, beta):
         homes.lay(site, crlf=site is beta)
-    made.found(alpha)
-    made.join(alpha, beta)
-    made.publish(alpha)
-    made.settle(alpha)
+    made.in_step(alpha, beta)
     return made
 
 
@@ -396,8 +393,7 @@ def test_an_external_server_without_users(new_fleet, homes, plain_server):
     alpha.up("up")
     assert len(alpha.tree()) == 2, "up and the agent; no broker of ours"
     new_fleet.join(alpha, beta)
-    new_fleet.publish(alpha)
-    new_fleet.settle(alpha)
+    new_fleet.agree(alpha)
     agreed = beta.read(homes.mcp)
     beta.write(homes.mcp, agreed.replace(b'"timeout": 60', b'"timeout": 5'))
     asked = alpha.decision("pending", machine="beta", entity="roo.mcp/fetch")

@@ -27,10 +27,7 @@ def fleet(fleets, homes):
     homes.lay(beta, crlf=True, token=TOKENS[1])
     beta.write(".roo/rules/10-beta.md", "only here\n")
     made.before = {site.name: site.read(homes.mcp) for site in (alpha, beta)}
-    made.found(alpha)
-    made.join(alpha, beta)
-    made.publish(alpha)
-    made.settle(alpha)
+    made.in_step(alpha, beta)
     return made
 
 

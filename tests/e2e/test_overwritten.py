@@ -7,10 +7,7 @@ def test_the_tool_wrote_its_old_value_back(new_fleet, homes, waiting):
     alpha, beta = new_fleet.site("alpha"), new_fleet.site("beta")
     homes.lay(alpha)
     homes.lay(beta)
-    new_fleet.found(alpha)
-    new_fleet.join(alpha, beta)
-    new_fleet.publish(alpha)
-    new_fleet.settle(alpha)
+    new_fleet.in_step(alpha, beta)
 
     old = beta.read(homes.mcp)
     alpha.write(homes.mcp, alpha.read(homes.mcp).replace(b'"uvx"', b'"pipx"'))

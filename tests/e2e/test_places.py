@@ -70,6 +70,5 @@ def test_it_stands_where_its_owner_put_it(new_fleet, homes, waiting):
     waiting("it is counted", lambda: "roo.modes/security" in beta.ask("compare")["only_here"])
     beta.roosync("publish")
     waiting("it is proposed", lambda: "roo.modes/security" in alpha.json("baseline", "propose")["commons"])
-    new_fleet.publish(alpha)
-    new_fleet.settle(alpha)
+    new_fleet.agree(alpha)
     assert alpha.read(homes.modes).decode() == text

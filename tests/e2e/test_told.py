@@ -17,10 +17,7 @@ def fleet(fleets, homes):
     homes.lay(alpha)
     homes.lay(beta, crlf=True)
     alpha.write(".zoo/rules/10-zoo.md", "of Zoo Code\n")
-    made.found(alpha)
-    made.join(alpha, beta)
-    made.publish(alpha)
-    made.settle(alpha)
+    made.in_step(alpha, beta)
     return made
 
 
