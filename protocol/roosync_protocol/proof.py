@@ -89,8 +89,9 @@ def void(decision: Decision, law: Law, verify: Verify, now: datetime) -> str | N
     if decision.policy_proof:
         if not shown(decision.local, decision.wanted):
             return "the values are too large to be judged again, so a person has to approve them"
-        if law.policy.answers.get(actual_risk(decision)) != "automatic":
-            return f"the policy does not let {actual_risk(decision)} changes apply by themselves"
+        actual = actual_risk(decision)
+        if actual == "critical" or law.policy.answers.get(actual) != "automatic":
+            return f"the policy does not let {actual} changes apply by themselves"
         return _policy_fault(decision, law)
     needed = needed_approvals(decision, law)
     given = {one.operator for one in approval.given(decision, law, verify, now)}
@@ -128,6 +129,8 @@ def policy_may(decision: Decision) -> str | None:
     """Why no policy, whatever it says, covers this; None when one may. Only what the baseline brings is covered."""
     if decision.reference != BASELINE:
         return "no policy covers what another machine has"
+    if decision.risk == "critical":
+        return "no policy covers a critical change, whoever signed it: a person has to have seen it"
     if decision.verdict not in AUTOMATIC and not (decision.verdict == Verdict.CONFLICT and decision.action == "merge"):
         return f"no policy covers {decision.verdict!r}"
     if decision.reopened or question(decision) in decision.declined:

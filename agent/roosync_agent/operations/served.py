@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import applying, baselines, comparing, machine_side
+from roosync_agent.operations import applying, baselines, comparing, machine_side, policy
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
@@ -32,13 +32,16 @@ VERBS: dict[str, Verb] = {
     "apply_decision": applying.apply_decision,
     "quarantine_release": machine_side.quarantine_release,
     "pause": machine_side.pause,
+    "policy_show": policy.show,
     "export": machine_side.export,
     "baseline_propose": baselines.propose,
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,
     "baseline_export": baselines.export_file,
 }
-READ_ONLY = frozenset({"status", "diffs", "decisions", "decision_show", "baseline_show", "baseline_versions"})
+READ_ONLY = frozenset(
+    {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
+)
 
 
 async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Commands about the policy: what applies by itself, and what waits for one person, or two."""
+
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+    from roosync_protocol.messages.law import Answer, RiskName
+
+SAYS = {
+    "automatic": "applies by itself",
+    "one": "waits for an operator",
+    "two": "waits for two operators",
+}
+
+
+@click.group()
+def policy() -> None:
+    """What applies by itself, by risk class; signed by an operator, obeyed by every machine."""
+
+
+@policy.command("show")
+@json_option
+def policy_show(as_json: bool) -> None:
+    """The policy in force: answers, who signed it, pauses, public names."""
+    show(ask_machine("policy_show"), as_json, _text)
+
+
+@policy.command("set")
+@click.argument("answers", nargs=-1, metavar="[RISK=automatic|one|two]...")
+@click.option("--public-name", "add", multiple=True, help="A variable or header whose values are no secret.")
+@click.option("--remove-public-name", "remove", multiple=True, help="Take such a name back.")
+@click.option("--yes", is_flag=True, help="Do not ask before something gets easier than it is.")
+@json_option
+def policy_set(
+    answers: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...], yes: bool, as_json: bool
+) -> None:
+    """Sign the policy anew, with these answers and names changed."""
+    wanted = _answers(answers)
+    if not (wanted or add or remove):
+        raise click.UsageError("nothing to change: name a class and its answer, such as medium=one")
+
+    async def work(session: "Session") -> Any:
+        import msgspec
+
+        from roosync_agent.operations import policy as operation
+
+        easier = operation.loosened(operation.shown(session.fleet.law), wanted, frozenset(add))
+        if easier and not yes:
+            click.echo("\n".join(f"! {harmless(line)}" for line in easier), err=True)
+            click.confirm("Sign it for the whole fleet", abort=True, err=True)
+        done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
+        return msgspec.to_builtins(done)
+
+    show(signed(work), as_json, _text)
+
+
+def _answers(words: tuple[str, ...]) -> "dict[RiskName, Answer]":
+    from roosync_protocol.messages.law import Answer, RiskName
+
+    found = {}
+    for word in words:
+        risk, _, answer = word.partition("=")
+        if risk not in get_args(RiskName) or answer not in get_args(Answer):
+            classes, said = ", ".join(get_args(RiskName)), ", ".join(get_args(Answer))
+            raise click.UsageError(f"{word!r} is no RISK=ANSWER; classes are {classes}; answers are {said}")
+        if risk in found:
+            raise click.UsageError(f"{risk} is named twice")
+        found[cast("RiskName", risk)] = cast("Answer", answer)
+    return found
+
+
+def _text(shown: dict[str, Any]) -> str:
+    lines = [f"Policy of the fleet {harmless(shown['fleet'])}"]
+    lines += [f"  {risk:10}{SAYS[answer]}" for risk, answer in shown["answers"].items()]
+    if shown["revision"]:
+        at = f"{shown['signed_at']:.16}".replace("T", " ")
+        lines.append(f"Revision {shown['revision']}, signed by {harmless(shown['signed_by'])} on {at} UTC.")
+    else:
+        lines.append("Nobody signed one yet: this is the default.")
+    lines.append(f"Can approve: {harmless(', '.join(shown['operators'])) or 'nobody'}.")
+    if shown["paused"]:
+        lines.append("! Paused on the whole fleet: nothing applies by itself.")
+    elif shown["paused_machines"]:
+        lines.append(f"! Paused on {harmless(', '.join(shown['paused_machines']))}: nothing applies by itself there.")
+    elif shown["paused_here"]:
+        lines.append("! Paused on this machine, by itself.")
+    if shown["public_names"]:
+        lines.append(f"No secret, wherever they stand: {harmless(', '.join(shown['public_names']))}.")
+    paused = shown["paused"] or shown["paused_machines"] or shown["paused_here"]
+    return "\n".join([*lines, "", f"Next: roosync {'resume' if paused else 'decisions'}"])
