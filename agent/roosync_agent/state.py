@@ -4,11 +4,13 @@ identity.json     fleet, machine, pinned root key, address and certificate of th
 keys/             machine.nk (0600), operator.json (sealed with the passphrase)
 law.json          the law as last believed: the highest revision of each kind survives a hostile broker
 base.json         the last agreed value of each entity here, the base of three-way comparison
+last_good/        the managed files as they were last believed, for a repair
 journal/ snapshots/ spool/      safe apply and what still has to be said
 broker/           the embedded server: configuration, JetStream, its keys
 run/              control socket, process ids          exports/   views in the founding formats
 """
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +50,7 @@ class Base(msgspec.Struct, kw_only=True):
     entities: Entities = {}
     sizes: dict[str, int] = {}  # bytes of each managed file when last believed, for the wipe guard
     believed: Entities = {}  # the last collection that the wipe guard let pass
+    held: dict[str, datetime] = {}  # targets that it holds back, and since when
 
 
 class State:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from roosync_agent.files.door import RealDoor
 from roosync_agent.operations import editing
 from roosync_agent.operations.asked_edits import Asked, AskedError, edited
-from roosync_agent.operations.backups import list_snapshots
-from roosync_agent.operations.editing import EditingError, prepare, prepare_restore, write
+from roosync_agent.operations.backups import list_snapshots, prepare_restore
+from roosync_agent.operations.editing import EditingError, prepare, write
 from roosync_agent.operations.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_protocol.documents import parse
@@ -477,7 +477,7 @@ def test_a_fault_while_reading_back_restores(settings, file, monkeypatch):
     def broken(*_):
         raise OSError("the disk is on fire")
 
-    monkeypatch.setattr(editing, "_nothing", broken)
+    monkeypatch.setattr(editing, "nothing_managed", broken)
     with pytest.raises(EditingError, match="put back"):
         run(settings, path, Asked("set", "a", "2"))
     assert path.read_text() == '{"a": 1}'

@@ -1,11 +1,11 @@
-"""Commands about configuration: inventory, collect, publish, compare, diffs, apply, export, quarantine, snapshots."""
+"""Commands about configuration: inventory, collect, publish, compare, diffs, apply, export."""
 
 from typing import Any
 
 import click
 
 from roosync_agent.cli.changes import changes_text
-from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
+from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import harmless, many, paint, reference_text, table, value_text, want_colour
 
 IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4
@@ -96,80 +96,6 @@ def export(folder: str | None, as_json: bool) -> None:
             ]
         ),
     )
-
-
-@click.group()
-def quarantine() -> None:
-    """What the wipe guard holds back on this machine."""
-
-
-@quarantine.command("show")
-@json_option
-def quarantine_show(as_json: bool) -> None:
-    """Targets whose state is not believed, and why."""
-    answer = ask_machine("collect", dry_run=True, targets=[])
-    found = answer["quarantine"]
-    rows = [(target, reason) for target, reason in found.items()]
-    text = "Nothing is quarantined on this machine."
-    if rows:
-        text = table(rows, ("TARGET", "WHY")) + (
-            "\n\nIs it a mistake? Put the file back: it is believed again by itself."
-            f"\nDid somebody mean it? roosync quarantine release {next(iter(found))}"
-        )
-    show(found, as_json, lambda _: text)
-    raise click.exceptions.Exit(CONFLICT if found else 0)
-
-
-@quarantine.command("release")
-@click.argument("target")
-@json_option
-def quarantine_release(target: str, as_json: bool) -> None:
-    """Say that what this machine has now is right, although much of TARGET is gone."""
-    answer = ask_machine("quarantine_release", target=target)
-    show(
-        answer,
-        as_json,
-        lambda a: f"{a['released']} is believed again on {a['machine']}.\n\nNext: roosync compare",
-    )
-
-
-@click.group(invoke_without_command=True)
-@json_option
-@click.pass_context
-def snapshots(ctx: click.Context, as_json: bool) -> None:
-    """The backups made before each write on this machine: lists them, or puts one back."""
-    if ctx.invoked_subcommand is not None:
-        return
-    from roosync_agent.operations.backups import list_snapshots
-    from roosync_agent.settings import load
-
-    found = list_snapshots(load().state)
-    rows = [(s["id"], s["time"][:19], s["label"], ", ".join(s["files"])) for s in found]
-    show(found, as_json, lambda _: table(rows, ("SNAPSHOT", "TIME", "FOR", "FILES")) if rows else "No snapshot yet.")
-
-
-@snapshots.command("restore")
-@click.argument("id_", metavar="ID")
-@click.option("--exact", is_flag=True, help="The whole files as they were, also when they were changed since.")
-@click.option("--dry-run", is_flag=True, help="Show the difference; change nothing.")
-@click.option("--yes", is_flag=True, help="Write without asking.")
-@click.option("--show-secrets", is_flag=True, help="Do not hide in the difference what looks like a secret.")
-@json_option
-def snapshots_restore(id_: str, exact: bool, dry_run: bool, yes: bool, show_secrets: bool, as_json: bool) -> None:
-    """Put the files of a snapshot back, with a backup of their own. An ID may be shortened to its beginning.
-
-    What a decision wrote is better taken back by `roosync decision rollback`, which tells the fleet too.
-    """
-    from roosync_agent.cli.edit import carry_out
-    from roosync_agent.operations.editing import EditingError, prepare_restore
-    from roosync_agent.settings import load
-
-    settings = load()
-    try:
-        prepared = prepare_restore(settings, id_, exact=exact)
-    except EditingError as error:
-        raise CommandError("request", str(error)) from error
-    carry_out(settings, prepared, dry_run=dry_run, yes=yes, show_secrets=show_secrets, as_json=as_json)
 
 
 def _code(rows: list[dict[str, Any]], quarantine_: dict[str, str]) -> int:

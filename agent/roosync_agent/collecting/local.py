@@ -7,6 +7,7 @@ entity) is what makes a comparison three-way; it is kept in the state folder.
 
 import os
 import sys
+import unicodedata
 from collections.abc import Mapping
 
 from msgspec import Struct
@@ -15,9 +16,11 @@ from msgspec.structs import replace
 from roosync_agent import targets as target_table
 from roosync_agent.collecting.collect import collect
 from roosync_agent.collecting.collection import Cache, Collection
+from roosync_agent.collecting.last_good import LastGood
 from roosync_agent.collecting.places import Layout, layout, system_of
 from roosync_agent.collecting.reference import BASELINE, Reference
 from roosync_agent.files.door import Door, RealDoor
+from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_protocol import wipe
@@ -62,6 +65,7 @@ class Local:
         self.state = state
         self.door: Door = door or RealDoor()
         self.base = state.base()
+        self.last_good = LastGood(self.door, settings.state)
         self._cache = Cache()
         self.public_names: frozenset[str] = frozenset()  # of the fleet's policy; the settings' own come on top
         self.approved: frozenset[str] = frozenset()  # keys whose removal was decided: their loss proves nothing
@@ -99,7 +103,7 @@ class Local:
     def judge(self, collection: Collection) -> dict[str, str]:
         """The wipe guard: what this machine had, against what it has now. Only `believe` moves the measure."""
         unread, skipped = collection.unreadable, collection.skipped_targets
-        believed = self.base.believed
+        believed = {key: e for key, e in self.base.believed.items() if self.manages(target_of(key))}
         before = {key: e for key, e in believed.items() if key not in unread and target_of(key) not in skipped}
         found = wipe.degraded(before, self.base.sizes, collection.entities, collection.sizes, approved=self.approved)
         found |= {target: skipped[target] for target in skipped if any(target_of(key) == target for key in believed)}
@@ -107,22 +111,42 @@ class Local:
             del found[released]
         return found
 
+    def manages(self, target: str) -> bool:
+        """Is a target, also one that is not here now, still among those that are to be managed here?"""
+        return target.partition("@")[0] in {spec.name for spec in self.specs()}
+
     def believe(self, looked: Looked) -> None:
         """From now on this is what the machine is known to have; what is quarantined or unread stays as it was known.
 
-        A released target whose assistant is not here any more is forgotten.
+        A released target whose assistant is not here any more is forgotten, and so is one that is not managed any more.
+        The files are kept as they are, for a repair.
         """
         trusted, unread = looked.trusted, looked.collection.unreadable
-        known = trusted | (self.released - looked.collection.present)
+        there = {target_of(name) for name in (*self.base.believed, *self.base.sizes, *self.last_good.files)}
+        known = trusted | (self.released - looked.collection.present) | {one for one in there if not self.manages(one)}
         kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in known or key in unread}
         sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in known}
         believed = kept | looked.entities
-        fresh = {label: size for label, size in looked.collection.sizes.items() if target_of(label) in trusted}
-        if believed != self.base.believed or sizes | fresh != self.base.sizes:
-            self.base = replace(self.base, believed=believed, sizes=sizes | fresh)
+        sizes |= {label: size for label, size in looked.collection.sizes.items() if target_of(label) in trusted}
+        now = utc_now()
+        held = {target: self.base.held.get(target, now) for target in looked.quarantine}
+        self._keep(looked, frozenset(known))
+        if (believed, sizes, held) != (self.base.believed, self.base.sizes, self.base.held):
+            self.base = replace(self.base, believed=believed, sizes=sizes, held=held)
             self.state.save_base(self.base)
         self.released -= known
         self.approved = frozenset()
+
+    def _keep(self, looked: Looked, known: frozenset[str]) -> None:
+        """The copies that a repair puts back. Of a text that can not be read now, the copy stays as well."""
+        unread = {unicodedata.normalize("NFC", key) for key in looked.collection.unreadable}
+        also = {
+            label
+            for label in self.last_good.files
+            if target_of(label) not in known or unicodedata.normalize("NFC", label) in unread
+        }
+        files = [file for file in looked.collection.files if file.target in looked.trusted]
+        self.last_good.keep(files, frozenset(also), utc_now())
 
     def here(self, reference: Reference) -> Reference:
         """The reference in the form in which this machine would collect it: its own nested places named as it does."""

@@ -1,8 +1,9 @@
-"""Any file of a person edited in place, and put back: `roosync edit` and `roosync snapshots restore`.
+"""Any file of a person edited in place: `roosync edit`. What is prepared in other modules is written here too.
 
 No fleet, no keys, no broker: the documents of the protocol and the safe apply of this machine alone. First all is
-worked out in memory (`prepare`, `prepare_restore`), so that it can be shown; `write` then does it as decisions are
-applied: lock, look again, snapshot, journal, the assistant's lock, one rename, reading back, and back when that fails.
+worked out in memory (`prepare`, `backups.prepare_restore`, `quarantine.prepare_repair`), so that it can be shown;
+`write` then does it as decisions are applied: lock, look again, snapshot, journal, the assistant's lock, one rename,
+reading back, and back when that fails.
 """
 
 import os
@@ -13,11 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from roosync_agent.applying import snapshots
 from roosync_agent.applying.apply import execute
 from roosync_agent.applying.plan import FileChange, Plan
-from roosync_agent.applying.rollback import plan_back
-from roosync_agent.applying.snapshots import NoSnapshotError
 from roosync_agent.collecting.collect import collect
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.places import layout, system_of
@@ -87,12 +85,12 @@ def prepare(
         before = door.read(path)
         _require_editable(settings, before)
     except FileRefusedError as error:
-        raise _unchanged(error) from error
+        raise unchanged(error) from error
     document, taken_as = _document(before, format, inside=not all(whole_file(one) for one in asked))
     try:
         after, notes = edited(document, asked, stdin)
     except AskedError as error:
-        raise _unchanged(error, f" in {path}") from error
+        raise unchanged(error, f" in {path}") from error
     if not before.exists:
         notes = [f"{path} is not there yet: it will be made, readable by you alone", *notes]
     nothing = after.data == (before.data or b"") and (before.exists or not after.data)
@@ -107,27 +105,7 @@ def prepare(
         locks=_locks(door, before),
     )
     plan = Plan(() if nothing else (change,), {}, {})
-    return Prepared((str(path),), plan, "edit", _reader(settings, door, plan), document.format, taken_as, tuple(notes))
-
-
-def prepare_restore(settings: Settings, id_: str, *, exact: bool = False, door: Door | None = None) -> Prepared:
-    """What putting a snapshot's files back will do. The id may be shortened to its beginning."""
-    door = door or RealDoor()
-    try:
-        snapshot = snapshots.load(door, settings.state, _whole_id(settings, door, id_))
-        managed = any(saved.keys for saved in snapshot.files)
-        collection = _managed(settings, door) if managed else _nothing(settings, door)
-        plan = plan_back(snapshot, door, settings.state, collection, exact=exact)
-    except (NoSnapshotError, FileRefusedError) as error:
-        raise _unchanged(error) from error
-    if plan.refusals:
-        told = "; ".join(f"{name}: {reason}" for name, reason in plan.refusals.items())
-        raise EditingError(f"{told}. Nothing was changed")
-    for change in plan.changes:
-        _require_one_name(change.before)
-    again = _reader(settings, door, plan, _managed if managed else None)
-    paths = tuple(saved.path for saved in snapshot.files)
-    return Prepared(paths, plan, f"rollback of {snapshot.label}", again)
+    return Prepared((str(path),), plan, "edit", reader(settings, door, plan), document.format, taken_as, tuple(notes))
 
 
 def write(settings: Settings, prepared: Prepared, now: datetime, door: Door | None = None) -> Written:
@@ -156,12 +134,42 @@ def write(settings: Settings, prepared: Prepared, now: datetime, door: Door | No
             raise EditingError(told)
 
 
-# -- inside
+def reader(
+    settings: Settings, door: Door, plan: Plan, collect_again: Callable[[], Collection] | None = None
+) -> Callable[[], Collection]:
+    """Reads back what was written: the bytes, and that they still are a document; then the managed files, if any."""
+
+    def again() -> Collection:
+        for change in plan.changes:
+            found = door.read(change.path)
+            if found.data != change.after:
+                raise FileRefusedError(change.path, "it was written and reads back as something else")
+        return collect_again() if collect_again else nothing_managed(settings, door)
+
+    return again
 
 
-def _unchanged(error: Exception, where: str = "") -> EditingError:
+def nothing_managed(settings: Settings, door: Door) -> Collection:
+    """What is collected where no managed file is concerned."""
+    return collect(door, layout(door, settings.home, os.environ, system_of(sys.platform)), ())
+
+
+def require_one_name(before: FileState) -> None:
+    """EditingError for a file with a hard link."""
+    if before.links > 1:
+        raise EditingError(
+            f"{before.path} has a second name (a hard link), which writing would part from it: use a symbolic link "
+            "instead. Nothing was changed"
+        )
+
+
+def unchanged(error: Exception, where: str = "") -> EditingError:
+    """The error as one that says that nothing was written."""
     told = str(error)
     return EditingError(f"{told}{'' if told.endswith('?') else '.'} Nothing was changed{where}")
+
+
+# -- inside
 
 
 def _require_editable(settings: Settings, before: FileState) -> None:
@@ -172,15 +180,7 @@ def _require_editable(settings: Settings, before: FileState) -> None:
         raise FileRefusedError(before.path, "there is no such folder to make it in")
     if real.is_relative_to(settings.state.resolve()) and real != settings.config.resolve():
         raise FileRefusedError(before.path, "it is roosync's own state, which its commands alone write")
-    _require_one_name(before)
-
-
-def _require_one_name(before: FileState) -> None:
-    if before.links > 1:
-        raise EditingError(
-            f"{before.path} has a second name (a hard link), which writing would part from it: use a symbolic link "
-            "instead. Nothing was changed"
-        )
+    require_one_name(before)
 
 
 def _document(before: FileState, format_: str | None, *, inside: bool) -> tuple[Document, str]:
@@ -205,37 +205,3 @@ def _locks(door: Door, before: FileState) -> bool:
     """Is there an assistant that locks this file, or does somebody lock it now in the same way?"""
     names = (before.path, before.real_path)
     return any(locked_by_name(one) or door.stat(one.with_name(one.name + ".lock")).kind == "folder" for one in names)
-
-
-def _reader(
-    settings: Settings, door: Door, plan: Plan, managed: Callable[[Settings, Door], Collection] | None = None
-) -> Callable[[], Collection]:
-    """Reads back what was written: the bytes, and that they still are a document; then the managed files, if any."""
-
-    def again() -> Collection:
-        for change in plan.changes:
-            found = door.read(change.path)
-            if found.data != change.after:
-                raise FileRefusedError(change.path, "it was written and reads back as something else")
-        return (managed or _nothing)(settings, door)
-
-    return again
-
-
-def _nothing(settings: Settings, door: Door) -> Collection:
-    return collect(door, layout(door, settings.home, os.environ, system_of(sys.platform)), ())
-
-
-def _managed(settings: Settings, door: Door) -> Collection:
-    from roosync_agent.collecting.local import Local
-
-    return Local(settings, State(settings.state), door).look().collection
-
-
-def _whole_id(settings: Settings, door: Door, beginning: str) -> str:
-    found = [name for name in door.names(settings.state / "snapshots") if name.startswith(beginning)]
-    if len(found) == 1 and beginning:
-        return found[0]
-    if len(found) > 1:
-        raise NoSnapshotError(f"{len(found)} snapshots begin with {beginning!r}: write more of the id")
-    raise NoSnapshotError(f"there is no snapshot {beginning!r}; `roosync snapshots` lists what there is")
