@@ -64,10 +64,10 @@ class Home:
     def collect(self, cache: Cache | None = None, **options: Any) -> Collection:
         return collect(self.door, self.layout(), self.specs, cache=cache, **options)
 
-    def plan(self, *changes: tuple[str, Any], placing: Placing = NOWHERE) -> Plan:
-        """From (key, public value), None for what shall go."""
+    def plan(self, *changes: tuple[str, Any], placing: Placing = NOWHERE, **options: Any) -> Plan:
+        """From (key, public value), None for what shall go; `options` are those of collecting."""
         wanted = {key: None if value is None else entity(key, value) for key, value in changes}
-        return plan(self.door, self.collect(), wanted, placing)
+        return plan(self.door, self.collect(**options), wanted, placing)
 
     def execute(self, made: Plan, **options: Any) -> Outcome:
         given = {"label": "d-1", "now": NOW, "collect_again": self.collect} | options

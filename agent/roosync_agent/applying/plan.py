@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from roosync_agent.applying.known_secrets import secrets_for
 from roosync_agent.applying.write_entity import local_value, with_entity, with_text
 from roosync_agent.collecting.collection import CollectedFile, Collection
 from roosync_agent.files.door import Door
@@ -98,8 +99,15 @@ def plan(door: Door, collection: Collection, wanted: Wanted, placing: Placing = 
             continue
         if change is not None:
             changes.append(change)
-    secrets = frozenset(spelt for one in collection.secrets.values() for spelt in spellings(one)) - {""}
-    return Plan(tuple(changes), dict(wanted), refusals, secrets)
+    return Plan(tuple(changes), dict(wanted), refusals, _secrets(collection, wanted))
+
+
+def _secrets(collection: Collection, wanted: Wanted) -> frozenset[str]:
+    """Every spelling of what no diff may show: also of what is put in from elsewhere on this machine."""
+    known = set(collection.secrets.values())
+    for entity in wanted.values():
+        known |= set(secrets_for(collection, entity).values()) if entity is not None else set()
+    return frozenset(spelt for one in known for spelt in spellings(one)) - {""}
 
 
 class _RefusedError(Exception):

@@ -7,6 +7,7 @@ What does not change keeps its spelling and its place; what is new stands next t
 
 from msgspec import structs
 
+from roosync_agent.applying.known_secrets import secrets_for
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.targets.base import TargetSpec
 from roosync_agent.targets.parts import Spot, spot
@@ -34,7 +35,7 @@ def local_value(collection: Collection, key: str, entity: Entity | None) -> Valu
     """The value as this machine spells it, its own secrets in place. What does not change keeps its spelling."""
     if entity is None:
         raise EditRefused("nothing to write")
-    local = reveal(to_local(entity, collection.layout.places), collection.secrets).value
+    local = reveal(to_local(entity, collection.layout.places), secrets_for(collection, entity)).value
     now = collection.entities.get(key)
     if now is not None and key in collection.local:
         local = _graft(collection.local[key], now.value, entity.value, local)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "diffs": ("config", "diffs", "Every open divergence, the same list on every machine."),
     "apply": ("config", "apply", "Apply what is approved, or lies within the policy."),
     "quarantine": ("quarantine", "quarantine", "What the wipe guard holds back; put it back, or believe it."),
+    "secrets": ("secrets", "secrets", "Secrets by name and machine, never a value; keep one in the keyring."),
     "export": ("config", "export", "Write dashboard, roadmap and baseline in the founding formats."),
     "decisions": ("decision", "decisions", "The decisions that wait."),
     "decision": ("decision", "decision", "Show, approve, reject, apply or roll back one decision."),

@@ -7,10 +7,11 @@ portable, and a second gate looks for anything secret that is left. One bad file
 
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from roosync_agent.collecting.collection import Cache, CollectedFile, Collection, Parsed, Seen
+from roosync_agent.collecting.collection import Cache, CollectedFile, Collection, Parsed, Seen, nothing_stored
 from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import Door
 from roosync_agent.files.file_state import FileRefusedError, FileState
@@ -37,8 +38,12 @@ def collect(
     *,
     public_names: frozenset[str] = frozenset(),
     cache: Cache | None = None,
+    stored: Callable[[str], str | None] = nothing_stored,
 ) -> Collection:
-    """One look at all files of `specs` below the layout's home. Never raises for what a file holds."""
+    """One look at all files of `specs` below the layout's home. Never raises for what a file holds.
+
+    `stored` gives the secret that a person keeps elsewhere on this machine for an address.
+    """
     look = _Look(door, layout, public_names, cache or Cache())
     for spec in specs:
         if spec.not_yet:
@@ -47,7 +52,7 @@ def collect(
         for target in locate(spec, layout, door):
             if target.present:
                 look.target(target)
-    return look.result()
+    return replace(look.result(), stored=stored)
 
 
 class _Look:

@@ -3,7 +3,7 @@
 `Collection.entities` may leave the machine; `local` and `secrets` never do, and are never shown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,10 @@ class Parsed:
     unreadable: frozenset[str] = frozenset()
 
 
+def nothing_stored(address: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Collection:
     """One look at the machine. `entities` may leave it; `local` and `secrets` never do."""
@@ -68,6 +72,7 @@ class Collection:
     secrets: Mapping[str, str] = field(repr=False)
     comments: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # above entities, as they are
     public_names: frozenset[str] = frozenset()  # those that were counted as no secret
+    stored: Callable[[str], str | None] = field(default=nothing_stored, repr=False)  # address -> what the keyring has
 
     @property
     def present(self) -> frozenset[str]:

@@ -20,6 +20,7 @@ from roosync_agent.collecting.last_good import LastGood
 from roosync_agent.collecting.places import Layout, layout, system_of
 from roosync_agent.collecting.reference import BASELINE, Reference
 from roosync_agent.files.door import Door, RealDoor
+from roosync_agent.keyring_store import KeyringStore
 from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -67,6 +68,7 @@ class Local:
         self.base = state.base()
         self.last_good = LastGood(self.door, settings.state)
         self._cache = Cache()
+        self._keyring = KeyringStore(settings.state)
         self.public_names: frozenset[str] = frozenset()  # of the fleet's policy; the settings' own come on top
         self.approved: frozenset[str] = frozenset()  # keys whose removal was decided: their loss proves nothing
         self.released: set[str] = set()  # targets a person said to believe, once
@@ -97,6 +99,7 @@ class Local:
             self.specs(names),
             public_names=self.settings.public_names | self.public_names,
             cache=self._cache,
+            stored=self._keyring.stored,
         )
         return Looked(collection=collection, quarantine={} if names else self.judge(collection))
 

@@ -8,6 +8,7 @@ missing    no fault at all: something has to come first, and is not there yet
 
 from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.connect import NoFleetError, NoOperatorError
+from roosync_agent.keyring_store import KeyringError
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.settings import SettingsError
 from roosync_agent.state import HeldError, StateError
@@ -29,6 +30,7 @@ FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (NothingToCompareError, "missing"),
     (SettingsError, "settings"),
     (StateError, "state"),
+    (KeyringError, "state"),
     (ValueError, "request"),
     (OSError, "state"),
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import applying, baselines, comparing, machine_side, policy
+from roosync_agent.operations import applying, baselines, comparing, machine_side, policy, secrets_seen
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
@@ -34,6 +34,7 @@ VERBS: dict[str, Verb] = {
     "pause": machine_side.pause,
     "policy_show": policy.show,
     "export": machine_side.export,
+    "secrets": secrets_seen.secrets,
     "baseline_propose": baselines.propose,
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,
