@@ -135,7 +135,8 @@ class _Transaction:
             if change.after is None:
                 continue
             self.step(f"temporary {number}")
-            parse(change.after, change.format)
+            if change.format:
+                parse(change.after, change.format)
             make_parents(self.door, change.before.real_path)
             like = change.before if change.before.exists else None
             self.door.prepare(self._temporary(change), change.after, mode=change.mode, like=like)

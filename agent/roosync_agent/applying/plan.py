@@ -42,7 +42,7 @@ class FileChange:
     before: FileState = field(repr=False)
     after: bytes | None = field(repr=False)  # None: the file goes
     mode: int
-    format: str
+    format: str  # as what it is checked before it is written; "": it is not
     keys: tuple[str, ...]
     locks: bool  # the tool locks it with a folder <file>.lock
 

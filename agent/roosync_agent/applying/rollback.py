@@ -15,11 +15,12 @@ from roosync_agent.applying.apply import Outcome, execute
 from roosync_agent.applying.plan import FileChange, Plan, plan
 from roosync_agent.applying.snapshots import NoSnapshotError, Snapshot, digest_of
 from roosync_agent.collecting.collect import collect
-from roosync_agent.collecting.collection import Collection
+from roosync_agent.collecting.collection import CollectedFile, Collection
 from roosync_agent.files.door import Door
 from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.targets import locked_by_name
+from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import Entity
 
 
@@ -84,11 +85,21 @@ def _bytes_back(
             before=current,
             after=data,
             mode=saved.mode if saved.existed else current.mode,
-            format=known.format if known else "text",
+            format=_format(known, data),
             keys=saved.keys,
             locks=locked_by_name(current.path) or locked_by_name(current.real_path),
         )
     ]
+
+
+def _format(known: CollectedFile | None, data: bytes | None) -> str:
+    """As what the bytes are checked; "" when they were no document before either."""
+    format_ = known.format if known else "text"
+    try:
+        parse(data or b"", format_)
+    except DocumentError:
+        return ""
+    return format_
 
 
 def _as_it_was(snapshot: Snapshot, door: Door, state: Path, collection: Collection) -> Collection:

@@ -61,9 +61,11 @@ class LastGood:
 
     @property
     def files(self) -> Mapping[str, Kept]:
-        """By label, `<target>/<name>`. Empty when nothing was kept yet; a damaged index is as none."""
+        """By label, `<target>/<name>`. Empty when nothing was kept yet; what is lost of it is kept anew."""
         if self._index is None:
-            self._index = {kept.label: kept for kept in self._read_index()}
+            there = set(self._names())
+            found = self._read_index()
+            self._index = {one.label: one for one in found if not one.stored or self._blob(one.sha256).name in there}
         return self._index
 
     def keep(self, files: Iterable[CollectedFile], also: frozenset[str], now: datetime) -> None:
@@ -147,6 +149,12 @@ class LastGood:
 
     def _blob(self, sha: str) -> Path:
         return self.folder / f"{sha}.bin"
+
+    def _names(self) -> list[str]:
+        try:
+            return self._door.names(self.folder)
+        except FileRefusedError:
+            return []
 
     def _read_index(self) -> list[Kept]:
         try:

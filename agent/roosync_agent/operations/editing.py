@@ -9,7 +9,7 @@ reading back, and back when that fails.
 import os
 import sys
 from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +55,7 @@ class Prepared:
     format: str = ""
     taken_as: str = ""  # the format and why, for a person
     notes: tuple[str, ...] = ()
+    shown: Mapping[Path, bytes] = field(default_factory=dict, repr=False)  # in place of what can not be read there
 
     @property
     def changed(self) -> bool:
@@ -66,7 +67,8 @@ class Prepared:
         return "".join(known.get(one.label) or self._diff(one, secrets, clip) for one in self.plan.changes)
 
     def _diff(self, change: FileChange, secrets: bool, clip: bool) -> str:
-        return unified(change.before.data, change.after, change.label, self.format, secrets=secrets, clip=clip)
+        now = change.before.data if secrets else self.shown.get(change.path, change.before.data)
+        return unified(now, change.after, change.label, self.format, secrets=secrets, clip=clip)
 
 
 def prepare(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from roosync_agent.applying.plan import FileChange
 from roosync_agent.applying.repair import Copies, copies_of, plan_repair
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local, Looked
@@ -18,7 +19,9 @@ from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.operations.editing import EditingError, Prepared, reader, require_one_name
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
+from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import target_of
+from roosync_protocol.secret_values import HIDDEN
 
 COMMAND = "roosync quarantine"
 
@@ -74,7 +77,9 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door
         require_one_name(change.before)
     again = reader(settings, local.door, made, lambda: local.look().collection)
     paths = tuple(str(change.path) for change in made.changes) or tuple(kept.path for kept, _ in copies.files)
-    return Prepared(paths, made, f"repair of {target}", again, notes=tuple(_notes(copies, looked, exact=exact)))
+    notes = tuple(_notes(copies, looked, exact=exact))
+    shown = {change.path: _shown(change) for change in made.changes if change.before.exists and not _readable(change)}
+    return Prepared(paths, made, f"repair of {target}", again, notes=notes, shown=shown)
 
 
 # -- inside
@@ -147,6 +152,21 @@ def _no_copy(local: Local, target: str, copies: Copies) -> str:
         "write, `roosync compare --other MACHINE` what another machine published; once the file can be read again, "
         "empty too, what the baseline has of it is put back by ordinary decisions"
     )
+
+
+def _readable(change: FileChange) -> bool:
+    try:
+        parse(change.before.data or b"", change.format)
+    except DocumentError:
+        return False
+    return True
+
+
+def _shown(change: FileChange) -> bytes:
+    """What is there, as far as it is in the copy: in a text that can not be read nobody knows what is secret."""
+    known = set((change.after or b"").split(b"\n"))
+    lines = (change.before.data or b"").split(b"\n")
+    return b"\n".join(line if line in known or not line.strip() else HIDDEN.encode() for line in lines)
 
 
 def _notes(copies: Copies, looked: Looked, *, exact: bool) -> Iterator[str]:
