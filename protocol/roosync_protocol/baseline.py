@@ -43,6 +43,7 @@ class Overlay(Struct, frozen=True, kw_only=True):
 
     entities: Entities = {}
     excluded: frozenset[str] = frozenset()
+    removed: frozenset[str] = frozenset()  # keys that this machine has to give up, whatever the commons say
 
 
 class _WireEntity(Struct, frozen=True, kw_only=True):
@@ -70,7 +71,8 @@ def encode(content: Commons | Overlay) -> bytes:
     if isinstance(content, Commons):
         placing = {"placing": json.decode(json.encode(content.placing))} if content.placing != NOWHERE else {}
         return canonical({"entities": entities, "removed": [*sorted(content.removed)], **placing})
-    return canonical({"entities": entities, "excluded": [*sorted(content.excluded)]})
+    removed: dict[str, Value] = {"removed": [*sorted(content.removed)]} if content.removed else {}
+    return canonical({"entities": entities, "excluded": [*sorted(content.excluded)], **removed})
 
 
 def decode_commons(data: bytes) -> Commons:
@@ -81,13 +83,14 @@ def decode_commons(data: bytes) -> Commons:
 
 def decode_overlay(data: bytes) -> Overlay:
     wire = _decode(data)
-    return Overlay(entities=_entities(wire), excluded=frozenset(wire.excluded))
+    return Overlay(entities=_entities(wire), excluded=frozenset(wire.excluded), removed=frozenset(wire.removed))
 
 
 def effective(commons: Commons, overlay: Overlay | None, targets_present: Iterable[str] | None = None) -> Entities:
     """What one machine should have, by key: the commons but for what it excludes, its own on top, for its targets."""
     overlay = overlay or Overlay()
-    merged = {key: e for key, e in commons.entities.items() if key not in overlay.excluded} | overlay.entities
+    without = overlay.excluded | overlay.removed
+    merged = {key: e for key, e in commons.entities.items() if key not in without} | overlay.entities
     present = None if targets_present is None else frozenset(targets_present)
     return {key: merged[key] for key in sorted(merged) if present is None or target_of(key) in present}
 
@@ -95,7 +98,7 @@ def effective(commons: Commons, overlay: Overlay | None, targets_present: Iterab
 def removed_for(commons: Commons, overlay: Overlay | None) -> frozenset[str]:
     """The keys that the approved version takes away from this machine; not what it keeps as its own."""
     overlay = overlay or Overlay()
-    return commons.removed - overlay.excluded - overlay.entities.keys()
+    return ((commons.removed - overlay.excluded) | overlay.removed) - overlay.entities.keys()
 
 
 def next_version(

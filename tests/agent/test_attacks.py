@@ -74,7 +74,7 @@ class World:
             }
         )
         await self.operator.refresh()
-        return await promoting._enact(self.operator, promoting.Library(self.operator), commons, {}, None, "test")
+        return await promoting.revise(self.operator, promoting.Library(self.operator), commons, {}, None, "test")
 
     async def turn(self):
         await self.honest.session.refresh()

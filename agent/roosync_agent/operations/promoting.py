@@ -90,7 +90,7 @@ async def publish(session: Session, id_: str | None = None, version: str | None 
     library = Library(session)
     made = (await gather(session, library, proposal.choices, proposal.packages)).consolidation
     commons, overlays = made.baseline()
-    law = await _enact(session, library, commons, overlays, version, note, proposal.id, made.provenance)
+    law = await revise(session, library, commons, overlays, version, note, proposal.id, made.provenance)
     await _advance(session, proposal, status="published", version=law.version)
     return law
 
@@ -138,7 +138,7 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
         raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
     if decision.status in AGAIN:
         decision = await reopen(session, decision)
-    new = await _enact(
+    new = await revise(
         session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}"
     )
     status = "promoted" if action == "override_remote" else "kept_special"
@@ -152,10 +152,10 @@ async def _restore(
     if (now := await _in_force(session, library)) is not None:
         removed |= now.entities.keys() | now.removed
     gone = frozenset(removed - commons.entities.keys())
-    return await _enact(session, library, replace(commons, removed=gone), overlays, None, note)
+    return await revise(session, library, replace(commons, removed=gone), overlays, None, note)
 
 
-async def _enact(
+async def revise(
     session: Session,
     library: Library,
     commons: Commons,
@@ -165,6 +165,7 @@ async def _enact(
     proposal: str | None = None,
     provenance: object = None,
 ) -> Baseline:
+    """Signs the next revision of the baseline: contents first, then the law. `version`: None for the next one."""
     import msgspec
 
     _require_readable(commons, overlays)
@@ -173,7 +174,7 @@ async def _enact(
     named = {
         machine: await session.contents.put(encode(overlay))
         for machine, overlay in sorted(overlays.items())
-        if overlay.entities or overlay.excluded
+        if overlay.entities or overlay.excluded or overlay.removed
     }
     told = await session.contents.put(canonical(msgspec.to_builtins(provenance, str_keys=True))) if provenance else None
 
@@ -250,7 +251,12 @@ def _special(overlay: Overlay | None, key: str, local: Entity | None) -> Overlay
     if local is None:
         entities = {k: e for k, e in overlay.entities.items() if k != key}
         return replace(overlay, entities=entities, excluded=overlay.excluded | {key})
-    return replace(overlay, entities={**overlay.entities, key: local}, excluded=overlay.excluded - {key})
+    return replace(
+        overlay,
+        entities={**overlay.entities, key: local},
+        excluded=overlay.excluded - {key},
+        removed=overlay.removed - {key},
+    )
 
 
 def _without(overlays: Mapping[str, Overlay], machine: str, key: str) -> dict[str, Overlay]:
@@ -258,7 +264,7 @@ def _without(overlays: Mapping[str, Overlay], machine: str, key: str) -> dict[st
     found = dict(overlays)
     if (own := found.get(machine)) is not None:
         entities = {k: e for k, e in own.entities.items() if k != key}
-        found[machine] = replace(own, entities=entities, excluded=own.excluded - {key})
+        found[machine] = Overlay(entities=entities, excluded=own.excluded - {key}, removed=own.removed - {key})
     return found
 
 
