@@ -12,14 +12,19 @@ A reference is the plain text `profile:<name>`, the same where a key names a pro
 merge and people see one leaf. A profile's own id is left out. A *dangling* id (no profile has it) means nothing to the
 assistant: in a map it is left out and put back on this machine, so nobody is asked about it; alone it stays as it
 is. What is not certain (one name with two ids, one id with two names) stays as it is too.
+
+A reference to a profile that this machine has not (its key is missing here, say) is written as it is spelled: the
+assistant passes over it as over any id that it does not know, and it is said again as it was. Once the profile is here,
+the old spelling counts as dangling, so the difference is seen, and the next write has the id.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum, auto
 from itertools import count
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from roosync_protocol.digest import canonical
 from roosync_protocol.names import Value
@@ -62,13 +67,15 @@ class Profiles(Struct, frozen=True, kw_only=True):
     names: Mapping[str, str]  # id -> name
     taken: frozenset[str] = frozenset()  # every id in the document, so that a new one is none of them
     dangling: Mapping[str, Mapping[str, Value]] = {}  # path of a setting -> what `named` leaves out of it
+    coming: frozenset[str] = frozenset()  # profiles that are written together with what refers to them
     salt: str = ""
 
     @classmethod
-    def of(cls, document: Value, salt: str = "") -> "Profiles":
+    def of(cls, document: Value, salt: str = "", coming: Iterable[str] = ()) -> "Profiles":
         """From a settings export, an auto-import file, or the captured state (`settings`); {} for a new machine.
 
         `salt` makes the ids of new profiles this machine's own: give what is the same in every run, as its name.
+        `coming` are the names of profiles that the same write adds, so that what refers to them has their new ids.
         """
         names_of: dict[str, set[str]] = {}
         ids_of: dict[str, set[str]] = {}
@@ -79,9 +86,16 @@ class Profiles(Struct, frozen=True, kw_only=True):
         names = {its_id: min(found) for its_id, found in names_of.items() if len(found) == 1}
         names = {its_id: name for its_id, name in names.items() if len(ids_of[name]) == 1}
         ids = {name: its_id for its_id, name in names.items()} | dict.fromkeys(nowhere, "")
-        left = _dangling(document, names)
+        left = _dangling(document, names, ids)
         taken = frozenset(i for _, form, value in _settings("", document) for i in _mentioned(form, value))
-        return cls(ids=ids, names=names, taken=taken | names_of.keys(), dangling=left, salt=salt)
+        return cls(
+            ids=ids,
+            names=names,
+            taken=taken | names_of.keys(),
+            dangling=left,
+            coming=frozenset(coming) - ids.keys(),
+            salt=salt,
+        )
 
     def named(self, key: str, value: Value) -> Value:
         """The value of a setting with names instead of ids. `key` is its name, with or without the section it stands in
@@ -90,7 +104,11 @@ class Profiles(Struct, frozen=True, kw_only=True):
 
     def with_ids(self, key: str, value: Value) -> Value:
         """The inverse of `named`: the value as this machine writes it. A profile that is new here gets a new id."""
-        return self._with_ids(*_form(key), value)
+        path, form = _form(key)
+        if form is not Form.SECTION:
+            return self._with_ids(path, form, value)
+        coming = {name for name, _ in _pairs(value)} - self.ids.keys()
+        return replace(self, coming=self.coming | coming)._with_ids(path, form, value)
 
     def id_of(self, name: str) -> str:
         """The id of a profile on this machine, or the one it gets here: always the same for one name and salt."""
@@ -105,10 +123,10 @@ class Profiles(Struct, frozen=True, kw_only=True):
             case Form.LISTED, list():
                 return [self._named(_name_of(entry), Form.PROFILE, entry) for entry in value]
             case Form.KEYS, dict():
-                left = _left_out(form, value, self.names)
+                left = _left_out(form, value, self.names, self.ids)
                 return {self._reference(key): inner for key, inner in value.items() if key not in left}
             case Form.VALUES, dict():
-                left = _left_out(form, value, self.names)
+                left = _left_out(form, value, self.names, self.ids)
                 return {key: self._named("", Form.ID, inner) for key, inner in value.items() if key not in left}
             case Form.IDS, list():
                 return [self._named("", Form.ID, inner) for inner in value]
@@ -137,12 +155,20 @@ class Profiles(Struct, frozen=True, kw_only=True):
     def _reference(self, its_id: str) -> str:
         if its_id in self.names:
             return REFERENCE + self.names[its_id]
-        return _LITERAL + its_id if its_id.startswith((REFERENCE, _LITERAL)) else its_id
+        plain = not its_id.startswith((REFERENCE, _LITERAL)) or self._elsewhere(its_id)
+        return its_id if plain else _LITERAL + its_id
 
     def _id(self, reference: str) -> str:
+        if self._elsewhere(reference):
+            return reference
         if reference.startswith(REFERENCE):
             return self.id_of(reference.removeprefix(REFERENCE))
         return reference.removeprefix(_LITERAL)
+
+    def _elsewhere(self, reference: str) -> bool:
+        """Does it name a profile that is not here?"""
+        name = reference.removeprefix(REFERENCE)
+        return reference.startswith(REFERENCE) and not self.ids.get(name) and name not in self.coming
 
     def _own(self, path: str) -> dict[str, Value]:
         """What was left out of the setting here; a path without its section means the section that has it."""
@@ -205,19 +231,24 @@ def _pairs(document: Value) -> Iterator[tuple[str, str]]:
                 yield name, its_id if isinstance(its_id, str) else ""
 
 
-def _dangling(document: Value, names: Mapping[str, str]) -> dict[str, dict[str, Value]]:
-    left = {path: _left_out(form, value, names) for path, form, value in _settings("", document)}
+def _dangling(document: Value, names: Mapping[str, str], ids: Mapping[str, str]) -> dict[str, dict[str, Value]]:
+    left = {path: _left_out(form, value, names, ids) for path, form, value in _settings("", document)}
     return {path: entries for path, entries in left.items() if entries}
 
 
-def _left_out(form: Form, value: Value, names: Mapping[str, str]) -> dict[str, Value]:
+def _left_out(form: Form, value: Value, names: Mapping[str, str], ids: Mapping[str, str]) -> dict[str, Value]:
     """The entries of a map that speak of no profile. "" says none on purpose; where no profile is known, all may be."""
-    if not names:
+
+    def dangles(its_id: str) -> bool:
+        elsewhere = its_id.startswith(REFERENCE) and not ids.get(its_id.removeprefix(REFERENCE))
+        return its_id != "" and its_id not in names and not elsewhere
+
+    if not names or not isinstance(value, dict):
         return {}
-    if isinstance(value, dict) and form is Form.KEYS:
-        return {key: inner for key, inner in value.items() if key not in names}
-    if isinstance(value, dict) and form is Form.VALUES:
-        return {key: inner for key, inner in value.items() if isinstance(inner, str) and inner and inner not in names}
+    if form is Form.KEYS:
+        return {key: inner for key, inner in value.items() if dangles(key)}
+    if form is Form.VALUES:
+        return {key: inner for key, inner in value.items() if isinstance(inner, str) and dangles(inner)}
     return {}
 
 

@@ -125,7 +125,7 @@ NEW = "profile:new one"
 
 
 def test_a_new_profile_gets_one_free_id_of_its_machine():
-    here, there = (Profiles.of(STATE, salt) for salt in ("pc-1", "pc-2"))
+    here, there = (Profiles.of(STATE, salt, ["new one", "simple"]) for salt in ("pc-1", "pc-2"))
     written = here.with_ids("apiConfigs.new one", {"apiProvider": "x"})
     assert re.fullmatch(r"[a-z0-9]{8,13}", written["id"])
     assert here.with_ids("profileThresholds", {NEW: 5})[written["id"]] == 5
@@ -136,6 +136,25 @@ def test_a_new_profile_gets_one_free_id_of_its_machine():
     assert after.named("condensingApiConfigId", written["id"]) == NEW
     for taken in ({"condensingApiConfigId": written["id"]}, {"profileThresholds": {written["id"]: 1}}):
         assert Profiles.of(taken, "pc-1").id_of("new one") != written["id"]
+
+
+def test_a_whole_document_brings_its_profiles_along():
+    written = Profiles.of({}, "pc-1").with_ids("", NAMED)
+    ids = {entry["name"]: entry["id"] for entry in written["settings"]["listApiConfigMeta"]}
+    assert len(set(ids.values())) == 2
+    assert written["settings"]["profileThresholds"] == {ids["simple"]: 38}
+    assert Profiles.of(written).named("", written) == NAMED
+
+
+def test_a_reference_to_a_profile_that_is_not_here_says_the_same_again_and_heals_when_it_comes():
+    public = {"profile:simple": 20, NEW: 5}
+    written = {"tqjm5wi8gbm": 20, "gone1234": 37, NEW: 5}
+    assert Profiles.of(STATE).with_ids("profileThresholds", public) == written
+    after = {"settings": STATE["settings"] | {"profileThresholds": written}}
+    assert Profiles.of(after).named("profileThresholds", written) == public
+    arrived = {"settings": after["settings"] | {"listApiConfigMeta": [*META, {"name": "new one", "id": "xyz98765"}]}}
+    assert Profiles.of(arrived).named("profileThresholds", written) == {"profile:simple": 20}
+    assert Profiles.of(arrived).with_ids("profileThresholds", public)["xyz98765"] == 5
 
 
 UNCERTAIN = {
