@@ -14,7 +14,12 @@ keeps as special, is not asked again. For each entity, among the machines that h
     one value, on fewer .................................. question: keep it special?
     several values, only paths and hosts differ .......... special; what a majority has is common
     several values, made by the assistant itself ......... the same
-    several values ....................................... question: the majority's, else the newest?
+    several values that fit together (`together`) ........ common: what each has
+    several values, whichever is taken at low risk ....... common: the majority's, else the newest; no question
+    several values ....................................... question, with a suggestion and who has what, leaf by leaf
+
+Once a baseline has a value for it, nothing is put together or settled against that: who differs from the baseline has
+drifted, and takes or proposes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +35,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.messages import Choice
 from roosync_protocol.placing import NOWHERE, Placing, gathered
+from roosync_protocol.together import together
 from roosync_protocol.votes import Collected, Excluded, Group, NotEnoughError
 
 __all__ = [
@@ -44,7 +50,7 @@ __all__ = [
     "consolidate",
 ]
 
-Source: TypeAlias = Literal["common", "special", "chosen", "question", "omitted", "removed", "kept"]
+Source: TypeAlias = Literal["common", "settled", "special", "chosen", "question", "omitted", "removed", "kept"]
 Previous: TypeAlias = tuple[Commons, Mapping[str, Overlay]]
 _COPIED = "the assistant copies it from the profile in use"
 
@@ -146,6 +152,8 @@ class _Work:
                 self._special(key, voters, groups, why, keep_absence=why == _COPIED)
             elif len(groups) == 1 and (len(held) >= _quorum(len(voters)) or len(voters) == 2):
                 self._common(key, voters, groups[0], "common")
+            elif found := self._settled(key, voters, groups):
+                self._common(key, voters, self._as_group(groups, found[0]), "settled", found[1])
             else:
                 self._ask(key, voters, groups)
 
@@ -224,6 +232,11 @@ class _Work:
                 self._own(key, voters, sorted(held))
             else:
                 self._special(key, voters, groups, "chosen", keep_absence=True)
+        elif choice.take == "union":
+            made = together(key, groups)
+            self._common(
+                key, voters, self._as_group(groups, made.entity), "chosen", "chosen: what each has, put together"
+            )
         elif choice.machine not in voters:
             return False
         elif choice.machine in held:
@@ -258,9 +271,33 @@ class _Work:
             if groups[0].entity.kind is Kind.SETTING:
                 if name == special.PROFILE_IN_USE:
                     return "the profile in use"
+                if name in special.DERIVED:
+                    return "the assistant makes it from the profiles it has"
                 if name in special.GENERATED and all(special.generated_ids(v) for v in values):
                     return "ids that the assistant generated on each machine"
         return None
+
+    def _settled(self, key: str, voters: list[str], groups: list[Group]) -> tuple[Entity, str] | None:
+        """The value that nobody has to be asked about, and why; None when somebody has to be."""
+        have = sum(len(group.machines) for group in groups)
+        if len(groups) < 2 or (have < _quorum(len(voters)) and len(voters) != 2):
+            return None
+        made = together(key, groups)
+        if not made.minor:
+            return None
+        if (old := self.old.entities.get(key)) is not None:
+            keeps = equal(old, made.entity) or (made.disputes and any(equal(old, group.entity) for group in groups))
+            return (old, "as in the baseline in force") if keeps else None
+        if not made.disputes:
+            return made.entity, "what each has, put together"
+        leaves = ", ".join(".".join(map(str, d.path)) for d in made.disputes[:6])
+        whys = ", ".join(dict.fromkeys(dispute.why for dispute in made.disputes))
+        return made.entity, f"{f'{leaves}: ' if leaves else ''}{whys}; of low risk, so nobody is asked"
+
+    def _as_group(self, groups: Sequence[Group], entity: Entity) -> Group:
+        """Whoever has this value already."""
+        machines = tuple(sorted(m for g in groups if equal(g.entity, entity) for m in g.machines))
+        return Group(entity=entity, machines=machines, newest=max(group.newest for group in groups))
 
     def _common(self, key: str, voters: list[str], group: Group, source: Source, why: str = "") -> None:
         self.commons[key] = group.entity

@@ -6,9 +6,10 @@ another would be a program that nobody wrote. Where two changes collide nothing 
 named, and a person decides.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -17,7 +18,9 @@ from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
 from roosync_protocol.shapes import PROSE, Path, alike, parts, root
 
-MAX_LINES = 20_000  # of prose that is merged line by line; the matcher is quadratic at worst
+MAX_LINES = 20_000  # of prose that is merged line by line
+MAX_WORK = 1_000_000  # pairs of equal lines; the matcher is quadratic in lines that repeat
+T = TypeVar("T")
 
 
 class Merged(Struct, frozen=True, kw_only=True):
@@ -40,9 +43,61 @@ def merge(kind: Kind, base: State, local: Value, remote: Value, key: str = "") -
 
 
 def merge_lines(base: str, local: str, remote: str) -> str | None:
-    """Prose in which each side changed other lines than the other; None when the changes touch (diff3)."""
-    old, mine, theirs = (text.splitlines(keepends=True) for text in (base, local, remote))
+    """Prose in which each side changed other lines than the other; None when the changes touch (diff3).
+
+    How lines end, and whether the last one does, are no lines: each is merged apart, so a side that turned \\r\\n
+    into \\n or added the last line end has not changed every line.
+    """
+    texts = [_Lines.of(text) for text in (base, local, remote)]
+    old, mine, theirs = (text.lines for text in texts)
     if max(len(old), len(mine), len(theirs)) > MAX_LINES:
+        return None
+    head = _shared(old, mine, theirs)
+    tail = _shared(*(lines[head:][::-1] for lines in (old, mine, theirs)))
+    middle = _between(*(lines[head : len(lines) - tail] for lines in (old, mine, theirs)))
+    if middle is None:
+        return None
+    merged = old[:head] + middle + old[len(old) - tail :]
+    end = _moved(*(text.end for text in texts)) or "\n"
+    last = _moved(*(text.last for text in texts))
+    return end.join(merged) + (end if merged and last is not False else "")
+
+
+class _Lines(NamedTuple):
+    lines: list[str]
+    end: str | None  # of the lines; None for a single one
+    last: bool | None  # has the last line an end?
+
+    @classmethod
+    def of(cls, text: str) -> "_Lines":
+        if not text:
+            return cls([], None, None)
+        end = "\r\n" if "\r\n" in text and text.count("\r\n") == text.count("\n") else "\n"
+        body = text.removesuffix(end)
+        return cls(body.split(end), end if end in text else None, body != text)
+
+
+def _shared(*texts: list[str]) -> int:
+    """How many lines at the start are the same in all."""
+    for at, lines in enumerate(zip(*texts, strict=False)):
+        if lines.count(lines[0]) < len(lines):
+            return at
+    return min(map(len, texts))
+
+
+def _moved(base: T | None, mine: T | None, theirs: T | None) -> T | None:
+    """Which of two it is when one of them moved; the local one when both did."""
+    if mine is None or (mine == base and theirs is not None):
+        return theirs
+    return mine
+
+
+def _between(old: list[str], mine: list[str], theirs: list[str]) -> list[str] | None:
+    if mine == theirs or theirs == old:
+        return mine
+    if mine == old:
+        return theirs
+    if _work(old, mine) + _work(old, theirs) > MAX_WORK:
         return None
     result: list[str] = []
     at = i = j = 0
@@ -56,7 +111,13 @@ def merge_lines(base: str, local: str, remote: str) -> str | None:
             return None
         result += old[start : start + size]
         at, i, j = start + size, a + size, b + size
-    return "".join(result)
+    return result
+
+
+def _work(old: list[str], new: list[str]) -> int:
+    """Pairs of equal lines: what the matcher looks at, at least once."""
+    many = Counter(new)
+    return sum(count * many[line] for line, count in Counter(old).items())
 
 
 class _Merge:

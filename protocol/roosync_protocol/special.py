@@ -50,6 +50,9 @@ FROM_PROFILE = frozenset(
         "enableReasoningEffort", "includeMaxTokens", "verbosity",
     }
 )  # fmt: skip
+# Made anew by the assistant from the profiles it has; to write it changes nothing.
+DERIVED = frozenset({"listApiConfigMeta"})
+# Ids that no profile has any more; those that one has are spelled by its name (`profiles`).
 GENERATED = frozenset({"condensingApiConfigId", "enhancementApiConfigId", "profileThresholds"})
 _GENERATED_ID = re.compile(r"[a-z0-9]{8,13}\Z")  # Math.random().toString(36), as the assistants make them
 

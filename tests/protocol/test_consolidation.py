@@ -95,9 +95,9 @@ QUESTIONS = {  # values -> the suggestion, words of the reason
     "a majority of those who have it": ((1, 1, 2, NONE, NONE), "pc-1", "2 of 3"),
     "no majority": ((1, 1, 2, 2), "pc-3", "no majority: pc-3"),
     "a truth and a number": ((1, True), "pc-2", "2 values"),
-    "a path and more": (({"a": "/srv/a", "n": 1}, {"a": "/srv/b", "n": 2}), "pc-2", "they differ in a, n"),
+    "a path and more": (({"a": "/srv/a", "n": 1}, {"a": "/srv/b", "n": 2}), "pc-2", "n: 2 (pc-2) rather than 1 (pc-1), pc-2 was"),
     "a path and none": (("/srv/a", "npx"), "pc-2", "no majority"),
-    "another shape": (({"a": "/srv/a"}, {"a": "/srv/b", "b": "/srv/b"}), "pc-2", "differ in a, b"),
+    "another shape": (({"a": "/srv/a"}, {"a": "/srv/b", "b": "/srv/b"}), "pc-2", 'a: "/srv/b" (pc-2) rather'),
     "on one of five": ((NONE, 1, NONE, NONE, NONE), None, "only 1 of 5 machines have it"),
     "on two of four": ((NONE, 1, 1, NONE), None, "only 2 of 4"),
 }

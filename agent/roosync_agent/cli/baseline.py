@@ -38,11 +38,14 @@ def show_(id_: str | None, as_json: bool) -> None:
 @baseline.command("choose")
 @click.argument("field", required=False)
 @click.option("--take", metavar="MACHINE", help="The value of this machine becomes common.")
+@click.option("--union", is_flag=True, help="What each has, put together; where that can not be, as suggested.")
 @click.option("--special", is_flag=True, help="Each machine keeps its own.")
 @click.option("--omit", is_flag=True, help="Leave it out of the baseline.")
 @click.option("--suggested", is_flag=True, help="Every open question as suggested.")
 @json_option
-def choose(field: str | None, take: str | None, special: bool, omit: bool, suggested: bool, as_json: bool) -> None:
+def choose(
+    field: str | None, take: str | None, union: bool, special: bool, omit: bool, suggested: bool, as_json: bool
+) -> None:
     """Answer an open question of the proposal about FIELD."""
     from roosync_protocol.messages import Choice
 
@@ -50,10 +53,12 @@ def choose(field: str | None, take: str | None, special: bool, omit: bool, sugge
     if suggested:
         for question in ask_machine("baseline_show")["arbitrations"]:
             answers[question["key"]] = Choice(**question["suggestion"])
-    elif field and sum((bool(take), special, omit)) == 1:
-        answers[field] = Choice(take="machine" if take else "special" if special else "omit", machine=take)
+    elif field and sum((bool(take), union, special, omit)) == 1:
+        answers[field] = Choice(
+            take="machine" if take else "union" if union else "special" if special else "omit", machine=take
+        )
     else:
-        raise click.UsageError("name a FIELD and one of --take MACHINE, --special, --omit; or use --suggested")
+        raise click.UsageError("name a FIELD and one of --take MACHINE, --union, --special, --omit; or use --suggested")
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations import promoting

@@ -106,7 +106,7 @@ ProposalStatus = Literal["open", "arbitrated", "validated", "published", "supers
 class Choice(Struct, frozen=True, kw_only=True):
     """A person's answer to one arbitration."""
 
-    take: Literal["machine", "special", "omit"]
+    take: Literal["machine", "union", "special", "omit"]  # union: what each has, put together
     machine: MachineId | None = None  # with take=machine: whose value becomes common
 
 
