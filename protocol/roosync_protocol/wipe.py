@@ -17,6 +17,7 @@ SHARE = 0.30  # of the entities, when at least FEW were there
 FEW = 3
 SHRUNK = 0.5  # of the bytes that the entities still there had
 SMALL = 512  # bytes: below, half a file is one entity
+BARE = 3  # bytes: no more than `{}` and a line feed is left of a file
 
 Sizes = Mapping[str, int]  # bytes of each managed file, by "<target>/<file>"
 
@@ -50,6 +51,7 @@ def degraded(
         if left is not None:
             for path in files.get(target, ()):
                 found += _file_gone(path, had, after, after_sizes, approved)
+                found += _file_emptied(path, before_sizes[path], had, after, after_sizes, approved)
                 found += _file_shrank(path, before_sizes[path] * left, after_sizes.get(path))
         if found:
             reasons.setdefault(target, []).extend(found)
@@ -70,6 +72,21 @@ def _file_gone(path: str, had: Entities, after: Entities, after_sizes: Sizes, ap
     if path in after_sizes or prose or had.keys() <= after.keys() | approved:
         return []
     return [f"{path} is gone"]
+
+
+def _file_emptied(
+    path: str, size: int, had: Entities, after: Entities, after_sizes: Sizes, approved: frozenset[str]
+) -> list[str]:
+    """Whoever removes the last server leaves more than that; a text that is empty now was not edited."""
+    now = after_sizes.get(path)
+    if now is None or now > BARE or size <= BARE or had.keys() <= approved:
+        return []
+    text = after.get(path)
+    if text is not None and text.kind is Kind.TEXT:
+        empty = text.value in ("", "\n") and path not in approved
+    else:
+        empty = not had.keys() <= after.keys() | approved
+    return [f"{path} is empty"] if empty else []
 
 
 def _file_shrank(path: str, expected: float, now: int | None) -> list[str]:

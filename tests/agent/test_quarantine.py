@@ -125,6 +125,20 @@ BROKEN = {
     "blank": (lambda h: h.write(MCP, b" \r\n\n"), "roo.mcp", "gone"),
     "braces": (lambda h: h.write(MCP, b"{}"), "roo.mcp", "gone"),
     "an empty map": (lambda h: h.write(MCP, b'{"mcpServers": {}}\n'), "roo.mcp", "gone"),
+    "three of four": (
+        lambda h: h.write(
+            MCP,
+            "{\n  // those that everybody uses\n"
+            '  "mcpServers": {"time": {"command": "uvx", "args": ["mcp-server-time"]}}\n}',
+        ),
+        "roo.mcp",
+        "gone",
+    ),
+    "two modes of three": (
+        lambda h: h.write(MODES, "customModes:\n" + YAML[YAML.index("  - slug: ask") :]),
+        "roo.modes",
+        "gone",
+    ),
     "a null": (lambda h: h.write(MCP, b'{"mcpServers": null}'), "roo.mcp", "gone"),
     "cut in the middle": (lambda h: h.write(MCP, h.read(MCP)[: len(SERVERS) // 2]), "roo.mcp", "unreadable"),
     "two marks, and broken": (lambda h: h.write(MCP, b"\xef\xbb\xbf\xef\xbb\xbf{ broken"), "roo.mcp", "unreadable"),
@@ -158,7 +172,7 @@ def test_what_broke_is_held_back_told_and_put_back_byte_for_byte(home, make, spo
     told = held(make.settings)[target]
     assert told.repairable
     assert told.since is not None
-    assert 3 <= len(getattr(told, how)) <= told.believed
+    assert 2 <= len(getattr(told, how)) <= told.believed
     prepared = prepare_repair(make.settings, target)
     assert TOKEN not in prepared.diff()
     assert home.files() != before  # nothing is written yet
@@ -177,6 +191,14 @@ MISSING = {  # what is left, and edited since -> what stands after the repair
         "roo.mcp",
         ["github", "files", "fetch", "time"],
         ['"later"', '"mine": 1', f'"GITHUB_TOKEN": "{TOKEN}"', "// code"],
+    ),
+    "a comment that is new": (
+        MCP,
+        SERVERS,
+        '{"mcpServers": {\n  // my time\n  "time": {"command": "uvx", "args": ["mcp-server-time"]}\n}}\n',
+        "roo.mcp",
+        ["github", "files", "fetch", "time"],
+        ["// my time", "// code"],
     ),
     "modes": (
         MODES,
@@ -197,10 +219,10 @@ MISSING = {  # what is left, and edited since -> what stands after the repair
     "the same modes in YAML meanwhile": (
         MODES,
         JSON_MODES,
-        "customModes:\n- slug: ask   # asked often\n  name: Ask me\n",
+        "customModes:\n- slug: ask   # asked often\n  name: Ask\n",
         "roo.modes",
         ["review", "docs", "ask"],
-        ["# asked often", "Ask me"],
+        ["# asked often", "Docs"],
     ),
 }
 
@@ -315,7 +337,7 @@ def second_name(home, make):
 
 REFUSED = {
     "nothing is kept": (nothing_kept, "before this version kept copies"),
-    "it was never read": (never_read, "could not be read here since"),
+    "it was never read": (never_read, "could not be read since"),
     "a damaged copy": (damaged_copy, "damaged or gone"),
     "a folder in its place": (spoilt_by_a_folder, "it is a folder"),
     "a link to another file": (leads_elsewhere, "it leads to"),

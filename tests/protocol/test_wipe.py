@@ -31,6 +31,13 @@ ORDINARY = {  # before, sizes, after, sizes
     "another file, without entities of ours": (servers(2), {FILE: 900, "roo.mcp/b": 900}, servers(2), {FILE: 900}),
     "one rule file of ten is removed": (
         servers(10, "roo.rules", Kind.TEXT), {RULE: 200}, servers(10, "roo.rules", Kind.TEXT, start=1), {}),
+    "a rule becomes a word": (
+        servers(1, "roo.rules", Kind.TEXT), {"roo.rules/s0": 200}, edited(servers(1, "roo.rules", Kind.TEXT), "no\n"),
+        {"roo.rules/s0": 3}),
+    "a text was empty before": (
+        edited(servers(2, "roo.rules", Kind.TEXT), ""), {"roo.rules/s0": 0, "roo.rules/s1": 0},
+        edited(servers(2, "roo.rules", Kind.TEXT), "") | edited(servers(1, "roo.rules", Kind.TEXT), "new\n"),
+        {"roo.rules/s0": 4, "roo.rules/s1": 0}),
     "the first look": (None, {}, {}, {}),
 }  # fmt: skip
 
@@ -54,6 +61,12 @@ SUSPECT = {  # before, sizes, after, sizes -> words of the reason
     "half a rule": (
         servers(1, "roo.rules", Kind.TEXT), {RULE: 5000}, edited(servers(1, "roo.rules", Kind.TEXT), "t"), {RULE: 1},
         "1 bytes where about 5000"),
+    "the only one, and nothing else is left": (servers(1), {FILE: 400}, {}, {FILE: 3}, f"{FILE} is empty"),
+    "zero bytes": (servers(1), {FILE: 400}, {}, {FILE: 0}, f"{FILE} is empty"),
+    "an emptied rule": (
+        servers(9, "roo.rules", Kind.TEXT), {"roo.rules/s0": 200},
+        servers(9, "roo.rules", Kind.TEXT) | edited(servers(1, "roo.rules", Kind.TEXT), ""), {"roo.rules/s0": 0},
+        "roo.rules/s0 is empty"),
     "all rules": (servers(3, "roo.rules", Kind.TEXT), {RULE: 200}, {}, {}, "3 of 3"),
 }  # fmt: skip
 
@@ -79,6 +92,7 @@ def test_one_broken_target_does_not_hold_back_the_others():
 def test_what_was_decided_is_no_loss():
     before, gone = servers(4), frozenset(servers(4))
     assert degraded(before, {FILE: 900}, {}, {}, approved=gone) == {}
+    assert degraded(before, {FILE: 900}, {}, {FILE: 3}, approved=gone) == {}
     assert degraded(before, {FILE: 900}, {}, {}, approved=gone - {"roo.mcp/s0"}) == {"roo.mcp": f"{FILE} is gone"}
 
 

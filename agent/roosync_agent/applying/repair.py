@@ -1,10 +1,11 @@
 """Putting back what a damaged file lost, from the copy of when it was last believed: `roosync quarantine repair`.
 
-A file that is gone, empty, or can not be read any more gets its bytes back whole. In one that can still be read only
-what is missing, or was cut short, is put back, so that what else was edited in it since stays. `exact` puts the whole
-bytes back in any case.
+A file gets its bytes back whole when it is gone, can not be read any more, or holds nothing that the copy does not
+hold too. Else it was edited since: then only what is missing, or was cut short, is put back, and the rest stays.
+`exact` puts the whole bytes back in any case.
 """
 
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import Entities, Entity
 from roosync_protocol.names import Value
 from roosync_protocol.wipe import SHRUNK, SMALL
+
+COMMENTS = (b"#", b"//", b"/*")  # what may begin one, in any format; more than comments have them, and that is no harm
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ def plan_repair(copies: Copies, door: Door, collection: Collection, *, exact: bo
         if now.data == data:
             continue
         keys, known = copies.keys(kept), here.get(kept.label)
-        if exact or known is None or _nothing_new(known, now, data, keys, collection):
+        if exact or known is None or _nothing_new(known, now, data):
             new = tuple(key for key in (known.keys if known else ()) if key not in keys)
             whole.append(_bytes_back(kept, data, now, (*keys, *new), collection))
             wanted |= {key: copies.before.entities[key] for key in keys} | dict.fromkeys(new)
@@ -113,17 +116,21 @@ def _now(door: Door, kept: Kept, copies: Copies) -> FileState:
     return now
 
 
-def _nothing_new(
-    known: CollectedFile, now: FileState, data: bytes, keys: Sequence[str], collection: Collection
-) -> bool:
-    """Is all that is left in the file in the copy too, and none of our entities left? Then nothing can be lost."""
-    if any(key in collection.entities or key in collection.unreadable for key in keys):
-        return False
+def _nothing_new(known: CollectedFile, now: FileState, data: bytes) -> bool:
+    """Is all that is left in the file in the copy too, comments as well? Then nothing of a person can be lost."""
+    left = now.data or b""
     try:
-        left = parse(now.data or b"", known.format)
-        return _within(left.value, parse(data, known.format).value)
+        if not _within(parse(left, known.format).value, parse(data, known.format).value):
+            return False
     except DocumentError:  # the copy is in another format: the values are put into the file that is there
-        return not (now.data or b"").strip()
+        return not left.strip()
+    kept = {_bare(line) for line in data.split(b"\n")}
+    return all(_bare(line) in kept for line in left.split(b"\n") if any(mark in line for mark in COMMENTS))
+
+
+def _bare(line: bytes) -> bytes:
+    """A line without what changes when its neighbours go."""
+    return line.removeprefix(BOM_UTF8).strip().replace(b",", b"")
 
 
 def _within(left: Value, whole: Value) -> bool:

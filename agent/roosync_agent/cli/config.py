@@ -128,6 +128,7 @@ def _package_text(answer: dict[str, Any]) -> str:
     if answer["quarantine"]:
         lines += ["", "Quarantined, and not published:"]
         lines += [f"  {harmless(target)}: {harmless(reason)}" for target, reason in answer["quarantine"].items()]
+        lines += ["  Next: roosync quarantine show"]
     if answer["secrets"]:
         lines += [
             "",

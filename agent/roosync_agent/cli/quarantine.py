@@ -58,8 +58,8 @@ def quarantine_release(target: str, as_json: bool) -> None:
 def quarantine_repair(target: str, exact: bool, dry_run: bool, yes: bool, show_secrets: bool, as_json: bool) -> None:
     """Put back what the files of TARGET held when they were last believed, with a backup of what is there now.
 
-    A file that is gone, empty or unreadable comes back as it was; in one that can be read only what is missing is put
-    back, and what was edited since stays.
+    A file that is gone, or in which nothing is new, comes back as it was; in one that was edited since only what is
+    missing is put back.
     """
     from roosync_agent.cli.edit import carry_out
     from roosync_agent.operations.editing import EditingError
@@ -97,12 +97,13 @@ def _target_lines(one: "Held") -> list[str]:
     lines += [f"  {'no copy':9} {harmless(reason)}" for reason in one.missing_copies]
     if one.believed:
         lines.append("  Nothing of it is published, compared or applied. Once it is back, it is believed by itself.")
-    return [*lines, "  Next:", *(f"    {harmless(line)}" for line in one.next)]
+    wide = max(len(offer.command) for offer in one.next)
+    return [*lines, *(f"  {harmless(offer.command):{wide}}    # {offer.when}" for offer in one.next)]
 
 
 def _file_text(file: "HeldFile") -> str:
     sizes = f"{file.bytes} bytes, " if file.now not in ("gone", "empty") and file.bytes else ""
-    return f"{harmless(file.path)}: {harmless(file.now)}, {sizes}the copy of {_ago(file.kept)} has {file.bytes_kept}"
+    return f"{harmless(file.path)}: {harmless(file.now)}, {sizes}the copy from {_ago(file.kept)} has {file.bytes_kept}"
 
 
 def _ago(when: datetime) -> str:
@@ -110,4 +111,4 @@ def _ago(when: datetime) -> str:
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= size:
             return f"{many(seconds // size, unit)} ago"
-    return f"{many(seconds, 'second')} ago"
+    return "a moment ago"

@@ -24,6 +24,7 @@ from roosync_agent.keyring_store import KeyringStore
 from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
+from roosync_agent.targets.base import WORKSPACE
 from roosync_protocol import wipe
 from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
 from roosync_protocol.entity import Entities, Entity, Skipped, target_of
@@ -106,17 +107,26 @@ class Local:
     def judge(self, collection: Collection) -> dict[str, str]:
         """The wipe guard: what this machine had, against what it has now. Only `believe` moves the measure."""
         unread, skipped = collection.unreadable, collection.skipped_targets
-        believed = {key: e for key, e in self.base.believed.items() if self.manages(target_of(key))}
+        left = self._unmanaged()
+        believed = {key: e for key, e in self.base.believed.items() if target_of(key) not in left}
         before = {key: e for key, e in believed.items() if key not in unread and target_of(key) not in skipped}
         found = wipe.degraded(before, self.base.sizes, collection.entities, collection.sizes, approved=self.approved)
-        found |= {target: skipped[target] for target in skipped if any(target_of(key) == target for key in believed)}
+        had = {target_of(key) for key in believed}
+        found |= {target: f"it can not be read: {skipped[target]}" for target in skipped if target in had}
         for released in self.released & found.keys():
             del found[released]
         return found
 
-    def manages(self, target: str) -> bool:
-        """Is a target, also one that is not here now, still among those that are to be managed here?"""
-        return target.partition("@")[0] in {spec.name for spec in self.specs()}
+    def _unmanaged(self) -> set[str]:
+        """Targets that something is known of, and that are not among those to be managed here any more."""
+        known = {target_of(name) for name in (*self.base.believed, *self.base.sizes, *self.last_good.files)}
+        managed: dict[str, bool] = {spec.name: WORKSPACE in spec.folder for spec in self.specs()}
+        left = set()
+        for target in known:
+            name, _, place = target.partition("@")
+            if name not in managed or (managed[name] and place not in self.settings.workspaces):
+                left.add(target)
+        return left
 
     def believe(self, looked: Looked) -> None:
         """From now on this is what the machine is known to have; what is quarantined or unread stays as it was known.
@@ -125,8 +135,7 @@ class Local:
         The files are kept as they are, for a repair.
         """
         trusted, unread = looked.trusted, looked.collection.unreadable
-        there = {target_of(name) for name in (*self.base.believed, *self.base.sizes, *self.last_good.files)}
-        known = trusted | (self.released - looked.collection.present) | {one for one in there if not self.manages(one)}
+        known = trusted | (self.released - looked.collection.present) | self._unmanaged()
         kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in known or key in unread}
         sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in known}
         believed = kept | looked.entities

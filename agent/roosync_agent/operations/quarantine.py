@@ -36,6 +36,13 @@ class HeldFile(Struct, frozen=True, kw_only=True):
     kept: datetime  # when it was first believed as the copy is
 
 
+class Offer(Struct, frozen=True, kw_only=True):
+    """A command that helps, and when."""
+
+    command: str
+    when: str
+
+
 class Held(Struct, frozen=True, kw_only=True):
     """One target that is held back, or could never be read here (`believed` is 0)."""
 
@@ -48,7 +55,7 @@ class Held(Struct, frozen=True, kw_only=True):
     files: list[HeldFile]
     repairable: bool
     missing_copies: list[str]  # why there is no copy
-    next: list[str]  # commands, each with what it is for behind a `#`
+    next: list[Offer]
 
 
 def held(settings: Settings, door: Door | None = None) -> dict[str, Held]:
@@ -65,7 +72,7 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door
     spoilt = {*looked.quarantine, *looked.unread, *map(target_of, looked.collection.unreadable)}
     if target not in spoilt:
         known = ", ".join(sorted(spoilt)) or "nothing"
-        raise EditingError(f"{target!r} is not quarantined on this machine; {known} is. Nothing was changed")
+        raise EditingError(f"{target!r} is not quarantined on this machine; what is: {known}. Nothing was changed")
     copies = _copies(local, looked.collection, target)
     if not copies.files:
         raise EditingError(f"{_no_copy(local, target, copies)}. Nothing was changed")
@@ -130,14 +137,16 @@ def _file(door: Door, collection: Collection, path: str, data: bytes, kept: date
     return HeldFile(path=collection.layout.name_of(Path(path)), now=state, bytes=size, bytes_kept=len(data), kept=kept)
 
 
-def _next(target: str, *, repairable: bool, quarantined: bool) -> Iterator[str]:
+def _next(target: str, *, repairable: bool, quarantined: bool) -> Iterator[Offer]:
     if repairable:
-        yield f"{COMMAND} repair {target} --dry-run    # a mistake: shows what would be put back"
+        yield Offer(command=f"{COMMAND} repair {target} --dry-run", when="a mistake: shows what would be put back")
     else:
-        yield "roosync snapshots    # a mistake: the backups made before each write"
-        yield "roosync compare --other MACHINE    # or take the file from a machine that has it, and write it by hand"
+        yield Offer(command="roosync snapshots", when="a mistake: the backups made before each write")
+        yield Offer(command="roosync compare --other MACHINE", when="or what another machine published")
     if quarantined:
-        yield f"{COMMAND} release {target}    # meant: it is believed as it is, and is told to the others"
+        yield Offer(
+            command=f"{COMMAND} release {target}", when="meant: it is believed as it is, and told to the others"
+        )
 
 
 def _no_copy(local: Local, target: str, copies: Copies) -> str:
@@ -146,11 +155,11 @@ def _no_copy(local: Local, target: str, copies: Copies) -> str:
     elif any(target_of(key) == target for key in local.base.believed):
         why = "it was last believed before this version kept copies"
     else:
-        why = "it could not be read here since roosync manages it, so nothing of it was ever believed"
+        why = "it could not be read since roosync manages it here, so nothing of it was ever believed"
     return (
         f"there is nothing to repair {target} from: {why}. `roosync snapshots` lists the backups made before each "
-        "write, `roosync compare --other MACHINE` what another machine published; once the file can be read again, "
-        "empty too, what the baseline has of it is put back by ordinary decisions"
+        "write, `roosync compare --other MACHINE` what another machine published. Once the file is moved away or can "
+        "be read, what the baseline has of it is put back by ordinary decisions"
     )
 
 
