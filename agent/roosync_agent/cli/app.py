@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "approve": ("decision", "approve_many", "Approve several decisions at once."),
     "edit": ("edit", "edit", "Edit any file in place: JSON, YAML, TOML, text. Needs no fleet."),
     "snapshots": ("snapshots", "snapshots", "The backups made before each write; put one back."),
+    "mcp-servers": ("servers", "mcp_servers", "MCP servers by assistant and machine; share one, remove one."),
     "baseline": ("baseline", "baseline", "Propose, show, validate, publish, restore, export the baseline."),
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import applying, baselines, comparing, machine_side, policy, secrets_seen
+from roosync_agent.operations import applying, baselines, comparing, machine_side, policy, secrets_seen, servers
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
@@ -35,6 +35,9 @@ VERBS: dict[str, Verb] = {
     "policy_show": policy.show,
     "export": machine_side.export,
     "secrets": secrets_seen.secrets,
+    "servers": servers.table,
+    "servers_removal": servers.removal,
+    "servers_share": servers.share,
     "baseline_propose": baselines.propose,
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,

@@ -1,0 +1,186 @@
+"""The table of MCP servers on a terminal of 80 columns: a letter for each variant, in one place for each machine.
+
+    SERVER  claude  roo        1 alpha  2 beta  3 gamma
+    github  AA.     A-b        capital: on; small: off; -: not there; .: the assistant is not on that machine
+
+With more machines than fit side by side, a cell counts: `A18 B2 b1 -3`.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from roosync_agent.cli.text import harmless, table, value_text
+
+WIDE = 80
+SIDE_BY_SIDE = 12  # machines whose letters stand beside one another
+LONG = 28  # characters of a server's name in the table
+
+
+def table_text(found: dict[str, Any]) -> str:
+    if not found["servers"]:
+        return "\n".join(["No machine has published an MCP server.", *_doubts(found), "", "Next: roosync targets"])
+    machines = found["machines"]
+    lines = [_machines(machines)]
+    held = {cell["target"] for row in found["servers"] for cell in row["cells"]}
+    agreed = {word.split(" of ")[0] for row in found["servers"] for v in row["variants"] for word in v["baseline"]}
+    targets = sorted(held | agreed)
+    rows = [(row, _short(row["name"])) for row in found["servers"]]
+    cells = {(row["name"], target): _cell(found, row, target) for row, _ in rows for target in targets}
+    for block in _blocks(targets, [name for _, name in rows], cells, found):
+        heads = ("SERVER", *(label(target) for target in block))
+        lines += ["", table([(name, *(cells[row["name"], t] for t in block)) for row, name in rows], heads)]
+    lines += ["", "A, B: what is started; a, b: the same, off; -: not there; .: no such assistant on that machine", ""]
+    for row, name in rows:
+        lines += _variants(found, row, name)
+    return "\n".join([*lines, *_doubts(found), "", "Next: roosync mcp-servers show NAME"])
+
+
+def shown_text(found: dict[str, Any]) -> str:
+    """One server in full: each place, each variant, and what the others have in another way."""
+    row = found["servers"][0]
+    lines = [f"MCP server {harmless(row['name'])}", ""]
+    rows = [
+        (
+            cell["machine"],
+            cell["target"],
+            cell["variant"],
+            "off" if cell["off"] else "on",
+            ", ".join(cell["own"]) or "-",
+        )
+        for cell in row["cells"]
+    ]
+    heads = ("MACHINE", "ASSISTANT", "VARIANT", "", "FIELDS OF THE ASSISTANT'S OWN")
+    lines += [table(rows, heads)] if rows else ["It stands on no machine that has published."]
+    first = row["variants"][0] if row["variants"] else None
+    for variant in row["variants"]:
+        lines += ["", f"{variant['letter']}  {harmless(variant['runs'])}"]
+        lines += [f"   {name}: {value_text(_plain(value))}" for name, value in variant["server"].items()]
+        if variant is not first and first is not None:
+            lines += [f"   other than {first['letter']}: {', '.join(_differences(first, variant))}"]
+        lines += [f"   secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []
+        lines += [f"   {_agreed(found, variant)}"]
+    if row["removed"]:
+        lines += [
+            "",
+            f"Baseline {found['baseline_version']} takes it away from {', '.join(map(harmless, row['removed']))}",
+        ]
+    return "\n".join([*lines, *_doubts(found), "", *_next(row)])
+
+
+def place_line(place: dict[str, Any]) -> str:
+    return f"{harmless(place['machine'])}  {harmless(place['target'])}"
+
+
+def label(target: str) -> str:
+    """`roo.mcp@insiders` is `roo@insiders` at the head of a column."""
+    plain, at, flavour = target.partition("@")
+    return plain.removesuffix(".mcp") + at + flavour
+
+
+def _machines(machines: list[str]) -> str:
+    if len(machines) > SIDE_BY_SIDE:
+        return f"{len(machines)} machines; a cell counts them: A18 B2 -3"
+    lines, line = [], "Machines:"
+    for number, machine in enumerate(machines, 1):
+        word = f"  {number} {harmless(machine)}"
+        if len(line) + len(word) > WIDE:
+            lines.append(line)
+            line = " " * 9
+        line += word
+    return "\n".join([*lines, line])
+
+
+def _cell(found: dict[str, Any], row: dict[str, Any], target: str) -> str:
+    letters = {
+        cell["machine"]: (cell["variant"] if len(cell["variant"]) == 1 else "+", cell["off"])
+        for cell in row["cells"]
+        if cell["target"] == target
+    }
+    has = found["targets"].get(target, ())
+    marks = [
+        (letters[m][0].lower() if letters[m][1] else letters[m][0])
+        if m in letters
+        else "?" if m in found["unknown"] else "-" if m in has else "."
+        for m in found["machines"]
+    ]  # fmt: skip
+    if len(marks) <= SIDE_BY_SIDE:
+        return "".join(marks)
+    counted = Counter(mark for mark in marks if mark != ".")
+    order = sorted(counted, key=lambda mark: (not mark.isalpha(), mark.upper(), mark.islower()))
+    return " ".join(f"{mark}{counted[mark]}" for mark in order) or "."
+
+
+def _blocks(
+    targets: list[str], names: list[str], cells: dict[tuple[str, str], str], found: dict[str, Any]
+) -> Iterator[list[str]]:
+    """The columns, as many side by side as fit."""
+    first = max(len("SERVER"), *(_wide(name) for name in names))
+    block: list[str] = []
+    used = first
+    for target in targets:
+        width = 2 + max(len(label(target)), *(len(cells[row["name"], target]) for row in found["servers"]))
+        if block and used + width > WIDE:
+            yield block
+            block, used = [], first
+        block.append(target)
+        used += width
+    if block or not targets:
+        yield block
+
+
+def _variants(found: dict[str, Any], row: dict[str, Any], name: str) -> Iterator[str]:
+    for variant in row["variants"]:
+        yield _cut(f"{name}  {variant['letter']}  {harmless(variant['runs'])}")
+        told = [f"secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []
+        yield from (f"    {line}" for line in [*told, _agreed(found, variant)])
+    if row["removed"]:
+        yield f"    baseline {found['baseline_version']} takes it away: {', '.join(map(label, row['removed']))}"
+
+
+def _agreed(found: dict[str, Any], variant: dict[str, Any]) -> str:
+    if not found["baseline_version"]:
+        return "there is no baseline yet"
+    where = ", ".join(harmless(word) for word in variant["baseline"])
+    return f"in baseline {found['baseline_version']}: {where}" if where else "not in the baseline"
+
+
+def _differences(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    names = [*dict.fromkeys([*first["server"], *other["server"]])]
+    return [harmless(name) for name in names if first["server"].get(name) != other["server"].get(name)]
+
+
+def _plain(value: Any) -> Any:
+    """Secrets by their place: `/env/TOKEN` is the server's own `env/TOKEN`."""
+    if isinstance(value, dict) and set(value) == {"$secret"}:
+        return {"$secret": str(value["$secret"]).removeprefix("/")}
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _doubts(found: dict[str, Any]) -> list[str]:
+    notes = [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["unknown"].items()]
+    notes += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["as_of"].items()]
+    return ["", *notes] if notes else []
+
+
+def _next(row: dict[str, Any]) -> list[str]:
+    return [
+        "Next: roosync mcp-servers share NAME --from ASSISTANT --to ASSISTANT",
+        "      roosync mcp-servers remove NAME --everywhere",
+    ]
+
+
+def _short(name: str) -> str:
+    shown = harmless(name)
+    return shown if len(shown) <= LONG else f"{shown[: LONG - 3]}..."
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDE else f"{line[: WIDE - 3]}..."
+
+
+def _wide(text: str) -> int:
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

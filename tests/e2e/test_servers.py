@@ -1,0 +1,134 @@
+"""MCP servers across assistants and machines: the table, sharing one, taking one off everywhere.
+
+Three homes with different assistants and systems' styles: alpha with Roo Code and Claude Code, beta as on Windows with
+both, gamma with Roo Code alone. The tests tell one story, in order.
+"""
+
+import json
+import time
+
+import pytest
+
+ROO = "globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
+WINDOWS_ROO = f"AppData/Roaming/Code/User/{ROO}"
+POSIX_ROO = f".config/Code/User/{ROO}"
+CLAUDE = ".claude.json"
+TOKEN = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ456789"
+GITHUB = {"command": "npx", "args": ["-y", "@example/server-github"], "env": {"GITHUB_TOKEN": TOKEN}}
+WINDOWS = {"command": "cmd", "args": ["/c", "npx", "-y", "@example/server-github"], "env": {"GITHUB_TOKEN": TOKEN}}
+FETCH = {"command": "uvx", "args": ["mcp-server-fetch"]}
+EVIL = {"command": "npx", "args": ["-y", "evil-server"]}
+OTHER = {"command": "npx", "args": ["-y", "other-evil-server"], "disabled": True}
+HOSTILE = "a.b/c \u202e\x1b[31m🐙"
+
+
+def servers(**named):
+    return json.dumps({"mcpServers": named}, indent=2)
+
+
+def held(site, file):
+    return json.loads(site.read(file)).get("mcpServers", {})
+
+
+@pytest.fixture(scope="module")
+def fleet(fleets):
+    made = fleets()
+    alpha, beta, gamma = (made.site(name) for name in ("alpha", "beta", "gamma"))
+    beta.settings('[this_machine]\nos = "windows"\n')
+    alpha.write(POSIX_ROO, servers(fetch=FETCH, evil=EVIL, **{HOSTILE: FETCH}))
+    alpha.write(CLAUDE, servers(github=GITHUB | {"type": "stdio"}))
+    beta.write(WINDOWS_ROO, servers(fetch={"command": "cmd", "args": ["/c", "uvx", "mcp-server-fetch"]}, evil=OTHER))
+    beta.write(CLAUDE, servers(github=WINDOWS, evil=EVIL))
+    gamma.write(POSIX_ROO, servers(fetch=FETCH, evil=EVIL | {"alwaysAllow": ["run"]}))
+    made.found(alpha)
+    for site in (beta, gamma):
+        made.join(alpha, site)
+    return made
+
+
+@pytest.fixture
+def three(fleet):
+    return tuple(fleet.sites.values())
+
+
+def row(site, name):
+    return next(one for one in site.json("mcp-servers")["servers"] if one["name"] == name)
+
+
+def cells(found):
+    return {(c["machine"], c["target"]): c["variant"].lower() if c["off"] else c["variant"] for c in found["cells"]}
+
+
+def test_without_a_baseline_it_says_what_comes_first(three):
+    alpha = three[0]
+    for words in (("share", "github", "--from", "claude", "--to", "roo"), ("remove", "evil", "--everywhere")):
+        told = alpha.roosync("mcp-servers", *words, "--yes", codes=(2,)).out
+        assert "none is published yet: `roosync baseline propose`" in told
+
+
+def test_the_table_has_the_same_server_under_one_letter(fleet, three, waiting):
+    alpha, _, gamma = three
+    waiting("all packages", lambda: not alpha.json("mcp-servers")["unknown"])
+    fleet.agree(alpha)
+    assert cells(row(alpha, "github")) == {("alpha", "claude.mcp"): "A", ("beta", "claude.mcp"): "A"}
+    assert cells(row(alpha, "fetch")) == {(m, "roo.mcp"): "A" for m in ("alpha", "beta", "gamma")}
+    evil = row(gamma, "evil")
+    assert cells(evil) == {
+        ("alpha", "roo.mcp"): "A",
+        ("beta", "claude.mcp"): "A",
+        ("beta", "roo.mcp"): "b",
+        ("gamma", "roo.mcp"): "A",
+    }
+    assert [v["runs"] for v in evil["variants"]] == ["npx -y evil-server", "npx -y other-evil-server"]
+    shown = alpha.roosync("mcp-servers").out
+    assert "Machines:  1 alpha  2 beta  3 gamma" in shown
+    assert "\u202e" not in shown
+    assert "\x1b" not in shown
+    assert "secrets: env/GITHUB_TOKEN" in shown
+    assert TOKEN not in shown
+    assert max(map(len, shown.split("\n"))) <= 80
+    alone = alpha.roosync("mcp-servers", "show", "evil").out
+    assert "other than A: args" in alone
+    assert "alwaysAllow" in alone
+
+
+def test_a_shared_server_comes_with_its_secret_or_is_refused_by_name(three, waiting):
+    """alpha and beta have the token in Claude Code; gamma has it nowhere."""
+    alpha, beta, gamma = three
+    dry = alpha.roosync("mcp-servers", "share", "github", "--from", "claude", "--to", "roo", "--dry-run").out
+    assert "npx -y @example/server-github" in dry
+    assert "Nothing was signed" in dry
+    assert "github" not in held(alpha, POSIX_ROO)
+    ran = alpha.roosync("mcp-servers", "share", "github", "--from", "claude", "--to", "roo", "--yes", codes=(4,))
+    assert held(alpha, POSIX_ROO)["github"] == GITHUB
+    assert held(beta, WINDOWS_ROO)["github"]["env"] == {"GITHUB_TOKEN": TOKEN}
+    assert "github" not in held(gamma, POSIX_ROO)
+    assert "! gamma: this machine has no value for roo.mcp/github/env/GITHUB_TOKEN" in ran.out, ran
+    assert TOKEN not in ran.out
+    assert cells(row(alpha, "github"))[("alpha", "roo.mcp")] == "A"
+    gamma.write(POSIX_ROO, servers(**held(gamma, POSIX_ROO), github=GITHUB))
+    alpha.until_synced()
+
+
+def test_it_is_gone_from_every_machine_within_seconds(fleet, three, waiting):
+    alpha, beta, gamma = three
+    before = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--dry-run")
+    assert {(p["machine"], p["target"]) for p in before["places"]} == set(cells(row(alpha, "evil")))
+    gamma.stop()
+    waiting("gamma is away", lambda: alpha.row("gamma")["seen"] == "silent")
+    start = time.monotonic()
+    ran = alpha.roosync("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(5,))
+    took = time.monotonic() - start
+    assert took < 15, took
+    for site, file in ((alpha, POSIX_ROO), (beta, WINDOWS_ROO), (beta, CLAUDE)):
+        assert "evil" not in held(site, file)
+        assert "fetch" in held(site, file) or file == CLAUDE
+    assert ran.out.count(" done ") == 3, ran
+    assert "! gamma: it does not answer; it asks when it comes back" in ran.out
+    gamma.up("agent")
+    gamma.decision("pending", machine="gamma", entity="roo.mcp/evil")
+    assert "evil" in held(gamma, POSIX_ROO)
+    again = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(0,))
+    assert [(one["machine"], one["state"]) for one in again["outcomes"]] == [("gamma", "done")]
+    assert "evil" not in held(gamma, POSIX_ROO)
+    alpha.until_synced()
