@@ -173,6 +173,7 @@ def test_what_broke_is_held_back_told_and_put_back_byte_for_byte(home, make, spo
     assert told.repairable
     assert told.since is not None
     assert 2 <= len(getattr(told, how)) <= told.believed
+    assert any("release" in offer.command for offer in told.next) is (how == "gone")  # there is nothing to believe
     prepared = prepare_repair(make.settings, target)
     assert TOKEN not in prepared.diff()
     assert home.files() != before  # nothing is written yet

@@ -123,7 +123,7 @@ def _held(local: Local, looked: Looked, target: str) -> Held:
         files=[_file(local.door, looked.collection, kept.path, data, kept.time) for kept, data in copies.files],
         repairable=bool(copies.files),
         missing_copies=list(copies.lost),
-        next=list(_next(target, repairable=bool(copies.files), quarantined=target in looked.quarantine)),
+        next=list(_next(target, repairable=bool(copies.files), releasable=target in looked.quarantine and not whole)),
     )
 
 
@@ -137,13 +137,13 @@ def _file(door: Door, collection: Collection, path: str, data: bytes, kept: date
     return HeldFile(path=collection.layout.name_of(Path(path)), now=state, bytes=size, bytes_kept=len(data), kept=kept)
 
 
-def _next(target: str, *, repairable: bool, quarantined: bool) -> Iterator[Offer]:
+def _next(target: str, *, repairable: bool, releasable: bool) -> Iterator[Offer]:
     if repairable:
         yield Offer(command=f"{COMMAND} repair {target} --dry-run", when="a mistake: shows what would be put back")
     else:
         yield Offer(command="roosync snapshots", when="a mistake: the backups made before each write")
         yield Offer(command="roosync compare --other MACHINE", when="or what another machine published")
-    if quarantined:
+    if releasable:
         yield Offer(
             command=f"{COMMAND} release {target}", when="meant: it is believed as it is, and told to the others"
         )

@@ -1,0 +1,113 @@
+"""A file breaks on one machine of a real fleet: nothing spreads, everybody is told, and a command puts it back."""
+
+import shutil
+
+import pytest
+
+STORAGE = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline"
+RULES = [f".roo/rules/{number:02}-more.md" for number in range(1, 6)]
+
+
+@pytest.fixture(scope="module")
+def two(fleets, homes):
+    fleet = fleets()
+    alpha, beta = (homes.lay(fleet.site(name)) for name in ("alpha", "beta"))
+    homes.lay(beta, crlf=True)
+    for site in (alpha, beta):
+        for name in RULES:
+            site.write(name, f"# {name}\n")
+    fleet.in_step(alpha, beta)
+    alpha.until_synced()
+    return alpha, beta
+
+
+def truncated(site, homes):
+    site.write(homes.mcp, site.read(homes.mcp)[:300])
+
+
+def uninstalled(site, homes):
+    shutil.rmtree(site.path(STORAGE))
+
+
+def rules_removed(site, homes):
+    for name in RULES[1:4]:
+        site.path(name).unlink()
+
+
+BROKEN = {
+    "truncated": (truncated, {"roo.mcp": "it can not be read: line "}),
+    "uninstalled": (uninstalled, {"roo.mcp": "3 of 3 entities are gone", "roo.modes": "2 of 2"}),
+    "rules removed": (rules_removed, {"roo.rules": "3 of 6"}),
+}
+
+
+def files(site):
+    return {
+        path.relative_to(site.home).as_posix(): path.read_bytes() for path in site.home.rglob("*") if path.is_file()
+    }
+
+
+@pytest.mark.parametrize(("spoil", "why"), BROKEN.values(), ids=BROKEN)
+def test_what_broke_stays_here_is_told_everywhere_and_is_put_back(two, homes, waiting, spoil, why):
+    alpha, beta = two
+    here, there = files(beta), files(alpha)
+    known = {one["id"]: one["status"] for one in alpha.decisions()}
+    spoil(beta, homes)
+    row = waiting("alpha knows", lambda: (row := alpha.row("beta"))["state"] == "quarantined" and row)
+    for target, reason in why.items():
+        assert any(f"quarantined {target}: " in note and reason in note for note in row["notes"])
+    for words in (["status"], ["compare"], ["collect", "--dry-run"], ["quarantine", "show"]):
+        told = beta.roosync(*words, codes=(4,)).out
+        assert all(target in told for target in why)
+    told = alpha.roosync("status", codes=(4,)).out
+    assert all(target in told for target in why)
+    assert {one["id"]: one["status"] for one in alpha.decisions()} == known, "nobody is asked anything"
+    if spoil is truncated:
+        beta.fails("quarantine", "release", "roo.mcp", says=["can not be read", "roosync quarantine repair roo.mcp"])
+    for target in why:
+        shown = beta.roosync("quarantine", "repair", target, "--dry-run").out
+        assert "ghp_" not in shown
+        assert "Dry run" in shown
+    for target in why:
+        beta.roosync("quarantine", "repair", target, "--yes")
+    alpha.until_synced()
+    assert files(beta) == here
+    assert files(alpha) == there
+    assert beta.roosync("quarantine", "show").code == 0
+    assert {one["id"]: one["status"] for one in alpha.decisions()} == known
+
+
+def test_it_is_held_back_and_repairable_after_a_restart_and_while_nothing_runs(two, homes, waiting):
+    alpha, beta = two
+    here = files(beta)
+    beta.stop()
+    beta.write(homes.mcp, "")
+    assert beta.json("quarantine", "show", codes=(4,))["roo.mcp"]["since"] is None  # nobody saw it yet
+    beta.up("agent")
+    waiting("alpha knows", lambda: alpha.row("beta")["state"] == "quarantined")
+    since = beta.json("quarantine", "show", codes=(4,))["roo.mcp"]["since"]
+    beta.stop()
+    beta.up("agent")
+    waiting("alpha still knows", lambda: alpha.row("beta")["state"] == "quarantined")
+    (held,) = beta.json("quarantine", "show", codes=(4,)).values()
+    assert (held["since"], held["gone"], held["repairable"]) == (since, ["fetch", "files", "github"], True)
+    beta.stop()
+    beta.roosync("quarantine", "repair", "roo.mcp", "--yes")  # needs neither agent nor broker
+    assert files(beta) == here
+    beta.up("agent")
+    alpha.until_synced()
+
+
+def test_what_was_edited_since_stays_and_is_asked_about(two, homes, waiting):
+    alpha, beta = two
+    good = beta.read(homes.mcp)
+    beta.write(homes.mcp, '{"mcpServers": {"fetch": {"command": "uvx", "args": ["mcp-server-fetch"], "timeout": 5}}}')
+    waiting("alpha knows", lambda: alpha.row("beta")["state"] == "quarantined")
+    done = beta.json("quarantine", "repair", "roo.mcp", "--yes")
+    assert done["changed"]
+    asked = alpha.decision("pending", machine="beta", entity="roo.mcp/fetch")
+    alpha.roosync("decision", "approve", asked["id"], "--yes")
+    alpha.until_synced()
+    assert b'"timeout": 60' in beta.read(homes.mcp)
+    beta.write(homes.mcp, good)
+    alpha.until_synced()
