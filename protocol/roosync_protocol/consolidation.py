@@ -23,7 +23,7 @@ drifted, and takes or proposes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from msgspec import Struct, json
 
@@ -35,6 +35,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, Kind, target_of
 from roosync_protocol.messages import Choice
 from roosync_protocol.placing import NOWHERE, Placing, gathered
+from roosync_protocol.provenance import LeafSource, Provenance, Source, leaf_sources
 from roosync_protocol.together import together
 from roosync_protocol.votes import Collected, Excluded, Group, NotEnoughError
 
@@ -45,23 +46,14 @@ __all__ = [
     "Collected",
     "Consolidation",
     "Excluded",
+    "LeafSource",
     "NotEnoughError",
     "Provenance",
     "consolidate",
 ]
 
-Source: TypeAlias = Literal["common", "settled", "special", "chosen", "question", "omitted", "removed", "kept"]
 Previous: TypeAlias = tuple[Commons, Mapping[str, Overlay]]
 _COPIED = "the assistant copies it from the profile in use"
-
-
-class Provenance(Struct, frozen=True, kw_only=True):
-    """Where an entity comes from; each of its leaves comes from there, because entities are decided whole."""
-
-    source: Source
-    machines: tuple[str, ...]  # who has the value that became common, or who keeps its own
-    of: int  # machines that had a say
-    why: str = ""
 
 
 class Consolidation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -304,7 +296,10 @@ class _Work:
         self.removed.discard(key)
         if not why and key in self.old.entities and not equal(group.entity, self.old.entities[key]):
             why = "the baseline in force has another value"
-        self.provenance[key] = Provenance(source=source, machines=group.machines, of=len(voters), why=why)
+        leaves = leaf_sources(group.entity, self.held[key]) if source == "settled" or not group.machines else ()
+        self.provenance[key] = Provenance(
+            source=source, machines=group.machines, of=len(voters), why=why, leaves=leaves
+        )
         held = self.held[key]
         if len(held) < len(self.voters[target_of(key)]) and (missing := tuple(m for m in voters if m not in held)):
             self.missing[key] = missing
