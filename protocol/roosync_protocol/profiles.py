@@ -272,3 +272,24 @@ def _new_id(name: str, salt: str, taken: frozenset[str]) -> str:
         if digits not in taken:
             return digits
     raise AssertionError("there are more ids than a document can hold")
+
+
+class ProfileForm:
+    """The form (see `forms`) of a file with Roo's settings: every id by the name of its profile."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Value, Profiles] = (None, Profiles.of({}))
+
+    def common(self, name: str, value: Value, whole: Value) -> Value:
+        return self._of(whole).named(name, value)
+
+    def spelled(self, name: str, value: Value, now: Value | None, whole: Value) -> Value:
+        return self._of(whole).with_ids(name, value)
+
+    def _of(self, whole: Value) -> Profiles:
+        """Worked out once for a document: each of its settings asks."""
+        document, profiles = self._known
+        if document is not whole:
+            profiles = Profiles.of(whole)
+            self._known = (whole, profiles)
+        return profiles

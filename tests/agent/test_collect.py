@@ -216,9 +216,10 @@ def test_a_name_that_is_no_text_is_skipped(home):
     assert skipped.path.encode().endswith(b"\\udcff.md")
 
 
-def test_targets_that_can_not_be_read_yet_say_so(home):
-    said = {skipped.path: skipped.reason for skipped in home.collect().not_yet}
-    assert "profiles" in said["roo.profiles"]
+def test_what_has_nothing_to_read_yet_says_what_to_do(home):
+    said = {skipped.path: skipped.reason for skipped in home.collect().unset}
+    assert list(said) == ["roo.profiles"], "of an assistant that is not here nothing is said"
+    assert "roo-cline.autoImportSettingsPath" in said["roo.profiles"]
 
 
 def test_what_is_collected_is_a_package_that_others_accept(home):

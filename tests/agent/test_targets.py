@@ -172,6 +172,6 @@ def test_only_what_is_declared_is_ours(case, owned):
 def test_every_declaration_is_one_of_the_four_forms():
     assert len({spec.name for spec in TABLE}) == len(TABLE)
     for one in (*TABLE, plain("settings.roo", ".x/settings.json", container=("settings",))):
-        assert one.not_yet or bool(one.tree) != bool(one.file), one.name
+        assert bool(one.tree) != bool(one.file), one.name
         assert one.name.count(".") == 1
         assert not (one.identity and not one.container)

@@ -96,26 +96,30 @@ def with_entity(
     if entity is None:
         return edit(document, [Delete((*at.part.container, at.step))]) if there else document
     now = at.held[at.names.index(at.inner)] if there else None
-    value = _spelled(document, spec, entity.name, local_value(collection, key, entity), now)
+    local = local_value(collection, key, entity)
+    value = spec.form.spelled(entity.name, local, now, document.value) if spec.form else local
     identity = at.part.identity
     if identity and isinstance(value, dict) and value.get(identity) != at.inner:
         raise EditRefused(f"its {identity!r} is not {at.inner!r}")
     if there:
         value = in_hand(in_place(root(spec.kind, key), now, value), [now, *at.held[:NEIGHBOURS]])
-        return edit(document, [Set((*at.part.container, at.step), value)])
-    value = in_hand(value, at.held[:NEIGHBOURS], spec.kind)
-    index = placing.index(key, [at.part.prefix + name for name in at.names])
-    return edit(document, [_new(at, value, index, placing.comments.get(key, ()))])
-
-
-def _spelled(document: Document, spec: TargetSpec, name: str, value: Value, now: Value | None) -> Value:
-    """The value in the file's own spelling; EditRefused when it would be read back as another one."""
-    if spec.form is None:
-        return value
-    written = spec.form.spelled(name, value, now, document.value)
-    if not same(spec.form.common(name, written, document.value), value):
-        raise EditRefused(f"{spec.assistant} has no words for it")
+        written = edit(document, [Set((*at.part.container, at.step), value)])
+    else:
+        value = in_hand(value, at.held[:NEIGHBOURS], spec.kind)
+        index = placing.index(key, [at.part.prefix + name for name in at.names])
+        written = edit(document, [_new(at, value, index, placing.comments.get(key, ()))])
+    _require_said(written, spec, entity.name, local)
     return written
+
+
+def _require_said(written: Document, spec: TargetSpec, name: str, value: Value) -> None:
+    """In its assistant's own spelling the entity means what it should, as the whole file is now."""
+    if spec.form is None:
+        return
+    at = spot(spec, written.value, name)
+    back = spec.form.common(name, at.held[at.names.index(at.inner)], written.value)
+    if not equal(Entity(key=name, kind=spec.kind, value=back), Entity(key=name, kind=spec.kind, value=value)):
+        raise EditRefused(f"{spec.assistant} has no words for it")
 
 
 def _new(at: Spot, value: Value, index: int | None, comments: tuple[str, ...]) -> Edit:

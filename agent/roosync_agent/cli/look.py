@@ -63,7 +63,7 @@ def targets(as_json: bool) -> None:
         }
         for spec in local.specs()
         for target in locate(spec, layout, local.door)
-        for note in (spec.not_yet or unread.get(target.name, ""),)
+        for note in (unread.get(target.name, "") or target.fault,)
     ]
     rows = [(t["target"], t["assistant"], _managed(t), t["where"]) for t in found]
     notes = [f"! {t['target']} is not read: {t['note']}" for t in found if t["found"] and t["note"]]

@@ -46,12 +46,11 @@ def collect(
     """
     look = _Look(door, layout, public_names, cache or Cache())
     for spec in specs:
-        if spec.not_yet:
-            look.not_yet(spec)
-            continue
         for target in locate(spec, layout, door):
             if target.present:
                 look.target(target)
+            elif target.fault:
+                look.unset(target)
     return replace(look.result(), stored=stored)
 
 
@@ -62,22 +61,23 @@ class _Look:
         self._targets: dict[str, Target] = {}
         self._parsed: list[Parsed] = []
         self._skipped: list[Skipped] = []
-        self._not_yet: list[Skipped] = []
+        self._unset: list[Skipped] = []
         self._skipped_targets: dict[str, str] = {}
         self._unreadable: set[str] = set()
 
     def skip(self, target: Target, path: str, reason: str) -> None:
         self._skipped.append(Skipped(path=_shown(path), reason=_shown(reason), target=target.name))
 
-    def not_yet(self, spec: TargetSpec) -> None:
-        self._not_yet += [
-            Skipped(path=target.name, reason=spec.not_yet, target=target.name)
-            for target in locate(spec, self._layout, self._door)
-        ]
+    def unset(self, target: Target) -> None:
+        """Its assistant is here, and there is nothing to read until a person has done something."""
+        self._unset.append(Skipped(path=target.name, reason=target.fault, target=target.name))
 
     def target(self, target: Target) -> None:
         self._targets[target.name] = target
-        if target.spec.tree:
+        if target.fault:
+            self._skipped_targets[target.name] = target.fault
+            self.skip(target, target.name, target.fault)
+        elif target.spec.tree:
             self._tree(target)
         else:
             try:
@@ -105,7 +105,7 @@ class _Look:
             entities=entities,
             files=tuple(parsed.file for parsed in self._parsed),
             skipped=tuple(self._skipped),
-            not_yet=tuple(self._not_yet),
+            unset=tuple(self._unset),
             skipped_targets=self._skipped_targets,
             unreadable=frozenset(self._unreadable),
             local=local,

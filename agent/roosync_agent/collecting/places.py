@@ -61,6 +61,13 @@ class Layout:
         pure = PureWindowsPath if self.places.os == "windows" else PurePosixPath
         return path_portable(str(pure(self.places.home).joinpath(*parts)), self.places)
 
+    def on_disk(self, spelled: str) -> Path | None:
+        """The file here of a path as this machine's files spell it: from the home folder when it is relative.
+
+        None for a path that is not of this system, or that climbs.
+        """
+        return _on_disk(spelled, self.base, self.places.home, self.places.os)
+
 
 def folders_named(text: str, folders: Mapping[str, PurePath]) -> str:
     """`text` with these folders of this machine by their names (`${home}`), the first ones first.
@@ -114,7 +121,8 @@ def layout(
         custom=dict(custom or {}),
     )
     folders = {"home": home, "settings": settings, "codex": variables.folder("CODEX_HOME") or home / ".codex"}
-    projects = {name: found for name, path in (workspaces or {}).items() if (found := here.on_disk(path)) is not None}
+    on_disk = {name: _on_disk(path, home, spelled, system) for name, path in (workspaces or {}).items()}
+    projects = {name: path for name, path in on_disk.items() if path is not None}
     return Layout(home, settings, places, flavours, folders, projects)
 
 
@@ -130,17 +138,17 @@ class _Spelling:
         pure = PureWindowsPath if self.system == "windows" else PurePosixPath
         return str(pure(self.home).joinpath(*path.relative_to(self.base).parts))
 
-    def on_disk(self, spelled: str) -> Path | None:
-        """The folder here of a path as the files spell it; None when it is no absolute path."""
-        pure = PureWindowsPath if self.system == "windows" else PurePosixPath
-        path, home = pure(spelled), pure(self.home)
-        if spelled.startswith(("~/", "~\\")):
-            path = home / spelled[2:]
-        if ".." in path.parts:
-            return None
-        if path.is_relative_to(home):
-            return self.base.joinpath(*path.relative_to(home).parts)
-        return Path(spelled) if Path(spelled).is_absolute() else None
+
+def _on_disk(spelled: str, base: Path, home: str, system: str) -> Path | None:
+    pure = PureWindowsPath if system == "windows" else PurePosixPath
+    if spelled.startswith(("~/", "~\\")):
+        spelled = spelled[2:]
+    path = pure(home) / spelled  # an absolute one replaces the home
+    if ".." in path.parts or "\0" in spelled or len(spelled) > 1000:
+        return None
+    if path.is_relative_to(home):
+        return base.joinpath(*path.relative_to(home).parts)
+    return Path(spelled) if Path(spelled).is_absolute() else None
 
 
 def _is_folder(door: Door, path: Path) -> bool:

@@ -119,7 +119,7 @@ def watched(door: Door, layout: Layout, specs: Sequence[TargetSpec]) -> Watched:
     deep: set[Path] = set()
     files: set[Path] = set()
     trees: list[tuple[Path, TargetSpec]] = []
-    for target in (target for spec in specs if not spec.not_yet for target in locate(spec, layout, door)):
+    for target in (target for spec in specs for target in locate(spec, layout, door)):
         if target.spec.tree:
             flat.add(_nearest(door, target.folder))
             trees.append((target.folder, target.spec))

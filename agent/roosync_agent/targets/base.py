@@ -18,6 +18,7 @@ from pathlib import Path
 from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, PASSED_OVER, Door
 from roosync_agent.files.file_state import FileRefusedError
+from roosync_agent.targets.by_setting import named_file
 from roosync_agent.targets.parts import Part
 from roosync_protocol.entity import Kind
 from roosync_protocol.forms import Form
@@ -70,7 +71,8 @@ class TargetSpec:
     signs: tuple[str, ...] = ()  # any of these there: the assistant is on this machine; default: its folder
     private: bool = False  # a new file is made with mode 0600: it holds secrets
     locks: bool = False  # the tool locks with a folder <file>.lock
-    not_yet: str = ""  # why this target can not be read in this version; a reason, never silence
+    setting: str = ""  # of the editor: it names the file; without it the file lies where folder and file say
+    unset: str = ""  # what a person does so that there is something to read: told where the assistant is
 
     def owns(self, name: str) -> bool:
         """May an entity of this name be of this target? For a tree: is it a file that the patterns allow?"""
@@ -97,16 +99,20 @@ class Target:
     spec: TargetSpec
     folder: Path
     present: bool
+    path: Path | None = None  # where a person put the file, when it is not where the declaration says
+    fault: str = ""  # why there is nothing to read, although the assistant is here
 
     @property
     def file(self) -> Path:
-        return self.folder / self.spec.file
+        return self.path or self.folder / self.spec.file
 
 
 def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     """Where `spec` is on this machine. The first editor that has the assistant gives the plain name."""
     if WORKSPACE in spec.folder:
         return _in_projects(spec, layout, door)
+    if spec.setting:
+        return _by_setting(spec, layout, door)
     if VSCODE not in spec.folder:
         folder = _expand(spec.folder, layout)
         signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
@@ -129,6 +135,26 @@ def _in_projects(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
         there = _there(door, folder)
         found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there))
     return found
+
+
+def _by_setting(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
+    """One for each editor that has the assistant; its file is where a setting says, or where the assistant puts it."""
+    default = _expand(spec.folder, layout) / spec.file
+    found: list[Target] = []
+    for flavour in layout.flavours:
+        if not any(_there(door, _expand(sign, layout, flavour.user)) for sign in spec.signs):
+            continue
+        path, fault = named_file(door, layout, flavour, spec.setting)
+        there = bool(path or fault)
+        if not there and not found and _there(door, default):
+            path, there = default, True
+        name = f"{spec.name}@{flavour.name}" if found else spec.name
+        if any(path is not None and path == other.path for other in found):
+            continue  # two editors share one file
+        folder = path.parent if path else default.parent
+        why = fault or ("" if there else spec.unset)
+        found.append(Target(name=name, spec=spec, folder=folder, present=there, path=path, fault=why))
+    return found or [Target(name=spec.name, spec=spec, folder=default.parent, present=False)]
 
 
 def is_junk(name: str) -> bool:

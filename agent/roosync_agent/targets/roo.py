@@ -5,12 +5,13 @@ only with ~/.zoo, and creating it is left to the person: it would hide the rules
 """
 
 from roosync_agent.targets.base import Group, TargetSpec
+from roosync_agent.targets.roo_profiles import profiles
 from roosync_protocol.entity import Kind
 
 _TREE = ("rules*/**", "commands/**", "skills*/**")
 
 
-def _assistant(short: str, title: str, storage: str, rules: TargetSpec) -> tuple[TargetSpec, ...]:
+def _assistant(short: str, title: str, storage: str, setting: str, rules: TargetSpec) -> tuple[TargetSpec, ...]:
     folder = "{vscode_user}/globalStorage/" + storage
     modes = TargetSpec(
         name=f"{short}.modes",
@@ -36,21 +37,14 @@ def _assistant(short: str, title: str, storage: str, rules: TargetSpec) -> tuple
         private=True,
         locks=True,
     )
-    profiles = TargetSpec(
-        name=f"{short}.profiles",
-        assistant=title,
-        group=Group.PROFILES,
-        kind=Kind.SETTING,
-        folder=folder,
-        not_yet=f"{title} keeps its profiles in the editor's secret storage; their export is not read yet",
-    )
-    return modes, mcp, rules, profiles
+    return modes, mcp, rules, profiles(short, title, storage, setting)
 
 
 ROO = _assistant(
     "roo",
     "Roo Code",
     "rooveterinaryinc.roo-cline",
+    "roo-cline.autoImportSettingsPath",
     TargetSpec(
         name="roo.rules",
         assistant="Roo Code",
@@ -65,6 +59,7 @@ ZOO = _assistant(
     "zoo",
     "Zoo Code",
     "zoocodeorganization.zoo-code",
+    "zoo-code.autoImportSettingsPath",
     TargetSpec(
         name="zoo.rules",
         assistant="Zoo Code",
