@@ -30,16 +30,21 @@ def held(site, file):
     return json.loads(site.read(file)).get("mcpServers", {})
 
 
+def add(site, file, server):
+    """A server that the baseline does not speak of."""
+    site.write(file, servers(**held(site, file), evil=server))
+
+
 @pytest.fixture(scope="module")
 def fleet(fleets):
     made = fleets()
     alpha, beta, gamma = (made.site(name) for name in ("alpha", "beta", "gamma"))
     beta.settings('[this_machine]\nos = "windows"\n')
-    alpha.write(POSIX_ROO, servers(fetch=FETCH, evil=EVIL, **{HOSTILE: FETCH}))
+    alpha.write(POSIX_ROO, servers(fetch=FETCH, **{HOSTILE: FETCH}))
     alpha.write(CLAUDE, servers(github=GITHUB | {"type": "stdio"}))
-    beta.write(WINDOWS_ROO, servers(fetch={"command": "cmd", "args": ["/c", "uvx", "mcp-server-fetch"]}, evil=OTHER))
-    beta.write(CLAUDE, servers(github=WINDOWS, evil=EVIL))
-    gamma.write(POSIX_ROO, servers(fetch=FETCH, evil=EVIL | {"alwaysAllow": ["run"]}))
+    beta.write(WINDOWS_ROO, servers(fetch={"command": "cmd", "args": ["/c", "uvx", "mcp-server-fetch"]}))
+    beta.write(CLAUDE, servers(github=WINDOWS))
+    gamma.write(POSIX_ROO, servers(fetch=FETCH))
     made.found(alpha)
     for site in (beta, gamma):
         made.join(alpha, site)
@@ -52,7 +57,8 @@ def three(fleet):
 
 
 def row(site, name):
-    return next(one for one in site.json("mcp-servers")["servers"] if one["name"] == name)
+    found = [one for one in site.json("mcp-servers")["servers"] if one["name"] == name]
+    return found[0] if found else {"cells": []}
 
 
 def cells(found):
@@ -67,9 +73,13 @@ def test_without_a_baseline_it_says_what_comes_first(three):
 
 
 def test_the_table_has_the_same_server_under_one_letter(fleet, three, waiting):
-    alpha, _, gamma = three
-    waiting("all packages", lambda: not alpha.json("mcp-servers")["unknown"])
+    alpha, beta, gamma = three
     fleet.agree(alpha)
+    add(alpha, POSIX_ROO, EVIL)
+    add(beta, WINDOWS_ROO, OTHER)
+    add(beta, CLAUDE, EVIL)
+    add(gamma, POSIX_ROO, EVIL | {"alwaysAllow": ["run"]})
+    waiting("all packages", lambda: len(row(alpha, "evil")["cells"]) == 4)
     assert cells(row(alpha, "github")) == {("alpha", "claude.mcp"): "A", ("beta", "claude.mcp"): "A"}
     assert cells(row(alpha, "fetch")) == {(m, "roo.mcp"): "A" for m in ("alpha", "beta", "gamma")}
     evil = row(gamma, "evil")

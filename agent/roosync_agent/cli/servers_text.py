@@ -9,6 +9,7 @@ With more machines than fit side by side, a cell counts: `A18 B2 b1 -3`.
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from roosync_agent.cli.text import harmless, table, value_text
@@ -29,9 +30,14 @@ def table_text(found: dict[str, Any]) -> str:
     rows = [(row, _short(row["name"])) for row in found["servers"]]
     cells = {(row["name"], target): _cell(found, row, target) for row, _ in rows for target in targets}
     for block in _blocks(targets, [name for _, name in rows], cells, found):
-        heads = ("SERVER", *(label(target) for target in block))
+        heads = ("SERVER", *(harmless(label(target)) for target in block))
         lines += ["", table([(name, *(cells[row["name"], t] for t in block)) for row, name in rows], heads)]
-    lines += ["", "A, B: what is started; a, b: the same, off; -: not there; .: no such assistant on that machine", ""]
+    lines += [
+        "",
+        "A, B: what is started; a, b: the same, off",
+        "-: not there; .: no such assistant on that machine",
+        "",
+    ]
     for row, name in rows:
         lines += _variants(found, row, name)
     return "\n".join([*lines, *_doubts(found), "", "Next: roosync mcp-servers show NAME"])
@@ -134,9 +140,10 @@ def _variants(found: dict[str, Any], row: dict[str, Any], name: str) -> Iterator
     for variant in row["variants"]:
         yield _cut(f"{name}  {variant['letter']}  {harmless(variant['runs'])}")
         told = [f"secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []
-        yield from (f"    {line}" for line in [*told, _agreed(found, variant)])
+        yield from (line for text in [*told, _agreed(found, variant)] for line in _wrapped(text))
     if row["removed"]:
-        yield f"    baseline {found['baseline_version']} takes it away: {', '.join(map(label, row['removed']))}"
+        gone = ", ".join(harmless(label(target)) for target in row["removed"])
+        yield from _wrapped(f"baseline {found['baseline_version']} takes it away: {gone}")
 
 
 def _agreed(found: dict[str, Any], variant: dict[str, Any]) -> str:
@@ -176,6 +183,10 @@ def _next(row: dict[str, Any]) -> list[str]:
 def _short(name: str) -> str:
     shown = harmless(name)
     return shown if len(shown) <= LONG else f"{shown[: LONG - 3]}..."
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, WIDE, initial_indent="    ", subsequent_indent="      ")
 
 
 def _cut(line: str) -> str:
