@@ -43,6 +43,11 @@ class Settings:
     workspaces: dict[str, str] = field(default_factory=dict)
 
     @property
+    def own_targets(self) -> Path:
+        """The folder of the targets that a person declares: beside the settings file."""
+        return (self.config.parent if self.config.name else self.state) / "targets"
+
+    @property
     def export_folder(self) -> Path:
         return self.exports or self.state / "exports"
 

@@ -7,6 +7,7 @@ machine = "ana-laptop"
 check = ["/usr/local/bin/my-check"]      # runs after files were written; not zero restores them
 """
 
+import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +15,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from roosync_agent.collecting.places import system_of
 from roosync_agent.running.where import plain_path
 from roosync_agent.settings import Settings, SettingsError
-from roosync_agent.targets import select
+from roosync_agent.targets import TABLE, select
+from roosync_agent.targets.user import OwnTargets
 
 MAX_BYTES = 256 * 1024
 
@@ -72,10 +75,7 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise SettingsError(f"{settings.config}: {where}: {first['msg']}") from error
-    try:
-        select(found.targets)
-    except ValueError as error:
-        raise SettingsError(f"{settings.config}: targets: {error}") from error
+    _require_known(settings, found)
 
     def path(name: str, given: str | None) -> Path | None:
         try:
@@ -103,3 +103,13 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         plain=found.broker.plain,
         port=found.broker.port,
     )
+
+
+def _require_known(settings: Settings, found: SettingsFile) -> None:
+    """A name that only a broken file of the person's own could declare is told where that file is, not here."""
+    own = OwnTargets(settings.own_targets).read(found.this_machine.os or system_of(sys.platform), TABLE)
+    try:
+        select(found.targets, (*TABLE, *own.specs))
+    except ValueError as error:
+        if not own.faults and not own.elsewhere:
+            raise SettingsError(f"{settings.config}: targets: {error}") from error

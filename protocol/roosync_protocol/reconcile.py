@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from roosync_protocol.decision import ENDED, RENEWED, decision_id, declined_after, same_question
-from roosync_protocol.diff import ABSENT, DIVERGENT, Absent, Divergence, Verdict
+from roosync_protocol.diff import ABSENT, DIVERGENT, Absent, Divergence, State, Verdict
 from roosync_protocol.digest import canonical, digest_bytes
 from roosync_protocol.entity import Kind, target_of
 from roosync_protocol.envelope import Verify
@@ -23,7 +23,7 @@ from roosync_protocol.messages.law import RiskName
 from roosync_protocol.messages.work import Action
 from roosync_protocol.names import Value
 from roosync_protocol.proof import RISKS, policy_may, shown, void
-from roosync_protocol.risk import Risk, assess, surface_digest
+from roosync_protocol.risk import Assessment, Risk, assess, surface_digest
 
 LIFETIME = timedelta(days=30)  # of a pending or approved decision
 SHOWN = 64 * 1024  # bytes of a value that travels inside a decision; beyond, only its digest does
@@ -54,6 +54,8 @@ BESIDE: dict[Verdict, str] = {
     Verdict.JOIN_DIFFERS: "This machine and {other} have different values. Approve to take that of {other}.",
 }
 
+Judge = Callable[[Divergence, State, Assessment], Assessment]  # what is asked, what would stand, the rules' answer
+
 
 class Asked(Struct, frozen=True, kw_only=True):
     """The frame of a comparison: who compares with what, and when."""
@@ -71,8 +73,8 @@ def side(value: Value | Absent) -> Side:
     return Side(digest=digest_bytes(data), value=value if len(data) <= SHOWN else UNSET, size=len(data))
 
 
-def decide(divergence: Divergence, asked: Asked, operation: str) -> Decision:
-    """The pending decision of one divergence, as its machine first posts it."""
+def decide(divergence: Divergence, asked: Asked, operation: str, judge: Judge | None = None) -> Decision:
+    """The pending decision of one divergence, as its machine first posts it. `judge` may raise its class."""
     action, why = SUGGESTED[divergence.verdict]
     if asked.reference != "baseline" and divergence.verdict in BESIDE:
         why = BESIDE[divergence.verdict].format(other=asked.reference.removeprefix("machine:"))
@@ -88,6 +90,7 @@ def decide(divergence: Divergence, asked: Asked, operation: str) -> Decision:
         why += f" The values differ only at paths or names of this machine, so {right}."
     before, after = (None if value is ABSENT else value for value in (divergence.local, wanted))
     judged = assess(divergence.key, divergence.kind, before, after)
+    judged = judge(divergence, wanted, judged) if judge else judged
     return Decision(
         agent=asked.machine,
         timestamp=asked.now,
@@ -126,6 +129,7 @@ def settle(
     verify: Verify | None = None,
     ended_attempts: Mapping[str, int] = {},
     unseen: frozenset[str] = frozenset(),
+    judge: Judge | None = None,
 ) -> Iterator[list[Decision]]:
     """For each decision that has to move, the states to post one after the other.
 
@@ -133,13 +137,14 @@ def settle(
     approval that no longer counts is asked for again. `ended_attempts`: the highest attempt by id that this machine's
     journal knows, which outlives the record, so that no approval of a record that was swept is used twice.
     `unseen`: targets that could not be looked at now; what is undecided about them stays as it is.
+    `judge` gives the class of a change after the rules did: a machine may call more dangerous what is its own.
     """
     seen = set()
     frame = _Frame(asked=asked, law=law, new_operation=new_operation, verify=verify, ended=ended_attempts)
     for divergence in divergences:
         if divergence.verdict not in DIVERGENT:
             continue
-        fresh = decide(divergence, asked, new_operation())
+        fresh = decide(divergence, asked, new_operation(), judge)
         seen.add(fresh.id)
         if fresh.id not in known:
             fresh = replace(fresh, attempt=ended_attempts.get(fresh.id, 0) + 1)

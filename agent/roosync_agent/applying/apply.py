@@ -26,10 +26,11 @@ from roosync_agent.applying.snapshots import NoSnapshotError, digest_at
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.files.door import Door, make_parents, missing_parents, temporary_for
 from roosync_agent.files.file_state import FileBusyError, FileRefusedError
+from roosync_agent.targets.marks import settled
 from roosync_protocol.diff import equal
 from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import Entity
-from roosync_protocol.portable import UnknownTokenError, settled
+from roosync_protocol.portable import UnknownTokenError
 
 Status = Literal["applied", "rolled_back", "rollback_failed", "deferred"]
 Hook = Callable[[str], None]
@@ -268,6 +269,6 @@ def _verify(plan: Plan, collection: Collection) -> None:
 def _as_here(wanted: Entity, collection: Collection) -> Entity:
     """Its paths by the names that this machine's places give them."""
     try:
-        return settled(wanted, collection.layout.places)
+        return settled(collection.marks(wanted.key), wanted, collection.layout.places)
     except UnknownTokenError:
         return wanted

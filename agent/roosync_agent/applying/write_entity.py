@@ -9,6 +9,7 @@ from msgspec import structs
 
 from roosync_agent.applying.known_secrets import secrets_for
 from roosync_agent.collecting.collection import Collection
+from roosync_agent.targets import marks
 from roosync_agent.targets.base import TargetSpec
 from roosync_agent.targets.parts import Spot, spot
 from roosync_protocol.diff import changes, equal
@@ -26,8 +27,8 @@ from roosync_protocol.entity import Entity
 from roosync_protocol.hand import NEIGHBOURS, in_hand, in_place
 from roosync_protocol.names import Value
 from roosync_protocol.placing import Placing
-from roosync_protocol.portable import settled, to_local, to_portable
-from roosync_protocol.secrets import hide, reveal, scrub
+from roosync_protocol.portable import to_local
+from roosync_protocol.secrets import reveal, scrub
 from roosync_protocol.shapes import root
 
 
@@ -48,9 +49,9 @@ def _require_same_back(collection: Collection, entity: Entity, local: Value) -> 
 
     Asked before anything is written: what is put back after a moment was read by its assistant meanwhile.
     """
-    places = collection.layout.places
-    hidden, _ = hide(structs.replace(entity, value=local), collection.public_names)
-    back, wanted = to_portable(hidden, places), settled(entity, places)
+    places, own = collection.layout.places, collection.marks(entity.key)
+    hidden, _ = marks.hidden(own, structs.replace(entity, value=local), collection.public_names)
+    back, wanted = marks.portable(own, hidden, places), marks.settled(own, entity, places)
     if not equal(back, wanted):
         where = ", ".join(".".join(map(str, change.path)) for change in changes(wanted.value, back.value)[:3])
         raise EditRefused(f"this machine would hide or spell it in another way at {scrub(where) or 'its top'}")

@@ -17,6 +17,7 @@ from roosync_agent.files.door import Door
 from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
+from roosync_agent.targets import marks
 from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
 from roosync_agent.targets.parts import Found, Part, PartError, entities_in
 from roosync_protocol.digest import NotCanonicalError, canonical, same
@@ -24,8 +25,7 @@ from roosync_protocol.documents import Document, DocumentError, comments_within,
 from roosync_protocol.entity import Entities, Entity, Kind, Skipped
 from roosync_protocol.names import Value
 from roosync_protocol.package import MAX_CONTENT
-from roosync_protocol.portable import to_portable
-from roosync_protocol.secrets import find_secrets, hide, scrub
+from roosync_protocol.secrets import find_secrets, scrub
 
 KEY_LIMIT = 600  # characters
 SETTLED = 50_000_000  # nanoseconds; a file written twice within one tick of its file system's clock looks the same
@@ -210,7 +210,7 @@ class _Look:
                 if earlier is not None and key in earlier.entities and same(earlier.local[key], entity_value):
                     public, own = earlier.entities[key], earlier.secrets[key]
                 else:
-                    public, own = self._public(Entity(key=key, kind=spec.kind, value=entity_value))
+                    public, own = self._public(spec, Entity(key=key, kind=spec.kind, value=entity_value))
             except (_UnreadableError, ValueError) as error:
                 where = f"{self._layout.name_of(path)} ({_shown(entity_name)[:80]})"
                 skipped.append(Skipped(path=_shown(where), reason=_shown(str(error)), target=target.name))
@@ -235,7 +235,7 @@ class _Look:
         except PartError as error:
             raise _UnreadableError(str(error)) from error
 
-    def _public(self, entity: Entity) -> tuple[Entity, Mapping[str, str]]:
+    def _public(self, spec: TargetSpec, entity: Entity) -> tuple[Entity, Mapping[str, str]]:
         if not entity.name or len(entity.key) > KEY_LIMIT:
             raise _UnreadableError(f"its name has {len(entity.name)} characters; 1 to {KEY_LIMIT} are managed")
         _require_public_name(entity.name)
@@ -243,10 +243,10 @@ class _Look:
             raise _UnreadableError("it should be an object")
         if entity.kind is Kind.TEXT and not isinstance(entity.value, str):
             raise _UnreadableError("it should be a text")
-        hidden, secrets = hide(entity, self._public_names)
+        hidden, secrets = marks.hidden(spec.marks, entity, self._public_names)
         if entity.kind is Kind.TEXT and secrets:
             raise _UnreadableError("something in it looks secret; a text travels whole or not at all, so it stays here")
-        public = to_portable(hidden, self._layout.places)
+        public = marks.portable(spec.marks, hidden, self._layout.places)
         try:
             canonical([public.key, public.value])
         except NotCanonicalError as error:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from roosync_agent.collecting.places import Layout
 from roosync_agent.targets.base import Target
-from roosync_protocol.entity import Entities, Kind, Skipped
+from roosync_agent.targets.marks import NONE, Marks
+from roosync_protocol.entity import Entities, Kind, Skipped, target_of
 from roosync_protocol.names import Value
 from roosync_protocol.package import FileContent
 from roosync_protocol.placing import Placing, readable_ones
@@ -73,6 +74,11 @@ class Collection:
     comments: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)  # above entities, as they are
     public_names: frozenset[str] = frozenset()  # those that were counted as no secret
     stored: Callable[[str], str | None] = field(default=nothing_stored, repr=False)  # address -> what the keyring has
+
+    def marks(self, key: str) -> Marks:
+        """What the target of an entity says of its fields."""
+        target = self.targets.get(target_of(key))
+        return target.spec.marks if target else NONE
 
     @property
     def present(self) -> frozenset[str]:

@@ -9,6 +9,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import replace as replace_fields
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,18 +18,20 @@ from roosync_agent import targets as target_table
 from roosync_agent.collecting.collect import collect
 from roosync_agent.collecting.collection import Cache, Collection
 from roosync_agent.collecting.last_good import LastGood
-from roosync_agent.collecting.places import Layout, layout, system_of
+from roosync_agent.collecting.places import Layout, System, layout, system_of
 from roosync_agent.collecting.reference import BASELINE, Reference
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.keyring_store import KeyringStore
 from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
+from roosync_agent.targets import marks
 from roosync_agent.targets.base import WORKSPACE
+from roosync_agent.targets.user import Own, OwnTargets
 from roosync_protocol import wipe
 from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
 from roosync_protocol.entity import Entities, Entity, Skipped, target_of
-from roosync_protocol.portable import UnknownTokenError, settled
+from roosync_protocol.portable import UnknownTokenError
 
 
 class Looked(Struct, frozen=True, kw_only=True):
@@ -69,6 +72,7 @@ class Local:
         self.base = state.base()
         self.last_good = LastGood(self.door, settings.state)
         self._cache = Cache()
+        self._own_targets = OwnTargets(settings.own_targets)
         self._keyring = KeyringStore(settings.state)
         self.public_names: frozenset[str] = frozenset()  # of the fleet's policy; the settings' own come on top
         self.approved: frozenset[str] = frozenset()  # keys whose removal was decided: their loss proves nothing
@@ -79,17 +83,28 @@ class Local:
             self.door,
             self.settings.home,
             os.environ,
-            self.settings.os or system_of(sys.platform),  # type: ignore[arg-type]
+            self.system,
             spelled_home=self.settings.home_as or "",
             workspaces=self.settings.workspaces,
         )
 
+    @property
+    def system(self) -> System:
+        """The system that this machine is, or plays."""
+        return self.settings.os or system_of(sys.platform)  # type: ignore[return-value]
+
+    def own_targets(self) -> Own:
+        """What the person's own declarations say now, and what is wrong with them."""
+        return self._own_targets.read(self.system, target_table.TABLE)
+
     def specs(self, names: tuple[str, ...] = ()) -> tuple[target_table.TargetSpec, ...]:
         """The targets that are managed here; `names` chooses among them. ValueError for an unknown name."""
-        managed = target_table.select(self.settings.targets)
+        table = (*target_table.TABLE, *self.own_targets().specs)
+        wanted = target_table.known(self.settings.targets, table) if self.settings.targets else ()
+        managed = target_table.select(wanted, table) if wanted or not self.settings.targets else ()
         if not names:
             return managed
-        chosen = {spec.name for spec in target_table.select(names)}
+        chosen = {spec.name for spec in target_table.select(names, table)}
         return tuple(spec for spec in managed if spec.name in chosen)
 
     def look(self, names: tuple[str, ...] = ()) -> Looked:
@@ -102,6 +117,8 @@ class Local:
             cache=self._cache,
             stored=self._keyring.stored,
         )
+        broken = tuple(Skipped(path=fault.file, reason=fault.reason) for fault in self.own_targets().faults)
+        collection = replace_fields(collection, skipped=(*collection.skipped, *broken))
         return Looked(collection=collection, quarantine={} if names else self.judge(collection))
 
     def judge(self, collection: Collection) -> dict[str, str]:
@@ -135,7 +152,8 @@ class Local:
         The files are kept as they are, for a repair.
         """
         trusted, unread = looked.trusted, looked.collection.unreadable
-        known = trusted | (self.released - looked.collection.present) | self._unmanaged()
+        left = set() if self.own_targets().faults else self._unmanaged()  # a declaration that broke takes nothing away
+        known = trusted | (self.released - looked.collection.present) | left
         kept = {key: e for key, e in self.base.believed.items() if target_of(key) not in known or key in unread}
         sizes = {label: size for label, size in self.base.sizes.items() if target_of(label) not in known}
         believed = kept | looked.entities
@@ -163,10 +181,11 @@ class Local:
     def here(self, reference: Reference) -> Reference:
         """The reference in the form in which this machine would collect it: its own nested places named as it does."""
         places = self.layout().places
+        own = {spec.name: spec.marks for spec in self.own_targets().specs}
 
         def form(entity: Entity) -> Entity:
             try:
-                return settled(entity, places)
+                return marks.settled(own.get(entity.target.partition("@")[0], marks.NONE), entity, places)
             except (UnknownTokenError, ValueError):
                 return entity  # planning it says what is in the way
 

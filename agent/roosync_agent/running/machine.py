@@ -20,6 +20,7 @@ from roosync_agent.running import reports
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
+from roosync_agent.targets.marks import raised
 from roosync_broker.errors import BusError, StaleError
 from roosync_broker.keys import verify
 from roosync_broker.presence import Presence
@@ -123,6 +124,7 @@ class Machine:
             verify=verify,
             ended_attempts=self.applier.ended,
             unseen=frozenset(target_of(d.entity) for d in known.values()) - looked.trusted,
+            judge=raised(looked.collection.marks),
         ):
             await self._post_steps(steps)
         return divergences

@@ -10,12 +10,35 @@ from pathlib import Path
 
 from roosync_agent.targets.base import Group, Target, TargetSpec, locate
 from roosync_agent.targets.claude import CLAUDE
-from roosync_agent.targets.roo import ROO, ZOO
+from roosync_agent.targets.cline import CLINE
+from roosync_agent.targets.codex import CODEX
+from roosync_agent.targets.continue_dev import CONTINUE
+from roosync_agent.targets.cursor import CURSOR
+from roosync_agent.targets.gemini import GEMINI
+from roosync_agent.targets.opencode import OPENCODE
+from roosync_agent.targets.roo import ROO, ROO_PROJECT, ZOO
+from roosync_agent.targets.vscode import VSCODE
+from roosync_agent.targets.windsurf import WINDSURF
+from roosync_agent.targets.zed import ZED
 from roosync_protocol.entity import Kind
 
-TABLE: tuple[TargetSpec, ...] = (*ROO, *ZOO, *CLAUDE)
+TABLE: tuple[TargetSpec, ...] = (
+    *ROO,
+    *ROO_PROJECT,
+    *ZOO,
+    *CLAUDE,
+    *VSCODE,
+    *CLINE,
+    *CURSOR,
+    *CODEX,
+    *GEMINI,
+    *OPENCODE,
+    *WINDSURF,
+    *ZED,
+    *CONTINUE,
+)
 
-__all__ = ["TABLE", "Group", "Target", "TargetSpec", "locate", "locked_by_name", "plain", "select"]
+__all__ = ["TABLE", "Group", "Target", "TargetSpec", "known", "locate", "locked_by_name", "plain", "select"]
 
 
 def select(names: Iterable[str] = (), table: tuple[TargetSpec, ...] = TABLE) -> tuple[TargetSpec, ...]:
@@ -31,6 +54,12 @@ def select(names: Iterable[str] = (), table: tuple[TargetSpec, ...] = TABLE) -> 
             raise ValueError(_unknown(name, table))
         chosen |= matching
     return tuple(spec for spec in table if spec.name in chosen)
+
+
+def known(names: Iterable[str], table: tuple[TargetSpec, ...]) -> tuple[str, ...]:
+    """Those of `names` that mean something in this table: one may be declared in a file that is broken now."""
+    meant = {name for spec in table for name in _names_of(spec)}
+    return tuple(name for name in names if name in meant)
 
 
 def plain(name: str, file: str, *, container: tuple[str, ...] = (), format: str = "json") -> TargetSpec:  # noqa: A002

@@ -19,6 +19,7 @@ from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, PASSED_OVER, Door
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.targets.by_setting import named_file
+from roosync_agent.targets.marks import NONE, Marks
 from roosync_agent.targets.parts import Part
 from roosync_protocol.entity import Kind
 from roosync_protocol.forms import Form
@@ -73,6 +74,8 @@ class TargetSpec:
     locks: bool = False  # the tool locks with a folder <file>.lock
     setting: str = ""  # of the editor: it names the file; without it the file lies where folder and file say
     unset: str = ""  # what a person does so that there is something to read: told where the assistant is
+    marks: Marks = NONE  # what single fields are, beyond the rules for everybody
+    own: bool = False  # declared by the person on this machine
 
     def owns(self, name: str) -> bool:
         """May an entity of this name be of this target? For a tree: is it a file that the patterns allow?"""
