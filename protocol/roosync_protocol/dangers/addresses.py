@@ -9,7 +9,7 @@ from roosync_protocol.names import Value
 from roosync_protocol.risk_rules import Risk
 
 _URL = re.compile(r"(?i)\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<where>[^\s/?#\"'<>\\]*)")
-_CODE = re.compile(r"(?i)\b(?:data:[\w.+-]*[/;,]|(?:java|vb)script:)")
+_CODE = re.compile(r"(?i)\b(?:data:(?:[\w.+-]+/[\w.+-]+)?[;,]|(?:java|vb)script:)")
 _LOOKS_LIKE_HOST = re.compile(r"(?i)[\w-]+\.[a-z]{2,}")
 
 

@@ -160,27 +160,26 @@ def _variables(words: list[str]) -> Iterator[Danger]:
 def _unpinned(words: list[str]) -> Iterator[Danger]:
     """Code that is fetched anew at each start, and is what its owner makes of it that day."""
     for at, word in enumerate(words[:4]):
-        program = _program(word)
-        behind = words[at + 1 :]
-        if by_word := rules.RUNNERS_BY_WORD.get(program):
-            if not behind or behind[0] not in by_word:
-                continue
-        elif program not in rules.RUNNERS:
+        behind = _fetched_by(_program(word), words[at + 1 :])
+        if behind is None:
             continue
         for package in _packages(behind):
-            if (
-                program in ("deno", "go", "npm", "bun")
-                and not rules.FROM_ELSEWHERE.match(package)
-                and "@" not in package
-            ):
-                local = program in ("deno", "go") or package.startswith(("./", "../"))
-                if local:
-                    continue
-            if rules.FROM_ELSEWHERE.match(package) and not rules.PINNED.search(package):
+            if rules.PINNED.search(package):
+                continue
+            if rules.FROM_ELSEWHERE.match(package):
                 yield Risk.HIGH, f"{package} is code from an address, not pinned: what it is can change any day"
-            elif not rules.PINNED.search(package) and not package.startswith((".", "/", "$")):
+            elif not package.startswith((".", "/", "$")) and not re.search(r"\.(?:ts|js|go|py)\Z", package):
                 yield Risk.HIGH, f"{package} is not pinned to a version: what it is can change any day"
         return
+
+
+def _fetched_by(program: str, rest: list[str]) -> list[str] | None:
+    """The words behind a program that fetches a package and runs it, from the package on; None for another program."""
+    if program in rules.RUNNERS:
+        return rest
+    return next(
+        (rest[len(way) :] for way in rules.RUNNERS_BY_WORD.get(program, ()) if tuple(rest[: len(way)]) == way), None
+    )
 
 
 def _packages(words: list[str]) -> Iterator[str]:
@@ -191,7 +190,7 @@ def _packages(words: list[str]) -> Iterator[str]:
         if switch in rules.PACKAGE_BEHIND and (equals or at + 1 < len(words)):
             named = True
             yield value if equals else words[at + 1]
-        elif not word.startswith("-") and word not in rules.NOT_A_PACKAGE:
+        elif not word.startswith("-"):
             if at and words[at - 1] in rules.PACKAGE_BEHIND:
                 continue
             if not named:
@@ -203,7 +202,12 @@ def _unpinned_image(words: list[str]) -> Iterator[Danger]:
     if "run" not in words:
         return
     image = next(
-        (w for w in words[words.index("run") + 1 :] if re.fullmatch(r"[a-z0-9][\w.-]*(?:[:/@][\w.:/@-]+)+", w)), ""
+        (
+            w
+            for w in words[words.index("run") + 1 :]
+            if ":/" not in w and re.fullmatch(r"[a-z0-9][\w.-]*(?:[:/@][\w.:/@-]+)+", w)
+        ),
+        "",
     )
     name = image.rsplit("/", 1)[-1]
     if image and "=" not in image and "@sha256:" not in image and (":" not in name or name.endswith(":latest")):

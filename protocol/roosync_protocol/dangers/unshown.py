@@ -36,16 +36,21 @@ def _unshown(text: str) -> Iterator[tuple[Risk, str, int, str]]:
     for found in texts.DATA_URL.finditer(text):
         yield Risk.HIGH, "an address that is data or code itself", found.start(), found[0]
     for found in texts.FAR_RIGHT.finditer(text):
-        yield Risk.HIGH, "text far to the right, behind blanks", found.start(), text[found.end() : found.end() + 200]
+        yield Risk.HIGH, "text far to the right, behind blanks", found.start(), _line(text, found.end())
     for found in texts.FAR_DOWN.finditer(text):
         end = found.end()
-        yield Risk.HIGH, "text far below, behind empty lines", end, text[end : end + 200].split("\n", 1)[0]
+        yield Risk.HIGH, "text far below, behind empty lines", end, _line(text, end)
     if len(text) > texts.LONG_LINE:
         at = 0
         for line in text.split("\n"):
             if len(line) > texts.LONG_LINE:
                 yield Risk.HIGH, f"a line of {len(line)} characters", at, line
             at += len(line) + 1
+
+
+def _line(text: str, at: int) -> str:
+    """What stands from there on in its line."""
+    return text[at : at + 200].split("\n", 1)[0]
 
 
 def _quote(text: str) -> str:

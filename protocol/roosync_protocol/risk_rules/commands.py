@@ -78,13 +78,19 @@ ESCAPES = re.compile(  # of a container to its host, in the joined command line
     r"|(?:^|[ =,/])\.(?:ssh|aws|gnupg|kube|docker)\b[^ ]*:/"
 )
 
-RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx", "pipx"})  # they fetch a package and run it
-RUNNERS_BY_WORD = {  # program -> the word behind which the package stands
-    "npm": ("exec", "x"), "pnpm": ("dlx", "exec"), "yarn": ("dlx",), "bun": ("x",), "uv": ("tool", "x"),
-    "deno": ("run",), "go": ("run",), "dotnet": ("dnx",),
-}  # fmt: skip
+RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx"})  # they fetch a package and run it
+RUNNERS_BY_WORD = {  # program -> the words behind which the package stands
+    "npm": (("exec",), ("x",)),
+    "pnpm": (("dlx",), ("exec",)),
+    "yarn": (("dlx",),),
+    "bun": (("x",),),
+    "uv": (("tool", "run"), ("x",)),
+    "pipx": (("run",),),
+    "deno": (("run",),),
+    "go": (("run",),),
+    "dotnet": (("dnx",), ("tool", "exec")),
+}
 PACKAGE_BEHIND = frozenset({"--from", "-p", "--package", "--with", "--spec"})
-NOT_A_PACKAGE = frozenset({"run", "dlx", "exec", "x", "tool", "--"})
 PINNED = re.compile(
     r".@v?\d+\.\d+\.\d[\w.+-]*\Z|==\s*\d|@sha256:[0-9a-f]{64}|#[0-9a-f]{7,}\Z|@[0-9a-f]{40}(?:#.*)?\Z"
     r"|[:/@]v?\d+\.\d+\.\d[\w.+-]*\Z"

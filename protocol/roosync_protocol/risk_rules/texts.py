@@ -25,8 +25,8 @@ LOOKALIKES = dict(
         "\u0442\u0432\u043d\u0433\u043f\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425"
         "\u0406\u0408\u0405\u03b1\u03bf\u03c1\u03b9\u03bd\u03c4\u03c5\u03ba\u03c7\u0391\u0392\u0395\u0396"
         "\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u0585\u057d\u0578\u0570\u0581\u0261"
-        "\u0131\u217c\u2170",
-        "aeopcyxijshdqwkmtbhrnABEKMHOPCTXIJSaopivtukxABEZHIKMNOPTYXounhggili",
+        "\u0131\u217c\u2170\u04cf\u04c0\u0581",
+        "aeopcyxijshdqwkmtbhrnABEKMHOPCTXIJSaopivtukxABEZHIKMNOPTYXounhggilillg",
         strict=True,
     )
 )
