@@ -20,6 +20,7 @@ from roosync_protocol.shapes import PROSE, Path, alike, parts, root
 
 MAX_LINES = 20_000  # of prose that is merged line by line
 MAX_WORK = 1_000_000  # pairs of equal lines; the matcher is quadratic in lines that repeat
+Block: TypeAlias = tuple[int, int, int]
 T = TypeVar("T")
 
 
@@ -52,12 +53,9 @@ def merge_lines(base: str, local: str, remote: str) -> str | None:
     old, mine, theirs = (text.lines for text in texts)
     if max(len(old), len(mine), len(theirs)) > MAX_LINES:
         return None
-    head = _shared(old, mine, theirs)
-    tail = _shared(*(lines[head:][::-1] for lines in (old, mine, theirs)))
-    middle = _between(*(lines[head : len(lines) - tail] for lines in (old, mine, theirs)))
-    if middle is None:
+    merged = _merged(old, mine, theirs)
+    if merged is None:
         return None
-    merged = old[:head] + middle + old[len(old) - tail :]
     end = _moved(*(text.end for text in texts)) or "\n"
     last = _moved(*(text.last for text in texts))
     return end.join(merged) + (end if merged and last is not False else "")
@@ -77,14 +75,6 @@ class _Lines(NamedTuple):
         return cls(body.split(end), end if end in text else None, body != text)
 
 
-def _shared(*texts: list[str]) -> int:
-    """How many lines at the start are the same in all."""
-    for at, lines in enumerate(zip(*texts, strict=False)):
-        if lines.count(lines[0]) < len(lines):
-            return at
-    return min(map(len, texts))
-
-
 def _moved(base: T | None, mine: T | None, theirs: T | None) -> T | None:
     """Which of two it is when one of them moved; the local one when both did."""
     if mine is None or (mine == base and theirs is not None):
@@ -92,16 +82,17 @@ def _moved(base: T | None, mine: T | None, theirs: T | None) -> T | None:
     return mine
 
 
-def _between(old: list[str], mine: list[str], theirs: list[str]) -> list[str] | None:
+def _merged(old: list[str], mine: list[str], theirs: list[str]) -> list[str] | None:
     if mine == theirs or theirs == old:
         return mine
     if mine == old:
         return theirs
-    if _work(old, mine) + _work(old, theirs) > MAX_WORK:
+    left, right = _blocks(old, mine), _blocks(old, theirs)
+    if left is None or right is None:
         return None
     result: list[str] = []
     at = i = j = 0
-    for start, a, b, size in _anchors(old, mine, theirs):
+    for start, a, b, size in _anchors(left, right):
         chunk, one, two = old[at:start], mine[i:a], theirs[j:b]
         if one == two or two == chunk:
             result += one
@@ -112,12 +103,6 @@ def _between(old: list[str], mine: list[str], theirs: list[str]) -> list[str] | 
         result += old[start : start + size]
         at, i, j = start + size, a + size, b + size
     return result
-
-
-def _work(old: list[str], new: list[str]) -> int:
-    """Pairs of equal lines: what the matcher looks at, at least once."""
-    many = Counter(new)
-    return sum(count * many[line] for line, count in Counter(old).items())
 
 
 class _Merge:
@@ -132,7 +117,7 @@ class _Merge:
         if _equal(path, local, remote) or _equal(path, base, remote):
             return local
         if _equal(path, base, local):
-            return remote
+            return self._in_local_order(path, local, remote)
         if self.kind is Kind.MCP_SERVER or local is UNSET or remote is UNSET:
             return self._collide(path, local, remote)
         if isinstance(local, list) and isinstance(remote, list):
@@ -162,6 +147,15 @@ class _Merge:
             return self._collide(path, local, remote)
         return list(self._maps(path, old, mine, theirs).values())
 
+    def _in_local_order(self, path: Path, local: State, remote: State) -> State:
+        """The remote value; of a list whose order says nothing, the order is the local one."""
+        if self.kind is Kind.MCP_SERVER or not isinstance(local, list) or not isinstance(remote, list):
+            return remote
+        mine, theirs = parts(path, local), parts(path, remote)
+        if mine is None or theirs is None or list(mine) == list(theirs):
+            return remote
+        return [theirs[name] for name in dict.fromkeys([*mine, *theirs]) if name in theirs]
+
     def _prose(self, path: Path) -> bool:
         return self.kind is Kind.TEXT or (bool(path) and path[-1] in PROSE)
 
@@ -182,10 +176,25 @@ def _surely_equal(a: State, b: State) -> bool:
     return kind is b.__class__ and (raw(a) == raw(b) if kind is dict or kind is list else a == b)
 
 
-def _anchors(old: list[str], mine: list[str], theirs: list[str]) -> Iterator[tuple[int, int, int, int]]:
+def _blocks(old: list[str], new: list[str]) -> list[Block] | None:
+    """Runs of lines that both have: (start in old, in new, length); the last one is empty. None: it would take long."""
+    head = _same_at_start(old, new)
+    tail = _same_at_start(old[head:][::-1], new[head:][::-1])
+    a, b = old[head : len(old) - tail], new[head : len(new) - tail]
+    many = Counter(b)
+    if sum(count * many[line] for line, count in Counter(a).items()) > MAX_WORK:
+        return None
+    inner = SequenceMatcher(None, a, b, autojunk=False).get_matching_blocks()[:-1]
+    found = [(0, 0, head), *((i + head, j + head, n) for i, j, n in inner), (len(old) - tail, len(new) - tail, tail)]
+    return [*(block for block in found if block[2]), (len(old), len(new), 0)]
+
+
+def _same_at_start(one: list[str], other: list[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _anchors(left: list[Block], right: list[Block]) -> Iterator[tuple[int, int, int, int]]:
     """Runs of lines that all three have: (start in old, in mine, in theirs, length); the last one is empty."""
-    left = SequenceMatcher(None, old, mine, autojunk=False).get_matching_blocks()
-    right = SequenceMatcher(None, old, theirs, autojunk=False).get_matching_blocks()
     i = j = 0
     while i < len(left) and j < len(right):
         (a, b, n), (c, d, m) = left[i], right[j]
@@ -193,4 +202,4 @@ def _anchors(old: list[str], mine: list[str], theirs: list[str]) -> Iterator[tup
         if end > start:
             yield start, b + start - a, d + start - c, end - start
         i, j = (i + 1, j) if a + n < c + m else (i, j + 1)
-    yield len(old), len(mine), len(theirs), 0
+    yield left[-1][0], left[-1][1], right[-1][1], 0

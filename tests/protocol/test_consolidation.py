@@ -12,6 +12,7 @@ from roosync_protocol.baseline import effective
 from roosync_protocol.consolidation import Choice, Collected, Consolidation, NotEnoughError, consolidate
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.placing import Placing
+from roosync_protocol.portable import Places, to_portable
 from roosync_protocol.special import host_like, only
 
 T0 = datetime(2026, 1, 16, tzinfo=UTC)
@@ -95,7 +96,11 @@ QUESTIONS = {  # values -> the suggestion, words of the reason
     "a majority of those who have it": ((1, 1, 2, NONE, NONE), "pc-1", "2 of 3"),
     "no majority": ((1, 1, 2, 2), "pc-3", "no majority: pc-3"),
     "a truth and a number": ((1, True), "pc-2", "2 values"),
-    "a path and more": (({"a": "/srv/a", "n": 1}, {"a": "/srv/b", "n": 2}), "pc-2", "n: 2 (pc-2) rather than 1 (pc-1), pc-2 was"),
+    "a path and more": (
+        ({"a": "/srv/a", "n": 1}, {"a": "/srv/b", "n": 2}),
+        "pc-2",
+        "n: 2 (pc-2) rather than 1 (pc-1), pc-2 was",
+    ),
     "a path and none": (("/srv/a", "npx"), "pc-2", "no majority"),
     "another shape": (({"a": "/srv/a"}, {"a": "/srv/b", "b": "/srv/b"}), "pc-2", 'a: "/srv/b" (pc-2) rather'),
     "on one of five": ((NONE, 1, NONE, NONE, NONE), None, "only 1 of 5 machines have it"),
@@ -121,6 +126,109 @@ def test_sets_that_differ_say_what_they_share():
     assert not consolidate(fleet(["a", "b"], ["b", "a"], key="t/allowedCommands"), {}).arbitrations
 
 
+QUORUM = {  # machines -> how many have to have it, for it to be common without a question
+    2: 1,
+    3: 2,
+    4: 3,
+    5: 3,
+}
+
+
+@pytest.mark.parametrize(("machines", "needed"), QUORUM.items())
+def test_a_quorum_is_more_than_half_or_one_of_two(machines, needed):
+    for have in range(1, machines + 1):
+        result = consolidate(fleet(*[1] * have, *[NONE] * (machines - have)), {})
+        assert (KEY in result.commons) is (have >= needed)
+        assert bool(result.arbitrations) is (have < needed)
+        if have >= needed:
+            assert result.missing.get(KEY, ()) == tuple(f"pc-{n}" for n in range(have + 1, machines + 1))
+
+
+EXPERIMENTS = "roo.profiles/experiments"
+SETTLED = {  # values -> the common one, words
+    "each has a part": (EXPERIMENTS, ({"a": 1, "c": 1}, {"b": 1, "c": 1}), {"b": 1, "c": 1, "a": 1}, "put together"),
+    "no weight": ("roo.profiles/maxWorkspaceFiles", (105, 106), 106, "pc-2 was collected last; of low risk"),
+    "no weight, by majority": ("roo.profiles/maxWorkspaceFiles", (105, 105, 106), 105, "2 of 3 machines agree"),
+}
+
+
+@pytest.mark.parametrize(("key", "values", "common", "words"), SETTLED.values(), ids=SETTLED)
+def test_what_nobody_has_to_be_asked_about(key, values, common, words):
+    result = consolidate(fleet(*values, key=key), {})
+    assert (result.commons[key].value, result.arbitrations) == (common, ())
+    told = result.provenance[key]
+    assert told.source == "settled"
+    assert words in told.why
+
+
+def test_a_value_that_was_put_together_says_who_brought_each_leaf():
+    result = consolidate(fleet({"a": 1, "c": 1}, {"b": 1, "c": 1}, key=EXPERIMENTS), {})
+    told = {leaf.path: leaf.machines for leaf in result.provenance[EXPERIMENTS].leaves}
+    assert told == {("a",): ("pc-1",), ("b",): ("pc-2",)}
+    chosen = consolidate(fleet(["a"], ["b"], key="roo.profiles/deniedCommands"),
+        {"roo.profiles/deniedCommands": Choice(take="union")})  # fmt: skip
+    told = {leaf.path: leaf.machines for leaf in chosen.provenance["roo.profiles/deniedCommands"].leaves}
+    assert told == {("a",): ("pc-1",), ("b",): ("pc-2",)}
+
+
+def test_on_a_minority_nothing_is_put_together():
+    values = [{"a": 1}, {"b": 1}, NONE, NONE, NONE]
+    assert len(consolidate(fleet(*values), {}).arbitrations) == 1
+    assert consolidate(fleet(*values[:3]), {}).commons[KEY].value == {"b": 1, "a": 1}
+
+
+def test_a_baseline_in_force_is_not_settled_against():
+    """Who has not applied it yet, or drifted, must not swing it to and fro; and what was taken out stays out."""
+    key = "roo.profiles/maxWorkspaceFiles"
+    first = consolidate(fleet(106, 105, key=key), {})
+    assert first.commons[key].value == 105
+    late = consolidate([package(1, {key: 105}), package(7, {key: 106})], {}, previous=first.baseline())
+    assert (late.commons[key].value, late.arbitrations) == (105, ())
+    (asked,) = consolidate(fleet(106, 107, key=key), {}, previous=first.baseline()).arbitrations
+    assert asked.key == key
+    without = consolidate(fleet({"a": 1}, {"a": 1}, key=EXPERIMENTS), {}).baseline()
+    back = consolidate(fleet({"a": 1, "b": 1}, {"a": 1}, key=EXPERIMENTS), {}, previous=without)
+    assert [question.key for question in back.arbitrations] == [EXPERIMENTS]
+
+
+def test_before_everybody_applied_it_what_was_put_together_is_no_question():
+    packages = fleet({"a": 1}, {"b": 1}, key=EXPERIMENTS)
+    first = consolidate(packages, {})
+    again = consolidate(packages, {}, previous=first.baseline())
+    assert (again.arbitrations, again.baseline()) == ((), first.baseline())
+
+
+WINDOWS = Places(os="windows", home=r"C:\Users\ana", workspaces={"roo": r"D:\dev\roo"})
+LINUX = Places(os="posix", home="/home/ana", workspaces={"roo": "/home/ana/roo"})
+
+
+def test_windows_and_posix_spellings_are_one_server():
+    here = {"command": "cmd", "args": ["/c", "npx", "-y", r"D:\dev\roo\s.js", r"--dir=C:\Users\ana\x"]}
+    there = {"command": "npx", "args": ["-y", "/home/ana/roo/s.js", "--dir=/home/ana/x"]}
+    found = [Entity(key="roo.mcp/s", kind=Kind.MCP_SERVER, value=value) for value in (here, there)]
+    public = [to_portable(entity, places).value for entity, places in zip(found, (WINDOWS, LINUX), strict=True)]
+    result = consolidate(fleet(*public, key="roo.mcp/s", kind=Kind.MCP_SERVER), {})
+    assert (result.arbitrations, result.overlays, result.missing) == ((), {}, {})
+
+
+def test_two_servers_of_one_name_with_different_commands_are_asked_about_and_never_mixed():
+    values = {"command": "a", "env": {"A": "1"}}, {"command": "b", "env": {"B": "1"}}
+    for choice in (Choice(take="union"), Choice(take="machine", machine="pc-1")):
+        result = consolidate(fleet(*values, key="roo.mcp/x", kind=Kind.MCP_SERVER), {"roo.mcp/x": choice})
+        assert result.commons["roo.mcp/x"].value in values
+
+
+NAMES = ["a.b.c", "a/b/c", "😀 🎉", "x" * 600, " ", "..", "profile:x", "${home}", '"', "é\u0301"]
+
+
+def test_any_name_is_a_name():
+    keys = [f"roo.modes/{name}" for name in NAMES]
+    made = [package(n, {key: {"slug": key, "n": 1} for key in keys}, Kind.MODE) for n in (1, 2, 3)]
+    result = consolidate(made, {})
+    assert (sorted(result.commons), result.arbitrations) == (sorted(keys), ())
+    assert msgspec.json.decode(result.report(), type=Consolidation).commons == result.commons
+
+
 def test_an_mcp_server_is_asked_about_as_a_whole():
     values = {"command": "a", "env": {"A": "1"}}, {"command": "b", "env": {"A": "1"}}
     (question,) = consolidate(fleet(*values, kind=Kind.MCP_SERVER), {}).arbitrations
@@ -136,6 +244,15 @@ CHOICES = {  # values, choice -> common, overlays, without, removed
     "leave it alone": ((1, 2, NONE), Choice(take="omit"), None, {}, {1, 2}, False),
     "as the one that has none": ((1, NONE, NONE), Choice(take="machine", machine="pc-2"), None, {}, {}, True),
     "as the one that has it": ((1, NONE, NONE), Choice(take="machine", machine="pc-1"), 1, {}, {}, False),
+    "put together": (
+        ({"a": 1, "c": 1}, {"b": 1, "c": 2}),
+        Choice(take="union"),
+        {"b": 1, "c": 2, "a": 1},
+        {},
+        {},
+        False,
+    ),
+    "put together what does not fit": ((1, 2), Choice(take="union"), 2, {}, {}, False),
 }
 
 
@@ -303,8 +420,11 @@ def test_machines_and_targets_that_no_package_speaks_of_keep_what_they_have():
 VALUE = st.sampled_from(
     [NONE, 1, True, 1.0, "x", "/srv/a", "/srv/b", "I am pc-1", ["a", "b"], ["b", "a"], {"a": "/srv/a"}, {"a": "/srv/b"}]
 )
-KEYS = ["t/a", "t/allowedCommands", "u/a"]
-FLEETS = st.lists(st.tuples(VALUE, VALUE, VALUE), min_size=2, max_size=6)
+PART = st.dictionaries(
+    st.sampled_from(["max", "enableX", "profile:a", "/home/u"]), VALUE.filter(lambda v: v is not NONE)
+)
+KEYS = ["t/a", "t/allowedCommands", "u/a", "roo.profiles/experiments", "roo.profiles/deniedCommands"]
+FLEETS = st.lists(st.tuples(VALUE, VALUE, VALUE, PART | VALUE, VALUE), min_size=2, max_size=6)
 
 
 def packages_of(rows):
@@ -334,7 +454,7 @@ def test_the_order_of_packages_does_not_matter(rows, chance: random.Random):
 
 
 @settings(max_examples=150)
-@given(FLEETS, st.sampled_from(["suggestion", "special", "omit"]))
+@given(FLEETS, st.sampled_from(["suggestion", "special", "omit", "union"]))
 def test_after_the_answers_were_applied_nothing_is_asked_and_nothing_changes(rows, answer):
     packages = packages_of(rows)
     questions = consolidate(packages, {}).arbitrations

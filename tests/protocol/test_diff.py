@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roosync_protocol.diff import ABSENT, JOIN_RULES, RULES, Change, Verdict, changes, compare, equal
+from roosync_protocol.diff import ABSENT, DIVERGENT, JOIN_RULES, RULES, Change, Verdict, changes, compare, equal
 from roosync_protocol.entity import Entity, Kind
 
 KEY = "t/name"
@@ -64,6 +64,9 @@ def test_a_first_join_never_deletes_nor_overwrites_by_itself():
 
 
 NO_DIFFERENCE = {
+    "the spelling of a large number": ({"a": 2**53}, {"a": float(2**53)}, KEY),
+    "an exponent": (100, 1e2, KEY),
+    "zero": ([0], [-0.0], KEY),
     "keys in another order": ({"a": 1, "b": 2}, {"b": 2, "a": 1}, KEY),
     "spelling of a number": ({"a": 1}, {"a": 1.0}, KEY),
     "a set in another order": (["a", "b"], ["b", "a"], "roo.profiles/allowedCommands"),
@@ -80,7 +83,15 @@ def test_no_difference(a, b, key):
     assert changes(a, b, Kind.SETTING, key) == []
 
 
+BIG = 2**53
 DIFFERENCE = {
+    "a text for a number": ({"a": 1}, {"a": "1"}, KEY),
+    "a text for a truth": ({"a": True}, {"a": "true"}, KEY),
+    "numbers beyond what a double holds": ({"a": BIG}, {"a": BIG + 1}, KEY),
+    "large numbers": (10**400, 10**400 + 1, KEY),
+    "a text that spells no number": ({"a": "NaN"}, {"a": None}, KEY),
+    "a name with a dot": ({"a.b": 1}, {"a": {"b": 1}}, KEY),
+    "two spellings of one letter": ({"\u00e9": 1}, {"e\u0301": 1}, KEY),
     "a truth for a number": ({"a": 1}, {"a": True}, KEY),
     "another order of arguments": ({"args": ["a", "b"]}, {"args": ["b", "a"]}, KEY),
     "doubled argument": ({"args": ["a"]}, {"args": ["a", "a"]}, KEY),
@@ -94,6 +105,27 @@ DIFFERENCE = {
 def test_difference(a, b, key):
     assert verdicts(a, b, a, key=key) == [Verdict.DRIFT]
     assert changes(a, b, Kind.SETTING, key) != []
+
+
+NAMES = ["a.b.c", "a/b/c", "😀", "x" * 600, " ", "..", "constructor", '"\n']
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_any_name_is_a_name(name):
+    key = f"roo.mcp/{name}"
+    server = {"command": "a", "env": {name: "1"}}
+    assert verdicts(server, server, server | {"command": "b"}, kind=Kind.MCP_SERVER, key=key) == [Verdict.TAKE]
+    changed = {"command": "a", "env": {name: "2"}}
+    assert changes(server, changed, Kind.MCP_SERVER, key) == [Change(path=("env", name), before="1", after="2")]
+
+
+def test_what_was_removed_does_not_come_back():
+    """A machine that was away, an older base that was restored, a first join: the entity is there, the law says no."""
+    assert verdicts("x", "x", ABSENT, removed=True) == [Verdict.BASELINE_DELETION]
+    assert verdicts(ABSENT, "x", ABSENT, removed=True) == [Verdict.DELETE_MODIFY]
+    assert verdicts("x", "x", ABSENT, removed=True, first_join=True) == [Verdict.DELETE_MODIFY]
+    for verdict in (Verdict.BASELINE_DELETION, Verdict.DELETE_MODIFY):
+        assert verdict in DIVERGENT
 
 
 def test_a_conflict_that_merges_has_its_result_and_one_that_does_not_has_its_places():

@@ -1,5 +1,7 @@
 """Two changes made one, or the place where they collide."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,6 +100,15 @@ LINES = {  # base, local, remote -> merged
     "two additions at one place": ("1\n", "1\na\n", "1\nb\n", None),
     "change in what went": ("1\n2\n3\n", "1\n3\n", "1\ntwo\n3\n", None),
     "nothing in common": ("", "a", "b", None),
+    "other line ends on one side": ("1\n2\n3\n", "1\r\n2\r\n3\r\n", "1\n2\nthree\n", "1\r\n2\r\nthree\r\n"),
+    "lines end as one side has them": ("1\r\n2\r\n3", "1\n2\n3", "1\r\n2\r\nthree", "1\n2\nthree"),
+    "a line end at the end, and a line before": ("1\n2\n3", "1\n2\n3\n", "one\n2\n3", "one\n2\n3\n"),
+    "no line end at the end any more": ("1\n2\n3\n", "1\n2\n3", "one\n2\n3\n", "one\n2\n3"),
+    "an addition behind a last line without an end": ("1\n2\n3", "1\n2\n3\n4\n", "one\n2\n3", "one\n2\n3\n4\n"),
+    "one side empties it": ("1\n2\n3\n", "", "1\n2\nthree\n", None),
+    "both sides empty it": ("1\n2\n", "", "", ""),
+    "blank lines": ("\n\n1\n", "\n\n\n1\n", "\n\n1\n2\n", "\n\n\n1\n2\n"),
+    "other line separators are text": ("a\u2028b\n1\n2\n", "a\u2028B\n1\n2\n", "a\u2028b\n1\nx\n", "a\u2028B\n1\nx\n"),
 }
 
 
@@ -111,6 +122,60 @@ def test_prose_merges_by_lines(base, local, remote, expected):
 def test_endless_prose_is_asked_about_rather_than_merged():
     long = "a\n" * (MAX_LINES + 1)
     assert merge_lines(long, "b\n" + long, long + "c\n") is None
+
+
+HOSTILE = {  # texts whose lines repeat: the matcher is quadratic in them
+    "one line, many times": ("a\n" * 20_000, "b\n" + "a\n" * 19_999, "a\n" * 19_999 + "c\n"),
+    "two lines in turn": ("a\nb\n" * 10_000, "b\na\n" * 10_000, "a\nb\nb\n" * 6_000),
+    "nothing is left": ("".join(f"{n}\n" for n in range(20_000)), "x\n" * 20_000, "y\n" * 20_000),
+}
+
+
+@pytest.mark.parametrize(("base", "local", "remote"), HOSTILE.values(), ids=HOSTILE)
+def test_no_text_takes_long(base, local, remote):
+    start = time.process_time()
+    merge_lines(base, local, remote)
+    assert time.process_time() - start < 2
+
+
+def test_a_long_text_with_a_small_change_on_each_side_merges():
+    """Also when its lines repeat, so that the matcher could not be asked about the whole."""
+    lines = [f"line {n % 50}\n" for n in range(20_000)]
+    local, remote = [*lines[:-1], "end\n"], lines[1:]
+    assert merge_lines(*map("".join, (lines, local, remote))) == "".join(local[1:])
+
+
+UNKNOWN = {"slug": "a", "x-unknown": {"deep": [1, {"y": None}]}, "name": "A"}
+
+
+def test_a_field_nobody_knows_passes_untouched():
+    changed = UNKNOWN | {"name": "B"}
+    for base in (UNKNOWN, UNSET):
+        result = merge(Kind.MODE, base, UNKNOWN if base is not UNSET else changed, changed, "roo.modes/a")
+        assert (result.value, result.conflicts) == (changed, ())
+    more = merge(Kind.MODE, UNKNOWN, UNKNOWN | {"z": 1}, changed, "roo.modes/a")
+    assert more.value == UNKNOWN | {"z": 1, "name": "B"}
+
+
+def test_an_edit_keeps_the_local_order_and_puts_what_is_new_behind():
+    local = [{"slug": "c"}, {"slug": "a", "n": 1}, {"slug": "b"}]
+    base = sorted(local, key=lambda mode: mode["slug"])
+    wanted = [{"slug": "d"}, {"slug": "a", "n": 2}, {"slug": "b"}, {"slug": "c"}]
+    result = merge(Kind.SETTING, base, local, wanted, "roo.profiles/customModes")
+    assert [mode["slug"] for mode in result.value] == ["c", "a", "b", "d"]
+    assert result.value[1] == {"slug": "a", "n": 2}
+
+
+def test_ten_thousand_modes_merge_in_no_time():
+    base = [{"slug": f"mode-{n}", "n": n, "groups": ["read", "edit"]} for n in range(10_000)]
+    local = [mode | {"x": 1} if n % 7 == 0 else mode for n, mode in enumerate(base)]
+    remote = [mode | {"y": 1} if n % 5 == 0 else mode for n, mode in reversed(list(enumerate(base)))]
+    start = time.process_time()
+    result = merge(Kind.SETTING, base, local, remote, "roo.profiles/customModes")
+    assert time.process_time() - start < 2
+    assert result.conflicts == ()
+    assert [mode["slug"] for mode in result.value] == [mode["slug"] for mode in base]
+    assert result.value[0] == {"slug": "mode-0", "n": 0, "groups": ["read", "edit"], "x": 1, "y": 1}
 
 
 LEAVES = st.none() | st.booleans() | st.integers(0, 2) | st.sampled_from(["a", "b"]) | st.just(1.0)
@@ -149,6 +214,6 @@ def test_the_sides_may_be_exchanged(base, local, remote):
 
 
 @settings(max_examples=200)
-@given(*[st.lists(st.sampled_from("abcd"), max_size=7).map("\n".join)] * 2)
+@given(*[st.lists(st.sampled_from(["a", "b", "", "\n", "\r\n", "c\n", "\r"]), max_size=9).map("".join)] * 2)
 def test_lines_of_one_side_alone_always_merge(base, changed):
     assert merge_lines(base, changed, base) == merge_lines(base, base, changed) == changed

@@ -1,0 +1,126 @@
+"""What fits together is put together; what does not is named leaf by leaf, with a pick and a reason."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec import UNSET
+
+from roosync_protocol import votes
+from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.together import OWN, UNION, together
+
+T0 = datetime(2026, 1, 16, tzinfo=UTC)
+
+
+def put(key, *values, kind=Kind.SETTING):
+    """The values of pc-1, pc-2 ...; each was collected an hour after the one before."""
+    held = {f"pc-{n}": Entity(key=key, kind=kind, value=value) for n, value in enumerate(values, 1)}
+    groups = votes.groups(held, {machine: T0 + timedelta(hours=n) for n, machine in enumerate(held)})
+    return together(key, groups)
+
+
+FIT = {  # key, values -> the one value
+    "one more leaf each": ("roo.profiles/experiments", [{"a": 1, "b": 2}, {"a": 1, "c": 3}], {"a": 1, "c": 3, "b": 2}),
+    "deeper": ("roo.profiles/x", [{"m": {"a": 1}}, {"m": {"b": 1}, "n": 1}], {"m": {"b": 1, "a": 1}, "n": 1}),
+    "numbers spelled in two ways": ("roo.profiles/x", [{"a": 1, "b": 1}, {"a": 1.0}], {"a": 1, "b": 1}),
+    "a leaf of two of three": ("roo.profiles/x", [{"a": 1}, {"a": 1}, {"b": 1, "a": 1}, {"b": 1, "a": 1, "c": []}],
+        None),
+    "modes of a list": ("roo.profiles/customModes", [[{"slug": "a"}], [{"slug": "b"}]], [{"slug": "b"}, {"slug": "a"}]),
+    "dots and slashes": ("roo.profiles/x", [{"a.b/c": 1}, {"😀": 1, "": 2}], {"😀": 1, "": 2, "a.b/c": 1}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "values", "expected"), FIT.values(), ids=FIT)
+def test_what_fits_together(key, values, expected):
+    made = put(key, *values)
+    if expected is None:
+        assert [d.path for d in made.disputes] == [("b",), ("c",)]  # on two of four, on one of four
+    else:
+        assert (made.entity.value, made.disputes, made.minor) == (expected, (), True)
+
+
+QDRANT, EXPERIMENTS = "roo.profiles/codebaseIndexConfig", "roo.profiles/experiments"
+DISPUTES = {  # key, values -> path, the pick's value, words of the reason, of low risk
+    "the newest": (EXPERIMENTS, [{"x": True}, {"x": False}], ("x",), False, "pc-2 was collected last", False),
+    "the majority": (EXPERIMENTS, [{"x": 1, "y": 1}, {"x": 1}, {"x": 2}], ("x",), 1, "2 of 3 machines", False),
+    "more careful": ("roo.profiles/alwaysAllowExecute", [False, True], (), False, "the careful one", False),
+    "encrypted": (QDRANT, [{"codebaseIndexQdrantUrl": "https://a"}, {"codebaseIndexQdrantUrl": "http://a"}],
+        ("codebaseIndexQdrantUrl",), "https://a", "the careful one", False),
+    "two hosts": (QDRANT, [{"codebaseIndexQdrantUrl": "https://a"}, {"codebaseIndexQdrantUrl": "http://b"}],
+        ("codebaseIndexQdrantUrl",), "http://b", "collected last", False),
+    "no weight": ("roo.profiles/maxWorkspaceFiles", [105, 106], (), 106, "collected last", True),
+    "a truth is no number": ("roo.profiles/maxWorkspaceFiles", [1, True], (), True, "collected last", False),
+    "a text is no number": ("roo.profiles/maxWorkspaceFiles", [1, "1"], (), "1", "collected last", False),
+    "a place of one user": ("roo.profiles/terminalZdotdir", ["/home/a/x", "plain"], (), "plain", "last", False),
+    "a map and a list": ("roo.profiles/x", [{"a": 1}, ["a"]], (), ["a"], "collected last", False),
+    "on a minority": (EXPERIMENTS, [{}, {}, {"x": 1}], ("x",), UNSET, "2 of 3 machines", False),
+    "a path that one has": (EXPERIMENTS, [{"a": 1}, {"a": 1, "x": "/home/a"}], ("x",), "/home/a", "last", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "values", "path", "picked", "words", "minor"), DISPUTES.values(), ids=DISPUTES)
+def test_what_does_not(key, values, path, picked, words, minor):
+    made = put(key, *values)
+    dispute = next(d for d in made.disputes if d.path == path)
+    assert type(dispute.sides[dispute.pick].value) is type(picked)
+    assert dispute.sides[dispute.pick].value == picked
+    assert words in dispute.why
+    assert made.minor is minor
+    assert sorted(m for side in dispute.sides for m in side.machines) == [f"pc-{n + 1}" for n in range(len(values))]
+
+
+SETS = {  # key, values -> pick, elements of all, shared
+    "what is forbidden": ("roo.profiles/deniedCommands", [["a", "b"], ["b", "c"]], UNION, {"a", "b", "c"}, 1),
+    "what is allowed": ("roo.profiles/allowedCommands", [["a", "b"], ["b", "c"]], OWN, {"a", "b", "c"}, 1),
+    "less is allowed": ("roo.profiles/allowedCommands", [["b"], ["b", "c"]], 1, {"b", "c"}, 1),
+}
+
+
+@pytest.mark.parametrize(("key", "values", "pick", "union", "shared"), SETS.values(), ids=SETS)
+def test_sets_are_always_asked_about(key, values, pick, union, shared):
+    made = put(key, *values)
+    (dispute,) = made.disputes
+    assert (dispute.pick, dispute.shared, set(made.entity.value)) == (pick, shared, union)
+    assert {tuple(side.value) for side in dispute.sides} == {tuple(e for e in v if e != "b") for v in values}
+    assert not made.minor
+
+
+@pytest.mark.parametrize("kind", [Kind.MCP_SERVER, Kind.TEXT])
+def test_a_server_is_one_piece(kind):
+    values = {"command": "a", "env": {"A": "1"}}, {"command": "b"}
+    made = put("roo.mcp/x", *values, kind=kind)
+    assert made.entity.value in values
+    assert [d.path for d in made.disputes] == [()]
+
+
+def test_a_thousand_values_of_one_leaf_are_no_work():
+    made = put("roo.profiles/experiments", *({"x": n, "y": 1} for n in range(1000)))
+    (dispute,) = made.disputes
+    assert (len(dispute.sides), made.entity.value["x"]) == (1000, 999)
+
+
+LEAVES = st.sampled_from([1, True, "a", "/home/u/x", None, ["a"], ["b"]])
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.dictionaries(st.sampled_from(["a", "deniedCommands", "c"]), inner, max_size=3)
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(VALUES, min_size=1, max_size=5), st.sampled_from(list(Kind)))
+def test_it_never_fails_and_invents_no_leaf(values, kind):
+    made = put("roo.profiles/x", *values, kind=kind)
+
+    def leaves(value, path=()):
+        if isinstance(value, dict) and value:
+            return {leaf for key, inner in value.items() for leaf in leaves(inner, (*path, key))}
+        if isinstance(value, list):
+            return {(*path, element) for element in value} or {path}
+        return {(*path, repr(value))}
+
+    assert leaves(made.entity.value) <= {leaf for value in values for leaf in leaves(value)} | {()} | {
+        path[:n] for value in values for path in leaves(value) for n in range(len(path))
+    } | {(*path[:n], "{}") for value in values for path in leaves(value) for n in range(len(path))}
+    if all(value == values[0] and repr(value) == repr(values[0]) for value in values):
+        assert made.disputes == ()
