@@ -67,14 +67,17 @@ class Consolidation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     excluded: tuple[Excluded, ...]  # machines without a vote on a target, with the reason
     machines: tuple[str, ...]
     placing: Placing = NOWHERE  # of the commons
+    given_up: dict[str, frozenset[str]] = {}  # by machine: what only it has to give up, as in the baseline before
 
     def baseline(self) -> tuple[Commons, dict[str, Overlay]]:
         """The contents to publish. Entities under an open question are in neither."""
         overlays = {
             machine: Overlay(
-                entities=self.overlays.get(machine, {}), excluded=self.without.get(machine, frozenset())
+                entities=self.overlays.get(machine, {}),
+                excluded=self.without.get(machine, frozenset()),
+                removed=self.given_up.get(machine, frozenset()),
             )
-            for machine in sorted(self.overlays.keys() | self.without.keys())
+            for machine in sorted(self.overlays.keys() | self.without.keys() | self.given_up.keys())
         }  # fmt: skip
         return Commons(entities=self.commons, removed=self.removed, placing=self.placing), overlays
 
@@ -158,6 +161,7 @@ class _Work:
             arbitrations=tuple(self.arbitrations),
             provenance=self.provenance,
             missing=self.missing,
+            given_up={m: overlay.removed for m, overlay in sorted(self.old_overlays.items()) if overlay.removed},
             excluded=excluded,
             machines=machines,
             placing=gathered(self.placings, self._sources(), self.old.placing),
