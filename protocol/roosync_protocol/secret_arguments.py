@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from roosync_protocol import secret_rules as rules
 from roosync_protocol.names import Value
-from roosync_protocol.secret_names import says_secret
+from roosync_protocol.secret_names import names_public, says_secret
 from roosync_protocol.secret_shapes import (
     NOBODY,
     connection_spans,
@@ -24,7 +24,14 @@ from roosync_protocol.secret_shapes import (
 )
 from roosync_protocol.secret_spans import Span, merged
 from roosync_protocol.secret_text import text_spans
-from roosync_protocol.secret_values import credential_like, is_path, is_reference, suspicious
+from roosync_protocol.secret_values import (
+    credential_like,
+    is_path,
+    is_placeholder,
+    is_reference,
+    suspicious,
+    vendor_spans,
+)
 
 _SWITCH = re.compile(r"--?[A-Za-z][\w.:-]*\Z|/[A-Za-z][A-Za-z0-9_-]{0,30}\Z")
 _WITH_VALUE = re.compile(r"(?P<switch>(?:--?|/)[A-Za-z][\w.-]*)(?P<sign>[=:])(?P<value>.*)\Z", re.DOTALL)
@@ -33,6 +40,8 @@ _ATTACHED = re.compile(r"(?P<switch>-[eHDu])(?P<value>[A-Za-z_][\w-]*[=:].+)\Z",
 _ATTACHED_PASSWORD = re.compile(r"-p([^\s=/:.,-]{6,80})\Z")  # mysql -phunter2
 _QUOTED = r""""(?:[^"\\]|\\.){0,1000}"|'[^']{0,1000}'"""
 _WORD = re.compile(rf"""{_QUOTED}|(?:[^\s"']|{_QUOTED})+""", re.DOTALL)
+_COMMIT = re.compile(r"[0-9a-f]{7,40}")
+_SHELLS = frozenset({"-c", "-lc", "-ic", "-ec", "/c", "/k", "/C", "/K", "-Command", "-command", "-e", "--eval"})
 _USER = re.compile(r"(?P<user>[^\s:]{0,80}):(?P<password>\S+)\Z")
 
 
@@ -67,8 +76,11 @@ def command_spans(text: str, public_names: frozenset[str] = NOBODY) -> list[Span
 def _judge(words: list[Word], public_names: frozenset[str]) -> list[list[Span]]:
     result: list[list[Span]] = []
     switch = ""  # the one before, when it waits for its value
-    for word in words:
-        if switch and (not _is_switch(word.text) or (_odd(word.text) and _says(switch))):
+    for at_word, word in enumerate(words):
+        verb = words[at_word - 1].text if at_word else ""
+        if verb in rules.GIT_VERBS and _COMMIT.fullmatch(word.text):
+            spans, switch = [], ""
+        elif switch and (not _is_switch(word.text) or (_odd(word.text) and _says(switch))):
             spans = _after(switch, word, public_names)
             switch = ""
         elif not word.plain:
@@ -109,8 +121,10 @@ def _says(switch: str) -> bool:
 def _after(switch: str, word: Word, public_names: frozenset[str]) -> list[Span]:
     """The secret parts of what follows a switch, whether after a blank or after `=`."""
     text = word.text
-    if not text.strip() or is_reference(text):
+    if not text.strip() or is_reference(text) or is_placeholder(text):
         return []
+    if names_public(switch.lstrip("-/"), text):
+        return text_spans(text)
     if says_secret(switch.lstrip("-/")):
         return _named(switch, value_spans("token", text, public_names))
     if not word.plain:
@@ -125,7 +139,7 @@ def _after(switch: str, word: Word, public_names: frozenset[str]) -> list[Span]:
         return [Span(at + s.start, at + s.end, f"{switch}/{variable['name']}{_more(s)}") for s in inner]
     if switch in rules.SECRET_SWITCHES:
         return _named(switch, _doubtful(text))
-    return _named(switch, _alone(text, public_names))
+    return _named(switch, _alone(text, public_names, code=switch in _SHELLS))
 
 
 def _doubtful(text: str) -> list[Span]:
@@ -144,8 +158,8 @@ def _doubtful(text: str) -> list[Span]:
     return [Span(0, len(text))]
 
 
-def _alone(text: str, public_names: frozenset[str]) -> list[Span]:
-    """An argument that no switch explains: plain words, paths, packages and URLs pass."""
+def _alone(text: str, public_names: frozenset[str], *, code: bool = False) -> list[Span]:
+    """An argument that no switch explains: plain words, paths, packages and URLs pass. `code`: a shell reads it."""
     if is_reference(text):
         return []
     if is_url(text):
@@ -157,9 +171,13 @@ def _alone(text: str, public_names: frozenset[str]) -> list[Span]:
         return inside
     if (header := header_spans(text, public_names)) is not None and says_secret(text.split(":", 1)[0]):
         return header
-    if re.search(r"\s", text.strip()) and len(_WORD.findall(text)) > 1:
+    variable = _VARIABLE.match(text)
+    whole = variable and not code and says_secret(variable["name"]) and variable["value"][:1] not in "\"'"
+    if not whole and re.search(r"\s", text.strip()) and len(_WORD.findall(text)) > 1:
         return command_spans(text, public_names)
-    if (variable := _VARIABLE.match(text)) and "," not in variable["value"]:
+    if variable and variable["value"][:2] == "$(":
+        return loose_spans(text)
+    if variable and (whole or "," not in variable["value"]):
         at = variable.start("value")
         name, value = variable["name"], variable["value"]
         strict = name.isupper() or says_secret(name)
@@ -167,7 +185,12 @@ def _alone(text: str, public_names: frozenset[str]) -> list[Span]:
         return [Span(at + s.start, at + s.end, name + _more(s)) for s in inner]
     if (pairs := connection_spans(text.replace(",", ";") if ";" not in text else text)) is not None:
         return pairs
-    if suspicious(text) and (user := _USER.match(text)) and not is_path(text):
+    if (
+        suspicious(text)
+        and (user := _USER.match(text))
+        and not is_path(text)
+        and not any(s == 0 for s, *_ in vendor_spans(text))
+    ):
         return [Span(*user.span("password"), "password")]
     return loose_spans(text)
 

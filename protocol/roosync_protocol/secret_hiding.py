@@ -12,10 +12,11 @@ from roosync_protocol import secret_rules as rules
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
 from roosync_protocol.secret_arguments import argument_spans, command_spans
-from roosync_protocol.secret_names import fold, is_count, says_secret
+from roosync_protocol.secret_names import fold, is_count, says_secret, words
 from roosync_protocol.secret_shapes import is_url, url_spans, value_spans
 from roosync_protocol.secret_spans import Span, merged
 from roosync_protocol.secret_text import text_spans
+from roosync_protocol.secret_values import suspicious
 
 SECRET, PARTS = "$secret", "$parts"
 ESCAPED = re.compile(r"\$+(?:secret|parts)\Z")
@@ -48,7 +49,13 @@ class Hiding:
             case dict():
                 if any(text_spans(key, prose=True) for key in value):
                     return self.whole(value, path)
-                return {_escape(key): self.field(key, inner, path, strict=strict) for key, inner in value.items()}
+                named = _named_by(value)
+                return {
+                    _escape(key): self.any(inner, (*path, key), named, strict=True)
+                    if named and key == "value"
+                    else self.field(key, inner, path, strict=strict)
+                    for key, inner in value.items()
+                }
             case list():
                 return [self.element(inner, path, at, name, strict=strict) for at, inner in enumerate(value)]
             case str():
@@ -84,6 +91,8 @@ class Hiding:
     def spans(self, text: str, name: str, *, strict: bool) -> list[Span]:
         if strict:
             return value_spans(name, text, self.public_names)
+        if words(name)[-1:] == ("key",) and suspicious(text):  # codeIndexOpenAiKey
+            return [Span(0, len(text))]
         if is_url(text):
             return url_spans(text, strict=self.entity.kind is Kind.MCP_SERVER)
         return text_spans(text)
@@ -167,6 +176,12 @@ class Hiding:
             address = f"{base}#{count}" if path else f"{base}/#{count}"  # below the key: `key#2` may be an entity
         self.secrets[address] = stored
         return {SECRET: address}
+
+
+def _named_by(value: dict[str, Value]) -> str:
+    """`{"name": "API_KEY", "value": "x"}`: the name, when it says secret."""
+    name = next((name for key in ("name", "key", "header") if isinstance(name := value.get(key), str)), "")
+    return name if "value" in value and says_secret(name) else ""
 
 
 def _escape(key: str) -> str:

@@ -9,6 +9,10 @@ from functools import lru_cache
 
 from roosync_protocol import secret_rules as rules
 
+_IDENTIFIER = re.compile(
+    r"-?\d{1,30}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{20,32}|[a-z][a-z0-9-]{2,40}"
+)
+_DIGEST = re.compile(r"(?:sha\d{1,3}[:-])?[0-9a-f]{7,128}|sha\d{1,3}[-:][A-Za-z0-9+/]{20,90}={0,2}")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
@@ -36,6 +40,19 @@ def says_secret(name: str) -> bool:
 def is_count(name: str) -> bool:
     """`tokens: 4096` is a number of tokens; `tokens: ["..."]` is not."""
     return bool(words(name)) and words(name)[-1] in rules.SECRET_PLURALS
+
+
+def names_public(name: str, value: str) -> bool:
+    """Is the value by its name an identifier or a digest, and of that shape? TENANT_ID, --commit, GITHUB_SHA."""
+    cut = words(name)
+    if cut[-1:] == ("tokens",) and value.isdigit() and len(value) < 10:
+        return True  # a number of them
+    if says_secret(name):
+        return False
+    if cut[-2:-1] and cut[-1] == "id" and cut[-2] in rules.PUBLIC_IDS and not rules.SECRET_WORDS.intersection(cut):
+        return bool(_IDENTIFIER.fullmatch(value))
+    digest = "".join(cut[-2:]) if cut[-1:] and cut[-1].isdigit() else cut[-1] if cut else ""
+    return (digest in rules.DIGESTS or digest == "version") and bool(_DIGEST.fullmatch(value))
 
 
 def is_public(name: str, public_names: frozenset[str]) -> bool:

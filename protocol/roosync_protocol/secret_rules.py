@@ -1,12 +1,10 @@
-"""What is a secret, as tables: names that say so, names that say the contrary, and how vendors mark their keys.
+"""What is a secret, as tables: names that say so, names that say the contrary, and where secrets stand.
 
-A new vendor or a new public name is a line here. The reasoning over these tables is in `secret_names`,
-`secret_values`, `secret_text` and `secret_shapes`. Source of the classes: 4-configuration, "Secrets never leave".
+A new public name is a line here; a new vendor one in `secret_vendors`. The reasoning over these tables is in
+`secret_names`, `secret_values`, `secret_text`, `secret_prose` and `secret_shapes`. Source of the classes:
+4-configuration, "Secrets never leave".
 """
 # ruff: noqa: SIM905 - word lists that a person reads and extends
-
-import re
-from typing import NamedTuple
 
 # ------------------------------------------------------------------------------------------- names
 # Names are read as words: GITHUB_TOKEN, githubToken and github-token are all ("github", "token").
@@ -42,7 +40,7 @@ NOT_AFTER = frozenset(
     """.split()
 )
 NOT_BEFORE = frozenset(
-    "max min num number total count context input output cached prompt completion thinking no".split()
+    "max min maximum minimum num number total count context input output cached prompt completion thinking no".split()
 )
 
 # Of environment variables and headers whose value is otherwise not proven public: these are, unless it looks random.
@@ -71,6 +69,32 @@ PUBLIC_LAST = frozenset(
     collection index database db schema table bucket namespace cluster project workspace org organization owner repo
     repository branch host hostname server servers domain endpoint port user username profile name machine strategy
     style variant
+    header headers path paths file files dir dirs directory directories folder folders url uri prefix suffix types
+    limit size count timeout interval scope scopes title label color pattern patterns glob globs regex schedule cron
+    tools tags ports origins extensions deployment email mail description
+    """.split()
+)
+# Identifiers that are public by design: TENANT_ID, --workspace-id; and what names bytes that everybody may see.
+PUBLIC_IDS = frozenset(
+    """
+    tenant client subscription account project workspace database org organization organisation team site zone app
+    application chat channel guild server page folder drive sheet spreadsheet calendar repo repository deployment
+    machine device install installation profile model cluster collection group parent view base node file list board
+    """.split()
+)
+DIGESTS = frozenset("commit sha sha1 sha256 sha512 md5 rev revision ref digest checksum integrity fingerprint".split())
+GIT_VERBS = frozenset(
+    "checkout rev-parse cherry-pick show revert reset merge rebase log diff switch branch tag describe".split()
+)
+# Words of sentences and of documentation: no generator of passphrases puts them beside each other.
+PHRASE_STOPS = frozenset(
+    """
+    the and for with this that must should have has was were are been not your our his her its from into when then
+    than them they you who what where how why any all one two four eight least minimum maximum characters words random
+    required optional string field enter choose change new old here see ask use used only read write stored hashed
+    encrypted reset forgotten incorrect wrong missing invalid default example user name login email file variable
+    environment set get access password passphrase token secret key manager vault database rotated expires
+    les des une est pas pour dans avec voir demander
     """.split()
 )
 # Keys of connection strings (Server=..;Password=..) whose value is public unless it looks random.
@@ -100,9 +124,8 @@ PROSE_FIELDS = frozenset(
 
 # One of these is in every name that says secret and is looked for in running text.
 KEYWORDS = tuple(
-    "token secret passw passphrase passcode pwd api_key api-key apikey credential authorization bearer basic cookie "
-    "private_key private-key privatekey access_key access-key accesskey account_key accountkey shared_access "
-    "sharedaccess signature webhook mdp".split()
+    "token secret pwd credential authorization bearer basic cookie key shared_access sharedaccess signature webhook "
+    "mdp pass mnemonic jwt hmac connstr connection_string".split()
 )
 
 HEADER_SWITCHES = frozenset({"-H", "--header", "--headers", "--http-header", "--add-header", "--extra-header"})
@@ -110,94 +133,4 @@ VARIABLE_SWITCHES = frozenset({"-e", "--env", "-E", "--env-var", "--environment"
 USER_SWITCHES = frozenset({"-u", "--user", "--userpass", "--creds", "--basic", "--basic-auth", "--proxy-user", "-U"})
 SECRET_SWITCHES = frozenset(  # beside those whose name says it
     {"--auth", "--key", "--apikey", "--bearer", "--pat", "--sig", "--dsn", "--access", "-a", "--auth-header", "--oauth"}
-)
-
-# ------------------------------------------------------------------------------------------ vendors
-_T = "[A-Za-z0-9_-]"
-
-
-class Vendor(NamedTuple):
-    """How a vendor marks its keys. `marks` are texts of which one is in every such key: a cheap first look."""
-
-    name: str
-    marks: tuple[str, ...]
-    pattern: re.Pattern[str]
-    bounded: bool = False  # the mark is also the end of ordinary words: "task-", "disk-"
-
-
-def _vendor(name: str, marks: str, pattern: str, *, bounded: bool = False) -> Vendor:
-    return Vendor(name, tuple(marks.split()), re.compile(pattern), bounded)
-
-
-VENDORS: tuple[Vendor, ...] = (
-    _vendor("github-token", "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_", r"(?:gh[pousr]|github_pat)_[A-Za-z0-9_]{10,}"),
-    _vendor("gitlab-token", "glpat- glptt- gldt- glrt- glcbt- glagent- glsoat- glft- glimt-",
-            rf"gl(?:pat|ptt|dt|rt|cbt|agent|soat|ft|imt)-{_T}{{10,}}"),
-    _vendor("slack-token", "xox xapp-", r"xox[abeoprs]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}"),
-    _vendor("aws-key", "AKIA ASIA ABIA ACCA", r"A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{12,}"),
-    _vendor("google-key", "AIza ya29. GOCSPX- 1//0",
-            rf"AIza{_T}{{20,}}|ya29\.{_T}{{10,}}|GOCSPX-{_T}{{10,}}|1//0{_T}{{20,}}"),
-    _vendor("json-web-token", "eyJ", rf"eyJ{_T}{{8,4000}}\.(?:eyJ)?{_T}{{4,}}(?:\.{_T}*)?"),
-    _vendor("encoded-json", "eyJ", r"eyJ[A-Za-z0-9+/_-]{24,}={0,2}"),
-    _vendor("anthropic-key", "sk-ant-", rf"sk-ant-{_T}{{8,}}"),
-    _vendor("api-key", "sk-", rf"sk-(?=[A-Za-z_-]{{0,80}}[0-9]){_T}{{16,300}}", bounded=True),
-    _vendor("age-key", "AGE-SECRET-KEY-1", r"AGE-SECRET-KEY-1[A-Z0-9]{20,}"),
-    _vendor("onepassword-token", "ops_eyJ A3-",
-            rf"ops_eyJ{_T}{{10,}}|A3-[A-Z0-9]{{6}}-(?:[A-Z0-9]{{5,6}}-){{3,}}[A-Z0-9]{{5}}"),
-    _vendor("telegram-token", ":AA", rf"\d{{7,11}}:AA{_T}{{28,}}"),
-    _vendor("slack-webhook", "hooks.slack.com/", r"(?<=hooks\.slack\.com/)[a-z]+/[A-Za-z0-9/_-]{8,}"),
-    _vendor("discord-webhook", "/api/webhooks/", rf"(?<=/api/webhooks/)\d+/{_T}{{20,}}"),
-    _vendor("npm-token", "npm_", r"npm_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}"),
-    _vendor("pypi-token", "pypi-", rf"pypi-(?=[A-Za-z_-]*[0-9]){_T}{{20,}}"),
-    _vendor("docker-token", "dckr_", rf"dckr_(?:pat|oat)_{_T}{{10,}}"),
-    _vendor("digitalocean-token", "_v1_", r"do[opr]_v1_[a-f0-9]{20,}"),
-    _vendor("shopify-token", "shpat_ shpca_ shppa_ shpss_", r"shp(?:at|ca|pa|ss)_[A-Fa-f0-9]{16,}"),
-    _vendor("sendgrid-key", "SG.", rf"SG\.{_T}{{10,}}\.{_T}{{10,}}"),
-    _vendor("stripe-key", "_live_ _test_ whsec_", r"[srp]k_(?:live|test)_[A-Za-z0-9]{10,}|whsec_[A-Za-z0-9+/=]{10,}"),
-    _vendor("notion-token", "ntn_ secret_", r"ntn_[A-Za-z0-9]{20,}|secret_[A-Za-z0-9]{40,}"),
-    _vendor("linear-key", "lin_", r"lin_(?:api|oauth)_[A-Za-z0-9]{10,}"),
-    _vendor("figma-token", "figd_ figo_ figu_", rf"fig[dou]r?_{_T}{{20,}}"),
-    _vendor("postman-key", "PMAK-", r"PMAK-[A-Za-z0-9-]{20,}"),
-    _vendor("grafana-token", "glsa_ glc_", r"gl(?:sa|c)_[A-Za-z0-9_+/=]{20,}"),
-    _vendor("supabase-token", "sbp_ sb_", rf"sbp_[a-f0-9]{{20,}}|sb_(?:secret|publishable)_{_T}{{16,}}"),
-    _vendor("atlassian-token", "ATATT3 ATCTT3", r"AT[AC]TT3[A-Za-z0-9_=-]{20,}"),
-    _vendor("sentry-token", "sntry", r"sntry[su]_[A-Za-z0-9_+/=-]{20,}"),
-    _vendor("langsmith-key", "lsv2_", r"lsv2_(?:pt|sk)_[a-z0-9_]{20,}"),
-    _vendor("langfuse-key", "pk-lf-", r"pk-lf-[a-f0-9-]{20,}", bounded=True),
-    _vendor("huggingface-token", "hf_", r"hf_(?=[a-z]*[0-9A-Z])[A-Za-z0-9]{16,}"),
-    _vendor("replicate-token", "r8_", r"r8_[A-Za-z0-9]{20,300}", bounded=True),
-    _vendor("perplexity-key", "pplx-", r"pplx-(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}"),
-    _vendor("groq-key", "gsk_", r"gsk_[A-Za-z0-9]{16,300}", bounded=True),
-    _vendor("xai-key", "xai-", r"xai-[A-Za-z0-9]{20,300}", bounded=True),
-    _vendor("nvidia-key", "nvapi-", rf"nvapi-{_T}{{20,}}"),
-    _vendor("tavily-key", "tvly-", rf"tvly-{_T}{{12,}}"),
-    _vendor("tailscale-key", "tskey-", r"tskey-[a-z]+-[A-Za-z0-9-]{10,}"),
-    _vendor("apify-token", "apify_api_", r"apify_api_[A-Za-z0-9]{16,}"),
-    _vendor("jina-key", "jina_", r"jina_[A-Za-z0-9]{20,}"),
-    _vendor("render-key", "rnd_", r"rnd_[A-Za-z0-9]{20,300}", bounded=True),
-    _vendor("context7-key", "ctx7sk-", r"ctx7sk-[A-Za-z0-9-]{16,}"),
-    _vendor("posthog-key", "phc_ phx_", r"ph[cx]_[A-Za-z0-9]{20,300}", bounded=True),
-    _vendor("newrelic-key", "NRAK-", r"NRAK-[A-Z0-9]{20,}"),
-    _vendor("databricks-token", "dapi", r"dapi[a-f0-9]{32}"),
-    _vendor("pulumi-token", "pul-", r"pul-[a-f0-9]{40}"),
-    _vendor("vault-token", "hvs. hvb. hvr.", rf"hv[sbr]\.{_T}{{20,}}"),
-    _vendor("heroku-key", "HRKU-", rf"HRKU-{_T}{{20,}}"),
-    _vendor("square-token", "sq0", rf"sq0(?:atp|csp|idp)-{_T}{{20,}}"),
-    _vendor("azure-key", "AccountKey= SharedAccessKey=",
-            r"(?:(?<=AccountKey=)|(?<=SharedAccessKey=))[A-Za-z0-9+/]{8,}={0,2}"),
-    _vendor("azure-signature", "sig=", r"(?<=[?&;]sig=)[A-Za-z0-9%+/_-]{8,}={0,2}"),
-    _vendor("bcrypt-hash", "$2a$ $2b$ $2y$", r"\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}"),
-    _vendor("firecrawl-key", "fc-", r"fc-[a-f0-9]{24,}", bounded=True),
-    _vendor("brave-key", "BSA", rf"BSA(?=[A-Za-z_-]{{0,80}}[0-9]){_T}{{20,100}}", bounded=True),
-    _vendor("mailgun-key", "key-", r"key-[a-f0-9]{32}", bounded=True),
-    _vendor("twilio-key", "SK AC", r"(?:SK|AC)[a-f0-9]{32}", bounded=True),
-    _vendor("airtable-token", "pat", r"pat[A-Za-z0-9]{14}\.[a-f0-9]{32,}", bounded=True),
-    _vendor("discord-token", ".", r"[MNO][A-Za-z\d]{22,28}\.[\w-]{6}\.[\w-]{25,}", bounded=True),
-    _vendor("nats-seed", "SA SC SN SO SU SX", r"S[ACNOUX][A-Z2-7]{56}", bounded=True),
-)  # fmt: skip
-PRIVATE_KEY = re.compile(
-    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:(?:[^-]|-(?!----BEGIN)){0,20000}?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
-    r"|(?:\s|\\+[nr])*(?:[A-Za-z0-9+/=]{16,}(?:\s|\\+[nr])*)*)"
-    r"|PuTTY-User-Key-File-\d:(?:[^P]|P(?!uTTY-User)){0,20000}?Private-MAC: [0-9a-f]+"
 )

@@ -9,13 +9,14 @@ import json
 import re
 
 from roosync_protocol import secret_rules as rules
-from roosync_protocol.secret_names import fold, is_public, says_secret, words
+from roosync_protocol.secret_names import fold, is_public, names_public, says_secret, words
 from roosync_protocol.secret_spans import FORM, LOOK, Span, merged
 from roosync_protocol.secret_text import text_spans, url_credentials
-from roosync_protocol.secret_values import is_reference, marked, proven_public, random_runs, suspicious
+from roosync_protocol.secret_values import is_placeholder, is_reference, marked, proven_public, random_runs, suspicious
 
 NOBODY: frozenset[str] = frozenset()
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,30}:){1,3}//[^\s]*\Z", re.IGNORECASE)
+_FORGE = re.compile(r"//[\w.-]{0,60}(?:github|gitlab|bitbucket|codeberg)[\w-]{0,20}\.[a-z]{2,5}/")
 _AUTHORITY = re.compile(r"//(?P<authority>[^/?#;]*)")
 _PARAMETER = re.compile(r"(?P<name>[^=&;?#/\s]{1,100})=(?P<value>[^&;#]*)")
 _USER_AND_PASSWORD = re.compile(r"[\w.@+-]{1,60}:(?!\d+\Z|\s)[^/\s]{3,}\Z")
@@ -31,12 +32,12 @@ def value_spans(name: str, value: str, public_names: frozenset[str] = NOBODY) ->
     """A value of `env`, of headers, of a query ...: what of it is secret. A name that says secret wins."""
     if not value.strip() or is_reference(value):
         return []
-    if fold(name) in public_names:
+    if fold(name) in public_names or names_public(name, value):
         return text_spans(value)
     if says_secret(name):
         scheme = _SCHEME.match(value)
         start = scheme.end() if scheme else 0
-        return [] if is_reference(value[start:]) else [Span(start, len(value))]
+        return [] if is_reference(value[start:]) or is_placeholder(value[start:]) else [Span(start, len(value))]
     if is_url(value):
         return url_spans(value, strict=True)
     if value.lstrip()[0] in "{[":
@@ -91,6 +92,8 @@ def _looks(text: str, start: int, stop: int) -> list[Span]:
 
 
 def _secret_parameter(name: str, value: str, strict: bool) -> bool:
+    if is_placeholder(value) or names_public(name, value):
+        return False
     if says_secret(name) or fold(name) in rules.PUBLIC_CONNECTION:
         return says_secret(name) or suspicious(value)
     if name.lower() in rules.QUERY_SECRETS:
@@ -109,10 +112,17 @@ def _segments(text: str, start: int, stop: int, separators: str, strict: bool) -
     for end in [*(i for i in range(start, stop) if text[i] in separators), stop]:
         segment = text[at:end]
         chance = suspicious(segment) if strict else bool(random_runs(segment))
-        if len(segment) >= 8 and chance and not is_reference(segment) and not segment.startswith("@"):
+        if len(segment) >= 8 and chance and not is_reference(segment) and not _pinned(text, at, segment):
             found.append(Span(at, end, "part", LOOK))
         at = end + 1
     return found
+
+
+def _pinned(text: str, at: int, segment: str) -> bool:
+    """`@scope`, `name@<commit>`, and a commit in an address of a forge."""
+    if segment.startswith("@") or re.fullmatch(r"[\w.-]{1,80}@[0-9a-f]{7,64}", segment):
+        return True
+    return bool(re.fullmatch("[0-9a-f]{40}", segment) and _FORGE.search(text, 0, at))
 
 
 def connection_spans(text: str) -> list[Span] | None:

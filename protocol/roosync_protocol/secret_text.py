@@ -8,21 +8,29 @@ taken only when it looks like a credential, because documentation is full of `pa
 import re
 
 from roosync_protocol.secret_names import says_secret, words
-from roosync_protocol.secret_rules import KEYWORDS, PRIVATE_KEY, QUERY_SECRETS
+from roosync_protocol.secret_prose import is_phrase, phrase_end, place_spans, told_spans
+from roosync_protocol.secret_rules import KEYWORDS, QUERY_SECRETS
 from roosync_protocol.secret_spans import LOOK, TEXT, Span, merged
 from roosync_protocol.secret_values import (
     HIDDEN,
     credential_like,
+    is_placeholder,
     is_reference,
     random_runs,
     suspicious,
     vendor_spans,
 )
+from roosync_protocol.secret_vendors import PRIVATE_KEY
 
+LONGEST = 4000  # signs of a value in quotes
+JUDGED = 200  # signs of a value that are looked at
 _KEYWORD = re.compile("|".join(KEYWORDS))
 _NAME_PART = re.compile(r"[A-Za-z0-9_.-]*")
-_ASSIGN = re.compile(r"""\\*["'`]?\]?(?P<sign>\s*(?:=>|:=|==?|:)\s*)(?P<quote>\\*["'`])?""")
+_ASSIGN = re.compile(
+    r"""\\*["'`]?\]?(?P<sign>[^\S\n]*(?:=>|:=|==?|:)(?:[^\S\n]|\s+(?=\\*["']))*)(?P<quote>\\*["'`])?"""
+)
 _SWITCHED = re.compile(r"""\s+(?P<quote>\\*["'`])?(?!-)""")
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")  # setx API_TOKEN "x", ENV API_TOKEN x
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|aws4-hmac-sha256)\s+")
 _BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
@@ -59,8 +67,10 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
     lower = text.lower()
     if len(lower) != len(text):  # a letter that is two in lower case
         lower = "".join(sign.lower() if sign.isascii() else sign for sign in text)
+    named += place_spans(text)
     if any(word in lower for word in KEYWORDS):
         named += _assigned(text, lower, prose)
+        named += told_spans(text)
         named += [
             Span(*match.span(1), "bearer")
             for match in _BEARER.finditer(text)
@@ -112,7 +122,7 @@ def _query_values(text: str) -> list[Span]:
 def _assigned(text: str, lower: str, prose: bool) -> list[Span]:
     """Values after a name that says secret: `X_TOKEN=v`, `"apiKey": "v"`, `--password v`, `Authorization: Bearer v`."""
     found: list[Span] = []
-    past = 0
+    past, run = 0, range(0)
     for match in _KEYWORD.finditer(lower):
         if match.start() < past:
             continue
@@ -122,18 +132,18 @@ def _assigned(text: str, lower: str, prose: bool) -> list[Span]:
         if not says_secret(name):
             continue
         sign = _ASSIGN.match(text, end)
-        switched = None if sign or not name.startswith("-") else _SWITCHED.match(text, end)
+        switched = None if sign or not (name.startswith("-") or _CONSTANT.match(name)) else _SWITCHED.match(text, end)
         if sign:
-            span = _value_after(text, sign.end(), sign["quote"])
+            span, run = _value_after(text, sign.end(), sign["quote"], run)
             exact = sign["sign"].strip() != ":" and sign["sign"] == sign["sign"].strip()
             sure = not prose and (exact or bool(sign["quote"]))
         elif switched:
-            span = _value_after(text, switched.end(), switched["quote"])
-            sure = not prose
+            span, run = _value_after(text, switched.end(), switched["quote"], run)
+            sure = not prose and name.startswith("-")
         else:
             continue
-        value = text[span.start : span.end]
-        if _is_secret_value(value) and (credential_like(value) or (sure and _could_be(value))):
+        value = text[span.start : min(span.end, span.start + JUDGED)]
+        if _is_secret_value(value) and (credential_like(value) or is_phrase(value) or (sure and _could_be(value))):
             found.append(Span(span.start, span.end, name.lstrip("-.")))
             past = span.end
     return found
@@ -147,20 +157,23 @@ def _whole_name(text: str, at: int) -> tuple[int, int]:
     return start, match.end() if match else at
 
 
-def _value_after(text: str, at: int, quote: str | None) -> Span:
+def _value_after(text: str, at: int, quote: str | None, run: range) -> tuple[Span, range]:
+    """The value, and the run of signs without a blank that it lies in: so a long one is looked for once."""
     if quote:
-        end = text.find(quote, at)
-        end = len(text) if end < 0 or end - at > 4000 else end
+        end = text.find(quote, at, at + LONGEST)
+        end = min(at + LONGEST, len(text)) if end < 0 else end
         scheme = _SCHEME.match(text, at, end)
-        return Span(scheme.end() if scheme else at, end)
+        return Span(scheme.end() if scheme else at, end), run
     scheme = _SCHEME.match(text, at)
     at = scheme.end() if scheme else at
-    bare = _BARE.match(text, at)
-    return Span(at, bare.end() if bare else at)
+    if at not in run:
+        bare = _BARE.match(text, at)
+        run = range(at, bare.end() if bare else at)
+    return Span(at, max(run.stop, phrase_end(text, at))), run
 
 
 def _is_secret_value(value: str) -> bool:
-    return bool(value.strip()) and value.strip(".*xX") != "" and not is_reference(value)
+    return bool(value.strip()) and not is_placeholder(value) and value.strip(".*xX") != "" and not is_reference(value)
 
 
 def _could_be(value: str) -> bool:

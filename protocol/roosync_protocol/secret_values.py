@@ -6,8 +6,9 @@ measures how much of a run of letters and digits reads like words.
 """
 
 import re
+from bisect import bisect_right
 
-from roosync_protocol.secret_rules import PRIVATE_KEY, VENDORS
+from roosync_protocol.secret_vendors import PRIVATE_KEY, PUBLIC_BLOB, VENDORS
 
 HIDDEN = "[hidden]"  # what `scrub` leaves behind
 _REFERENCE = re.compile(
@@ -18,11 +19,19 @@ _REFERENCE = re.compile(
     | \{ (?:env|file): [\w./~ -]{1,80} \}                             # opencode
     | %[A-Z_][A-Z0-9_()]{0,60}%                                       # %USERPROFILE%
     | \$env:[A-Za-z_]\w{0,60} | \$[A-Z_][A-Z0-9_]{1,60}\b(?![a-z!@#%^&*])
-    | (?:op|vault|bws|keyring|keychain|secretref|awssm|gcpsm|azurekv)://[\w ./?=&%@-]{1,200}
+    | (?:op|vault|bws|keyring|keychain|secretref|awssm|gcpsm|azurekv)://[\w ./?=&%@\#-]{1,200}
     | <[A-Za-z][A-Za-z0-9 _.:'-]{0,60}>                               # <your token>
     | \[hidden\]
     """,
     re.VERBOSE,
+)
+_PLACEHOLDER = re.compile(
+    r"""
+      (?:your|insert|enter|paste|replace|put|add)(?:[-_ ]?[a-z]{1,12}){0,3}
+      [-_ ]?(?:key|token|secret|password|me|here|it|value|id)(?:[-_ ]here)?
+    | redacted | placeholder | todo | tbd | fixme | \.{3} | … | [*•]{3,} | [x]{3,}
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
 _BETWEEN_REFERENCES = re.compile(r"(?:Bearer|Basic|Token|token|bearer)?[\s:@/.,;|=_-]*\Z")
 _ORDINARY = re.compile(  # of these shapes no secret is
@@ -94,7 +103,7 @@ def vendor_spans(text: str) -> list[tuple[int, int, str]]:
         at = 0
         while match := vendor.pattern.search(text, at):
             at = match.end()
-            if (vendor.bounded and _inside_word(text, match.start())) or _is_placeholder(match.group()):
+            if (vendor.bounded and _inside_word(text, match.start())) or _is_crossed_out(match.group()):
                 at = match.start() + 1
             else:
                 found.append((match.start(), match.end(), vendor.name))
@@ -108,7 +117,15 @@ def _inside_word(text: str, start: int) -> bool:
     return not (text[start - 2 : start - 1] == "\\" and before in "nrt") and text[start - 3 : start - 2] != "%"
 
 
-def _is_placeholder(text: str) -> bool:
+def is_placeholder(text: str) -> bool:
+    """`your-api-key`, `xxxx`, `REDACTED`, `...`: what documentation writes in the place of a value.
+
+    Not `changeme`, which is in use as a password.
+    """
+    return bool(_PLACEHOLDER.fullmatch(text.strip())) or _is_crossed_out(text.strip())
+
+
+def _is_crossed_out(text: str) -> bool:
     """ghp_xxxxxxxx, sk-ant-...: the tail has no two different letters, as documentation writes it."""
     tail = re.split(r"[_-]", text)[-1].lower()
     return len(tail) >= 4 and len(set(tail)) == 1 and not tail[0].isdigit()
@@ -162,14 +179,31 @@ def is_package(text: str) -> bool:
 
 
 # ---------------------------------------------------------------------------------- chance
+def _blobs(text: str) -> list[tuple[int, int]]:
+    """Where bytes stand that are public by their form: images, certificates, public keys, digests of packages."""
+    return [match.span() for match in PUBLIC_BLOB.finditer(text)]
+
+
 def random_runs(text: str, least: int = 20) -> list[tuple[int, int]]:
     """Start and end of the runs in the text, of at least so many characters, that look drawn by chance."""
     found = []
+    blobs: list[tuple[int, int]] | None = None
     for match in _TOKEN.finditer(text):
         run = match.group()
-        if len(run) >= least and looks_random(run, least) and not text[: match.start()].endswith("sha256:"):
-            found.append(match.span())
+        if len(run) >= least and looks_random(run, least):
+            blobs = _blobs(text) if blobs is None else blobs
+            if not _is_public_blob(text, *match.span(), blobs, least):
+                found.append(match.span())
     return found
+
+
+def _is_public_blob(text: str, start: int, end: int, blobs: list[tuple[int, int]], least: int) -> bool:
+    """Does the run lie in a blob, but for what looks ordinary before and after it?"""
+    at = bisect_right(blobs, start, key=lambda blob: blob[1])
+    if at == len(blobs) or blobs[at][0] >= end:
+        return False
+    rests = text[start : max(start, blobs[at][0])], text[min(end, blobs[at][1]) : end]
+    return not any(looks_random(rest, least) for rest in rests)
 
 
 def looks_random(run: str, least: int = 20) -> bool:
@@ -222,21 +256,41 @@ def suspicious(text: str, least: int = 16) -> bool:
     for found in _HEX.finditer(text):
         if not text[: found.start()].endswith(("sha256:", "@", "#", "sha1:", "sha512:")):
             return True
-    return _like_password(text)
+    return like_password(text)
+
+
+def drawn_word(text: str) -> bool:
+    """Ten or more letters of both cases and digits that read like no words: `aB3dE5fG7hI9`, not `useOAuth2Token`."""
+    if (
+        not re.fullmatch(r"[A-Za-z0-9_~-]{10,200}", text)
+        or not re.search("[A-Z]", text)
+        or not re.search("[a-z]", text)
+    ):
+        return False
+    chunks = _CHUNK.findall(text)
+    worded = sum(len(chunk) for chunk in chunks if _reads_like_a_word(chunk))
+    if re.search(r"\d[A-Za-z]", text):
+        return len(chunks) >= 4 and worded * 2 < len(text)
+    return len(text) >= 16 and not worded and len(chunks) > len(text) / 3
 
 
 def credential_like(text: str) -> bool:
     """In prose after `password:`: is this a credential and not a word of the sentence?"""
     if len(text) < 6 or _ORDINARY.fullmatch(text) or re.search(r"[()\[\]{}<>]|\.\.\.|^\*+$|^[xX]+$", text):
         return False
-    if re.fullmatch(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+", text) or re.match(r"(?i)your|example|my[-_]|the[-_]", text):
+    if re.fullmatch(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+(?<!\d\d)", text) or re.match(
+        r"(?i)your|example|my[-_]|the[-_]", text
+    ):
         return False  # os.environ.TOKEN; your-key-here
     return (
-        bool(re.search(r"\d", text) and re.search(r"[A-Za-z]", text)) or _like_password(text) or looks_random(text, 16)
+        bool(re.search(r"\d", text) and re.search(r"[A-Za-z]", text))
+        or like_password(text)
+        or drawn_word(text)
+        or looks_random(text, 16)
     )
 
 
-def _like_password(text: str) -> bool:
+def like_password(text: str) -> bool:
     if not 8 <= len(text) <= 64 or re.search(r"[\s\\/]", text) or is_package(text):
         return False
     kinds = [bool(re.search(c, text)) for c in ("[a-z]", "[A-Z]", "[0-9]", r"[!@#$%^&*?+~]")]

@@ -124,7 +124,7 @@ WORD_PLACES = {  # where the form has no room for blanks and slashes
 }
 OPEN_PLACES = {  # nothing but the look of the value
     "argument": lambda s: {"args": ["server", s]},
-    "argument after a switch": lambda s: {"args": ["--workspace-id", s]},
+    "argument after a switch": lambda s: {"args": ["--workspace", s]},
     "argument in quotes": lambda s: {"args": ["-c", f"run '{s}'"]},
     "path of a URL": lambda s: {"url": f"https://mcp.example.com/s/{s}/mcp"},
     "public name": lambda s: {"env": {"LOG_LEVEL": s}},
