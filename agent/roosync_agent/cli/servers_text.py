@@ -181,16 +181,19 @@ def _next(row: dict[str, Any]) -> list[str]:
 
 
 def _short(name: str) -> str:
-    shown = harmless(name)
-    return shown if len(shown) <= LONG else f"{shown[: LONG - 3]}..."
+    return _cut(harmless(name), LONG)
 
 
 def _wrapped(text: str) -> list[str]:
-    return wrap(text, WIDE, initial_indent="    ", subsequent_indent="      ")
+    return [_cut(line) for line in wrap(text, WIDE, initial_indent="    ", subsequent_indent="      ")]
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= WIDE else f"{line[: WIDE - 3]}..."
+def _cut(line: str, most: int = WIDE) -> str:
+    if _wide(line) <= most:
+        return line
+    while _wide(line) > most - 3:
+        line = line[: most - 3] if len(line) > most - 3 else line[:-1]
+    return f"{line}..."
 
 
 def _wide(text: str) -> int:

@@ -130,9 +130,9 @@ async def gather(
 
 
 def means(named: str, target: str) -> bool:
-    """Does a person who says `cursor`, `cursor.mcp` or `roo.mcp@insiders` mean this target?"""
-    plain = target.partition("@")[0]
-    return named in (target, plain, plain.split(".")[0])
+    """Does a person who says `cursor`, `cursor.mcp`, `roo@insiders` or `roo.mcp@insiders` mean this target?"""
+    plain, at, flavour = target.partition("@")
+    return named in (target, plain, plain.split(".")[0], plain.removesuffix(".mcp") + at + flavour)
 
 
 def of_a_person(spec: TargetSpec) -> bool:
