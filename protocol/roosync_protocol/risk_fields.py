@@ -76,7 +76,7 @@ def _map(value: Value | None) -> dict[str, Value] | None:
     """A map, or a list of maps by their names."""
     if isinstance(value, dict):
         return value
-    if not isinstance(value, list) or not value:
+    if not isinstance(value, list):
         return None
     found: dict[str, Value] = {}
     for one in value:

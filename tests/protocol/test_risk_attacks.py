@@ -2,6 +2,7 @@
 
 The reason names the place, so that a person finds it: `says` is a part of it.
 """
+# ruff: noqa: E501 - tables that are read in columns
 
 import base64
 

@@ -37,7 +37,7 @@ CODEX = table(
     (VARIABLES, HIGH, "the environment of commands", "shell_environment_policy.set"),
     (DENY, HIGH, "a variable is given to commands", "shell_environment_policy.exclude"),
     (ALLOW, HIGH, "a variable is given to commands", "shell_environment_policy.include_only"),
-    (CHANGE, HIGH, "which variables commands see", "shell_environment_policy*"),
+    (CHANGE, HIGH, "which variables commands see", "shell_environment_policy.*"),
     (ON, HIGH, "commands read the shell's start files", "allow_login_shell", True),
     (CHANGE, HIGH, "who approves, and what may be done",
      "approvals_reviewer auto_review* permissions* default_permissions windows.sandbox"),

@@ -40,7 +40,7 @@ ROO = table(
     (CHANGE, MEDIUM, "an experiment", "experiments.*"),
     (CHANGE, MEDIUM, "instructions",
      ("customModes* *customInstructions *Instructions *Prompt *Prompts customModePrompts* customSupportPrompts* "
-     "*modeOverrides*")),
+     "*modeOverrides* enableSubfolderRules")),
     (CHANGE, MEDIUM, "which model answers",
      ("*apiProvider *ModelId *modelId *ModelInfo *ModelInfo.* *Model *model *mode *currentApiConfigName "
      "*listApiConfigMeta* *ApiConfigId *profileThresholds* *modeApiConfigs* *codebaseIndexModels* profiles "
@@ -56,7 +56,7 @@ ROO = table(
      "terminalShellIntegrationTimeout terminalShellIntegrationDisabled terminalCommandDelay terminalPowershellCounter "
      "terminalZshClearEolMark terminalZshOhMy terminalZshP10k terminalCompressProgressBar terminalOutputPreviewSize "
      "commandExecutionTimeout maxConcurrentFileReads maxDiagnosticMessages maxOpenTabsContext maxWorkspaceFiles "
-     "maxReadFileLine maxImageFileSize maxTotalImageSize maxGitStatusFiles autoCondenseContext "
+     "checkpointTimeout maxReadFileLine maxImageFileSize maxTotalImageSize maxGitStatusFiles autoCondenseContext "
      "autoCondenseContextPercent diffEnabled diagnosticsEnabled includeDiagnosticMessages "
      "includeTaskHistoryInEnhance includeCurrentTime includeCurrentCost includeMaxTokens enterBehavior "
      "preventCompletionWithOpenTodos historyPreviewCollapsed reasoningBlockCollapsed lastShownAnnouncementId "
