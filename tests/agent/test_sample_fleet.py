@@ -26,6 +26,8 @@ def values_of(target):
             if spec.owns(name := path.relative_to(target.folder).as_posix()):
                 yield name, path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         return
+    if not target.file.exists():
+        return
     text = target.file.read_bytes().decode("utf-8-sig")
     value = yaml.safe_load(text) if spec.format == "sniff" and not text.startswith("{") else json.loads(text)
     for step in spec.container:

@@ -121,10 +121,10 @@ def test_systems_by_pythons_names(platform, system):
 
 
 SELECTIONS = {
-    ("modes",): {"roo.modes", "zoo.modes"},
-    ("mcp",): {"roo.mcp", "zoo.mcp", "claude.mcp"},
+    ("modes",): {"roo.modes", "roo.project-modes", "zoo.modes"},
+    ("mcp",): {spec.name for spec in TABLE if "mcp" in spec.name.split(".")[1]},
     ("profiles",): {"roo.profiles", "zoo.profiles"},
-    ("claude",): {"claude.settings", "claude.mcp", "claude.memory"},
+    ("cursor",): {"cursor.mcp", "cursor.rules", "cursor.project-mcp", "cursor.project-rules"},
     ("roo.rules", "claude.memory", "roo.rules"): {"roo.rules", "claude.memory"},
     (): {spec.name for spec in TABLE},
 }
@@ -161,6 +161,32 @@ OWNED = {
     ("claude.settings", "permissions"): True,
     ("claude.settings", "oauthAccount"): False,
     ("claude.settings", "feedbackSurveyState"): False,
+    ("vscode.settings", "roo-cline.allowedCommands"): True,
+    ("vscode.settings", "chat.mcp.access"): True,
+    ("vscode.settings", "editor.fontSize"): False,
+    ("vscode.settings", "mcp"): False,
+    ("codex.config", "model_providers"): True,
+    ("codex.config", "hooks.PreToolUse"): True,
+    ("codex.config", "hooks.state"): False,
+    ("codex.config", "hooks"): False,
+    ("codex.config", "projects"): False,
+    ("codex.config", "mcp_servers"): False,
+    ("codex.config", "cli_auth_credentials_store"): False,
+    ("codex.memory", "auth.json"): False,
+    ("gemini.settings", "security.folderTrust"): True,
+    ("gemini.settings", "security.auth"): False,
+    ("gemini.settings", "security"): False,
+    ("gemini.settings", "mcpServers"): False,
+    ("opencode.config", "keybinds"): False,
+    ("zed.settings", "agent"): True,
+    ("zed.settings", "vim_mode"): False,
+    ("continue.config", "models.fast"): True,
+    ("continue.config", "mcpServers"): False,
+    ("windsurf.memory", "global_rules.md"): True,
+    ("windsurf.memory", "other.pb"): False,
+    ("cursor.rules", "rules/a.mdc"): True,
+    ("cursor.rules", "extensions/x.md"): False,
+    ("claude.project-agents", "settings.local.json"): False,
 }
 
 

@@ -1,8 +1,8 @@
 """Where things are on this machine: the home folder that is managed, and the editors' folders below it.
 
 Everything follows from the *given* home, never from the process's own: several agents live on one host, each with a
-home of its own. The variables of the environment that move folders (APPDATA, XDG_CONFIG_HOME, CODEX_HOME) count
-only when that home is the person's own, or when they stay inside it.
+home of its own. The variables of the environment that move folders (APPDATA, XDG_CONFIG_HOME, CODEX_HOME, ...)
+count only when that home is the person's own, or when they stay inside it.
 
 A layout has two sides. `base` is the folder on this disk; `places.home` is how files *spell* it. They differ only where
 one system plays another one (a demonstration of Windows on Linux: `C:\\Users\\ana` is kept in `/tmp/demo/ana`).
@@ -120,7 +120,7 @@ def layout(
         workspaces=dict(workspaces or {}),
         custom=dict(custom or {}),
     )
-    folders = {"home": home, "settings": settings, "codex": variables.folder("CODEX_HOME") or home / ".codex"}
+    folders = _assistants(home, settings, variables, system)
     on_disk = {name: _on_disk(path, home, spelled, system) for name, path in (workspaces or {}).items()}
     projects = {name: path for name, path in on_disk.items() if path is not None}
     return Layout(home, settings, places, flavours, folders, projects)
@@ -175,8 +175,45 @@ class _Variables:
 
 
 def _settings_folder(home: Path, variables: _Variables, system: System) -> Path:
+    variable = {"windows": "APPDATA", "posix": "XDG_CONFIG_HOME"}.get(system)
+    return (variable and variables.folder(variable)) or home / usual_folders(system)["settings"]
+
+
+def _assistants(home: Path, settings: Path, variables: _Variables, system: System) -> dict[str, Path]:
+    """The folders that assistants let a variable move, or that they have elsewhere on each system."""
+    folders = {name: home / place for name, place in usual_folders(system).items()} | {"settings": settings}
+    for variable, moved in _MOVED_BY.items():
+        if (folder := variables.folder(variable)) is not None:
+            folders |= {name: folder / place for name, place in moved.items()}
     if system == "windows":
-        return variables.folder("APPDATA") or home / "AppData" / "Roaming"
-    if system == "macos":
-        return home / "Library" / "Application Support"
-    return variables.folder("XDG_CONFIG_HOME") or home / ".config"
+        folders["zed"] = settings / "Zed"
+    elif system == "posix":
+        folders["zed"] = folders["xdg"] / "zed"
+    return folders
+
+
+def usual_folders(system: System) -> dict[str, str]:
+    """What {name} means in a target's declaration when nothing moves it: from the home folder, with `/`."""
+    settings = {"windows": "AppData/Roaming", "macos": "Library/Application Support"}.get(system, ".config")
+    return {
+        "home": "",
+        "settings": settings,
+        "claude": ".claude",
+        "claude_json": "",  # where .claude.json lies
+        "cline": ".cline",
+        "codex": ".codex",
+        "continue": ".continue",
+        "gemini": ".gemini",
+        "xdg": ".config",  # for what follows XDG on every system, as opencode does
+        "zed": "AppData/Roaming/Zed" if system == "windows" else ".config/zed",
+    }
+
+
+_MOVED_BY = {  # a variable -> the folders that it moves, and where they are in it
+    "CLAUDE_CONFIG_DIR": {"claude": "", "claude_json": ""},
+    "CLINE_DIR": {"cline": ""},
+    "CODEX_HOME": {"codex": ""},
+    "CONTINUE_GLOBAL_DIR": {"continue": ""},
+    "GEMINI_CLI_HOME": {"gemini": ".gemini"},
+    "XDG_CONFIG_HOME": {"xdg": ""},
+}

@@ -3,7 +3,7 @@
 A skill that was cloned may hold links to anything: `notes.md` to ~/.ssh/config, a folder to ~/.ssh. Followed, the one
 would be published, and a file added by a baseline would land in the other. So a file below a tree's folders has to be
 within the target's own folder; or be another text; or lie in a folder of one's own that mirrors this one
-(`skills/a/run.sh` in `~/dotfiles/skills/a/run.sh`).
+(`skills/a/run.sh` in `~/dotfiles/skills/a/run.sh`). Nothing in a project is followed out of it.
 """
 
 from pathlib import Path
@@ -16,9 +16,11 @@ PROSE = frozenset({".md", ".markdown", ".mdc", ".mdx"})
 
 def link_fault(door: Door, target: Target, path: Path, name: str) -> str | None:
     """Why `name` of this tree is not what it seems to be; None when it is. FileRefusedError when it can not be seen."""
+    real = door.stat(path).real_path if target.within or "/" in name else path
+    if target.within and not real.is_relative_to(door.stat(target.within).real_path):
+        return "it is a link out of its project"  # which somebody else may have made
     if "/" not in name:
         return None  # named in the declaration itself, such as CLAUDE.md
-    real = door.stat(path).real_path
     if real == path:
         return None  # no link at all: nearly always
     ours = door.stat(target.folder).real_path

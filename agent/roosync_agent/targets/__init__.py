@@ -10,10 +10,33 @@ from pathlib import Path
 
 from roosync_agent.targets.base import Group, Target, TargetSpec, locate
 from roosync_agent.targets.claude import CLAUDE
-from roosync_agent.targets.roo import ROO, ZOO
+from roosync_agent.targets.cline import CLINE
+from roosync_agent.targets.codex import CODEX
+from roosync_agent.targets.continue_dev import CONTINUE
+from roosync_agent.targets.cursor import CURSOR
+from roosync_agent.targets.gemini import GEMINI
+from roosync_agent.targets.opencode import OPENCODE
+from roosync_agent.targets.roo import ROO, ROO_PROJECT, ZOO
+from roosync_agent.targets.vscode import VSCODE
+from roosync_agent.targets.windsurf import WINDSURF
+from roosync_agent.targets.zed import ZED
 from roosync_protocol.entity import Kind
 
-TABLE: tuple[TargetSpec, ...] = (*ROO, *ZOO, *CLAUDE)
+TABLE: tuple[TargetSpec, ...] = (
+    *ROO,
+    *ROO_PROJECT,
+    *ZOO,
+    *CLAUDE,
+    *VSCODE,
+    *CLINE,
+    *CURSOR,
+    *CODEX,
+    *GEMINI,
+    *OPENCODE,
+    *WINDSURF,
+    *ZED,
+    *CONTINUE,
+)
 
 __all__ = ["TABLE", "Group", "Target", "TargetSpec", "known", "locate", "locked_by_name", "plain", "select"]
 

@@ -53,7 +53,7 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TargetSpec:
-    """A declaration. `{home}`, `{settings}`, `{codex}`, `{vscode_user}` and `{workspace}` stand for folders here."""
+    """A declaration. `{home}`, `{codex}` ... (`Layout.folders`), `{vscode_user}`, `{workspace}` stand for folders."""
 
     name: str  # "roo.mcp"
     assistant: str  # as a person calls it: "Roo Code"
@@ -61,11 +61,13 @@ class TargetSpec:
     kind: Kind
     folder: str  # "{home}/.roo"; one with {vscode_user} is looked for in every editor, {workspace} in each project
     file: str = ""  # below the folder
+    instead: tuple[str, ...] = ()  # other names of the file: the first that is there is the file
     format: str = "json"  # of roosync_protocol.documents; "sniff" looks at the bytes
     container: tuple[str, ...] = ()  # where in the file the entities are
     identity: str = ""  # the field that names an element, when the container is a list
     keys: frozenset[str] | None = None  # only these are ours, `*` for anything; None = each one
-    further: tuple[Part, ...] = ()  # parts of the file beside the one that container, identity and keys name
+    first: Part | None = None  # instead of container, identity and keys, where they do not say enough
+    further: tuple[Part, ...] = ()  # parts of the file beside that one
     form: Form | None = None  # between the file's spelling of an entity and the common one
     editors: tuple[str, ...] = ()  # of those with {vscode_user}: the flavours where it is looked for; all without
     tree: tuple[str, ...] = ()  # patterns of the files below the folder; ** = any depth
@@ -85,7 +87,8 @@ class TargetSpec:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        return (Part(container=self.container, identity=self.identity, keys=self.keys), *self.further)
+        first = self.first or Part(container=self.container, identity=self.identity, keys=self.keys)
+        return (first, *self.further)
 
     def format_of(self, name: str) -> str:
         """The document format of an entity's file."""
@@ -104,6 +107,7 @@ class Target:
     present: bool
     path: Path | None = None  # where a person put the file, when it is not where the declaration says
     fault: str = ""  # why there is nothing to read, although the assistant is here
+    within: Path | None = None  # of a project: its folder, which no link may lead out of
 
     @property
     def file(self) -> Path:
@@ -119,7 +123,9 @@ def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     if VSCODE not in spec.folder:
         folder = _expand(spec.folder, layout)
         signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
-        return [Target(name=spec.name, spec=spec, folder=folder, present=any(_there(door, sign) for sign in signs))]
+        present = any(_there(door, sign) for sign in signs)
+        path = next((folder / name for name in spec.instead if _there(door, folder / name)), None) if present else None
+        return [Target(name=spec.name, spec=spec, folder=folder, present=present, path=path)]
     flavours = [flavour for flavour in layout.flavours if not spec.editors or flavour.name in spec.editors]
     places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in flavours]
     there = [(flavour, folder) for flavour, folder in places if _there(door, folder)]
@@ -136,7 +142,7 @@ def _in_projects(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     for name, folder in sorted(layout.workspaces.items()):
         rest = spec.folder.removeprefix(WORKSPACE).removeprefix("/")
         there = _there(door, folder)
-        found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there))
+        found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there, within=folder))
     return found
 
 

@@ -1,10 +1,12 @@
-"""Claude Code: chosen settings, user-wide MCP servers, and the memory files.
+"""Claude Code: chosen settings, MCP servers, and the memory files, of the person and of projects.
 
-Named keys only. ~/.claude.json is mostly state, identity and sign-in: of it, `mcpServers` alone is ours.
+Named keys only. ~/.claude.json is mostly state, identity and sign-in: of it, `mcpServers` alone is ours. Of a project
+never settings.local.json: it is what one person decided for one machine.
 """
 
-from roosync_agent.targets.base import Group, TargetSpec
-from roosync_protocol.entity import Kind
+from roosync_agent.targets.base import Group
+from roosync_agent.targets.declare import servers, settings, texts
+from roosync_protocol.dialects import CLAUDE as DIALECT
 
 SETTINGS = frozenset(
     {
@@ -40,35 +42,25 @@ SETTINGS = frozenset(
     }
 )
 
+_TREES = ("agents/**", "commands/**", "skills/**")
+
 CLAUDE = (
-    TargetSpec(
-        name="claude.settings",
-        assistant="Claude Code",
-        group=Group.SETTINGS,
-        kind=Kind.SETTING,
-        folder="{home}/.claude",
-        file="settings.json",
-        keys=SETTINGS,
-        private=True,
-    ),
-    TargetSpec(
-        name="claude.mcp",
-        assistant="Claude Code",
-        group=Group.MCP,
-        kind=Kind.MCP_SERVER,
-        folder="{home}",
-        file=".claude.json",
-        container=("mcpServers",),
-        signs=("{home}/.claude", "{home}/.claude.json"),
-        private=True,
+    settings("claude.settings", "Claude Code", "{claude}", "settings.json", SETTINGS, format="json"),
+    servers(
+        "claude.mcp",
+        "Claude Code",
+        "{claude_json}",
+        ".claude.json",
+        DIALECT,
+        format="json",
+        signs=("{claude}", "{claude_json}/.claude.json"),
         locks=True,
     ),
-    TargetSpec(
-        name="claude.memory",
-        assistant="Claude Code",
-        group=Group.MEMORY,
-        kind=Kind.TEXT,
-        folder="{home}/.claude",
-        tree=("CLAUDE.md", "agents/**", "commands/**", "skills/**"),
+    texts("claude.memory", "Claude Code", "{claude}", "CLAUDE.md", *_TREES, group=Group.MEMORY),
+    settings("claude.project-settings", "Claude Code", "{workspace}/.claude", "settings.json", SETTINGS, format="json"),
+    servers(
+        "claude.project-mcp", "Claude Code", "{workspace}", ".mcp.json", DIALECT, format="json", private=False
     ),
-)
+    texts("claude.project-memory", "Claude Code", "{workspace}", "CLAUDE.md", group=Group.MEMORY),
+    texts("claude.project-agents", "Claude Code", "{workspace}/.claude", "CLAUDE.md", *_TREES, group=Group.MEMORY),
+)  # fmt: skip

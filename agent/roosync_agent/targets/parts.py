@@ -25,6 +25,8 @@ class Part:
     prefix: str = ""  # before each name: "profile." of "profile.fast"
     identity: str = ""  # the field that names an element, when the container is a list
     keys: frozenset[str] | None = None  # only these are ours, `*` for anything; None = each one
+    but: frozenset[str] = frozenset()  # none of these
+    loose: bool = False  # of a list: an element without a name is nobody's fault, and not ours
 
     def inner(self, name: str) -> str | None:
         """The name within this part, when an entity of this name may be in it."""
@@ -34,6 +36,8 @@ class Part:
         return inner if self.allows(inner) else None
 
     def allows(self, inner: str) -> bool:
+        if inner in self.but:
+            return False
         if self.keys is None or inner in self.keys:
             return True
         return any(fnmatchcase(inner, pattern) for pattern in self.keys if "*" in pattern)
@@ -74,13 +78,15 @@ def entities_in(spec: "TargetSpec", whole: Value) -> list[Found]:
 
 
 def spot(spec: "TargetSpec", whole: Value, name: str) -> Spot:
-    """Where `name` is; for what is new the first part that may have it, one that is in the document before others."""
+    """Where `name` is. What is new goes to the first part that may have it; to one that is in the document before
+    others, and to the innermost of those."""
     able = [(part, inner) for part in spec.parts if (inner := part.inner(name)) is not None]
     if not able:
         raise PartError(f"{name!r} is not among what roosync manages in {spec.name}")
     spots = [Spot(part, inner, *_held(part, whole)) for part, inner in able]
     there = next((one for one in spots if one.inner in one.names), None)
-    return there or next((one for one in spots if _exists(one.part, whole)), spots[0])
+    made = [one for one in spots if _exists(one.part, whole)]
+    return there or max(made, key=lambda one: len(one.part.container), default=spots[0])
 
 
 def _at(part: Part, whole: Value) -> Value:
@@ -116,6 +122,8 @@ def _elements(part: Part, value: Value) -> Iterator[Found]:
     for index, element in enumerate(value):
         name = element.get(part.identity) if isinstance(element, dict) else None
         if not isinstance(name, str) or not name:
+            if part.loose:
+                continue
             raise PartError(f"{where}[{index}] has no {part.identity!r} to know it by")
         if name in seen:
             raise PartError(f"{where} has two elements with the {part.identity} {name!r}")

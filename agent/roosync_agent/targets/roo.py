@@ -1,11 +1,14 @@
-"""Roo Code and its successor Zoo Code: modes and MCP servers in the editor's storage, rules in the home folder.
+"""Roo Code and its successor Zoo Code: modes and MCP servers in the editor's storage, rules in the home folder, and all
+three in a project (`.roomodes`, `.roo`), where Zoo Code reads the same files.
 
 Zoo Code reads ~/.zoo when that folder is there and ~/.roo otherwise (its `roo-config`); so `zoo.rules` is there
 only with ~/.zoo, and creating it is left to the person: it would hide the rules in ~/.roo from Zoo Code.
 """
 
 from roosync_agent.targets.base import Group, TargetSpec
+from roosync_agent.targets.declare import servers, texts
 from roosync_agent.targets.roo_profiles import profiles
+from roosync_protocol.dialects import ROO as DIALECT
 from roosync_protocol.entity import Kind
 
 _TREE = ("rules*/**", "commands/**", "skills*/**")
@@ -25,18 +28,7 @@ def _assistant(short: str, title: str, storage: str, setting: str, rules: Target
         identity="slug",
         locks=True,
     )
-    mcp = TargetSpec(
-        name=f"{short}.mcp",
-        assistant=title,
-        group=Group.MCP,
-        kind=Kind.MCP_SERVER,
-        folder=folder,
-        file="settings/mcp_settings.json",
-        format="jsonc",
-        container=("mcpServers",),
-        private=True,
-        locks=True,
-    )
+    mcp = servers(f"{short}.mcp", title, folder, "settings/mcp_settings.json", DIALECT, locks=True)
     return modes, mcp, rules, profiles(short, title, storage, setting)
 
 
@@ -45,27 +37,33 @@ ROO = _assistant(
     "Roo Code",
     "rooveterinaryinc.roo-cline",
     "roo-cline.autoImportSettingsPath",
-    TargetSpec(
-        name="roo.rules",
-        assistant="Roo Code",
-        group=Group.RULES,
-        kind=Kind.TEXT,
-        folder="{home}/.roo",
-        tree=_TREE,
+    texts(
+        "roo.rules",
+        "Roo Code",
+        "{home}/.roo",
+        *_TREE,
         signs=("{home}/.roo", "{vscode_user}/globalStorage/rooveterinaryinc.roo-cline"),
     ),
+)
+ROO_PROJECT = (
+    TargetSpec(
+        name="roo.project-modes",
+        assistant="Roo Code",
+        group=Group.MODES,
+        kind=Kind.MODE,
+        folder="{workspace}",
+        file=".roomodes",
+        format="sniff",
+        container=("customModes",),
+        identity="slug",
+    ),
+    servers("roo.project-mcp", "Roo Code", "{workspace}/.roo", "mcp.json", DIALECT, private=False),
+    texts("roo.project-rules", "Roo Code", "{workspace}/.roo", *_TREE),
 )
 ZOO = _assistant(
     "zoo",
     "Zoo Code",
     "zoocodeorganization.zoo-code",
     "zoo-code.autoImportSettingsPath",
-    TargetSpec(
-        name="zoo.rules",
-        assistant="Zoo Code",
-        group=Group.RULES,
-        kind=Kind.TEXT,
-        folder="{home}/.zoo",
-        tree=_TREE,
-    ),
+    texts("zoo.rules", "Zoo Code", "{home}/.zoo", *_TREE),
 )

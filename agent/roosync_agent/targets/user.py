@@ -6,11 +6,12 @@ target can neither have the name of another one, nor own what that one owns.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from roosync_agent.collecting.places import usual_folders
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.parts import Part
 from roosync_protocol.secrets import scrub
@@ -100,21 +101,29 @@ def _one(path: Path, system: str, others: Sequence[TargetSpec]) -> "TargetSpec |
     if len(data) > MAX_BYTES:
         raise OwnTargetError(f"has more than {MAX_BYTES} bytes")
     found = spec_of(data, system)
-    if fault := _in_the_way(found, others) if isinstance(found, TargetSpec) else "":
+    if fault := _in_the_way(found, others, system) if isinstance(found, TargetSpec) else "":
         raise OwnTargetError(fault)
     return found
 
 
-def _in_the_way(spec: TargetSpec, others: Sequence[TargetSpec]) -> str:
+def _in_the_way(spec: TargetSpec, others: Sequence[TargetSpec], system: str) -> str:
     """Why it can not stand beside the others; "" when it can."""
     if spec.name.split(".")[0] in {group.value for group in Group}:
         return f"name: {spec.name.split('.')[0]!r} is the name of a group; begin with that of the assistant"
     for other in others:
         if other.name == spec.name:
             return f"name: {spec.name!r} is a target already"
-        if what := _both_own(spec, other):
+        if what := _both_own(_at_home(spec, system), _at_home(other, system)):
             return f"{other.name} manages {what} of this file already"
     return ""
+
+
+def _at_home(spec: TargetSpec, system: str) -> TargetSpec:
+    """With its folder as it is when no variable moves it, so that two names of one folder are one."""
+    head, _, rest = spec.folder.partition("/")
+    usual = usual_folders("windows" if system == "windows" else "macos" if system == "macos" else "posix")
+    place = usual.get(head.strip("{}"))
+    return spec if place is None else replace(spec, folder="/".join(("{home}", *filter(None, (place, rest)))))
 
 
 def _both_own(a: TargetSpec, b: TargetSpec) -> str:

@@ -1,0 +1,46 @@
+"""What the declarations of MCP servers have in common: each is a map of servers in a file, in a dialect.
+
+These files hold tokens, so a new one is private; and most have comments, so they are read as JSON with comments.
+"""
+
+from typing import Any
+
+from roosync_agent.targets.base import Group, TargetSpec
+from roosync_protocol.dialects import Dialect
+from roosync_protocol.entity import Kind
+from roosync_protocol.servers import Servers
+
+
+def servers(name: str, assistant: str, folder: str, file: str, dialect: Dialect, **more: Any) -> TargetSpec:
+    """A target of MCP servers, below `mcpServers` unless `container` says another place."""
+    return TargetSpec(
+        name=name,
+        assistant=assistant,
+        group=Group.MCP,
+        kind=Kind.MCP_SERVER,
+        folder=folder,
+        file=file,
+        form=Servers(dialect),
+        private=more.pop("private", True),
+        **({"format": "jsonc", "container": ("mcpServers",)} | more),
+    )
+
+
+def settings(name: str, assistant: str, folder: str, file: str, keys: frozenset[str], **more: Any) -> TargetSpec:
+    """A target of chosen keys of a settings file: one entity for each."""
+    return TargetSpec(
+        name=name,
+        assistant=assistant,
+        group=Group.SETTINGS,
+        kind=Kind.SETTING,
+        folder=folder,
+        file=file,
+        keys=keys,
+        private=True,
+        **({"format": "jsonc"} | more),
+    )
+
+
+def texts(name: str, assistant: str, folder: str, *tree: str, group: Group = Group.RULES, **more: Any) -> TargetSpec:
+    """A target of instructions: one file is one entity."""
+    return TargetSpec(name=name, assistant=assistant, group=group, kind=Kind.TEXT, folder=folder, tree=tree, **more)
