@@ -9,8 +9,9 @@ To remove one server of two is ordinary work and passes, and so does a file that
 from collections.abc import Callable, Mapping
 
 from roosync_protocol.diff import equal
-from roosync_protocol.digest import raw
+from roosync_protocol.digest import raw, same
 from roosync_protocol.entity import Entities, Kind, target_of
+from roosync_protocol.names import Value
 
 MANY = 3  # entities lost at once
 SHARE = 0.30  # of the entities, when at least FEW were there
@@ -35,8 +36,9 @@ def degraded(
     """The targets whose new state is not to be believed, each with the reason in words for a person.
 
     `before` is None when the machine was never looked at: then only what can not be read is known to be
-    wrong. `unreadable` has files that are there and do not parse, with the reason. `approved` are keys whose
-    removal was decided, so that their loss proves nothing. `owner` says of which target a file is.
+    wrong. Both looks have the entities of a file in its order. `unreadable` has files that are there and do not
+    parse, with the reason. `approved` are keys whose removal was decided, so that their loss proves nothing.
+    `owner` says of which target a file is.
     """
     unreadable = unreadable or {}
     reasons: dict[str, list[str]] = {}
@@ -45,8 +47,8 @@ def degraded(
     files: dict[str, list[str]] = {}
     for path in sorted(before_sizes.keys() - unreadable.keys()):
         files.setdefault(owner(path), []).append(path)
-    for target, had in _by_target(before or {}).items():
-        found = _entities_gone(had.keys() - approved, after)
+    for target, had in sorted(_by_target(before or {}).items()):
+        found = _entities_gone(had.keys() - approved, after) or _cut_off(had, after, approved)
         left = _share_left(had, after)
         if left is not None:
             for path in files.get(target, ()):
@@ -64,6 +66,35 @@ def _entities_gone(had: set[str], after: Entities) -> list[str]:
         names = ", ".join(key.split("/", 1)[1] for key in lost[:5]) + (", ..." if len(lost) > 5 else "")
         return [f"{len(lost)} of {len(had)} entities are gone at once: {names}"]
     return []
+
+
+def _cut_off(had: Entities, after: Entities, approved: frozenset[str]) -> list[str]:
+    """YAML that ends in the middle can be read all the same: its last entity is the beginning of what it was.
+
+    Takes the entities in the order of their file: what was behind that one has to be all that is gone.
+    """
+    lost = had.keys() - after.keys() - approved
+    order = list(had)
+    target = target_of(next(iter(had)))
+    last = next((key for key in reversed(list(after)) if target_of(key) == target), None)
+    if not lost or last is None or last not in had or had[last].kind is Kind.TEXT or equal(had[last], after[last]):
+        return []
+    if any(order.index(key) < order.index(last) for key in lost) or not _begins(had[last].value, after[last].value):
+        return []
+    return [f"the file ends in the middle of {after[last].name}, and {len(lost)} of {len(had)} entities are gone"]
+
+
+def _begins(whole: Value, left: Value) -> bool:
+    """Is `left` what may be read of `whole` when its text was cut off somewhere?"""
+    if left is None:
+        return True
+    if isinstance(left, dict) and isinstance(whole, dict):
+        return all(name in whole and _begins(whole[name], value) for name, value in left.items())
+    if isinstance(left, list) and isinstance(whole, list):
+        return len(left) <= len(whole) and all(map(_begins, whole, left))
+    if isinstance(left, str) and isinstance(whole, str):
+        return whole.startswith(left.rstrip())
+    return same(whole, left)
 
 
 def _file_gone(path: str, had: Entities, after: Entities, after_sizes: Sizes, approved: frozenset[str]) -> list[str]:
@@ -105,6 +136,6 @@ def _share_left(had: Entities, after: Entities) -> float | None:
 
 def _by_target(entities: Entities) -> dict[str, Entities]:
     found: dict[str, Entities] = {}
-    for key in sorted(entities):
-        found.setdefault(target_of(key), {})[key] = entities[key]
+    for key, entity in entities.items():
+        found.setdefault(target_of(key), {})[key] = entity
     return found

@@ -25,6 +25,13 @@ ORDINARY = {  # before, sizes, after, sizes
     "the only one is removed": (servers(1), {FILE: 400}, {}, {FILE: 40}),
     "one of four is removed": (servers(4), {FILE: 900}, servers(3), {FILE: 700}),
     "two of ten are removed": (servers(10), {FILE: 4000}, servers(8), {FILE: 3200}),
+    "one is removed and the last one edited": (
+        servers(10), {FILE: 4000}, servers(8) | edited(servers(9, start=8), {"command": "uvx"}), {FILE: 3600}),
+    "one is removed and another one made smaller": (
+        servers(10), {FILE: 4000}, edited(servers(1), {"command": "npx"}) | servers(9, start=1), {FILE: 3500}),
+    "the first is removed, and a member of the last one": (
+        servers(10), {FILE: 4000}, servers(9, start=1) | edited(servers(10, start=9), {"command": "npx"}),
+        {FILE: 3500}),
     "some were added": (servers(1), {FILE: 300}, servers(9), {FILE: 3000}),
     "a reformat makes the file small": (servers(5), {FILE: 4000}, servers(5), {FILE: 900}),
     "a small file shrank": (servers(1), {FILE: 500}, edited(servers(1), {"command": "x"}), {FILE: 90}),
@@ -67,6 +74,9 @@ SUSPECT = {  # before, sizes, after, sizes -> words of the reason
         servers(9, "roo.rules", Kind.TEXT), {"roo.rules/s0": 200},
         servers(9, "roo.rules", Kind.TEXT) | edited(servers(1, "roo.rules", Kind.TEXT), ""), {"roo.rules/s0": 0},
         "roo.rules/s0 is empty"),
+    "two of ten, and the last one cut": (
+        servers(10), {FILE: 4000}, servers(7) | edited(servers(8, start=7), {"command": "np", "args": None}),
+        {FILE: 3000}, "the file ends in the middle of s7, and 2 of 10 entities are gone"),
     "all rules": (servers(3, "roo.rules", Kind.TEXT), {RULE: 200}, {}, {}, "3 of 3"),
 }  # fmt: skip
 

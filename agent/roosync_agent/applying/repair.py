@@ -119,6 +119,8 @@ def _now(door: Door, kept: Kept, copies: Copies) -> FileState:
 def _nothing_new(known: CollectedFile, now: FileState, data: bytes) -> bool:
     """Is all that is left in the file in the copy too, comments as well? Then nothing of a person can be lost."""
     left = now.data or b""
+    if _plain(data).startswith(_plain(left)):
+        return True  # it was cut off
     try:
         if not _within(parse(left, known.format).value, parse(data, known.format).value):
             return False
@@ -128,9 +130,15 @@ def _nothing_new(known: CollectedFile, now: FileState, data: bytes) -> bool:
     return all(_bare(line) in kept for line in left.split(b"\n") if any(mark in line for mark in COMMENTS))
 
 
+def _plain(data: bytes) -> bytes:
+    while data.startswith(BOM_UTF8):
+        data = data.removeprefix(BOM_UTF8)
+    return data.rstrip()
+
+
 def _bare(line: bytes) -> bytes:
     """A line without what changes when its neighbours go."""
-    return line.removeprefix(BOM_UTF8).strip().replace(b",", b"")
+    return _plain(line).strip().replace(b",", b"")
 
 
 def _within(left: Value, whole: Value) -> bool:
