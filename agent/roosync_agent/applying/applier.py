@@ -54,18 +54,22 @@ class Applier:
         self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
 
     async def run(self, reference: Reference | None) -> bool:
-        """Applies and rolls back whatever stands ready. True when the files were touched."""
+        """Applies and rolls back whatever stands ready. True when files were touched: they were looked at since."""
         touched = False
         for decision in self._machine.own_decisions().values():
+            wrote = False
             match decision.status:
                 case "approved":
-                    touched |= await self._apply(decision, reference)
+                    wrote = await self._apply(decision, reference)
                 case "applying":
                     await self._orphan(decision)
                 case "failed":  # a crash between restoring and saying so
                     await self._move(decision, "rolled_back", log=(*decision.log, "restored before a restart"))
                 case "applied" if rollback_due(decision, self._machine.fleet.law):
-                    touched |= await self._roll_back(decision)
+                    wrote = await self._roll_back(decision)
+            if wrote:
+                touched = True
+                await self._machine.look()  # the next decision may be about the same file
         return touched
 
     async def look_again(self) -> None:
