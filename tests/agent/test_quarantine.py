@@ -69,7 +69,7 @@ def make(home):
 
     def again(**options):
         given = Settings(
-            **{**{name: getattr(settings, name) for name in ("state", "home", "machine", "os")}, **options}
+            **{**{name: getattr(settings, name) for name in ("state", "home", "machine", "os", "config")}, **options}
         )
         return Local(given, State(home.state))
 
@@ -154,8 +154,7 @@ BROKEN = {
 }
 SPELLED = {
     "as it is": lambda text: text,
-    "CRLF": lambda text: text.replace("\n", "\r\n"),
-    "a mark": lambda text: "\ufeff" + text,
+    "with a mark and CRLF": lambda text: "\ufeff" + text.replace("\n", "\r\n"),
 }
 
 
@@ -414,6 +413,27 @@ def test_files_without_entities_and_targets_that_are_not_managed_any_more_are_no
     assert {kept.target for kept in make().last_good.files.values()} == {"roo.mcp"}
     assert {key.split("/")[0] for key in make().base.believed} == {"roo.mcp"}
     assert make().look().quarantine == {}  # managed again: a new beginning
+
+
+def test_a_declaration_that_broke_takes_no_copy_away(home, make):
+    declared = home.state / "targets" / "own.toml"
+    declared.parent.mkdir()
+    text = 'name = "mine.servers"\nfile = "{home}/mine.json"\nformat = "json"\nkind = "mcp"\n'
+    declared.write_text(text + 'container = "servers"\n')
+    home.write("mine.json", '{"servers": {"a": {"command": "a"}, "b": {"command": "b"}}}')
+    believe(make)
+    declared.write_text("name = ")
+    looked = make().look()
+    assert looked.quarantine == {}  # it is not looked at, so nothing is missed
+    make().believe(looked)
+    declared.write_text(text + 'container = "servers"\n')
+    home.write("mine.json", "{}")
+    assert "mine.servers" in see(make)
+    repair(make, "mine.servers")
+    assert '"b"' in home.read("mine.json")
+    declared.unlink()
+    see(make)
+    assert make().last_good.files == {}
 
 
 def test_what_is_released_is_the_new_copy(home, make):

@@ -74,7 +74,7 @@ async def publish(machine: Machine, version: str | None = None, description: str
     """Contents first, then the announcement. What the broker has already is not sent again."""
     looked = await machine.look()
     done = await machine.publisher.publish(looked, version, description)
-    machine.local.believe(looked)
+    await asyncio.to_thread(machine.local.believe, looked)
     files = [file for file in looked.collection.contents() if file.target in looked.trusted]
     built = package.build(machine.name, done.version, machine.session.now(), files)
     return msgspec.structs.replace(_collected(machine, looked, built), published=True, manifest=done.manifest)

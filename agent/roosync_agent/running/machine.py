@@ -78,7 +78,7 @@ class Machine:
             await self.applier.run(None)
         await self.report()
         await self.publisher.publish_if_changed(self.looked_now)
-        self.local.believe(self.looked_now)
+        await asyncio.to_thread(self.local.believe, self.looked_now)
 
     @property
     def looked_now(self) -> Looked:
