@@ -53,7 +53,7 @@ DISPUTES = {  # key, values -> path, the pick's value, words of the reason, of l
     "no weight": ("roo.profiles/maxWorkspaceFiles", [105, 106], (), 106, "collected last", True),
     "a truth is no number": ("roo.profiles/maxWorkspaceFiles", [1, True], (), True, "collected last", False),
     "a text is no number": ("roo.profiles/maxWorkspaceFiles", [1, "1"], (), "1", "collected last", False),
-    "a place of one user": ("roo.profiles/terminalZdotdir", ["/home/a/x", "plain"], (), "plain", "last", False),
+    "a place of one user": ("roo.profiles/notes", ["/home/a/x", "plain"], (), "plain", "last", False),
     "a map and a list": ("roo.profiles/x", [{"a": 1}, ["a"]], (), ["a"], "collected last", False),
     "on a minority": (EXPERIMENTS, [{}, {}, {"x": 1}], ("x",), UNSET, "2 of 3 machines", False),
     "a path that one has": (EXPERIMENTS, [{"a": 1}, {"a": 1, "x": "/home/a"}], ("x",), "/home/a", "last", False),
