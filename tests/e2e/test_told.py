@@ -182,19 +182,20 @@ def test_a_question_about_another_machine_says_so(two, homes, waiting):
 
 def test_a_target_is_managed_or_not_read_and_not_both(two, homes):
     _, beta = two
-    rows = {line.split()[0]: line for line in beta.roosync("targets").out.splitlines() if line}
+    told = beta.roosync("targets", "--all").out
+    rows = {line.split()[0]: line for line in told.splitlines() if line}
     assert " managed " in rows["roo.mcp"]
-    assert " not read " in rows["roo.profiles"]
-    assert " no " in rows["zoo.mcp"]
-    assert "yes" not in str(rows)
-    found = {one["target"]: one for one in beta.json("targets")}
+    assert " not set up " in rows["roo.profiles"]
+    assert " not here " in rows["zoo.mcp"]
+    found = {one["target"]: one for one in beta.json("targets")["targets"]}
     assert [(found[name]["found"], found[name]["managed"]) for name in ("roo.mcp", "roo.profiles", "zoo.mcp")] == [
         (True, True),
-        (True, False),
+        (False, False),
         (False, False),
     ]
-    assert "! roo.profiles is not read: Roo Code keeps its profiles" in beta.roosync("targets").out
-    assert "zoo.profiles is not read" not in beta.roosync("targets").out, "nobody asks why what is not here is not read"
+    assert found["roo.mcp"]["things"] == 3
+    assert "! roo.profiles is not set up: Roo Code keeps its profiles" in told
+    assert "zoo.profiles is not" not in told, "nobody asks why what is not here is not read"
     beta.write(CLAUDE_MCP, '{"mcpServers": ')
     try:
         assert "! claude.mcp is not read: " in beta.roosync("targets").out

@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "baseline": ("baseline", "baseline", "Propose, show, validate, publish, restore, export the baseline."),
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),
-    "targets": ("look", "targets", "Which assistants' files are managed here."),
+    "targets": ("targets", "targets", "Which assistants' files were found here, and what is managed."),
 }
 ALIASES = {
     "roosync-init": "init",

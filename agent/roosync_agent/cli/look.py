@@ -1,4 +1,4 @@
-"""Commands that look: status, machines, targets, tail, topology; and the demo."""
+"""Commands that look: status, machines, tail, topology; and the demo."""
 
 import asyncio
 import json
@@ -36,50 +36,6 @@ def machines(as_json: bool) -> None:
         print_json(answer["machines"])
     else:
         click.echo(text(answer))
-
-
-@click.command()
-@json_option
-def targets(as_json: bool) -> None:
-    """Which assistants' files were found on this machine, and which of them are managed."""
-    from roosync_agent.collecting.local import Local
-    from roosync_agent.settings import load
-    from roosync_agent.state import State
-    from roosync_agent.targets import locate
-
-    settings = load()
-    local = Local(settings, State(settings.state))
-    layout = local.layout()
-    unread = local.look().collection.skipped_targets
-    found = [
-        {
-            "target": target.name,
-            "assistant": spec.assistant,
-            "group": spec.group.value,
-            "found": target.present,
-            "managed": target.present and not note,
-            "where": layout.name_of(target.file),
-            "note": note,
-        }
-        for spec in local.specs()
-        for target in locate(spec, layout, local.door)
-        for note in (unread.get(target.name, "") or target.fault,)
-    ]
-    rows = [(t["target"], t["assistant"], _managed(t), t["where"]) for t in found]
-    notes = [f"! {t['target']} is not read: {t['note']}" for t in found if t["found"] and t["note"]]
-
-    def text(_: Any) -> str:
-        heads = ("TARGET", "ASSISTANT", "HERE", "WHERE")
-        return "\n".join([table(rows, heads, colour=want_colour()), *([""] if notes else []), *map(harmless, notes)])
-
-    show(found, as_json, text)
-
-
-def _managed(target: dict[str, Any]) -> str:
-    """One word for both questions: is its assistant here, and are its files kept in step?"""
-    if not target["found"]:
-        return "no"
-    return "managed" if target["managed"] else "not read"
 
 
 @click.command()

@@ -7,6 +7,7 @@ file, the line and the key. Imported when there is such a file; the reference fo
 import re
 import tomllib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -143,12 +144,18 @@ def spec_of(data: bytes, system: str) -> TargetSpec | Elsewhere:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = [str(step) for step in first["loc"] if step not in ("str", "_PerSystem")]
-        told = first["msg"].removeprefix("Value error, ")
+        told = _no_such(where) if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
         raise OwnTargetError(_located(text, where) + told[:1].lower() + told[1:]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise OwnTargetError(f"it can not be read as TOML: {error}") from None
     except ValueError as error:
         raise OwnTargetError(str(error)) from None
+
+
+def _no_such(where: Sequence[str]) -> str:
+    known = _Dialect.model_fields if where[0] == "dialect" else OwnTarget.model_fields
+    near = get_close_matches(where[-1], known, 1)
+    return f"there is no such key; did you mean {near[0]}?" if near else f"there is no such key: {', '.join(known)}"
 
 
 def _spec(found: OwnTarget, system: str) -> TargetSpec | Elsewhere:
