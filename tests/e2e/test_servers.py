@@ -32,7 +32,7 @@ def held(site, file):
 
 def add(site, file, server):
     """A server that the baseline does not speak of."""
-    site.write(file, servers(**held(site, file), evil=server))
+    site.write(file, servers(**(held(site, file) | {"evil": server})))
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def fleet(fleets):
 
 @pytest.fixture
 def three(fleet):
-    return tuple(fleet.sites.values())
+    return tuple(fleet.sites.values())[:3]
 
 
 def row(site, name):
@@ -142,3 +142,81 @@ def test_it_is_gone_from_every_machine_within_seconds(fleet, three, waiting):
     assert [(one["machine"], one["state"]) for one in again["outcomes"]] == [("gamma", "done")]
     assert "evil" not in held(gamma, POSIX_ROO)
     alpha.until_synced()
+
+
+def test_one_machine_takes_it_back_and_the_same_command_removes_it_again(three):
+    alpha, beta, _ = three
+    before = beta.read(CLAUDE)
+    (done,) = beta.decisions(machine="beta", entity="claude.mcp/evil", status="applied")
+    alpha.roosync("decision", "rollback", done["id"])
+    assert held(beta, CLAUDE)["evil"] == EVIL
+    assert cells(row(beta, "evil")) == {("beta", "claude.mcp"): "A"}
+    again = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(0,))
+    assert [(one["machine"], one["state"], one["decision"]) for one in again["outcomes"]] == [
+        ("beta", "done", done["id"])
+    ]
+    assert beta.read(CLAUDE) == before
+    alpha.until_synced()
+
+
+def test_what_changed_after_it_was_shown_is_not_signed(three, waiting):
+    alpha, beta, _ = three
+    add(beta, CLAUDE, EVIL)
+    waiting("alpha sees it", lambda: row(alpha, "evil")["cells"])
+    version = alpha.status()["baseline_version"]
+    asking = alpha.talk("mcp-servers", "remove", "evil", "--everywhere")
+    shown = ""
+    while "Undo:" not in shown:
+        shown += asking.stdout.readline()
+    assert "npx -y evil-server" in shown
+    add(beta, CLAUDE, OTHER)
+    waiting("alpha sees the change", lambda: row(alpha, "evil")["variants"][0]["runs"] != "npx -y evil-server")
+    asking.communicate("y\n", timeout=30)
+    assert asking.returncode == 1
+    assert "evil" in held(beta, CLAUDE)
+    assert alpha.status()["baseline_version"] == version
+    alpha.roosync("mcp-servers", "remove", "evil", "--everywhere", "--yes")
+    assert "evil" not in held(beta, CLAUDE)
+
+
+def test_one_machine_gives_it_up_and_gets_it_again(fleet, three, waiting):
+    alpha, beta, gamma = three
+    ran = alpha.json("mcp-servers", "remove", "fetch", "--machine", "beta", "--yes", codes=(0,))
+    assert [(one["machine"], one["state"]) for one in ran["outcomes"]] == [("beta", "done")]
+    alpha.until_synced()
+    assert "fetch" not in held(beta, WINDOWS_ROO)
+    assert "fetch" in held(gamma, POSIX_ROO)
+    alpha.roosync("baseline", "propose", codes=None)
+    fleet.agree(alpha)
+    assert "fetch" not in held(beta, WINDOWS_ROO)
+    words = ("share", "fetch", "--from", "roo", "--to", "roo", "--machine", "beta", "--yes")
+    assert alpha.roosync("mcp-servers", *words).out.count(" done ") == 1
+    assert held(beta, WINDOWS_ROO)["fetch"]["args"][-1] == "mcp-server-fetch"
+    alpha.until_synced()
+
+
+def test_who_joins_with_it_is_asked_and_nobody_gets_it_from_there(fleet, three, waiting):
+    alpha, beta, gamma = three
+    delta = fleet.site("delta")
+    delta.write(CLAUDE, servers(evil=EVIL, github=GITHUB))
+    fleet.join(alpha, delta)
+    delta.decision("pending", machine="delta", entity="claude.mcp/evil")
+    alpha.roosync("baseline", "propose", codes=None)
+    fleet.publish(alpha)
+    alpha.decision("pending", machine="delta", entity="claude.mcp/evil")
+    for site, file in ((alpha, POSIX_ROO), (alpha, CLAUDE), (beta, CLAUDE), (beta, WINDOWS_ROO), (gamma, POSIX_ROO)):
+        assert "evil" not in held(site, file)
+    assert "evil" in held(delta, CLAUDE)
+    ran = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(0,))
+    assert [(one["machine"], one["state"]) for one in ran["outcomes"]] == [("delta", "done")]
+    assert held(delta, CLAUDE) == {"github": GITHUB}
+
+
+def test_a_removed_server_of_the_baseline_comes_back_with_an_earlier_version(fleet, three):
+    alpha, beta, gamma = three
+    version = alpha.status()["baseline_version"]
+    alpha.roosync("mcp-servers", "remove", "fetch", "--from", "roo", "--yes")
+    assert not any("fetch" in held(s, f) for s, f in ((alpha, POSIX_ROO), (beta, WINDOWS_ROO), (gamma, POSIX_ROO)))
+    alpha.roosync("baseline", "restore", version)
+    fleet.settle(alpha)
+    assert all("fetch" in held(s, f) for s, f in ((alpha, POSIX_ROO), (beta, WINDOWS_ROO), (gamma, POSIX_ROO)))

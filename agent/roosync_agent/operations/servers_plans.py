@@ -109,7 +109,7 @@ def plan_share(
     known.require_machines(machines)
     entity = _source(known, name, source, variant)
     targets = dict(holder(one) for one in to)
-    if entity.target in targets:
+    if entity.target in targets and not machines:
         raise RefusedRequestError(f"{name!r} stands in {entity.target} already: name other assistants with --to")
     entities = {target: _translated(entity, target, spec) for target, spec in targets.items()}
     left = sorted({field for _, e in known.servers(name) if e.target == entity.target for field in own_fields(e)})
