@@ -13,6 +13,7 @@ from roosync_protocol.digest import same
 from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
 from roosync_protocol.risk_rules import UNKNOWN, How, Risk, Rule, choices, find
+from roosync_protocol.wipe import MANY, SHARE
 
 _NAMES = ("name", "slug", "id", "pattern", "uses", "provider", "model")  # how an element of a list is called
 
@@ -56,6 +57,8 @@ def field(where: Where, before: Value | None, after: Value | None) -> Iterator[F
         return
     rule = rule or UNKNOWN
     yield from _judge(rule, where.path, before, after)
+    if rule.how is How.CHANGE and (gone := _gone(before, after)):
+        yield Finding(Risk.HIGH, f"{where.path} loses {gone} at once: is this what is left of a broken file?")
     if after is not None and where.kind is Kind.SETTING:
         known = list(strings(before))
         fresh = [text for text in strings(after) if text not in known]
@@ -85,6 +88,19 @@ def _map(value: Value | None) -> dict[str, Value] | None:
             return None
         found[name] = one
     return found
+
+
+def _gone(before: Value | None, after: Value | None) -> str:
+    """How much of a map or list went at once, when the wipe guard would not believe it; "" otherwise."""
+    if type(before) is not type(after):
+        return ""
+    if isinstance(before, dict) and isinstance(after, dict):
+        had, lost = len(before), len(before.keys() - after.keys())
+    elif isinstance(before, list) and isinstance(after, list):
+        had, lost = len(before), len(before) - len(after)
+    else:
+        return ""
+    return f"{lost} of {had}" if lost >= MANY and lost >= had * SHARE else ""
 
 
 def _only_places(old: dict[str, Value], new: dict[str, Value]) -> bool:

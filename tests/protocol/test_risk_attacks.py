@@ -4,8 +4,6 @@ The reason names the place, so that a person finds it: `says` is a part of it.
 """
 # ruff: noqa: E501 - tables that are read in columns
 
-import base64
-
 import pytest
 
 from roosync_protocol.entity import Kind
@@ -273,6 +271,8 @@ def test_a_long_text_that_lost_half_is_asked_about():
     assert assess("roo.rules/a.md", Kind.TEXT, long, long[:1500]).risk is MEDIUM
 
 
-def test_a_blob_is_no_text_to_spell():
-    blob = base64.b64encode(bytes(range(256))).decode()
-    assert judge({**SERVER, "description": blob}).risk <= CRITICAL
+def test_a_setting_that_lost_much_at_once_is_asked_about():
+    modes = [{"slug": name, "roleDefinition": "x"} for name in "abcdef"]
+    for left, risk in ((2, HIGH), (5, MEDIUM)):
+        assert assess("roo.profiles/customModes", Kind.SETTING, modes, modes[:left]).risk is risk
+    assert assess("roo.profiles/allowedCommands", Kind.SETTING, list("abcdef"), ["a"]).risk is LOW  # it allows less
