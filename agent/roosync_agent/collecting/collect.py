@@ -18,7 +18,7 @@ from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets import marks
-from roosync_agent.targets.base import Target, TargetSpec, is_junk, locate
+from roosync_agent.targets.base import Known, Target, TargetSpec, is_junk, locate
 from roosync_agent.targets.parts import Found, Part, PartError, entities_in
 from roosync_protocol.digest import NotCanonicalError, canonical, same
 from roosync_protocol.documents import Document, DocumentError, comments_within, parse, sniff
@@ -45,8 +45,9 @@ def collect(
     `stored` gives the secret that a person keeps elsewhere on this machine for an address.
     """
     look = _Look(door, layout, public_names, cache or Cache())
+    known: Known = {}
     for spec in specs:
-        for target in locate(spec, layout, door):
+        for target in locate(spec, layout, door, known):
             if target.present:
                 look.target(target)
             elif target.fault:

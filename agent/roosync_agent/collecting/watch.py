@@ -15,7 +15,7 @@ from pathlib import Path
 from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, Door
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_agent.targets.base import Target, TargetSpec, locate
+from roosync_agent.targets.base import Known, Target, TargetSpec, locate
 from roosync_broker.tasks import end
 
 log = logging.getLogger("roosync.watch")
@@ -119,7 +119,8 @@ def watched(door: Door, layout: Layout, specs: Sequence[TargetSpec]) -> Watched:
     deep: set[Path] = set()
     files: set[Path] = set()
     trees: list[tuple[Path, TargetSpec]] = []
-    for target in (target for spec in specs for target in locate(spec, layout, door)):
+    known: Known = {}
+    for target in (target for spec in specs for target in locate(spec, layout, door, known)):
         if target.spec.tree:
             flat.add(_nearest(door, target.folder))
             trees.append((target.folder, target.spec))

@@ -114,21 +114,28 @@ class Target:
         return self.path or self.folder / self.spec.file
 
 
-def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
-    """Where `spec` is on this machine. The first editor that has the assistant gives the plain name."""
+Known = dict[Path, bool]  # of one look: is something there?
+
+
+def locate(spec: TargetSpec, layout: Layout, door: Door, known: Known | None = None) -> list[Target]:
+    """Where `spec` is on this machine. The first editor that has the assistant gives the plain name.
+
+    Many targets are in the same few folders: with `known`, kept for one look, each is asked for once.
+    """
+    asked = _Asked(door, {} if known is None else known)
     if WORKSPACE in spec.folder:
-        return _in_projects(spec, layout, door)
+        return _in_projects(spec, layout, asked)
     if spec.setting:
-        return _by_setting(spec, layout, door)
+        return _by_setting(spec, layout, door, asked)
     if VSCODE not in spec.folder:
         folder = _expand(spec.folder, layout)
         signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
-        present = any(_there(door, sign) for sign in signs)
-        path = next((folder / name for name in spec.instead if _there(door, folder / name)), None) if present else None
+        present = any(asked(sign) for sign in signs)
+        path = next((folder / name for name in spec.instead if asked(folder / name)), None) if present else None
         return [Target(name=spec.name, spec=spec, folder=folder, present=present, path=path)]
     flavours = [flavour for flavour in layout.flavours if not spec.editors or flavour.name in spec.editors]
     places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in flavours]
-    there = [(flavour, folder) for flavour, folder in places if _there(door, folder)]
+    there = [(flavour, folder) for flavour, folder in places if asked(folder)]
     found = [
         Target(name=f"{spec.name}@{flavour}" if rank else spec.name, spec=spec, folder=folder, present=True)
         for rank, (flavour, folder) in enumerate(there)
@@ -136,26 +143,26 @@ def locate(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
     return found or [Target(name=spec.name, spec=spec, folder=places[0][1], present=False)]
 
 
-def _in_projects(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
+def _in_projects(spec: TargetSpec, layout: Layout, asked: "_Asked") -> list[Target]:
     """One for each project that a person named, by its name: `roo.project-modes@shop`."""
     found = []
     for name, folder in sorted(layout.workspaces.items()):
         rest = spec.folder.removeprefix(WORKSPACE).removeprefix("/")
-        there = _there(door, folder)
+        there = asked(folder)
         found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there, within=folder))
     return found
 
 
-def _by_setting(spec: TargetSpec, layout: Layout, door: Door) -> list[Target]:
+def _by_setting(spec: TargetSpec, layout: Layout, door: Door, asked: "_Asked") -> list[Target]:
     """One for each editor that has the assistant; its file is where a setting says, or where the assistant puts it."""
     default = _expand(spec.folder, layout) / spec.file
     found: list[Target] = []
     for flavour in layout.flavours:
-        if not any(_there(door, _expand(sign, layout, flavour.user)) for sign in spec.signs):
+        if not any(asked(_expand(sign, layout, flavour.user)) for sign in spec.signs):
             continue
         path, fault = named_file(door, layout, flavour, spec.setting)
         there = bool(path or fault)
-        if not there and not found and _there(door, default):
+        if not there and not found and asked(default):
             path, there = default, True
         name = f"{spec.name}@{flavour.name}" if found else spec.name
         if any(path is not None and path == other.path for other in found):
@@ -202,8 +209,16 @@ def _expand(place: str, layout: Layout, vscode_user: Path | None = None) -> Path
     return start / rest if rest else start
 
 
-def _there(door: Door, path: Path) -> bool:
-    try:
-        return door.stat(path).exists
-    except FileRefusedError:  # it is there, and something is wrong with it: collecting says what
-        return True
+class _Asked:
+    """Is something at a path?"""
+
+    def __init__(self, door: Door, known: Known) -> None:
+        self._door, self._known = door, known
+
+    def __call__(self, path: Path) -> bool:
+        if path not in self._known:
+            try:
+                self._known[path] = self._door.stat(path).exists
+            except FileRefusedError:  # it is there, and something is wrong with it: collecting says what
+                self._known[path] = True
+        return self._known[path]
