@@ -5,7 +5,7 @@ fields, and whether the server is on, make no other variant. Everything here is 
 any order give the same letters: the variant on most places is A.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct, json
 
@@ -76,18 +76,15 @@ def server_table(
     held = sorted(held, key=lambda one: one.machine)
     agreed = [(COMMON, entity) for entity in commons.entities.values()]
     agreed += [(machine, e) for machine in sorted(overlays) for e in overlays[machine].entities.values()]
-    agreed = [(owner, entity) for owner, entity in agreed if entity.kind is Kind.MCP_SERVER]
-    there = [(one.machine, entity) for one in held for entity in _servers(one.entities)]
-    names = sorted({entity.name for _, entity in [*there, *agreed]})
-    gone = sorted(commons.removed)
+    wanted = _by_name((owner, entity) for owner, entity in agreed if entity.kind is Kind.MCP_SERVER)
+    there = _by_name((one.machine, entity) for one in held for entity in _servers(one.entities))
+    gone: dict[str, list[str]] = {}
+    for key in sorted(commons.removed):
+        if _holds(target_of(key), holders):
+            gone.setdefault(key.split("/", 1)[1], []).append(target_of(key))
     rows = [
-        _row(
-            name,
-            [(machine, entity) for machine, entity in there if entity.name == name],
-            [(owner, entity) for owner, entity in agreed if entity.name == name],
-            tuple(target_of(key) for key in gone if key.split("/", 1)[1] == name and _holds(target_of(key), holders)),
-        )
-        for name in names
+        _row(name, there.get(name, []), wanted.get(name, []), tuple(gone.get(name, ())))
+        for name in sorted({*there, *wanted})
     ]
     targets: dict[str, list[str]] = {}
     for one in held:
@@ -132,6 +129,13 @@ def letter(index: int) -> str:
         index, rest = divmod(index - 1, 26)
         text = chr(ord("A") + rest) + text
     return text
+
+
+def _by_name(places: Iterable[tuple[str, Entity]]) -> dict[str, list[tuple[str, Entity]]]:
+    found: dict[str, list[tuple[str, Entity]]] = {}
+    for place in places:
+        found.setdefault(place[1].name, []).append(place)
+    return found
 
 
 def _row(

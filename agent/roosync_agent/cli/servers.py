@@ -135,8 +135,8 @@ def _confirmed(
     """Shows the plan and asks once; leaves the command when nothing is to be done now."""
     if dry_run and as_json:
         print_json(plan)
-    elif not as_json:
-        click.echo("\n".join(lines))
+    elif not (as_json and yes):
+        click.echo("\n".join(lines), err=as_json)
     if dry_run:
         if not as_json:
             click.echo("\nNothing was signed. Next: the same without --dry-run")

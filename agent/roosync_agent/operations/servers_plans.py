@@ -41,7 +41,7 @@ class Removal(Struct, frozen=True, kw_only=True):
     machines: list[str]  # only from these; empty: from every machine
     unknown: dict[str, str]  # machines of which nothing is known
     version: str  # of the baseline in force
-    changes_baseline: bool  # False: it says so already
+    changes_baseline: bool  # False: it says so already, and only the machines are asked again
     seen: str = ""
 
 
@@ -89,16 +89,17 @@ def plan_removal(
     if not found and not agreed:
         where = " ".join([*(f"in {one}" for one in assistants), *(f"on {one}" for one in machines)])
         raise RefusedRequestError(f"{name!r} does not stand {where}; `roosync mcp-servers show` says where it does")
-    made = Removal(
+    plan = Removal(
         name=name,
         keys=sorted(keys),
         places=[_place(known, machine, entity) for machine, entity in found],
         machines=machines,
         unknown=known.unknown,
         version=known.version,
-        changes_baseline=not _gone_already(known, keys, machines),
+        changes_baseline=True,
     )
-    return replace(made, seen=_seen(made))
+    changes = removed_baseline(known, plan) != (known.commons, known.overlays)
+    return replace(plan, changes_baseline=changes, seen=_seen(plan))
 
 
 def plan_share(
@@ -163,13 +164,6 @@ def shared_baseline(known: Known, plan: Share) -> Contents:
         if not same(own.value, plan.entities[place.key]):  # type: ignore[arg-type]
             overlays[place.machine] = with_on(overlays.get(place.machine), [own])
     return commons, overlays
-
-
-def _gone_already(known: Known, keys: set[str], machines: list[str]) -> bool:
-    if not machines:
-        special = {key for overlay in known.overlays.values() for key in (*overlay.entities, *overlay.excluded)}
-        return keys <= known.commons.removed and not keys & special
-    return all(machine in known.overlays and keys <= known.overlays[machine].removed for machine in machines)
 
 
 def _source(known: Known, name: str, source: str, variant: str) -> Entity:

@@ -18,6 +18,7 @@ from roosync_agent.operations.promoting import revise
 from roosync_agent.operations.seen import seen
 from roosync_agent.operations.servers_known import Known, gather
 from roosync_agent.operations.servers_plans import (
+    Contents,
     Place,
     Removal,
     Share,
@@ -30,7 +31,6 @@ from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_broker.link import Stored
 from roosync_broker.presence import Presence
-from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.decision import AGAIN, decision_id
 from roosync_protocol.digest import digest
 from roosync_protocol.messages import Decision
@@ -68,7 +68,7 @@ async def remove(session: Session, expected: str, asked: Mapping[str, object], p
     plan = plan_removal(known, **asked)  # type: ignore[arg-type]
     _require_shown(plan.seen, expected)
     following = _Following(session, {(p.machine, p.key): (p, None) for p in plan.places}, changed_may_go=True)
-    contents = removed_baseline(known, plan) if plan.changes_baseline else None
+    contents = removed_baseline(known, plan)
     where = f" on {', '.join(plan.machines)}" if plan.machines else ""
     return await _carry_out(session, library, known, following, contents, f"removes {plan.name}{where}", plan, patience)
 
@@ -90,13 +90,13 @@ async def _carry_out(
     library: Library,
     known: Known,
     following: "_Following",
-    contents: tuple[Commons, dict[str, Overlay]] | None,
+    contents: Contents,
     note: str,
     plan: Removal | Share,
     patience: float,
 ) -> Carried:
     async with following:
-        if contents is not None:
+        if contents != (known.commons, known.overlays):  # else it is law already, and only the machines are asked again
             await revise(session, library, *contents, None, note)
         outcomes = await following.until_settled(patience)
     law = session.fleet.law.baseline
@@ -137,6 +137,9 @@ class _Following:
         self._expected = expected
         self._changed_may_go = changed_may_go  # it was said that it goes, whatever it is
         self._moved = asyncio.Event()
+        self._ids = {pair: decision_id(*pair, BASELINE) for pair in expected}
+        self._open = set(expected)  # what is not settled yet
+        self._heard = {machine for machine, _ in expected}  # who may have said something new about it
         self._signed: dict[tuple[str, str], datetime] = {}
         self._tries: dict[tuple[str, str], int] = {}
         self._refused: dict[tuple[str, str], str] = {}
@@ -160,19 +163,24 @@ class _Following:
                     self._moved.clear()
         except TimeoutError:
             await self._session.refresh()
+            self._heard = {machine for machine, _ in self._open}
             await self._settled()
         return [self._outcome(*pair, last=True) for pair in self._expected]
 
     def _on_fact(self, stored: Stored) -> None:
-        self._session.take(stored)
-        self._moved.set()
+        heard = self._session.take(stored)
+        if heard is not None:
+            self._heard.add(heard.message.machine if isinstance(heard.message, Decision) else heard.speaker)
+            self._moved.set()
 
     async def _settled(self) -> bool:
-        for pair in self._expected:
+        """Signs what can be signed now. True when nobody who answers is waited for."""
+        heard, self._heard = self._heard, set()
+        for pair in [pair for pair in self._open if pair[0] in heard]:
             await self._sign(pair)
-        return all(
-            self._outcome(*pair).state in FINAL or not place.answers for pair, (place, _) in self._expected.items()
-        )
+            if self._outcome(*pair).state in FINAL:
+                self._open.discard(pair)
+        return not any(self._expected[pair][0].answers for pair in self._open)
 
     async def _sign(self, pair: tuple[str, str]) -> None:
         decision = self._state(*pair)
@@ -244,7 +252,7 @@ class _Following:
         """Why the machine can not do what is approved, as its status tells."""
         machine, key = pair
         report = self._session.fleet.status(machine)
-        if report is None or pair not in self._signed or report.timestamp < self._signed[pair]:
+        if report is None or (pair in self._signed and report.timestamp < self._signed[pair]):
             return ""
         found = (note.removeprefix(f"{key} waits: ") for note in report.notes if note.startswith(f"{key} waits: "))
         return next(found, "")
@@ -253,4 +261,4 @@ class _Following:
         return self._expected[pair][1] is None  # what went away by itself is gone
 
     def _state(self, machine: str, key: str) -> Decision | None:
-        return self._session.fleet.decision(machine, decision_id(machine, key, BASELINE)).state
+        return self._session.fleet.decision(machine, self._ids[machine, key]).state
