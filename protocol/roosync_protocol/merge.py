@@ -2,8 +2,8 @@
 
 Maps recurse, sets add and take away, keyed lists are maps in disguise, prose merges by lines, everything
 else is one piece. An MCP server is always one piece: the command of one machine with the environment of
-another would be a program that nobody wrote. Where two changes collide nothing is guessed: the place is
-named, and a person decides.
+another would be a program that nobody wrote. So is an API profile, with its address and its key. Where two
+changes collide nothing is guessed: the place is named, and a person decides.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from roosync_protocol.digest import raw
 from roosync_protocol.entity import Kind
 from roosync_protocol.names import Value
-from roosync_protocol.shapes import PROSE, Path, alike, parts, root
+from roosync_protocol.shapes import PROSE, Path, alike, parts, root, whole, whole_at
 
 MAX_LINES = 20_000  # of prose that is merged line by line
 MAX_WORK = 1_000_000  # pairs of equal lines; the matcher is quadratic in lines that repeat
@@ -38,7 +38,7 @@ def merge(kind: Kind, base: State, local: Value, remote: Value, key: str = "") -
     """Three-way merge in public form; `base` is UNSET when there is none. `key` finds the lists of a setting."""
     path = root(kind, key)
     conflicts: list[Path] = []
-    value = _Merge(len(path), kind, conflicts).one(path, base, local, remote)
+    value = _Merge(len(path), kind, whole(kind, key), conflicts).one(path, base, local, remote)
     assert value is not UNSET, "two values never merge to none"
     return Merged(value=value, conflicts=tuple(conflicts))
 
@@ -106,19 +106,21 @@ def _merged(old: list[str], mine: list[str], theirs: list[str]) -> list[str] | N
 
 
 class _Merge:
-    def __init__(self, skip: int, kind: Kind, conflicts: list[Path]) -> None:
+    def __init__(self, skip: int, kind: Kind, one_piece: bool, conflicts: list[Path]) -> None:
         self.skip = skip  # leading names that are only for finding rules
         self.kind = kind
+        self.one_piece = one_piece
         self.conflicts = conflicts
 
     def one(self, path: Path, base: State, local: State, remote: State) -> State:
-        if self.kind is not Kind.MCP_SERVER and isinstance(local, dict) and isinstance(remote, dict):
+        one_piece = self.one_piece or whole_at(path)
+        if not one_piece and isinstance(local, dict) and isinstance(remote, dict):
             return self._maps(path, base if isinstance(base, dict) else {}, local, remote)
         if _equal(path, local, remote) or _equal(path, base, remote):
             return local
         if _equal(path, base, local):
             return self._in_local_order(path, local, remote)
-        if self.kind is Kind.MCP_SERVER or local is UNSET or remote is UNSET:
+        if one_piece or local is UNSET or remote is UNSET:
             return self._collide(path, local, remote)
         if isinstance(local, list) and isinstance(remote, list):
             return self._lists(path, base, local, remote)
@@ -149,7 +151,7 @@ class _Merge:
 
     def _in_local_order(self, path: Path, local: State, remote: State) -> State:
         """The remote value; of a list whose order says nothing, the order is the local one."""
-        if self.kind is Kind.MCP_SERVER or not isinstance(local, list) or not isinstance(remote, list):
+        if self.one_piece or not isinstance(local, list) or not isinstance(remote, list):
             return remote
         mine, theirs = parts(path, local), parts(path, remote)
         if mine is None or theirs is None or list(mine) == list(theirs):

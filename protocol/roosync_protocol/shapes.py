@@ -31,6 +31,7 @@ _SET = ListRule(Shape.SET)
 
 LISTS: dict[tuple[str, ...], ListRule] = {  # the last names of the path -> rule
     ("customModes",): ListRule(Shape.KEYED, "slug"),
+    ("cloudProfileIds",): _SET,
     ("listApiConfigMeta",): ListRule(Shape.KEYED, "name"),
     ("mcpServers",): ListRule(Shape.KEYED, "name"),  # continue.config keeps servers in a list
     ("groups",): ListRule(Shape.FIRST),  # "read", or ["edit", {"fileRegex": ...}]
@@ -49,6 +50,22 @@ LISTS: dict[tuple[str, ...], ListRule] = {  # the last names of the path -> rule
 
 # Strings that are prose although they stand in a map: they merge line by line.
 PROSE = frozenset({"roleDefinition", "customInstructions", "whenToUse", "description"})
+
+
+# Members of these maps are one piece each: the address of one with the key or the program of another is what nobody
+# wrote, and sends a secret to a stranger.
+WHOLE = frozenset({"mcpServers", "mcp_servers", "context_servers", "apiConfigs"})
+
+
+def whole(kind: Kind | None, key: str) -> bool:
+    """Is the entity one piece, whose parts never come from two sides?"""
+    head, dot, _ = key.split("/", 1)[-1].partition(".")
+    return kind is Kind.MCP_SERVER or (kind is Kind.SETTING and dot == "." and head in WHOLE)
+
+
+def whole_at(path: Path) -> bool:
+    """The same for a map inside a setting; `path` begins with `root`."""
+    return len(path) > 1 and path[-2] in WHOLE
 
 
 def root(kind: Kind | None, key: str) -> Path:

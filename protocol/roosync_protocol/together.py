@@ -4,7 +4,7 @@ There is no base to tell who moved: what only one side has was added there or ne
 keyed lists take in what each has, by the same quorum as whole entities. What is left are *disputes*: leaves of which
 there are two values, sets with other elements, something that a minority has. Each has a pick, and says why: the
 majority's, else the careful one (the step to it is the less dangerous, by the rules of `risk`), else the newest.
-Servers and texts are never put together: they are one piece.
+Servers, API profiles and texts are never put together: they are one piece.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
 from roosync_protocol.risk import Risk
-from roosync_protocol.shapes import Path, Shape, normal, parts, root, rule
+from roosync_protocol.shapes import Path, Shape, normal, parts, root, rule, whole, whole_at
 from roosync_protocol.votes import Group
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ class Together(Struct, frozen=True, kw_only=True):
 def together(key: str, groups: Sequence[Group]) -> Together:
     """The values of one entity, as `votes.groups` orders them, made one."""
     kind = groups[0].entity.kind
-    whole = kind in (Kind.MCP_SERVER, Kind.TEXT) or len({group.entity.kind for group in groups}) > 1
-    work = _Work(key, kind, whole)
+    one_piece = kind is Kind.TEXT or whole(kind, key) or len({group.entity.kind for group in groups}) > 1
+    work = _Work(key, kind, one_piece)
     sides = [Side(value=g.entity.value, machines=g.machines, newest=g.newest) for g in groups]
     value = work.one((), sides)
     assert value is not UNSET, "what every side has is never picked away"
@@ -72,8 +72,8 @@ def together(key: str, groups: Sequence[Group]) -> Together:
 
 
 class _Work:
-    def __init__(self, key: str, kind: Kind, whole: bool) -> None:
-        self.key, self.kind, self.whole = key, kind, whole
+    def __init__(self, key: str, kind: Kind, one_piece: bool) -> None:
+        self.key, self.kind, self.one_piece = key, kind, one_piece
         self.root = root(kind, key)
         self.disputes: list[Dispute] = []
 
@@ -82,12 +82,13 @@ class _Work:
         if len(sides) == 1:
             return sides[0].value
         values = [side.value for side in sides if side.value is not UNSET]
-        if not self.whole and all(isinstance(value, dict) for value in values):
+        one_piece = self.one_piece or whole_at((*self.root, *path))
+        if not one_piece and all(isinstance(value, dict) for value in values):
             maps = [value if isinstance(value, dict) else {} for value in values]
             if len(values) == len(sides):
                 return self._members(path, sides, maps)
         lists = [value for value in values if isinstance(value, list)]
-        if not self.whole and len(lists) == len(sides):
+        if not one_piece and len(lists) == len(sides):
             named = [parts((*self.root, *path), value) for value in lists]
             elements = [found for found in named if found is not None]
             if len(elements) == len(sides):

@@ -1,6 +1,7 @@
 """Machines in, commons, overlays and questions out: a fleet is a line of data."""
 
 import random
+import time
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -413,6 +414,38 @@ def test_machines_and_targets_that_no_package_speaks_of_keep_what_they_have():
     assert own(result) == {"pc-1": "/srv/a", "pc-2": "/srv/b2", "pc-3": "/srv/c"}
     assert result.commons["u/a"].value == 1
     assert result.provenance["u/a"].source == "kept"
+
+
+def test_what_was_chosen_is_not_asked_again_by_who_says_the_same():
+    """The proposal is made again, with more packages: the answers stay, and only what is new is asked."""
+    choices = {KEY: Choice(take="machine", machine="pc-1")}
+    first = consolidate(fleet(1, 2), choices)
+    assert (first.commons[KEY].value, first.arbitrations) == (1, ())
+    more = consolidate([*fleet(1, 2), package(3, {KEY: 3, "t/other": 1}), package(4, {"t/other": 2})], choices)
+    assert more.commons[KEY].value == 1
+    assert {question.key for question in more.arbitrations} == {"t/other"}
+
+
+def test_an_older_baseline_that_was_restored_does_not_bring_back_what_was_removed():
+    """The tombstone is in the baseline: whoever restores version 1 after version 2 restores what was there, no more."""
+    gone = consolidate(fleet(1, NONE, NONE), {KEY: Choice(take="machine", machine="pc-2")})
+    for values in ((1, 1, 1), (1, 2, NONE), (1, 1, NONE)):
+        again = consolidate(fleet(*values), {}, previous=gone.baseline())
+        assert (again.commons, again.removed, again.arbitrations) == ({}, {KEY}, ())
+
+
+def test_a_thousand_packages_are_no_work_and_their_order_does_not_matter():
+    values = {f"roo.profiles/max{n}": n for n in range(20)}
+    packages = [
+        package(n, values | {"roo.profiles/maxOwn": n % 7, "roo.profiles/experiments": {"a": n % 3, f"b{n % 5}": 1}})
+        for n in range(1000)
+    ]
+    start = time.process_time()
+    result = consolidate(packages, {})
+    assert time.process_time() - start < 3
+    assert len(result.commons) >= 20
+    assert {question.key for question in result.arbitrations} >= {"roo.profiles/experiments"}
+    assert consolidate(packages[::-1], {}).report() == result.report()
 
 
 # Whatever comes ---------------------------------------------------------------------------------------------

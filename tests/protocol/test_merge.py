@@ -88,6 +88,18 @@ def test_an_mcp_server_that_only_one_side_changed_is_taken_whole():
     assert merge(Kind.MCP_SERVER, base, changed, dict(reversed(base.items()))).value == changed
 
 
+PROFILE = {"openAiBaseUrl": "https://a", "openAiModelId": "a", "openAiApiKey": {"$secret": "x"}}
+
+
+@pytest.mark.parametrize("dotted", [True, False])
+def test_an_api_profile_is_one_piece_too(dotted):
+    sides = [PROFILE, PROFILE | {"openAiBaseUrl": "https://b"}, PROFILE | {"openAiModelId": "b"}]
+    key = "roo.profiles/apiConfigs.gemini-2.5" if dotted else "roo.profiles/apiConfigs"
+    values = sides if dotted else [{"gemini-2.5": side, "other": {"x": 1}} for side in sides]
+    assert merge(Kind.SETTING, *values, key).conflicts == ((() if dotted else ("gemini-2.5",)),)
+    assert merge(Kind.SETTING, values[0], values[0], values[1], key).value == values[1]
+
+
 LINES = {  # base, local, remote -> merged
     "apart": ("1\n2\n3\n4\n5\n", "one\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive\n", "one\n2\n3\n4\nfive\n"),
     "both the same": ("1\n2\n", "1\nx\n", "1\nx\n", "1\nx\n"),

@@ -87,12 +87,23 @@ def test_sets_are_always_asked_about(key, values, pick, union, shared):
     assert not made.minor
 
 
-@pytest.mark.parametrize("kind", [Kind.MCP_SERVER, Kind.TEXT])
-def test_a_server_is_one_piece(kind):
-    values = {"command": "a", "env": {"A": "1"}}, {"command": "b"}
-    made = put("roo.mcp/x", *values, kind=kind)
-    assert made.entity.value in values
-    assert [d.path for d in made.disputes] == [()]
+WHOLE = {
+    "a server": ("roo.mcp/x", Kind.MCP_SERVER, ()),
+    "a text": ("roo.rules/x", Kind.TEXT, ()),
+    "a profile": ("roo.profiles/apiConfigs.gemini-2.5.pro", Kind.SETTING, ()),
+    "a profile among others": ("roo.profiles/apiConfigs", Kind.SETTING, ("x",)),
+    "a server in a setting": ("claude.settings/mcpServers", Kind.SETTING, ("x",)),
+}
+
+
+@pytest.mark.parametrize(("key", "kind", "path"), WHOLE.values(), ids=WHOLE)
+def test_what_is_one_piece(key, kind, path):
+    """The address of one with the key of another would be what nobody wrote."""
+    values = [{"baseUrl": "https://a", "key": {"$secret": "x"}}, {"baseUrl": "https://b", "command": "b"}]
+    placed = [{path[0]: value} if path else value for value in values]
+    made = put(key, *placed, kind=kind)
+    assert made.entity.value in placed
+    assert [d.path for d in made.disputes] == [path]
 
 
 def test_a_thousand_values_of_one_leaf_are_no_work():
