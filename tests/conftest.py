@@ -1,6 +1,9 @@
-"""What tests take from `benchmarks/`; and other people's code, which judges what we write.
+"""What tests take from `benchmarks/`, and real files; and other people's code, which judges what we write.
 
-That code is npm packages, asked through one process of Node (benchmarks/peers.py). `npm install` in a copy of
+The real files are where ROOSYNC_TEST_DATA says, or beside the checkout at ../shared/data. Tests on them are skipped by
+name when that folder is not there; ROOSYNC_REQUIRE_DATA=1 (set by .ci/run) turns that into a failure.
+
+Other people's code is npm packages, asked through one process of Node (benchmarks/peers.py). `npm install` in a copy of
 tests/clients/package.json puts them where ROOSYNC_TEST_CLIENTS says; .ci/run does that and insists
 (ROOSYNC_REQUIRE_CLIENTS=1). Without it these tests are skipped by name: the README's two commands need nothing but
 Python.
@@ -14,6 +17,17 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+DATA = Path(os.environ.get("ROOSYNC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "real"
+
+
+@pytest.fixture(scope="session")
+def real():
+    """The folder of real configuration files."""
+    if not DATA.is_dir():
+        if os.environ.get("ROOSYNC_REQUIRE_DATA"):
+            pytest.fail(f"the real configuration files are required and not at {DATA}")
+        pytest.skip("no folder of real configuration files")
+    return DATA
 
 
 def _benchmark(name):
