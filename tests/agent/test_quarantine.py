@@ -6,8 +6,11 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
+from msgspec import structs
 
 from roosync_agent.applying.snapshots import every
+from roosync_agent.cli.quarantine import quarantine
 from roosync_agent.collecting import last_good
 from roosync_agent.collecting.last_good import LastGood
 from roosync_agent.collecting.local import Local
@@ -335,7 +338,18 @@ def second_name(home, make):
     os.link(home.base / MCP, home.base / "twin.json")
 
 
+def nothing_to_put_back(home, make):
+    """The missing servers have no copy: it was made of a file that had lost them already."""
+    believe(make)
+    local = make()
+    local.base.believed |= {
+        f"roo.mcp/{name}": structs.replace(local.base.believed["roo.mcp/time"], key=f"roo.mcp/{name}") for name in "abc"
+    }
+    local.state.save_base(local.base)
+
+
 REFUSED = {
+    "all is in its place": (nothing_to_put_back, "in its place: `roosync quarantine release roo.mcp`"),
     "nothing is kept": (nothing_kept, "before this version kept copies"),
     "it was never read": (never_read, "could not be read since"),
     "a damaged copy": (damaged_copy, "damaged or gone"),
@@ -372,6 +386,49 @@ def test_a_difference_shows_no_secret_that_a_cut_left_in_part(home, make):
     assert TOKEN in prepare_repair(make.settings, "roo.mcp").diff(secrets=True)
 
 
+# -- as it is typed
+
+
+@pytest.fixture
+def command(home, monkeypatch):
+    monkeypatch.setenv("ROOSYNC_STATE", str(home.state))
+    monkeypatch.setenv("ROOSYNC_HOME", str(home.base))
+    (home.state / "config.toml").write_text('[this_machine]\nos = "posix"\n')
+    return lambda *words, **more: CliRunner().invoke(quarantine, words, **more)
+
+
+def test_what_a_person_reads_and_answers(home, make, command):
+    home.write(MCP, SERVERS)
+    home.write(MODES, "customModes: [")
+    believe(make)
+    ran = command("show")
+    assert (ran.exit_code, "roo.modes not read: " in ran.output, "roosync snapshots" in ran.output) == (2, True, True)
+    remove(home, MODES)
+    assert command("show").exit_code == 0
+    home.write(MCP, '{"mcpServers": {}}')
+    see(make)
+    ran = command("show")
+    assert ran.exit_code == 4
+    for words in (
+        "roo.mcp quarantined: 4 of 4 entities are gone",
+        "UTC (a moment ago)",
+        "4 of 4: fetch, files, github, time",
+        "mcp_settings.json: changed, 18 bytes",
+        "roosync quarantine repair roo.mcp --dry-run    # ",
+        "roosync quarantine release roo.mcp ",
+    ):
+        assert words in ran.output
+    before = home.files()
+    for words in (("repair", "roo.mcp", "--dry-run"), ("repair", "roo.mcp", "--json", "--dry-run")):
+        ran = command(*words)
+        assert (ran.exit_code, TOKEN in ran.output, home.files() == before) == (0, False, True)
+    assert command("repair", "roo.mcp").exit_code == 1  # nobody is there to be asked
+    assert home.files() == before
+    ran = command("repair", "roo.mcp", "--yes")
+    assert ran.output.endswith("It is believed again by itself. Next: roosync compare\n")
+    assert home.read(MCP) == SERVERS
+
+
 # -- what is kept
 
 
@@ -391,9 +448,10 @@ def test_copies_are_private_and_a_look_without_news_writes_nothing(home, make):
     local.believe(local.look())
     make().believe(make().look())
     assert looks() == before
+    (folder / f"{'0' * 64}.bin").write_bytes(b"of an agent that was killed")
     home.write(".roo/rules/1.md", "another\n")
     local.believe(local.look())
-    assert len(list(folder.glob("*.bin"))) == 4  # what is replaced goes
+    assert len(list(folder.iterdir())) == 5  # what is replaced goes
     remove(home, ".roo/rules/1.md")
     local.released.add("roo.rules")
     local.believe(local.look())

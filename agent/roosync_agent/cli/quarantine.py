@@ -72,6 +72,8 @@ def quarantine_repair(target: str, exact: bool, dry_run: bool, yes: bool, show_s
     except EditingError as error:
         raise CommandError("request", str(error)) from error
     carry_out(settings, prepared, dry_run=dry_run, yes=yes, show_secrets=show_secrets, as_json=as_json)
+    if not dry_run and not as_json:
+        click.echo("It is believed again by itself. Next: roosync compare")
 
 
 def _held_text(found: dict[str, "Held"]) -> str:

@@ -80,10 +80,13 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door
     if made.refusals:
         told = "; ".join(f"{name}: {reason}" for name, reason in made.refusals.items())
         raise EditingError(f"{told}. Nothing was changed")
+    if not made.changes:
+        why = "; ".join(copies.lost) or f"`{COMMAND} release {target}` if what is there is right"
+        raise EditingError(f"all that is kept of {target} is in its place: {why}. Nothing was changed")
     for change in made.changes:
         require_one_name(change.before)
     again = reader(settings, local.door, made, lambda: local.look().collection)
-    paths = tuple(str(change.path) for change in made.changes) or tuple(kept.path for kept, _ in copies.files)
+    paths = tuple(str(change.path) for change in made.changes)
     notes = tuple(_notes(copies, looked, exact=exact))
     shown = {change.path: _shown(change) for change in made.changes if change.before.exists and not _readable(change)}
     return Prepared(paths, made, f"repair of {target}", again, notes=notes, shown=shown)
