@@ -14,7 +14,6 @@ from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.forms import Form, FormError
 from roosync_protocol.names import Value
 from roosync_protocol.server_identity import LOGICAL, readdressed
-from roosync_protocol.servers import Servers
 
 TRAVELS = (*LOGICAL, "disabled")
 
@@ -30,12 +29,26 @@ def shared(entity: Entity, target: str) -> Entity:
 def require_words(form: Form | None, entity: Entity) -> None:
     """FormError when an assistant of this form can not say what the entity is."""
     value = _written_out(entity.value)
-    if isinstance(form, Servers) and form.dialect.reference == "" and _refers(value):
-        raise FormError("it asks for a variable (${env:...}), and this assistant does not put variables in")
-    if form is not None and not same(
-        form.common(entity.name, form.spelled(entity.name, value, None, None), None), value
-    ):
+    if form is None or not isinstance(value, dict):
+        return
+    if "url" in value and "type" not in value:
+        raise FormError("it does not say its transport; write type, http or sse, beside its address there first")
+    try:
+        written = form.spelled(entity.name, value, None, None)
+    except FormError as error:
+        if value.get("disabled") is True and _says_without_switch(form, entity.name, value):
+            raise FormError("it is off, and this assistant has no word for that: it would run") from error
+        raise
+    if not same(form.common(entity.name, written, None), value):
         raise FormError("this assistant would read it back as another server")
+
+
+def _says_without_switch(form: Form, name: str, value: dict[str, Value]) -> bool:
+    try:
+        form.spelled(name, {field: inner for field, inner in value.items() if field != "disabled"}, None, None)
+    except FormError:
+        return False
+    return True
 
 
 def with_server(commons: Commons, key: str, entity: Entity) -> Commons:
@@ -95,10 +108,3 @@ def _written_out(value: Value) -> Value:
         case list():
             return [_written_out(inner) for inner in value]
     return value
-
-
-def _refers(value: Value) -> bool:
-    if isinstance(value, str):
-        return "${env:" in value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_refers(one) for one in inner)

@@ -273,7 +273,7 @@ def test_only_one_machine_gets_it():
         (("y", "roo", ["plain"], []), "no machine has plain.mcp"),
         (("y", "roo", ["plain"], ["m"]), "plain.mcp is not on m"),
         (("sse", "roo", ["plain"], []), "plain.mcp can not have 'sse', and nothing was signed: .*type 'sse'"),
-        (("var", "roo", ["plain"], []), "does not put variables in"),
+        (("var", "roo", ["plain"], []), "does not put one in there"),
         (("own", "roo", ["claude"], []), "has a path of one machine"),
     ],
 )

@@ -1,11 +1,12 @@
 """MCP servers across assistants and machines: the table, sharing one, taking one off everywhere.
 
 Three homes with different assistants and systems' styles: alpha with Roo Code and Claude Code, beta as on Windows with
-both, gamma with Roo Code alone. The tests tell one story, in order.
+both, gamma with Roo Code, Cursor and Codex. The tests tell one story, in order.
 """
 
 import json
 import time
+import tomllib
 
 import pytest
 
@@ -13,6 +14,9 @@ ROO = "globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 WINDOWS_ROO = f"AppData/Roaming/Code/User/{ROO}"
 POSIX_ROO = f".config/Code/User/{ROO}"
 CLAUDE = ".claude.json"
+CURSOR = ".cursor/mcp.json"
+CODEX = ".codex/config.toml"
+CODEX_BEFORE = '# mine\nmodel = "gpt"  # the good one\n'
 TOKEN = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ456789"
 GITHUB = {"command": "npx", "args": ["-y", "@example/server-github"], "env": {"GITHUB_TOKEN": TOKEN}}
 WINDOWS = {"command": "cmd", "args": ["/c", "npx", "-y", "@example/server-github"], "env": {"GITHUB_TOKEN": TOKEN}}
@@ -45,6 +49,8 @@ def fleet(fleets):
     beta.write(WINDOWS_ROO, servers(fetch={"command": "cmd", "args": ["/c", "uvx", "mcp-server-fetch"]}))
     beta.write(CLAUDE, servers(github=WINDOWS))
     gamma.write(POSIX_ROO, servers(fetch=FETCH))
+    gamma.write(CURSOR, "{}\n")
+    gamma.write(CODEX, CODEX_BEFORE)
     made.found(alpha)
     for site in (beta, gamma):
         made.join(alpha, site)
@@ -120,6 +126,22 @@ def test_a_shared_server_comes_with_its_secret_or_is_refused_by_name(three, wait
     alpha.until_synced()
 
 
+def test_a_server_is_spelled_as_each_assistant_does(three):
+    """gamma's own rights stay with Roo Code; a server that is off goes nowhere where it would run."""
+    alpha, _, gamma = three
+    words = ("mcp-servers", "share", "evil", "--from", "roo", "--variant")
+    alpha.fails(*words, "B", "--to", "cursor", says=["Cursor can not have 'evil'", "nothing was signed", "it is off"])
+    ran = alpha.roosync(*words, "A", "--to", "cursor,codex", "--yes")
+    assert "Stays      alwaysAllow (of roo.mcp alone" in ran.out
+    assert held(gamma, CURSOR) == {"evil": EVIL}
+    codex = gamma.read(CODEX).decode()
+    assert codex.startswith(CODEX_BEFORE)
+    assert tomllib.loads(codex)["mcp_servers"] == {"evil": EVIL}
+    found = cells(row(alpha, "evil"))
+    assert {found["gamma", target] for target in ("roo.mcp", "cursor.mcp", "codex.mcp")} == {"A"}
+    alpha.until_synced()
+
+
 def test_it_is_gone_from_every_machine_within_seconds(fleet, three, waiting):
     alpha, beta, gamma = three
     before = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--dry-run")
@@ -139,8 +161,11 @@ def test_it_is_gone_from_every_machine_within_seconds(fleet, three, waiting):
     gamma.decision("pending", machine="gamma", entity="roo.mcp/evil")
     assert "evil" in held(gamma, POSIX_ROO)
     again = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(0,))
-    assert [(one["machine"], one["state"]) for one in again["outcomes"]] == [("gamma", "done")]
+    assert [(one["machine"], one["state"]) for one in again["outcomes"]] == [("gamma", "done")] * 3
     assert "evil" not in held(gamma, POSIX_ROO)
+    assert held(gamma, CURSOR) == {}
+    assert not tomllib.loads(gamma.read(CODEX).decode()).get("mcp_servers")
+    assert gamma.read(CODEX).decode().startswith(CODEX_BEFORE)
     alpha.until_synced()
 
 

@@ -67,7 +67,16 @@ def test_a_secret_of_another_entity_is_not_made_its_own():
     ("dialect", "value", "says"),
     [
         (Dialect(words={"http": "http"}), {"url": "https://a.example", "type": "sse"}, "no server of type 'sse'"),
-        (Dialect(reference=""), {"command": "x", "env": {"A": "${env:A}"}}, "does not put variables in"),
+        (Dialect(reference=""), {"command": "x", "env": {"A": "${env:A}"}}, "does not put one in there"),
+        (Dialect(reference="", env_names="env_vars"), {"command": "x", "env": {"A": "${env:A}"}}, ""),
+        (
+            Dialect(reference="", env_names="env_vars"),
+            {"command": "x", "args": ["${env:A}"]},
+            "does not put one in there",
+        ),
+        (Dialect(disables=False), {"command": "x", "disabled": True}, "it is off"),
+        (Dialect(disables=False, words={}), {"url": "u", "type": "sse", "disabled": True}, "type"),
+        (Dialect(remote="http"), {"url": "https://a.example"}, "does not say its transport"),
         (Dialect(), {"url": "https://a.example", "type": "sse"}, ""),
         (Dialect(line=True, env="environment", enabled=True, local="local"), GITHUB.value, ""),
         (Dialect(), GITHUB.value, ""),

@@ -199,7 +199,7 @@ def _translated(entity: Entity, target: str, spec: TargetSpec) -> Entity:
     if not spec.owns(entity.name):
         raise RefusedRequestError(f"{spec.assistant} takes no server of the name {entity.name!r}: {way}")
     try:
-        require_words(spec.form, made)
+        require_words(spec.form if target != entity.target else None, made)
     except FormError as error:
         raise RefusedRequestError(
             f"{spec.assistant} can not have {entity.name!r}, and nothing was signed: {error}; {way}"
