@@ -26,6 +26,7 @@ _REFERENCES = {  # how a dialect writes a variable -> how it may be found
 _COMMON_REFERENCE = _REFERENCES["${env:%s}"]
 _WHERE_REFERENCES = frozenset({"command", "args", "env", "url", "headers", "cwd"})
 _BEARER = "Bearer "
+_EMPTY: _Fields = {"args": [], "env": {}, "headers": {}}  # as good as nothing, and not every assistant can say it
 
 
 def unit_of(dialect: Dialect, field: str) -> str:
@@ -102,8 +103,15 @@ def read(dialect: Dialect, unit: str, fields: _Fields, server: _Fields, name: st
             said = dict(fields)
     if unit in ("env", "headers"):
         plain = {unit: fields[field]} if (field := getattr(d, unit)) in fields else {}
-        return _with_variables(d, unit, _in_common(d, plain), fields)
-    return _in_common(d, said)
+        said = _with_variables(d, unit, _in_common(d, plain), fields)
+    else:
+        said = _in_common(d, said)
+    return {field: value for field, value in said.items() if not means_nothing(field, value)}
+
+
+def means_nothing(field: str, value: Value) -> bool:
+    """Of a field of the common form: is the server the same without it?"""
+    return (field == "disabled" and value is False) or (field in _EMPTY and value == _EMPTY[field])
 
 
 def written(dialect: Dialect, unit: str, fields: _Fields, server: _Fields) -> _Fields:

@@ -3,6 +3,8 @@
     command args env cwd      a program that is started          url headers type     an address, "http" or "sse"
     disabled                  only when it is true               anything else        by its own name, untouched
 
+No arguments, variables or headers are the same as an empty list of them.
+
 How one assistant says this is data (`dialects`). `${env:X}` is the common spelling of a reference to a variable. A
 field's spelling is kept as long as its meaning stays, so an unchanged server is never rewritten.
 
@@ -43,6 +45,7 @@ class Servers:
     def spelled(self, name: str, value: Value, now: Value | None, whole: Value = None) -> Value:
         if not isinstance(value, dict):
             return value
+        value = {field: one for field, one in value.items() if not units.means_nothing(field, one)}
         if isinstance(now, dict) and same(self.common(name, now), value):
             return now
         written = self._new(name, value) if not isinstance(now, dict) else self._changed(name, value, now)

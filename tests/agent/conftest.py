@@ -27,7 +27,9 @@ KINDS = {"mcp": Kind.MCP_SERVER, "modes": Kind.MODE, "rules": Kind.TEXT, "memory
 
 def entity(key: str, value: Any) -> Entity:
     """An entity in public form, its kind taken from its key."""
-    return Entity(key=key, kind=KINDS.get(key.split("/")[0].split(".")[1].split("@")[0], Kind.SETTING), value=value)
+    target = key.split("/")[0].split("@")[0]
+    shipped = {spec.name: spec.kind for spec in TABLE}
+    return Entity(key=key, kind=shipped.get(target) or KINDS.get(target.split(".")[1], Kind.SETTING), value=value)
 
 
 @dataclass

@@ -26,6 +26,8 @@ ADDRESS = {"url": "https://h.example/mcp", "type": "http", "headers": {"X-A": "b
 READ: list[tuple[Servers, dict[str, Any], dict[str, Any]]] = [
     (PLAIN, PROGRAM, PROGRAM),
     (PLAIN, PROGRAM | {"type": "stdio", "disabled": False}, PROGRAM),
+    (PLAIN, {"command": "x", "args": [], "env": {}, "headers": {}}, {"command": "x"}),
+    (CODEX, {"command": "x", "env_vars": []}, {"command": "x"}),
     (PLAIN, PROGRAM | {"disabled": True}, PROGRAM | {"disabled": True}),
     (ROO, {"type": "streamable-http", "url": "https://h/"}, {"url": "https://h/", "type": "http"}),
     (GEMINI, {"httpUrl": "https://h/"}, {"url": "https://h/", "type": "http"}),
@@ -93,7 +95,9 @@ def test_a_server_is_off_only_where_its_file_can_say_so(form: Servers) -> None:
         return
     with pytest.raises(FormError, match="can not say disabled"):
         form.spelled("n", off, None)
-    assert same(form.common("n", form.spelled("n", off | {"args": []}, off)), off | {"args": []}), "said by a person"
+    assert same(form.common("n", form.spelled("n", off | {"args": ["x"]}, off)), off | {"args": ["x"]}), (
+        "said by a person"
+    )
 
 
 SPELLED = [

@@ -9,6 +9,7 @@ from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, settings
 from roosync_protocol.dialects import VSCODE as DIALECT
 from roosync_protocol.entity import Kind
+from roosync_protocol.server_inputs import Inputs
 
 _NAME = "VS Code"
 KEYS = frozenset(
@@ -45,6 +46,7 @@ def _inputs(name: str, folder: str, file: str) -> TargetSpec:
         format="jsonc",
         container=("inputs",),
         identity="id",
+        form=Inputs(),
         editors=() if "{workspace}" in folder else _WITH_SERVERS,
     )
 
