@@ -325,6 +325,14 @@ text | Public key | ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{b43} ana@laptop
 text | Public key | -----BEGIN PUBLIC KEY-----\\n{b64}\\n{b64}\\n-----END PUBLIC KEY-----
 text | Certificate | -----BEGIN CERTIFICATE-----\\n{b64}\\n{b64}\\n-----END CERTIFICATE-----
 text | Fingerprint | SHA256:{b43} ana@laptop (ED25519)
+text | Example | Use `postgres://user:password@host:5432/db` and `https://username:pass@proxy.example.com` as the form.
+text | Advisory | Fixed by https://github.com/example/tools/security/advisories/GHSA-{l4}-{l4}-{l4} and CVE-2025-{n5}.
+text | Cloud | Launch ami-0{x16} in subnet-0{x16}; the route table is tgw-rtb-0{x16}.
+text | Cloud | arn:aws:secretsmanager:eu-west-3:{n12}:secret:prod/db-{a6}
+env | DB_SECRET_ARN | arn:aws:secretsmanager:eu-west-3:{n12}:secret:prod/db-{a6}
+text | Pin | public-key-pins: pin-sha256="{b43}="; the client speaks basic HTTP/1.1.
+text | Chat | https://example.slack.com/archives/C0{u9}/p{n16}
+setting | nextPageToken | 20
 text | German | Das Passwort: bitte beim Team erfragen. Der Schlüssel liegt im Tresor.
 text | Login | Login: use SSO, the user name is [name], the password is yours.
 """

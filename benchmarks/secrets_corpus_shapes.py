@@ -98,7 +98,7 @@ Browserbase | API key | BROWSERBASE_API_KEY | marked | bb_live_{s27}
 E2B | API key | E2B_API_KEY | marked | e2b_{x40}
 Smithery | API key | SMITHERY_API_KEY | plain | {g}
 Composio | API key | COMPOSIO_API_KEY | marked | ak_{s20}
-Zapier | address | ZAPIER_MCP_URL | web | https://mcp.zapier.com/api/mcp/s/«{b42}»/mcp
+Zapier | address | ZAPIER_MCP_URL | web | https://mcp.zapier.com/api/mcp/s/«{a62}==»/mcp
 n8n | address | N8N_URL | web | https://n8n.example.org/mcp/«{g}»/sse
 Notion | token | NOTION_TOKEN | marked | ntn_{n11}{a35}
 Notion old | integration secret | NOTION_API_KEY | marked | secret_{a43}

@@ -22,7 +22,7 @@ SECRET_PAIRS = frozenset(  # (.., "key") and other words that are harmless alone
     [(first, last) for last in ("key", "keys") for first in
      """api access secret private signing encryption auth account license service master deploy ssh shared
      subscription app consumer client session storage admin anon role publishable write write-only user vault bot
-     project tenant hmac webhook cipher crypto pgp gpg rsa openai anthropic gemini mistral groq""".split()]
+     project tenant hmac webhook cipher crypto pgp gpg rsa ai openai anthropic gemini mistral groq""".split()]
     + [("connection", "string"), ("conn", "string"), ("session", "id"), ("client", "assertion"), ("pass", "word"),
        ("proxy", "authorization"), ("recovery", "code"), ("auth", "code"), ("shared", "access")]
 )  # fmt: skip
@@ -34,13 +34,14 @@ NOT_AFTER = frozenset(
     expires expiration expire header headers prefix suffix var vars variable field format enabled disabled enable
     disable required optional provider providers storage store manager helper command cmd policy policies threshold
     izer parallelism stdin prompt source location rotation interval cost costs price prices per rate ratio percent
-    percentage display visible mode method scheme algorithm version id ids count_limit issuer audience scope scopes
-    label title description hint placeholder color colors
+    arn arns param identifier percentage display visible mode method scheme algorithm version id ids count_limit
+    issuer audience scope scopes label title description hint placeholder color colors
     colour customizations rules regex pattern length encoding cache indicator counter estimate
     """.split()
 )
 NOT_BEFORE = frozenset(
-    "max min maximum minimum num number total count context input output cached prompt completion thinking no".split()
+    "max min maximum minimum num number total count context input output cached prompt completion thinking no next "
+    "page continuation".split()
 )
 
 # Of environment variables and headers whose value is otherwise not proven public: these are, unless it looks random.
@@ -127,6 +128,9 @@ KEYWORDS = tuple(
     "token secret pwd credential authorization bearer basic cookie key shared_access sharedaccess signature webhook "
     "mdp pass mnemonic jwt hmac connstr connection_string".split()
 )
+
+# ... and of sentences in some more languages (`secret_prose`).
+SPOKEN_KEYWORDS = (*KEYWORDS, *"pw clé clave chave jeton contrase senha kennwort schlüssel wachtwoord recovery".split())
 
 HEADER_SWITCHES = frozenset({"-H", "--header", "--headers", "--http-header", "--add-header", "--extra-header"})
 VARIABLE_SWITCHES = frozenset({"-e", "--env", "-E", "--env-var", "--environment", "--set-env", "--build-arg", "--set"})

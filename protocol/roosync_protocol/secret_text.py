@@ -8,8 +8,8 @@ taken only when it looks like a credential, because documentation is full of `pa
 import re
 
 from roosync_protocol.secret_names import says_secret, words
-from roosync_protocol.secret_prose import is_phrase, phrase_end, place_spans, told_spans
-from roosync_protocol.secret_rules import KEYWORDS, QUERY_SECRETS
+from roosync_protocol.secret_prose import is_phrase, login_spans, phrase_end, place_spans, told_spans
+from roosync_protocol.secret_rules import KEYWORDS, QUERY_SECRETS, SPOKEN_KEYWORDS
 from roosync_protocol.secret_spans import LOOK, TEXT, Span, merged
 from roosync_protocol.secret_values import (
     HIDDEN,
@@ -23,7 +23,7 @@ from roosync_protocol.secret_values import (
 from roosync_protocol.secret_vendors import PRIVATE_KEY
 
 LONGEST = 4000  # signs of a value in quotes
-JUDGED = 200  # signs of a value that are looked at
+JUDGED = 120  # signs of a value that are looked at
 _KEYWORD = re.compile("|".join(KEYWORDS))
 _NAME_PART = re.compile(r"[A-Za-z0-9_.-]*")
 _ASSIGN = re.compile(
@@ -34,6 +34,9 @@ _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")  # setx API_TOKEN "x"
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|aws4-hmac-sha256)\s+")
 _BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
+_ARN = re.compile(r"\barn:aws[\w:-]*:\Z")  # arn:aws:secretsmanager:..:secret:name
+_BASIC = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{10,2000}={1,2})")
+_PROTOCOL = re.compile(r"[A-Za-z]+/\d[\d.]*\Z")  # "a basic HTTP/1.1 client"
 _USERINFO = re.compile(r"""://(?P<user>[^\s/?#"'<>@:]{0,300})(?::(?P<password>[^\s/?#"'<>]{0,2000}))?@""")
 _SLOPPY = re.compile(
     r"""://(?P<user>[^\s/?#"'<>@:]{0,300}):(?!\d+(?:[/?#]|$))(?P<password>(?:(?!://)[^\s"'<>?]){1,500})@(?=[\w.-])"""
@@ -41,6 +44,10 @@ _SLOPPY = re.compile(
 _NO_SCHEME = re.compile(  # user:password@tcp(host), user:password@host.example:5432/x
     r"""(?<![\w/:@.-])(?!mailto:|npm:|jsr:)[A-Za-z][\w.-]{0,40}:(?P<password>[^\s:@/"'<>]{3,200})"""
     r"""@(?=(?:tcp|unix)\(|(?:localhost|[a-z0-9-]{1,60}(?:\.[a-z0-9-]{1,60}){1,5})(?::\d|/))"""
+)
+_EXAMPLE_USERS = frozenset({"user", "username", "usr", "name", "login", "myuser", "your_user", "db_user"})
+_EXAMPLE_PASSWORDS = frozenset(
+    {"pass", "password", "passwd", "pwd", "secret", "mypassword", "your_password", "db_password"}
 )
 _PLAIN_USER = re.compile(r"(?:[A-Za-z][\w.+%-]{0,39}|\d{1,4})?\Z")
 _QUERY = re.compile(r"""[?&#;](?P<name>[A-Za-z_][\w.\[\]-]{0,60})=(?P<value>(?:\[hidden\]|[^&\s"'<>#;\\`)\]}])+)""")
@@ -56,7 +63,7 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
     looks += [(start, end, "random") for start, end in random_runs(text)]
     named: list[Span] = []
     if "://" in text:
-        named += merged(url_credentials(text), text) if "@" in text else []
+        named += merged(url_credentials(text, prose=prose), text) if "@" in text else []
         named += _query_values(text)
     if "@" in text:
         named += [
@@ -70,12 +77,16 @@ def text_spans(text: str, *, prose: bool = False) -> list[Span]:
     named += place_spans(text)
     if any(word in lower for word in KEYWORDS):
         named += _assigned(text, lower, prose)
-        named += told_spans(text)
         named += [
             Span(*match.span(1), "bearer")
             for match in _BEARER.finditer(text)
-            if credential_like(match[1].rstrip(".,")) and _is_secret_value(match[1])
+            if credential_like(match[1].rstrip(".,")) and _is_secret_value(match[1]) and not _PROTOCOL.match(match[1])
         ]
+        named += [Span(*match.span(1), "basic") for match in _BASIC.finditer(text)]
+    if any(word in lower for word in SPOKEN_KEYWORDS):
+        named += told_spans(text)
+    if any(word in lower for word in ("login", "user", "creds", "account", "compte", "identifiant")):
+        named += login_spans(text)
     found = [Span(start, end, name, LOOK) for start, end, name in looks]
     return merged([*found, *(span._replace(rank=TEXT) for span in named)], text)
 
@@ -98,12 +109,13 @@ def _replaced(text: str, spans: list[Span]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def url_credentials(text: str) -> list[Span]:
+def url_credentials(text: str, *, prose: bool = False) -> list[Span]:
     """The password of `scheme://user:password@host`; the user too when it is itself a key."""
     found: list[Span] = []
     for match in (*_USERINFO.finditer(text), *_SLOPPY.finditer(text)):  # the second: a password with / or @ in it
         user, password = match["user"], match["password"]
-        if password and _is_secret_value(password):
+        example = prose and user.lower() in _EXAMPLE_USERS and password and password.lower() in _EXAMPLE_PASSWORDS
+        if password and not example and _is_secret_value(password):
             found.append(Span(*match.span("password"), "password"))
         if user and not is_reference(user) and (not _PLAIN_USER.match(user) or suspicious(user)):
             found.append(Span(*match.span("user"), "user"))
@@ -129,7 +141,7 @@ def _assigned(text: str, lower: str, prose: bool) -> list[Span]:
         start, end = _whole_name(text, match.start())
         past = max(end, past)
         name = text[start:end].rstrip(".-")
-        if not says_secret(name):
+        if not says_secret(name) or (text[start - 1 : start] == ":" and _ARN.search(text[max(0, start - 90) : start])):
             continue
         sign = _ASSIGN.match(text, end)
         switched = None if sign or not (name.startswith("-") or _CONSTANT.match(name)) else _SWITCHED.match(text, end)

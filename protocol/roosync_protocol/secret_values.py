@@ -20,6 +20,7 @@ _REFERENCE = re.compile(
     | %[A-Z_][A-Z0-9_()]{0,60}%                                       # %USERPROFILE%
     | \$env:[A-Za-z_]\w{0,60} | \$[A-Z_][A-Z0-9_]{1,60}\b(?![a-z!@#%^&*])
     | (?:op|vault|bws|keyring|keychain|secretref|awssm|gcpsm|azurekv)://[\w ./?=&%@\#-]{1,200}
+    | arn:aws[a-z-]{0,12}:[\w:/.@+=,*-]{5,200}                         # of AWS: a name, no secret
     | <[A-Za-z][A-Za-z0-9 _.:'-]{0,60}>                               # <your token>
     | \[hidden\]
     """,
@@ -74,7 +75,11 @@ _IMAGE = re.compile(r"[a-z0-9.:-]+(?:/[a-z0-9._-]+)*(?::[\w.-]{1,60})?(?:@sha256
 _CHUNK = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _HEX = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{24,}|[0-9A-F]{24,})(?![0-9a-zA-Z])")
+_ADDRESS_BEFORE = re.compile(r"://[^\s\"'<>?#@]*\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
+_NAMED_BYTES = re.compile(  # the integrity of a package, an advisory, a symbol of C++, a resource of a cloud
+    r"sha(?:1|256|384|512)-|(?:GHSA|CVE)-|_Z[A-Z0-9]|(?:[a-z]{2,16}-){1,6}[0-9a-f]{8,17}\Z"
+)
 _VOWEL = re.compile(r"[aeiouyAEIOUY]")
 _UNLIKELY = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[aeiouy]{4}|q[^u]|[jvxz][bcdfgkpqtvxz]", re.IGNORECASE)
 
@@ -192,9 +197,18 @@ def random_runs(text: str, least: int = 20) -> list[tuple[int, int]]:
         run = match.group()
         if len(run) >= least and looks_random(run, least):
             blobs = _blobs(text) if blobs is None else blobs
-            if not _is_public_blob(text, *match.span(), blobs, least):
+            if not _is_walk(text, match.start(), run, least) and not _is_public_blob(text, *match.span(), blobs, least):
                 found.append(match.span())
     return found
+
+
+def _is_walk(text: str, start: int, run: str, least: int) -> bool:
+    """Is the run a piece of a URL's path with plain words in it? Then its segments are judged one by one."""
+    parts = run.split("/")
+    if len(parts) < 2 or not any(re.fullmatch("[a-z-]{3,}[0-9]?", part) and _VOWEL.search(part) for part in parts):
+        return False
+    in_path = _ADDRESS_BEFORE.search(text[max(0, start - 200) : start])
+    return bool(in_path) and not any(looks_random(part, least) for part in parts)
 
 
 def _is_public_blob(text: str, start: int, end: int, blobs: list[tuple[int, int]], least: int) -> bool:
@@ -212,8 +226,8 @@ def looks_random(run: str, least: int = 20) -> bool:
     Words make long chunks of one case with vowels; chance changes between capitals, letters and digits all
     the time. A run is random when less than a good third of it reads like words and it changes often.
     """
-    if re.match(r"sha(?:1|256|384|512)-", run):
-        return False  # the integrity of a package
+    if _NAMED_BYTES.match(run):
+        return False
     if "/" in run and any(looks_random(part, least) for part in run.split("/")):
         return True
     core = run.rstrip("=")

@@ -123,9 +123,9 @@ VENDORS: tuple[Vendor, ...] = (
 PUBLIC_BLOB = re.compile(
     r"data:(?:image|font|audio|video)/[\w.+-]{1,40};base64,[A-Za-z0-9+/=]+"
     r"|-----BEGIN (?:[A-Z0-9]{1,8} )?(?:PUBLIC KEY(?: BLOCK)?|CERTIFICATE(?: REQUEST)?)-----"
-    r"(?:[A-Za-z0-9+/=\s]|\\[nr]){1,20000}"
+    r"[A-Za-z0-9+/=\s\\]{1,20000}"
     r"|(?:ssh-(?:rsa|dss|ed25519)|ecdsa-sha2-nistp\d{3}|sk-ssh-ed25519@openssh\.com)\s+AAAA[A-Za-z0-9+/=]+"
-    r"|\b(?:SHA256:|h1:|sha(?:1|256|384|512)[-:])[A-Za-z0-9+/]{20,}={0,2}"
+    r"|\b(?:SHA256:|h1:|sha(?:1|256|384|512)[-:/=]\s?[\"']?)[A-Za-z0-9+/]{20,}={0,2}"
     r"|(?:docs|drive)\.google\.com/[\w/-]{0,40}/(?:d|folders)/[\w-]{20,80}"
     r"|/(?:[A-Z][A-Za-z]{0,30}-){1,12}[0-9a-f]{32}(?![\w-])"  # the title of a page, and its number
 )

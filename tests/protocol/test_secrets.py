@@ -433,6 +433,63 @@ def test_prose_keeps_all_but_the_secret():
     assert reveal(public, secrets) == entity
 
 
+SPOKEN = "Blue!Horse" + drawn(2, string.digits)
+TOLD = [  # how people tell a password (P) or a key (K) to each other
+    *(
+        "The DB password is P",
+        "pw: P",
+        "user: admin / password: P",
+        "login admin:P",
+        "creds: admin / P",
+        "(password P)",
+    ),
+    *("Mot de passe : P", "mot de passe du NAS = P", "Le mot de passe wifi est P.", "Das Passwort lautet `P`"),
+    *(
+        "la contraseña es P",
+        "Clé API Météo : K",
+        "clé d'API : `K`",
+        "Jeton d'accès : K",
+        "- **API key:** K",
+        "| key | K |",
+    ),
+    *(
+        "API-Key K",
+        "with the key K",
+        "`WEATHER_KEY`: `K`",
+        "WEATHER_KEY → K",
+        "Token:\n\n```\nK\n```",
+        "secret = '''P'''",
+    ),
+    *("sshpass -p P ssh h", "mysql -u root -pP shop", "machine h login ana password P", "<password>P</password>"),
+    *(
+        'setx DB_PASSWORD "P"',
+        "ENV DB_PASSWORD P",
+        "- name: DB_PASSWORD\n  value: P",
+        "curl -u admin:P https://h",
+        "x-api-key: K",
+    ),
+    *("<!-- token: K -->", "https://h.example/mcp/K/sse", "passphrase: amber falcon tulip river", "API key (prod): K"),
+]
+
+
+@pytest.mark.parametrize("line", TOLD)
+@pytest.mark.parametrize("kind", [Kind.TEXT, Kind.MODE])
+def test_a_secret_that_is_told_in_prose(line, kind):
+    text = (
+        "# Notes\n\n"
+        + re.sub(r"\b[PK]\b|(?<=-p)P", lambda m: {"P": SPOKEN, "K": LOOSE["uuid"]}[m[0]], line)
+        + "\n\nEnd.\n"
+    )
+    entity = Entity(key="roo.rules/a.md", kind=kind, value=text if kind is Kind.TEXT else {"customInstructions": text})
+    public, secrets = hide(entity)
+    shown = published(public.value)
+    assert not any(piece in shown for piece in (SPOKEN, "Horse", LOOSE["uuid"], LOOSE["uuid"][-12:], "falcon"))
+    assert "# Notes" in shown
+    assert "End." in shown
+    assert reveal(public, secrets) == entity
+    assert not find_secrets(public.value)
+
+
 def test_settings_of_an_assistant():
     cases = {
         "claude.settings/env": {"ANTHROPIC_API_KEY": "weak", "MAX_THINKING_TOKENS": "1000", "X": "unknown value"},
