@@ -152,6 +152,11 @@ BROKEN = {
     "YAML of zero bytes": (lambda h: h.write(MODES, b""), "roo.modes", "gone"),
     "an empty list": (lambda h: h.write(MODES, b"customModes: []\n"), "roo.modes", "gone"),
     "YAML cut short": (lambda h: h.write(MODES, h.read(MODES)[:40] + "\n  - slug: ["), "roo.modes", "unreadable"),
+    "YAML that can be read, and ends in the middle": (
+        lambda h: h.write(MODES, h.read(MODES)[: h.read(MODES).index("documentation") + 5]),
+        "roo.modes",
+        "gone",
+    ),
     "all rules": (lambda h: shutil.rmtree(h.base / ".roo"), "roo.rules", "gone"),
     "rules in part": (lambda h: remove(h, *(f".roo/rules/{n}.md" for n in (1, 3, 5))), "roo.rules", "gone"),
 }
@@ -174,7 +179,7 @@ def test_what_broke_is_held_back_told_and_put_back_byte_for_byte(home, make, spo
     told = held(make.settings)[target]
     assert told.repairable
     assert told.since is not None
-    assert 2 <= len(getattr(told, how)) <= told.believed
+    assert 1 <= len(getattr(told, how)) <= told.believed
     assert any("release" in offer.command for offer in told.next) is (how == "gone")  # there is nothing to believe
     prepared = prepare_repair(make.settings, target)
     assert TOKEN not in prepared.diff()
