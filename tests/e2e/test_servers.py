@@ -113,13 +113,17 @@ def test_a_shared_server_comes_with_its_secret_or_is_refused_by_name(three, wait
     alpha, beta, gamma = three
     dry = alpha.roosync("mcp-servers", "share", "github", "--from", "claude", "--to", "roo", "--dry-run").out
     assert "npx -y @example/server-github" in dry
+    assert "= env:" in dry
+    assert "GITHUB_TOKEN: <secret roo.mcp/github/env/GITHUB_TOKEN>" in dry
+    assert "Risk       high\n" in dry
+    assert "- a new server: npx -y @example/server-github" in dry
     assert "Nothing was signed" in dry
     assert "github" not in held(alpha, POSIX_ROO)
     ran = alpha.roosync("mcp-servers", "share", "github", "--from", "claude", "--to", "roo", "--yes", codes=(4,))
     assert held(alpha, POSIX_ROO)["github"] == GITHUB
     assert held(beta, WINDOWS_ROO)["github"]["env"] == {"GITHUB_TOKEN": TOKEN}
     assert "github" not in held(gamma, POSIX_ROO)
-    assert "! gamma: this machine has no value for roo.mcp/github/env/GITHUB_TOKEN" in ran.out, ran
+    assert "! gamma, roo.mcp: this machine has no value for roo.mcp/github/env/GITHUB_TOKEN" in ran.out, ran
     assert TOKEN not in ran.out
     assert cells(row(alpha, "github"))[("alpha", "roo.mcp")] == "A"
     gamma.write(POSIX_ROO, servers(**held(gamma, POSIX_ROO), github=GITHUB))
@@ -156,7 +160,7 @@ def test_it_is_gone_from_every_machine_within_seconds(fleet, three, waiting):
         assert "evil" not in held(site, file)
         assert "fetch" in held(site, file) or file == CLAUDE
     assert ran.out.count(" done ") == 3, ran
-    assert "! gamma: it does not answer; it asks when it comes back" in ran.out
+    assert "! gamma, roo.mcp: it does not answer; it asks when it comes back" in ran.out
     gamma.up("agent")
     gamma.decision("pending", machine="gamma", entity="roo.mcp/evil")
     assert "evil" in held(gamma, POSIX_ROO)

@@ -159,6 +159,9 @@ def _removal_lines(plan: dict[str, Any]) -> Iterator[str]:
 def _share_lines(plan: dict[str, Any]) -> Iterator[str]:
     yield f"Share {harmless(plan['name'])} of {plan['source']} with {', '.join(plan['targets'])} on {_where(plan)}:"
     yield f"  Starts     {harmless(plan['runs'])}" + (" (off)" if plan["off"] else "")
+    yield from (f"             {line}" for line in _rest(plan))
+    yield f"  Risk       {plan['risk']}"
+    yield from (f"             - {harmless(reason)}" for reason in plan["reasons"])
     if plan["secrets"]:
         yield f"  Secrets    {', '.join(map(harmless, plan['secrets']))}: each machine puts in its own, if it has one"
     if plan["left_behind"]:
@@ -171,6 +174,16 @@ def _share_lines(plan: dict[str, Any]) -> Iterator[str]:
         yield f"  {harmless(where)}   left alone: {harmless(why)}"
     yield from _caveats(plan)
     yield f"  Undo: roosync mcp-servers remove NAME --from ASSISTANT, or roosync baseline restore {plan['version']}"
+
+
+def _rest(plan: dict[str, Any]) -> Iterator[str]:
+    """What stands beside the command line: environment, headers, folder. The same wherever it goes."""
+    from roosync_agent.cli.changes import block, ordered
+
+    server = next(iter(plan["entities"].values()))
+    for name, value in ordered(server, "mcp_server").items():
+        if name not in ("command", "args", "url", "disabled"):
+            yield from block("=", harmless(name), value)
 
 
 def _where(plan: dict[str, Any]) -> str:
@@ -214,7 +227,8 @@ def _carried_lines(answer: dict[str, Any], word: str) -> Iterator[str]:
         yield table(rows, ("MACHINE", "ASSISTANT", "RESULT", "DECISION"))
     for one in answer["outcomes"]:
         if one["detail"]:
-            yield f"! {harmless(one['machine'])}: {harmless(one['detail'])}"
+            target = one["key"].split("/", 1)[0]
+            yield f"! {harmless(one['machine'])}, {harmless(target)}: {harmless(one['detail'])}"
     for machine, why in answer["unknown"].items():
         yield f"! {harmless(machine)}: {harmless(why)}"
     late = {one["machine"] for one in answer["outcomes"] if one["state"] in ("waiting", "silent")} | {

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
-from roosync_agent.cli.text import harmless, table, value_text
+from roosync_agent.cli.changes import block, ordered
+from roosync_agent.cli.text import harmless, table
 
 WIDE = 80
 SIDE_BY_SIDE = 12  # machines whose letters stand beside one another
@@ -29,9 +30,9 @@ def table_text(found: dict[str, Any]) -> str:
     targets = sorted(held | agreed)
     rows = [(row, _short(row["name"])) for row in found["servers"]]
     cells = {(row["name"], target): _cell(found, row, target) for row, _ in rows for target in targets}
-    for block in _blocks(targets, [name for _, name in rows], cells, found):
-        heads = ("SERVER", *(harmless(label(target)) for target in block))
-        lines += ["", table([(name, *(cells[row["name"], t] for t in block)) for row, name in rows], heads)]
+    for columns in _blocks(targets, [name for _, name in rows], cells, found):
+        heads = ("SERVER", *(harmless(label(target)) for target in columns))
+        lines += ["", table([(name, *(cells[row["name"], t] for t in columns)) for row, name in rows], heads)]
     lines += [
         "",
         "A, B: what is started; a, b: the same, off",
@@ -62,7 +63,8 @@ def shown_text(found: dict[str, Any]) -> str:
     first = row["variants"][0] if row["variants"] else None
     for variant in row["variants"]:
         lines += ["", f"{variant['letter']}  {harmless(variant['runs'])}"]
-        lines += [f"   {name}: {value_text(_plain(value))}" for name, value in variant["server"].items()]
+        for name, value in ordered(variant["server"], "mcp_server").items():
+            lines += [f"   {line}" for line in block("=", harmless(name), _plain(value))]
         if variant is not first and first is not None:
             lines += [f"   other than {first['letter']}: {', '.join(_differences(first, variant))}"]
         lines += [f"   secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []

@@ -14,6 +14,8 @@ from roosync_protocol.baseline import Commons, Overlay, validate
 from roosync_protocol.digest import digest, same
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.forms import FormError
+from roosync_protocol.proof import RISKS
+from roosync_protocol.risk import assess
 from roosync_protocol.secrets import addresses
 from roosync_protocol.server_identity import logical
 from roosync_protocol.server_sharing import require_words, shared, with_on, with_server, without_on, without_servers
@@ -51,6 +53,8 @@ class Share(Struct, frozen=True, kw_only=True):
     runs: str
     off: bool
     secrets: list[str]  # by their place: env/TOKEN
+    risk: str  # of a machine where it is new
+    reasons: list[str]
     left_behind: list[str]  # the source assistant's own fields
     targets: list[str]
     places: list[Place]  # where it would be written, over what stands there
@@ -113,6 +117,7 @@ def plan_share(
     if entity.target in targets and not machines:
         raise RefusedRequestError(f"{name!r} stands in {entity.target} already: name other assistants with --to")
     entities = {target: _translated(entity, target, spec) for target, spec in targets.items()}
+    judged = assess(entity.key, entity.kind, None, shared(entity, entity.target).value)
     left = sorted({field for _, e in known.servers(name) if e.target == entity.target for field in own_fields(e)})
     made = Share(
         name=name,
@@ -120,6 +125,8 @@ def plan_share(
         runs=command_line(logical(entity)),
         off=is_off(entity),
         secrets=[address.removeprefix(f"{entity.key}/") for address in addresses(entity.value)],
+        risk=RISKS[judged.risk],
+        reasons=list(judged.reasons),
         left_behind=left,
         targets=list(targets),
         places=[],
