@@ -192,6 +192,13 @@ def _switch_read(fields: _Fields) -> _Fields:
     return {"disabled": True} if value is (field == "disabled") else {}
 
 
+def switched(d: Dialect, field: str, off: bool) -> _Fields:
+    """The file's own word for whether a server is on; of one that is no word here nothing is left when it is on."""
+    if field == "disabled" and not d.disables:
+        return {}
+    return {field: off if field == "disabled" else not off}
+
+
 def _with_variables(d: Dialect, unit: str, said: _Fields, fields: _Fields) -> _Fields:
     """`said` with what a dialect takes from variables in fields of their own, as references."""
     found: list[tuple[str, str]] = []

@@ -18,7 +18,7 @@ from roosync_protocol.digest import same
 from roosync_protocol.forms import FormError
 from roosync_protocol.names import Value
 
-__all__ = ["STDIO", "Dialect", "Servers"]
+__all__ = ["STDIO", "Dialect", "Servers", "common_form"]
 
 STDIO = units.STDIO
 _Fields = dict[str, Value]
@@ -88,8 +88,9 @@ class Servers:
     def _anew(self, unit: str, fields: _Fields, new: _Fields, value: _Fields) -> _Fields:
         """The new spelling of a unit; of a map (env, headers) each member that says the same keeps its own."""
         d = self.dialect
-        if unit == "switch" and "disabled" in fields and isinstance(new.get("disabled", False), bool):
-            return new if d.disables else {}  # it has the other word, and its assistant reads both
+        off = new.get("disabled", False)
+        if unit == "switch" and isinstance(off := new.get("disabled", False), bool):
+            return units.switched(d, next(iter(fields)), off)
         fresh = units.written(d, unit, new, value)
         for field in fields.keys() & fresh.keys() & {d.env, d.headers}:
             raw, written = fields[field], fresh[field]
@@ -106,3 +107,11 @@ class Servers:
         held = back if isinstance(back, dict) else {}
         lost = [f for f in sorted(value.keys() | held.keys()) if not same(held.get(f), value.get(f))]
         return f"this assistant can not say {', '.join(lost)} of the server"
+
+
+def common_form(value: Value) -> Value:
+    """A server without what it says in vain (`disabled: false`, `type: stdio`): as every assistant's own is read.
+
+    FormError when it contradicts itself. Whoever published it may have written it down by hand.
+    """
+    return Servers(COMMON).common("", value)

@@ -557,7 +557,7 @@ def test_what_is_new_in_a_map_stands_where_its_source_has_it_with_its_comments(n
 
 
 def test_a_comment_that_looks_secret_comes_back_and_never_leaves(home):
-    text = SERVERS.replace('"a":', f'// token: {TOKEN}\n    "a":').replace(" // keep", "")
+    text = SERVERS.replace('"a":', f'// token: {TOKEN}\n    "a":').replace(" // keep", "").replace("[]", '["x"]')
     home.write(home.MCP, text)
     collection = home.collect()
     assert TOKEN in str(collection.placing.comments)

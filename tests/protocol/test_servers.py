@@ -249,7 +249,10 @@ def test_a_change_beside_it_keeps_what_only_this_assistant_says() -> None:
     }
     other: dict[str, Any] = {"type": "local", "command": ["x"], "disabled": True}
     assert OPENCODE.spelled("n", {"command": "y", "disabled": True}, other) == other | {"command": ["y"]}
-    assert OPENCODE.spelled("n", {"command": "x"}, other) == {"type": "local", "command": ["x"]}
+    assert OPENCODE.spelled("n", {"command": "x"}, other) == other | {"disabled": False}
+    assert ROO.spelled("n", {"command": "x"}, {"command": "x", "disabled": True}) == {"command": "x", "disabled": False}
+    assert CODEX.spelled("n", {"command": "x"}, {"command": "x", "enabled": False}) == {"command": "x", "enabled": True}
+    assert CLAUDE.spelled("n", {"command": "x"}, {"command": "x", "disabled": True}) == {"command": "x"}
 
 
 def test_one_server_is_one_value_whoever_has_it() -> None:
