@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
+from roosync_protocol.servers import common_form
 from roosync_protocol.spelling import Spelling, is_absolute, matcher, plain_command, shimmed_command
 
 # Here a string is prose, a pattern or a name; nothing in it is a path of this machine.
@@ -79,7 +80,10 @@ def to_portable(entity: Entity, places: Places) -> Entity:
 
 
 def to_local(entity: Entity, places: Places) -> Entity:
-    """Real paths for the tokens. UnknownTokenError names the places that this machine lacks."""
+    """Real paths for the tokens, and a server in common form whoever wrote it down.
+
+    UnknownTokenError names the places that this machine lacks; FormError says how a server contradicts itself.
+    """
     spelling = _spelling(places)
     known = places.named()
     unknown: dict[str, None] = {}
@@ -95,8 +99,10 @@ def to_local(entity: Entity, places: Places) -> Entity:
     value = _walk(entity.value, text, True)
     if unknown:
         raise UnknownTokenError(list(unknown))
-    windows = spelling.windows and entity.kind is Kind.MCP_SERVER
-    return replace(entity, value=shimmed_command(value) if windows else value)
+    if entity.kind is Kind.MCP_SERVER:
+        value = common_form(value)
+        value = shimmed_command(value) if spelling.windows else value
+    return replace(entity, value=value)
 
 
 def settled(entity: Entity, places: Places) -> Entity:

@@ -139,7 +139,8 @@ def plain_command(value: Value) -> Value:
             case [str() as switch, str() as program, *rest] if (
                 switch.lower() == "/c" and _program(program) in PLAIN and not _for_shell(rest)
             ):
-                return {**value, "command": _program(program), "args": rest}
+                plain = {**value, "command": _program(program), "args": rest}
+                return plain if rest else {name: inner for name, inner in plain.items() if name != "args"}
         return value
     if (line := _LINE.match(command)) and _program(line[1]) in PLAIN and not _for_shell([command]):
         return {**value, "command": _program(line[1]) + command[line.end() + len(line[1]) :]}
