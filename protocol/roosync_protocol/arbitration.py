@@ -102,7 +102,7 @@ def _leaf(dispute: Dispute) -> str:
 def _elements(dispute: Dispute) -> str:
     own = [(len(side.value), side.machines) for side in dispute.sides[:4] if isinstance(side.value, list)]
     more = ", ".join(f"{many} more on {', '.join(machines[:3])}" for many, machines in own)
-    return f"{_named(dispute)}the lists share {dispute.shared} elements ({more})"
+    return f"{_named(dispute)}the lists share {dispute.shared} element{'s' * (dispute.shared != 1)} ({more})"
 
 
 def _named(dispute: Dispute) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 
 from roosync_protocol import risk, special
-from roosync_protocol.digest import canonical
+from roosync_protocol.digest import canonical, raw
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
 from roosync_protocol.risk import Risk
@@ -27,6 +27,10 @@ else:
     State = Any  # as `Value`, for msgspec
 
 COMPARED = 8  # values of one leaf whose dangers are compared with one another
+WEIGHED = (
+    200_000  # bytes of one entity that are judged for their dangers; where there is more, nothing is known of them
+)
+SAMPLE = 50  # elements of a set that are judged
 UNION, OWN = -1, -2  # picks that are no side: all elements of the set; each machine's own
 
 
@@ -76,6 +80,7 @@ class _Work:
         self.key, self.kind, self.one_piece = key, kind, one_piece
         self.root = root(kind, key)
         self.disputes: list[Dispute] = []
+        self.budget = WEIGHED
 
     def one(self, path: Path, sides: list[Side]) -> State:
         sides = self._distinct(path, sides)
@@ -130,27 +135,27 @@ class _Work:
             Side(value=[e for n, e in found.items() if n not in shared], machines=side.machines, newest=side.newest)
             for found, side in zip(elements, sides, strict=True)
         )
-        pick, why = self._pick_of_set(path, sides, value)
+        pick, why = self._pick_of_set(path, list(shown))
         self.disputes.append(Dispute(path=path, sides=shown, pick=pick, why=why, shared=len(shared)))
         return value
 
-    def _pick_of_set(self, path: Path, sides: list[Side], union: Value) -> tuple[int, str]:
-        """To forbid what anybody forbids is careful; to allow what anybody allows is not."""
-        if all(self._risk(path, side.value, union) <= Risk.LOW for side in sides):
+    def _pick_of_set(self, path: Path, sides: list[Side]) -> tuple[int, str]:
+        """To forbid what anybody forbids is careful; to allow what anybody allows is not. Of elements not shared."""
+        samples = [side.value[:SAMPLE] if isinstance(side.value, list) else [] for side in sides[:COMPARED]]
+        union = [element for sample in samples for element in sample]
+        if all(self._low(path, sample, union) for sample in samples):
             return UNION, "all of them together is the careful choice"
-        careful = None if path else self._careful(path, sides)
-        if careful is not None:
-            return careful, "it is the careful one"
+        least = [number for number, side in enumerate(sides) if side.value == []]
+        if least and not path:
+            return least[0], "it is the careful one"
         return OWN, "put together they would allow more on each machine, so each keeps its own"
 
     def _dispute(self, path: Path, sides: list[Side]) -> State:
         pick, why = self._pick(path, sides)
         values = [side.value for side in sides]
-        low = all(
-            self._risk(path, a, b) <= Risk.LOW for a in values[:COMPARED] for b in values[:COMPARED] if a is not b
-        )
+        low = len(values) <= COMPARED and all(self._low(path, a, b) for a in values for b in values if a is not b)
         own = any(value is not UNSET and special.bound(value) for value in values)
-        minor = low and not own and len(values) <= COMPARED
+        minor = low and not own
         self.disputes.append(Dispute(path=path, sides=tuple(sides), pick=pick, why=why, minor=minor))
         return sides[pick].value
 
@@ -170,10 +175,10 @@ class _Work:
         values = [side.value for side in sides]
         if len(values) > COMPARED:
             return None
-        dangers = [max(self._risk(path, b, a) for b in values if b is not a) for a in values]
-        least = min(dangers)
-        if dangers.count(least) == 1:
-            return dangers.index(least)
+        steps = [[self._risk(path, b, a) for b in values if b is not a] for a in values]
+        dangers = [max(risks) for known in steps if len(risks := [r for r in known if r is not None]) == len(known)]
+        if len(dangers) == len(values) and dangers.count(min(dangers)) == 1:
+            return dangers.index(min(dangers))
         texts = [value for value in values if isinstance(value, str)]
         if len(texts) == len(values) == 2 and {text.partition("://")[2] for text in texts} != {""}:
             secured = [text.replace("http://", "https://", 1) for text in texts]
@@ -181,10 +186,15 @@ class _Work:
                 return texts.index(secured[0])
         return None
 
-    def _risk(self, path: Path, before: State, after: State) -> Risk:
-        """Of one leaf: as if nothing else were in the entity."""
+    def _low(self, path: Path, before: State, after: State) -> bool:
+        found = self._risk(path, before, after)
+        return found is not None and found <= Risk.LOW
+
+    def _risk(self, path: Path, before: State, after: State) -> Risk | None:
+        """Of one leaf, as if nothing else were in the entity; None when there is too much to judge."""
         a, b = _nested(path, before), _nested(path, after)
-        return risk.assess(self.key, self.kind, a, b).risk
+        self.budget -= len(raw(a)) + len(raw(b))
+        return risk.assess(self.key, self.kind, a, b).risk if self.budget >= 0 else None
 
     def _distinct(self, path: Path, sides: list[Side]) -> list[Side]:
         """Sides that say the same become one; most machines first, then the newest, then by canonical bytes."""

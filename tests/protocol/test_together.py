@@ -1,5 +1,6 @@
 """What fits together is put together; what does not is named leaf by leaf, with a pick and a reason."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -135,3 +136,19 @@ def test_it_never_fails_and_invents_no_leaf(values, kind):
     } | {(*path[:n], "{}") for value in values for path in leaves(value) for n in range(len(path))}
     if all(value == values[0] and repr(value) == repr(values[0]) for value in values):
         assert made.disputes == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "values"),
+    [
+        ("roo.rules/x", Kind.TEXT, [f"prose {n}\n" + "a line of it\n" * 50_000 for n in range(8)]),
+        ("roo.profiles/deniedCommands", Kind.SETTING, [[f"{n} {i}" for i in range(5_000)] for n in range(5)]),
+        ("roo.profiles/experiments", Kind.SETTING, [{f"k{i}": i * n for i in range(2_000)} for n in range(5)]),
+    ],
+    ids=["texts", "sets", "leaves"],
+)
+def test_a_lot_is_not_judged_for_minutes(key, kind, values):
+    start = time.process_time()
+    made = put(key, *values, kind=kind)
+    assert time.process_time() - start < 4
+    assert not made.minor

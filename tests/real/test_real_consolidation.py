@@ -46,7 +46,7 @@ QUESTIONS = {  # the setting -> what is suggested, words of the reason
         'codebaseIndexQdrantUrl: "https://qdrant.myia.io" (myia-ai-01) rather than "http:',
     ),
     "condensingApiConfigId": ("myia-po-2023", "collected last"),
-    "deniedCommands": ("union", "the lists share 1 elements (3 more on myia-po-2023, 5 more on myia-ai-01)"),
+    "deniedCommands": ("union", "the lists share 1 element (3 more on myia-po-2023, 5 more on myia-ai-01)"),
     "enableMcpServerCreation": ("myia-ai-01", "the careful one"),  # false
     "experiments": ("union", "disableCompletionCommand: true (myia-po-2023) rather than false (myia-ai-01)"),
     "profileThresholds": ("union", "profile:Open-router gemini 2.5-pro: 25 (myia-po-2023) rather than 38 (myia-ai-01)"),
