@@ -8,9 +8,9 @@ from roosync_protocol.dangers.characters import posing
 from roosync_protocol.names import Value
 from roosync_protocol.risk_rules import Risk
 
-_URL = re.compile(r"(?i)\b(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<where>[^\s/?#\"'<>\\]*)")
+_URL = re.compile(r"(?i)(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://(?P<where>[^\s/?#\"'<>\\]*)")
 _CODE = re.compile(r"(?i)\b(?:data:(?:[\w.+-]+/[\w.+-]+)?[;,]|(?:java|vb)script:)")
-_LOOKS_LIKE_HOST = re.compile(r"(?i)[\w-]+\.[a-z]{2,}")
+_LOOKS_LIKE_HOST = re.compile(r"(?i)[\w-]{1,63}\.[a-z]{2,}")
 
 
 def in_texts(texts: list[str]) -> Iterator[Danger]:

@@ -13,6 +13,7 @@ from roosync_protocol.risk_rules import Risk
 from roosync_protocol.risk_rules import commands as rules
 from roosync_protocol.risk_rules.choices import EVERYTHING, SHELL_TOOL
 
+WORDS = 1_000  # of a command line that is looked through
 _FIELDS = ("command", "args", "url", "serverUrl", "httpUrl", "endpoint", "uri")
 _SET = re.compile(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
 _PROGRAMS = rules.SHELLS | rules.POWERSHELLS | rules.RUNNERS | rules.INTERPRETERS.keys() | rules.FETCHES | {"docker"}
@@ -28,6 +29,8 @@ def in_server(before: Value | None, after: dict[str, Value]) -> Iterator[Danger]
     if isinstance(before, dict) and all(same(before.get(f), after.get(f)) for f in _FIELDS):
         return
     texts = _texts(after)
+    if isinstance(command := after.get("command"), dict) and isinstance(inner := command.get("env"), dict):
+        yield from _variables([f"{name}={flat(value)}" for name, value in inner.items()])
     yield from addresses.in_texts(addresses.addresses_of(after, texts))
     yield from _in_line(texts)
 
@@ -53,7 +56,7 @@ def allows_everything(name: str) -> bool:
     if EVERYTHING.match(name):
         return True
     behind = SHELL_TOOL.match(name)
-    words = re.sub(r"[\s:]*\*?\s*\Z", "", behind["line"] if behind else name).split()
+    words = (behind["line"] if behind else name).rstrip(" \t:*").split()
     if not words:
         return False
     program = _program(words[0])
@@ -66,6 +69,9 @@ def allows_everything(name: str) -> bool:
 
 def _in_line(texts: list[str]) -> Iterator[Danger]:
     words = [word for text in texts for word in text.split()]
+    if len(words) > WORDS:
+        yield Risk.CRITICAL, f"a command line of {len(words)} words, which nobody reads"
+        words = words[:WORDS]
     for at, word in enumerate(words):
         yield from _at(words, at, _program(word), first=at == 0)
     for text in texts:
@@ -205,7 +211,7 @@ def _unpinned_image(words: list[str]) -> Iterator[Danger]:
         (
             w
             for w in words[words.index("run") + 1 :]
-            if ":/" not in w and re.fullmatch(r"[a-z0-9][\w.-]*(?:[:/@][\w.:/@-]+)+", w)
+            if ":/" not in w and re.fullmatch(r"[a-z0-9][\w.-]*[:/@][\w.:/@-]+", w)
         ),
         "",
     )

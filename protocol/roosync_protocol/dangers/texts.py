@@ -12,7 +12,7 @@ from roosync_protocol.wipe import SHRUNK, SMALL
 
 _NAMED = re.compile(r"[\"']?([A-Za-z][\w-]*)[\"']?\s*:(?:\s+(.*))?\Z", re.DOTALL)
 _HEAD = re.compile("\ufeff?---[ \t]*\n(.*?)^(?:---|\\.\\.\\.)[ \t]*$", re.DOTALL | re.MULTILINE)
-_TOOLS = re.compile(r"[^\s,\[\]\"'()-][^\s,\[\]\"'()]*(?:\([^)]*\))?")
+_TOOLS = re.compile(r"[^\s,\[\]\"'()-][^\s,\[\]\"'()]*(?:\([^)]{0,300}\))?")
 
 
 def in_text(key: str, before: Value | None, after: Value | None) -> Iterator[Danger]:

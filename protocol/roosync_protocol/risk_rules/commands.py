@@ -58,7 +58,7 @@ RUN_ANYTHING = frozenset(
     socat nc ncat netcat telnet xargs eval exec source iex crontab systemd-run nohup script expect""".split()  # noqa: SIM905
 )
 SHELL_SIGNS = re.compile(
-    r"\$\(|`|[<>]\(|(?:^|\s)(?:\|\|?|&&|;|>>?|<)(?:\s|\Z)|(?:\|\|?|&&|;)\s*(?:/\S*/)?"
+    r"\$\(|`|[<>]\(|(?:^|\s)(?:\|\|?|&&|;|>>?|<)(?:\s|\Z)|(?:\|\|?|&&|;)\s*(?:/\S{0,200}/)?"
     r"(?:sh|bash|zsh|dash|fish|python3?|node|perl|ruby|php|pwsh|powershell|cmd|iex|sudo|env)\b"
 )
 RUNS_TEXT = re.compile(  # in an argument of whatever program
@@ -75,7 +75,7 @@ ESCAPES = re.compile(  # of a container to its host, in the joined command line
     r"|--security-opt\b|--(?:pid|net|network|ipc|uts|userns|cgroupns)[= ]host\b"
     r"|(?:^|[ =,])(?:/|[A-Za-z]:[\\/]?|\$\{home\}|~|\$HOME|/root|/etc|/home|/Users|/var/run|/proc|/sys|/dev):/"
     r"|(?:src|source)=(?:/|[A-Za-z]:[\\/]?|\$\{home\}|~|\$HOME|/root|/etc|/home|/Users|/proc|/sys|/dev)(?:,|\s|\Z)"
-    r"|(?:^|[ =,/])\.(?:ssh|aws|gnupg|kube|docker)\b[^ ]*:/"
+    r"|(?:^|[ =,/])\.(?:ssh|aws|gnupg|kube|docker)\b[^ ]{0,200}:/"
 )
 
 RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx"})  # they fetch a package and run it

@@ -32,7 +32,8 @@ LOOKALIKES = dict(
 )
 
 # -- Markdown and HTML: what the page does not show
-FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n]*\n.*?^ {0,3}\1[^\n]*$|(?<!`)`[^`\n]+`(?!`)", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)\Z", re.DOTALL)  # a line that begins or ends a block of code
+CODE = re.compile(r"(?<!`)`[^`]+`(?!`)")
 COMMENT = re.compile(r"<!--(.*?)(?:--!?>|\Z)", re.DOTALL)
 LINK_COMMENT = re.compile(r"^ {0,3}\[[^\]\n]*\]:\s*(?:#|<>)\s+[\"'(](.*?)[\"')]\s*$", re.MULTILINE)
 DIRECTIVE = re.compile(  # comments to tools
@@ -47,8 +48,9 @@ UNSHOWN = re.compile(
     r"|<[a-z][^<>]{0,500}?\shidden(?:[\s=>/])|\\color\{(?:white|transparent)\}"
 )
 DATA_URL = re.compile(r"(?i)\bdata:(?!image/(?:png|jpe?g|gif|webp|bmp)\b)[\w.+-]+/[\w.+-]+[;,]|\b(?:java|vb)script:")
-FAR_RIGHT = re.compile(r"[^\S\n]{100,}(?=[^\s|])")
-FAR_DOWN = re.compile(r"\n(?:[^\S\n]*\n){40,}(?=[^\n]*\S)")
+# Possessive, and begun at the first blank only: a long run of blanks is looked at once.
+FAR_RIGHT = re.compile(r"(?<![^\S\n])[^\S\n]{100,}+(?=[^\s|])")
+FAR_DOWN = re.compile(r"(?:\A|(?<=\S))[^\S\n]*+\n(?:[^\S\n]*+\n){40,}+(?=[^\n]*\S)")
 LONG_LINE = 2_000  # characters; nobody reads a line to there
 
 # -- the head of an agent, command or skill file
