@@ -6,9 +6,10 @@ import re
 
 import pytest
 
-from roosync_protocol.entity import Kind
-from roosync_protocol.risk import Risk, assess, surface_digest
+from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.risk import Risk, assess, surface, surface_digest
 from roosync_protocol.risk_rules import RULES, How, find
+from roosync_protocol.secrets import hide
 
 NONE, LOW, MEDIUM, HIGH, CRITICAL = Risk
 SECRET = {"$secret": "x"}
@@ -295,3 +296,22 @@ INSIDE = {
 @pytest.mark.parametrize("fields", INSIDE.values(), ids=INSIDE)
 def test_names_and_public_values_are_in_the_surface(fields):
     assert surface_digest(Kind.MCP_SERVER, {**SERVER, **fields}) != surface_digest(Kind.MCP_SERVER, SERVER)
+
+
+def test_a_secret_is_in_the_surface_by_its_reference():
+    token = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    server = {
+        "url": "https://a.example",
+        "headers": {"Authorization": f"Bearer {token}"},
+        "env": {"GITHUB_TOKEN": token},
+    }
+    public, kept = hide(Entity(key="roo.mcp/x", kind=Kind.MCP_SERVER, value=server))
+    shown = json.dumps(surface(Kind.MCP_SERVER, public.value))
+    assert token in kept.values()
+    assert token not in shown
+    assert '"$secret": "roo.mcp/x/env/GITHUB_TOKEN"' in shown
+    assert "Authorization" in shown
+    other, _ = hide(
+        Entity(key="roo.mcp/x", kind=Kind.MCP_SERVER, value=json.loads(json.dumps(server).replace("ghp_0", "ghp_1")))
+    )
+    assert surface_digest(Kind.MCP_SERVER, other.value) == surface_digest(Kind.MCP_SERVER, public.value)
