@@ -42,8 +42,8 @@ _PHRASE = re.compile(r"[a-z]{3,12}(?:([ -])[a-z]{3,12})(?:\1[a-z]{3,12}){1,22}(?
 _GROUPS = re.compile(  # a Google app password, the seed of one-time passwords
     r"(?:[a-z]{4}(?: [a-z]{4}){3}|[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,7})(?![\w]|[ ][\w(])"
 )
-_MIXED = re.compile(r"(?=[a-z]*[A-Z])(?=[A-Z]*[a-z])[A-Za-z]{10,64}")
-_CAMEL = re.compile(r"[a-z]?(?:[A-Z]{2,}|[A-Z]?[a-z]{2,})+")
+_MIXED = re.compile(r"(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{10,64}")
+_CAMEL = re.compile(r"[a-z]?(?:[A-Z]{2,}|[A-Z]?[a-z]{2,}|\d{1,4})+")
 _USER = re.compile(
     r"""(?<![\w-])(?:-u|--user)[ =](?:["'][\w.@+-]{1,60}:(?P<quoted>[^"'\n]{6,200})"""
     r"""|[\w.@+-]{1,60}:(?P<password>[^\s"']{6,200}))"""
@@ -155,6 +155,6 @@ def _is_secret(value: str, name: re.Match[str], *, tight: bool) -> bool:
         return True
     if name["plain"]:
         return False
-    if not tight:
-        return like_password(value) or drawn_word(value)
-    return credential_like(value) or (bool(name["spoken"] and _MIXED.fullmatch(value)) and not _CAMEL.fullmatch(value))
+    if name["spoken"] and _MIXED.fullmatch(value) and not _CAMEL.fullmatch(value):
+        return True
+    return credential_like(value) if tight else like_password(value) or drawn_word(value)

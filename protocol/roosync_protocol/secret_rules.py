@@ -126,7 +126,7 @@ PROSE_FIELDS = frozenset(
 # One of these is in every name that says secret and is looked for in running text.
 KEYWORDS = tuple(
     "token secret pwd credential authorization bearer basic cookie key shared_access sharedaccess signature webhook "
-    "mdp pass mnemonic jwt hmac connstr connection_string".split()
+    "mdp pass mnemonic jwt hmac connstr connection_string _pat -pat _sas totp _otp salt".split()
 )
 
 # ... and of sentences in some more languages (`secret_prose`).

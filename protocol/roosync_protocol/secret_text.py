@@ -34,6 +34,8 @@ _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")  # setx API_TOKEN "x"
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|aws4-hmac-sha256)\s+")
 _BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
+_ENV_LINE = re.compile(r"(?!\S*(?:&&|[;|`<>\"']))\S{6,300}(?=\s*(?:\n|\Z))")  # in a file of variables `&` is no end
+_LINE_START = re.compile(r"(?:^|\n)[ \t]*(?:export[ ])?\Z")
 _ARN = re.compile(r"\barn:aws[\w:-]*:\Z")  # arn:aws:secretsmanager:..:secret:name
 _BASIC = re.compile(r"(?i)\bbasic\s+([A-Za-z0-9+/]{10,2000}={1,2})")
 _PROTOCOL = re.compile(r"[A-Za-z]+/\d[\d.]*\Z")  # "a basic HTTP/1.1 client"
@@ -147,6 +149,12 @@ def _assigned(text: str, lower: str, prose: bool) -> list[Span]:
         switched = None if sign or not (name.startswith("-") or _CONSTANT.match(name)) else _SWITCHED.match(text, end)
         if sign:
             span, run = _value_after(text, sign.end(), sign["quote"], run)
+            line = (
+                _ENV_LINE.match(text, sign.end())
+                if _CONSTANT.match(name) and _LINE_START.search(text[max(0, start - 12) : start])
+                else None
+            )
+            span = span._replace(end=line.end()) if line and line.end() > span.end else span
             exact = sign["sign"].strip() != ":" and sign["sign"] == sign["sign"].strip()
             sure = not prose and (exact or bool(sign["quote"]))
         elif switched:
