@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,17 @@ def test_the_questions_are_few_and_sensible(packages):
         assert words in asked[name].reason
     assert len(result.commons) == 64
     assert names(result.missing) == {"customInstructions"}
+
+
+def test_the_page_shows_the_questions_as_they_are(packages):
+    page = (Path(__file__).parents[2] / "docs" / "consolidation.md").read_text("utf-8")
+    shown = {row.split("`")[1]: row for row in page.splitlines() if row.startswith("| `") and " | `--" in row}
+    asked = {question.key.split("/", 1)[1]: question for question in consolidate(packages, {}).arbitrations}
+    assert shown.keys() == asked.keys()
+    for name, question in asked.items():
+        take = f"take {question.suggestion.machine}" if question.suggestion.machine else question.suggestion.take
+        assert question.reason.removeprefix("2 values and no majority: ") in shown[name]
+        assert shown[name].endswith(f"| `--{take}` |")
 
 
 def test_what_is_of_no_weight_is_settled_and_says_so(packages):
