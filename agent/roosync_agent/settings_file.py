@@ -11,7 +11,7 @@ import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,9 @@ from roosync_agent.targets import TABLE, select
 from roosync_agent.targets.user import OwnTargets
 
 MAX_BYTES = 256 * 1024
+
+
+Project = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=40)]  # it ends a target's name
 
 
 class _Section(BaseModel):
@@ -37,7 +40,7 @@ class MachineSection(_Section):
     os: Literal["windows", "macos", "posix"] | None = None
     home_as: str | None = None
     labels: dict[str, str] = {}
-    workspaces: dict[str, str] = {}
+    workspaces: dict[Project, str] = {}
 
 
 class BrokerSection(_Section):

@@ -86,6 +86,7 @@ WRONG = {
     "a time that is none": ("[apply]\ncheck_timeout = 0", "apply.check_timeout: Input should be greater than 0"),
     "a command as one text": ('[apply]\ncheck = "my-check"', "apply.check: Input should be a valid list"),
     "a port that is none": ("[broker]\nport = 70000", "broker.port: Input should be less"),
+    "a project with a space": ('[this_machine]\nworkspaces = { "my shop" = "/x" }', "this_machine.workspaces.my shop"),
     "an unknown system": ('[this_machine]\nos = "beos"', "this_machine.os: Input should be"),
     "an unknown target": ('targets = ["roo.mpc"]', "targets: 'roo.mpc' is no target; did you mean roo.mcp"),
     "a machine that is no token": ('machine = "a b"', "from ROOSYNC_MACHINE"),

@@ -201,3 +201,17 @@ def test_every_declaration_is_one_of_the_four_forms():
         assert bool(one.tree) != bool(one.file), one.name
         assert one.name.count(".") == 1
         assert not (one.identity and not one.container)
+
+
+PAGE = (Path(__file__).parents[2] / "docs/targets.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("one", TABLE, ids=lambda one: one.name)
+def test_the_page_says_where_each_target_is(one):
+    [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{one.name}` |")]
+    place = f"{one.folder}/{one.file}".rstrip("/").replace("{home}", "~")
+    assert f"`{place}`" in row or (one.setting and f"`{one.setting}`" in row)
+    assert all(f"`{pattern}`" in row for pattern in one.tree) or "the same" in row
+    assert one.tree or {"sniff": "YAML or JSON"}.get(one.format, one.format) in [
+        cell.strip() for cell in row.split("|")
+    ]
