@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from roosync_agent.collecting.local import Local
+from roosync_agent.collecting.places import layout
+from roosync_agent.files.door import RealDoor
 from roosync_agent.settings import SettingsError, load
 from roosync_agent.state import State
-from roosync_agent.targets import TABLE
+from roosync_agent.targets import TABLE, locate
 from roosync_agent.targets.marks import Marks, raised
 from roosync_agent.targets.user import MAX_FILES, OwnTargets
 from roosync_agent.targets.user_file import MAX_BYTES
@@ -17,6 +19,7 @@ from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.risk import Risk
 
+DOOR = RealDoor()
 AIDER = 'name = "aider.config"\nfile = "{home}/.aider.conf.yml"\nkeys = ["*"]\n'
 
 
@@ -29,7 +32,8 @@ def folder(tmp_path):
 def own(folder, *texts, system="posix"):
     for at, text in enumerate(texts):
         (folder / f"{at}.toml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return OwnTargets(folder).read(system, TABLE)
+    here = layout(DOOR, folder.parent / "ana", {}, system)
+    return OwnTargets(folder).read(system, TABLE, lambda spec: locate(spec, here, DOOR))
 
 
 def the(found):
@@ -168,6 +172,10 @@ WRONG = {
     "a part of what is managed": (
         'name = "my.claude"\nfile = "{home}/.claude/settings.json"\nkeys = ["mod*"]\n',
         "claude.settings manages 'mod*' of this file already",
+    ),
+    "the same file by another way": (
+        'name = "my.code"\nfile = "{settings}/Code/User/mcp.json"\nkeys = ["servers"]\n',
+        "vscode.mcp manages 'servers'",
     ),
     "the container of what is managed": (
         'name = "my.claude"\nfile = "{home}/.claude.json"\nkeys = ["mcpServers"]\n',

@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),
     "targets": ("targets", "targets", "Which assistants' files were found here, and what is managed."),
+    "explain": ("targets", "explain", "Where a value comes from, and why: of a file, or a thing in it."),
 }
 ALIASES = {
     "roosync-init": "init",

@@ -1,10 +1,11 @@
 """`roosync targets`: what is managed here. `roosync explain`: where one value comes from, and why."""
 
+import os
 from typing import Any
 
 import click
 
-from roosync_agent.cli.running import json_option, show
+from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import harmless, many, table, want_colour
 
 BROKEN = 1  # the exit code where a declaration of the person's own can not be used
@@ -56,3 +57,49 @@ def _things(row: dict[str, Any]) -> str:
     if not row["found"]:
         return ""
     return f"{row['things']}, {row['not_read']} not read" if row["not_read"] else str(row["things"])
+
+
+@click.command()
+@click.argument("what", metavar="PATH")
+@click.argument("field", required=False, default="")
+@json_option
+def explain(what: str, field: str, as_json: bool) -> None:
+    """Where a value comes from, and why: its baseline, its decisions, what happens next, field by field.
+
+    PATH is a file here, a thing in one (roo.mcp/github), or that of another machine (MACHINE:roo.mcp/github). FIELD is
+    a field of the thing (args, env.TOKEN); roo.mcp/github/args says the same. Exit code 1: it is not managed.
+    """
+    from roosync_agent.cli.explained_text import explained_text
+
+    answer = _explained(what, field, _path(what))
+    show(answer, as_json, explained_text)
+    raise click.exceptions.Exit(BROKEN if answer["kind"] == "unknown" else 0)
+
+
+def _path(what: str) -> str:
+    """The absolute path that it means in this folder, when it can be one."""
+    from pathlib import Path
+
+    try:
+        path = Path(what).expanduser()
+        given = path.is_absolute() or what.startswith((".", "~")) or path.exists()
+    except (OSError, RuntimeError, ValueError):
+        return ""
+    return os.path.abspath(path) if given else ""  # noqa: PTH100 (a link is followed where it is looked at)
+
+
+def _explained(what: str, field: str, path: str) -> Any:
+    """From the agent; from this machine alone where there is no fleet, or no broker to be reached."""
+    import asyncio
+
+    import msgspec
+
+    from roosync_agent.connect import NoFleetError
+    from roosync_agent.operations.explaining import explain_alone
+    from roosync_agent.settings import load
+    from roosync_broker.errors import BusError
+
+    try:
+        return ask_machine("explain", what=what, field=field, path=path)
+    except (NoFleetError, BusError) as error:
+        return msgspec.to_builtins(asyncio.run(explain_alone(load(), str(error), what, field, path)), str_keys=True)

@@ -10,6 +10,7 @@ import sys
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace as replace_fields
+from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -95,7 +96,13 @@ class Local:
 
     def own_targets(self) -> Own:
         """What the person's own declarations say now, and what is wrong with them."""
-        return self._own_targets.read(self.system, target_table.TABLE)
+
+        here = cache(self.layout)  # asked for when there is something to read anew
+
+        def where(spec: target_table.TargetSpec) -> list[target_table.Target]:
+            return target_table.locate(spec, here(), self.door)
+
+        return self._own_targets.read(self.system, target_table.TABLE, where)
 
     def specs(self, names: tuple[str, ...] = ()) -> tuple[target_table.TargetSpec, ...]:
         """The targets that are managed here; `names` chooses among them. ValueError for an unknown name."""

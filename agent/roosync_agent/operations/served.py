@@ -10,7 +10,16 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import applying, baselines, comparing, machine_side, policy, secrets_seen, servers
+from roosync_agent.operations import (
+    applying,
+    baselines,
+    comparing,
+    explaining,
+    machine_side,
+    policy,
+    secrets_seen,
+    servers,
+)
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
@@ -34,6 +43,7 @@ VERBS: dict[str, Verb] = {
     "pause": machine_side.pause,
     "policy_show": policy.show,
     "export": machine_side.export,
+    "explain": explaining.explain,
     "secrets": secrets_seen.secrets,
     "servers": servers.table,
     "servers_removal": servers.removal,

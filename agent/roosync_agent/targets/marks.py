@@ -34,6 +34,12 @@ class Marks:
     not_path: tuple[str, ...] = ()  # no path of this machine, however it looks
     risk: tuple[tuple[str, Risk], ...] = ()  # at least this class
 
+    def least(self, entity: Entity, path: Path) -> tuple[Risk, str] | None:
+        """The class that a change at `path` has at least, and the pattern that says so."""
+        places = list(_with_parents(path))
+        found = [(risk, pattern) for pattern, risk in self.risk if any(_named((pattern,), entity, p) for p in places)]
+        return max(found, key=lambda one: one[0], default=None)
+
 
 NONE = Marks()
 
@@ -111,8 +117,7 @@ def _asked(marks: Marks, divergence: Divergence, wanted: State) -> tuple[Risk, s
     if not marks.risk:
         return None
     entity = Entity(key=divergence.key, kind=divergence.kind, value=None)
-    touched = dict.fromkeys(name for path in _touched(divergence, wanted) for name in _with_parents(path))
-    found = [(risk, pattern) for pattern, risk in marks.risk if any(_named((pattern,), entity, p) for p in touched)]
+    found = [one for path in dict.fromkeys(_touched(divergence, wanted)) if (one := marks.least(entity, path))]
     if not found:
         return None
     risk, pattern = max(found, key=lambda one: one[0])

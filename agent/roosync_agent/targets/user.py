@@ -5,14 +5,13 @@ wrong is a fault with its reason: it stops neither the agent nor the other targe
 target can neither have the name of another one, nor own what that one owns.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from roosync_agent.collecting.places import usual_folders
-from roosync_agent.targets.base import Group, TargetSpec
+from roosync_agent.targets.base import Group, Target, TargetSpec
 from roosync_agent.targets.parts import Part
 from roosync_protocol.secrets import scrub
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from roosync_agent.targets.user_file import Elsewhere
 
 MAX_FILES = 100
+Where: TypeAlias = Callable[[TargetSpec], Sequence[Target]]  # where a declaration is on this machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +52,11 @@ class OwnTargets:
         self._seen: object = None
         self._own = NOTHING
 
-    def read(self, system: str, shipped: Sequence[TargetSpec]) -> Own:
-        """What the files say now, for one system (as `Layout.places.os`), beside the `shipped` targets."""
+    def read(self, system: str, shipped: Sequence[TargetSpec], where: Where = lambda spec: ()) -> Own:
+        """What the files say now, for one system (as `Layout.places.os`), beside the `shipped` targets.
+
+        `where` finds a target on this machine; without it, whether two would manage one thing is not looked at.
+        """
         try:
             files = sorted(path for path in self.folder.iterdir() if path.suffix == ".toml")
             seen = system, tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files)
@@ -62,12 +65,19 @@ class OwnTargets:
         except OSError as error:
             return Own(faults=(Fault(file=self.folder.name, reason=f"can not be read: {error.strerror}"),))
         if seen != self._seen:
-            self._own = self._read(files, system, shipped) if files else NOTHING
+            self._own = self._read(files, system, shipped, where) if files else NOTHING
             self._seen = seen
         return self._own
 
-    def _read(self, files: list[Path], system: str, shipped: Sequence[TargetSpec]) -> Own:
+    def _read(self, files: list[Path], system: str, shipped: Sequence[TargetSpec], where: Where) -> Own:
         from roosync_agent.targets.user_file import Elsewhere, OwnTargetError
+
+        places: dict[str, Sequence[Target]] = {}
+
+        def placed(spec: TargetSpec) -> Sequence[Target]:
+            if spec.name not in places:
+                places[spec.name] = where(spec)
+            return places[spec.name]
 
         specs: list[TargetSpec] = []
         faults: list[Fault] = []
@@ -76,7 +86,7 @@ class OwnTargets:
         for path in files[:MAX_FILES]:
             shown = scrub(f"{self.folder.name}/{path.name}")
             try:
-                found = _one(path, system, [*shipped, *specs])
+                found = _one(path, system, [*shipped, *specs], placed)
             except (OwnTargetError, OSError) as error:
                 reason = f"can not be read: {error.strerror}" if isinstance(error, OSError) else str(error)
                 faults.append(Fault(file=shown, reason=scrub(reason)))
@@ -91,7 +101,7 @@ class OwnTargets:
         return Own(specs=tuple(specs), faults=tuple(faults), files=tuple(named), elsewhere=tuple(elsewhere))
 
 
-def _one(path: Path, system: str, others: Sequence[TargetSpec]) -> "TargetSpec | Elsewhere":
+def _one(path: Path, system: str, others: Sequence[TargetSpec], where: Where) -> "TargetSpec | Elsewhere":
     from roosync_agent.targets.user_file import MAX_BYTES, OwnTargetError, spec_of
 
     if not path.is_file():
@@ -101,49 +111,46 @@ def _one(path: Path, system: str, others: Sequence[TargetSpec]) -> "TargetSpec |
     if len(data) > MAX_BYTES:
         raise OwnTargetError(f"has more than {MAX_BYTES} bytes")
     found = spec_of(data, system)
-    if fault := _in_the_way(found, others, system) if isinstance(found, TargetSpec) else "":
+    if fault := _in_the_way(found, others, where) if isinstance(found, TargetSpec) else "":
         raise OwnTargetError(fault)
     return found
 
 
-def _in_the_way(spec: TargetSpec, others: Sequence[TargetSpec], system: str) -> str:
+def _in_the_way(spec: TargetSpec, others: Sequence[TargetSpec], where: Where) -> str:
     """Why it can not stand beside the others; "" when it can."""
     if spec.name.split(".")[0] in {group.value for group in Group}:
         return f"name: {spec.name.split('.')[0]!r} is the name of a group; begin with that of the assistant"
+    if any(other.name == spec.name for other in others):
+        return f"name: {spec.name!r} is a target already"
+    mine = where(spec)
     for other in others:
-        if other.name == spec.name:
-            return f"name: {spec.name!r} is a target already"
-        if what := _both_own(_at_home(spec, system), _at_home(other, system)):
-            return f"{other.name} manages {what} of this file already"
+        for theirs in where(other):
+            if what := next((what for own in mine if (what := _both_own(own, theirs))), ""):
+                return f"{other.name} manages {what} already"
     return ""
 
 
-def _at_home(spec: TargetSpec, system: str) -> TargetSpec:
-    """With its folder as it is when no variable moves it, so that two names of one folder are one."""
-    head, _, rest = spec.folder.partition("/")
-    usual = usual_folders("windows" if system == "windows" else "macos" if system == "macos" else "posix")
-    place = usual.get(head.strip("{}"))
-    return spec if place is None else replace(spec, folder="/".join(("{home}", *filter(None, (place, rest)))))
-
-
-def _both_own(a: TargetSpec, b: TargetSpec) -> str:
+def _both_own(a: Target, b: Target) -> str:
     """A thing that both would manage, in words; "" when there is none."""
-    if a.tree or b.tree:
-        return next((name for one, other in ((a, b), (b, a)) for name in _files(one) if _tree_has(other, name)), "")
-    if (a.folder, a.file) != (b.folder, b.file):
+    if a.spec.tree or b.spec.tree:
+        pairs = ((one, other) for one, other in ((a, b), (b, a)) if other.spec.tree)
+        return next((path.name for one, other in pairs for path in _files(one) if _tree_has(other, path)), "")
+    if a.file != b.file:
         return ""
-    return next((what for x in a.parts for y in b.parts if (what := _overlap(x, y))), "")
+    found = (what for x in a.spec.parts for y in b.spec.parts if (what := _overlap(x, y)))
+    return next((f"{what} of this file" for what in found), "")
 
 
-def _files(spec: TargetSpec) -> Iterator[str]:
+def _files(target: Target) -> Iterator[Path]:
     """Files of it, as far as names tell: the one, or one for each pattern of a tree."""
-    if not spec.tree:
-        yield f"{spec.folder}/{spec.file}"
-    yield from (f"{spec.folder}/{pattern.replace('**', 'x.md').replace('*', '')}" for pattern in spec.tree)
+    if not target.spec.tree:
+        yield target.file
+    for pattern in target.spec.tree:
+        yield target.folder / pattern.replace("**", "x.md").replace("*", "")
 
 
-def _tree_has(spec: TargetSpec, file: str) -> bool:
-    return bool(spec.tree) and file.startswith(f"{spec.folder}/") and spec.owns(file.removeprefix(f"{spec.folder}/"))
+def _tree_has(target: Target, path: Path) -> bool:
+    return path.is_relative_to(target.folder) and target.spec.owns(path.relative_to(target.folder).as_posix())
 
 
 def _overlap(a: Part, b: Part) -> str:
