@@ -30,8 +30,8 @@ from roosync_protocol.secret_values import (
     is_placeholder,
     is_reference,
     suspicious,
-    vendor_spans,
 )
+from roosync_protocol.secret_vendors import vendor_spans
 
 _SWITCH = re.compile(r"--?[A-Za-z][\w.:-]*\Z|/[A-Za-z][A-Za-z0-9_-]{0,30}\Z")
 _WITH_VALUE = re.compile(r"(?P<switch>(?:--?|/)[A-Za-z][\w.-]*)(?P<sign>[=:])(?P<value>.*)\Z", re.DOTALL)

@@ -18,9 +18,8 @@ from roosync_protocol.secret_values import (
     is_reference,
     random_runs,
     suspicious,
-    vendor_spans,
 )
-from roosync_protocol.secret_vendors import PRIVATE_KEY
+from roosync_protocol.secret_vendors import PRIVATE_KEY, vendor_spans
 
 LONGEST = 4000  # signs of a value in quotes
 JUDGED = 120  # signs of a value that are looked at

@@ -8,7 +8,7 @@ measures how much of a run of letters and digits reads like words.
 import re
 from bisect import bisect_right
 
-from roosync_protocol.secret_vendors import PRIVATE_KEY, PUBLIC_BLOB, VENDORS
+from roosync_protocol.secret_vendors import PRIVATE_KEY, PUBLIC_BLOB, is_crossed_out, vendor_spans
 
 HIDDEN = "[hidden]"  # what `scrub` leaves behind
 _REFERENCE = re.compile(
@@ -99,44 +99,12 @@ def marked(text: str) -> bool:
     return bool(vendor_spans(text)) or bool(PRIVATE_KEY.search(text)) or any(random_runs(text))
 
 
-def vendor_spans(text: str) -> list[tuple[int, int, str]]:
-    """Start, end and name of each thing that a vendor's mark shows to be a key."""
-    found: list[tuple[int, int, str]] = []
-    for vendor in VENDORS:
-        for mark in vendor.marks:
-            if mark in text:
-                break
-        else:  # no `any`: this is asked of every string, and a generator costs more than the search
-            continue
-        at = 0
-        while match := vendor.pattern.search(text, at):
-            at = match.end()
-            if (vendor.bounded and _inside_word(text, match.start())) or _is_crossed_out(match.group()):
-                at = match.start() + 1
-            else:
-                found.append((match.start(), match.end(), vendor.name))
-    return found
-
-
-def _inside_word(text: str, start: int) -> bool:
-    before = text[start - 1 : start]
-    if not (before.isascii() and before.isalnum()):
-        return False
-    return not (text[start - 2 : start - 1] == "\\" and before in "nrt") and text[start - 3 : start - 2] != "%"
-
-
 def is_placeholder(text: str) -> bool:
     """`your-api-key`, `xxxx`, `REDACTED`, `...`: what documentation writes in the place of a value.
 
     Not `changeme`, which is in use as a password.
     """
-    return bool(_PLACEHOLDER.fullmatch(text.strip())) or _is_crossed_out(text.strip())
-
-
-def _is_crossed_out(text: str) -> bool:
-    """ghp_xxxxxxxx, sk-ant-...: the tail has no two different letters, as documentation writes it."""
-    tail = re.split(r"[_-]", text)[-1].lower()
-    return len(tail) >= 4 and len(set(tail)) == 1 and not tail[0].isdigit()
+    return bool(_PLACEHOLDER.fullmatch(text.strip())) or is_crossed_out(text.strip())
 
 
 # ---------------------------------------------------------------------------------- public shapes

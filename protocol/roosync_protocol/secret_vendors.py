@@ -135,3 +135,35 @@ PRIVATE_KEY = re.compile(
     r"|(?:\s|\\+[nr])*(?:[A-Za-z0-9+/=]{16,}(?:\s|\\+[nr])*)*)"
     r"|PuTTY-User-Key-File-\d:(?:[^P]|P(?!uTTY-User)){0,20000}?Private-MAC: [0-9a-f]+"
 )
+
+
+def vendor_spans(text: str) -> list[tuple[int, int, str]]:
+    """Start, end and name of each thing that a vendor's mark shows to be a key."""
+    found: list[tuple[int, int, str]] = []
+    for vendor in VENDORS:
+        for mark in vendor.marks:
+            if mark in text:
+                break
+        else:  # no `any`: this is asked of every string, and a generator costs more than the search
+            continue
+        at = 0
+        while match := vendor.pattern.search(text, at):
+            at = match.end()
+            if (vendor.bounded and _inside_word(text, match.start())) or is_crossed_out(match.group()):
+                at = match.start() + 1
+            else:
+                found.append((match.start(), match.end(), vendor.name))
+    return found
+
+
+def _inside_word(text: str, start: int) -> bool:
+    before = text[start - 1 : start]
+    if not (before.isascii() and before.isalnum()):
+        return False
+    return not (text[start - 2 : start - 1] == "\\" and before in "nrt") and text[start - 3 : start - 2] != "%"
+
+
+def is_crossed_out(text: str) -> bool:
+    """ghp_xxxxxxxx, sk-ant-...: the tail has no two different letters, as documentation writes it."""
+    tail = re.split(r"[_-]", text)[-1].lower()
+    return len(tail) >= 4 and len(set(tail)) == 1 and not tail[0].isdigit()
