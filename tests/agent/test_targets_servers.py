@@ -311,15 +311,18 @@ def test_a_file_of_opencodes_version_two_stays_one(lay):
     assert whole["mcp"]["servers"]["time"] == WRITTEN["opencode"]
 
 
-def test_a_new_file_has_what_its_assistant_needs(lay):
-    for name, wanted in {
-        "opencode.mcp": {"mcp": {"docs": {"type": "remote", "url": "https://docs.example/mcp"}}},
-        "vscode.mcp": {"servers": {"docs": {"type": "http", "url": "https://docs.example/mcp"}}},
-    }.items():
-        home, target, file = lay(name, "{}")
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("there", ["no file", "an empty one", "one without servers"])
+def test_a_first_server_is_written_in_its_assistants_words(lay, name, there):
+    home, target, file = lay(name, {"one without servers": "a = 1\n" if "codex" in name else "a: 1\n"}.get(there, ""))
+    if there == "one without servers" and not file.endswith((".toml", ".yaml")):
+        home.write(file, '{"a": 1}')
+    if there == "no file":
         (home.base / file).unlink()
-        home.apply((f"{target}/docs", {"url": "https://docs.example/mcp", "type": "http"}))
-        assert json.loads(home.read(file)) == wanted
+        (home.base / ".claude").mkdir()  # the sign of Claude Code, when it has no .claude.json yet
+    assert home.apply((f"{target}/time", NEW)).status == "applied"
+    assert members(home.read(file), file) == {"time": WRITTEN.get(name.split(".")[0], STDIO)}
+    assert home.collect().entities[f"{target}/time"].value == NEW
 
 
 def test_the_inputs_that_servers_name_travel_with_them(lay):
