@@ -61,6 +61,7 @@ class ServerTable(Struct, frozen=True, kw_only=True):
     baseline_version: str  # "" without one
     unknown: dict[str, str]  # machines of which nothing is known, with the reason
     as_of: dict[str, str]  # machines that may have changed since
+    unread: dict[str, dict[str, str]] = {}  # by machine: targets whose servers nobody could see, with the reason
 
 
 def server_table(
@@ -71,6 +72,7 @@ def server_table(
     version: str = "",
     holders: frozenset[str] = frozenset(),
     unknown: Mapping[str, str] | None = None,
+    unread: Mapping[str, dict[str, str]] | None = None,
 ) -> ServerTable:
     """`holders`: names of targets that can hold servers, for machines where such a target is there and empty."""
     held = sorted(held, key=lambda one: one.machine)
@@ -98,6 +100,7 @@ def server_table(
         baseline_version=version,
         unknown=dict(unknown or {}),
         as_of={one.machine: one.as_of for one in held if one.as_of},
+        unread=dict(unread or {}),
     )
 
 

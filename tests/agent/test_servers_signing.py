@@ -156,6 +156,19 @@ async def test_a_second_operator_is_asked_for(world):
     assert world.state().status == "pending"
 
 
+async def test_a_machine_that_puts_it_back_has_refused(world):
+    place = Place(machine="m", target="roo.mcp", key=KEY, digest=digest(OLD))
+    async with _Following(world.operator, {("m", KEY): (place, None)}) as following:
+        await world.say(world.decision(OLD, None))
+        await following._settled()
+        for status, log in (("applying", ()), ("failed", ()), ("rolled_back", ("the check ended with exit code 1",))):
+            now = replace(world.state(), agent="m", status=status, operation_id=new_operation(), log=log)
+            await world.say(now)
+            await world.operator.refresh()
+        (outcome,) = await following.until_settled(5)
+    assert (outcome.state, outcome.detail) == ("refused", "the check ended with exit code 1")
+
+
 async def test_who_is_away_is_not_waited_for_and_named(world):
     outcome = await follow(world, shown=OLD, wanted=None, removes=True, answers=False)
     assert (outcome.state, outcome.detail) == ("silent", "it does not answer; it asks when it comes back")

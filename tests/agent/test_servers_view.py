@@ -4,6 +4,7 @@ import re
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from roosync_agent.cli.servers_text import WIDE, shown_text, table_text
 from roosync_agent.cli.text import _width
@@ -204,6 +205,15 @@ def test_only_from_there(assistants, machines, places):
 def test_what_can_not_be_removed_is_said(name, words, says):
     with pytest.raises(RefusedRequestError, match=says):
         plan_removal(known(*FLEET), name, *words)
+
+
+def test_a_file_that_nobody_can_read_is_named():
+    found = known(*FLEET, commons=BASE)
+    found = replace(found, unread={"n": {"claude.mcp": "not JSON", "roo.mcp": "quarantined"}})
+    assert "! n, claude.mcp: nobody can see what is there: not JSON" in table_text(shown(found))
+    assert set(plan_removal(found, "x", [], [], True).unread) == {"claude.mcp on n", "roo.mcp on n"}
+    assert set(plan_removal(found, "x", ["roo"], [], False).unread) == {"roo.mcp on n"}
+    assert plan_removal(found, "x", [], ["m"], False).unread == {}
 
 
 def test_without_a_baseline():

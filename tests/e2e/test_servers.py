@@ -34,9 +34,9 @@ def held(site, file):
     return json.loads(site.read(file)).get("mcpServers", {})
 
 
-def add(site, file, server):
+def add(site, file, server, name="evil"):
     """A server that the baseline does not speak of."""
-    site.write(file, servers(**(held(site, file) | {"evil": server})))
+    site.write(file, servers(**(held(site, file) | {name: server})))
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +239,24 @@ def test_who_joins_with_it_is_asked_and_nobody_gets_it_from_there(fleet, three, 
     ran = alpha.json("mcp-servers", "remove", "evil", "--everywhere", "--yes", codes=(0,))
     assert [(one["machine"], one["state"]) for one in ran["outcomes"]] == [("delta", "done")]
     assert held(delta, CLAUDE) == {"github": GITHUB}
+
+
+def test_a_file_that_can_not_be_read_is_named_and_asks_once_it_can(three, waiting):
+    alpha, beta, _ = three
+    add(alpha, POSIX_ROO, EVIL, "worse")
+    add(beta, CLAUDE, EVIL, "worse")
+    waiting("alpha sees both", lambda: len(row(alpha, "worse")["cells"]) == 2)
+    whole = beta.read(CLAUDE)
+    beta.write(CLAUDE, whole[: len(whole) // 2])
+    waiting("alpha is told", lambda: "claude.mcp" in alpha.json("mcp-servers")["unread"].get("beta", {}))
+    ran = alpha.roosync("mcp-servers", "remove", "worse", "--everywhere", "--wait", "3", "--yes", codes=(4, 5))
+    assert "! claude.mcp on beta: " in ran.out
+    assert "worse" not in held(alpha, POSIX_ROO)
+    beta.write(CLAUDE, whole)
+    beta.decision("pending", machine="beta", entity="claude.mcp/worse")
+    alpha.roosync("mcp-servers", "remove", "worse", "--everywhere", "--yes")
+    assert "worse" not in held(beta, CLAUDE)
+    alpha.until_synced()
 
 
 def test_a_removed_server_of_the_baseline_comes_back_with_an_earlier_version(fleet, three):

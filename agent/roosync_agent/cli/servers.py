@@ -204,6 +204,8 @@ def _caveats(plan: dict[str, Any]) -> Iterator[str]:
         yield f"  Not answering now: {', '.join(map(harmless, silent))}. Asked when they come back."
     for machine, why in plan["unknown"].items():
         yield f"  Nothing is known of {harmless(machine)}: {harmless(why)}"
+    for where, why in plan.get("unread", {}).items():
+        yield f"  Nobody can see {harmless(where)}: {harmless(why)}"
 
 
 def _carried(done: Any, word: str, as_json: bool) -> None:
@@ -212,8 +214,8 @@ def _carried(done: Any, word: str, as_json: bool) -> None:
     answer = msgspec.to_builtins(done)
     show(answer, as_json, lambda a: "\n".join(_carried_lines(a, word)))
     codes = [CODES[one["state"]] for one in answer["outcomes"] if one["state"] in CODES]
-    if answer["unknown"]:
-        codes.append(CODES["silent"])
+    codes += [CODES["silent"]] if answer["unknown"] else []
+    codes += [CODES["refused"]] if answer["unread"] else []
     raise click.exceptions.Exit(max(codes, default=0))
 
 
@@ -229,8 +231,8 @@ def _carried_lines(answer: dict[str, Any], word: str) -> Iterator[str]:
         if one["detail"]:
             target = one["key"].split("/", 1)[0]
             yield f"! {harmless(one['machine'])}, {harmless(target)}: {harmless(one['detail'])}"
-    for machine, why in answer["unknown"].items():
-        yield f"! {harmless(machine)}: {harmless(why)}"
+    for where, why in {**answer["unknown"], **answer["unread"]}.items():
+        yield f"! {harmless(where)}: {harmless(why)}"
     late = {one["machine"] for one in answer["outcomes"] if one["state"] in ("waiting", "silent")} | {
         *answer["unknown"]
     }

@@ -172,6 +172,11 @@ def _plain(value: Any) -> Any:
 def _doubts(found: dict[str, Any]) -> list[str]:
     notes = [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["unknown"].items()]
     notes += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["as_of"].items()]
+    notes += [
+        f"! {harmless(machine)}, {harmless(target)}: nobody can see what is there: {harmless(why)}"
+        for machine, targets in found["unread"].items()
+        for target, why in targets.items()
+    ]
     return ["", *notes] if notes else []
 
 

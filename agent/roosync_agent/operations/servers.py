@@ -36,7 +36,4 @@ async def share(
 
 async def _here(machine: Machine) -> Held:
     looked = await machine.look()
-    doubt = [f"{target} is not believed: {why}" for target, why in {**looked.quarantine, **looked.unread}.items()]
-    return Held(
-        machine=machine.name, entities=looked.entities, targets=looked.collection.present, as_of="; ".join(doubt)
-    )
+    return Held(machine=machine.name, entities=looked.entities, targets=looked.collection.present)

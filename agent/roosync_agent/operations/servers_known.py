@@ -7,16 +7,16 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
-from roosync_agent.collecting.reference import Library, NothingToCompareError
+from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_agent.targets.base import WORKSPACE
 from roosync_broker.errors import BusError
 from roosync_protocol.baseline import Commons, Overlay
-from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.entity import Entities, Entity, Kind
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.server_table import Held, ServerRow, ServerTable, server_table
 
@@ -31,6 +31,7 @@ class Known(Struct, frozen=True, kw_only=True):
     machines: tuple[str, ...]  # of the fleet
     present: frozenset[str] | None  # that answer now; None: that could not be read
     unknown: dict[str, str]  # machines without a package that counts, with the reason
+    unread: dict[str, dict[str, str]] = {}  # by machine: targets whose servers nobody could see, with the reason
     version: str = ""  # of the baseline in force
 
     def table(self) -> ServerTable:
@@ -41,6 +42,7 @@ class Known(Struct, frozen=True, kw_only=True):
             version=self.version,
             holders=frozenset(HOLDERS),
             unknown=self.unknown,
+            unread=self.unread,
         )
 
     def row(self, name: str) -> ServerRow:
@@ -116,7 +118,9 @@ async def gather(
         silent = present is not None and name not in present
         since = f"it does not answer; this is its package of {reports[name].timestamp:%Y-%m-%d %H:%M} UTC"
         targets = frozenset(package.report.targets)
-        held.append(Held(machine=name, entities=package.entities, targets=targets, as_of=since if silent else ""))
+        entities = _asked_about(session, name) | package.entities
+        held.append(Held(machine=name, entities=entities, targets=targets, as_of=since if silent else ""))
+    unread = {name: found for name in law.machines() if (found := _unread(session, name))}
     commons, overlays = await library.whole(law.baseline) if law.baseline else (Commons(), {})
     return Known(
         held=tuple(sorted(held, key=lambda one: one.machine)),
@@ -126,7 +130,25 @@ async def gather(
         machines=tuple(law.machines()),
         present=None if present is None else frozenset(present),
         unknown=unknown,
+        unread=unread,
     )
+
+
+def _asked_about(session: Session, machine: str) -> Entities:
+    """Servers that it asks to give up: it says so a moment before its next package is there."""
+    return {
+        d.entity: Entity(key=d.entity, kind=d.kind, value=d.local.value)
+        for d in session.fleet.decisions(machine)
+        if (d.status, d.reference, d.kind, d.wanted.digest) == ("pending", BASELINE, Kind.MCP_SERVER, None)
+        and d.local.value is not UNSET
+    }
+
+
+def _unread(session: Session, machine: str) -> dict[str, str]:
+    """Files of servers that this machine could not read, or does not believe, by its own word."""
+    status = session.fleet.status(machine)
+    told = {**status.quarantine, **status.unread} if status is not None else {}
+    return {target: why for target, why in told.items() if target.partition("@")[0] in HOLDERS}
 
 
 def means(named: str, target: str) -> bool:

@@ -42,6 +42,7 @@ class Removal(Struct, frozen=True, kw_only=True):
     places: list[Place]
     machines: list[str]  # only from these; empty: from every machine
     unknown: dict[str, str]  # machines of which nothing is known
+    unread: dict[str, str]  # "<target> on <machine>" -> why nobody can see whether it stands there
     version: str  # of the baseline in force
     changes_baseline: bool  # False: it says so already, and only the machines are asked again
     seen: str = ""
@@ -99,6 +100,12 @@ def plan_removal(
         places=[_place(known, machine, entity) for machine, entity in found],
         machines=machines,
         unknown=known.unknown,
+        unread={
+            f"{target} on {machine}": why
+            for machine, targets in sorted(known.unread.items())
+            for target, why in sorted(targets.items())
+            if meant(target) and (not machines or machine in machines)
+        },
         version=known.version,
         changes_baseline=True,
     )

@@ -56,6 +56,7 @@ class Carried(Struct, frozen=True, kw_only=True):
     revision: int
     outcomes: list[Outcome]
     unknown: dict[str, str]  # machines of which nothing is known: they ask when they come
+    unread: dict[str, str] = {}  # "<target> on <machine>": they ask once it can be read
 
 
 async def remove(session: Session, expected: str, asked: Mapping[str, object], patience: float) -> Carried:
@@ -106,6 +107,7 @@ async def _carry_out(
         revision=law.revision if law else 0,
         outcomes=outcomes,
         unknown={m: why for m, why in known.unknown.items() if not plan.machines or m in plan.machines},
+        unread=plan.unread if isinstance(plan, Removal) else {},
     )
 
 
