@@ -17,11 +17,11 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.applying.plan import plan
-from roosync_agent.cli import baseline as baseline_cli
 from roosync_agent.cli import decision as decision_cli
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.decision import card_text
 from roosync_agent.cli.fleet import _asks
+from roosync_agent.cli.questions import question_lines
 from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.collecting.watch import watched
 from roosync_agent.operations import comparing, deciding, joining, lawmaking, machine_side, promoting, proposing
@@ -231,7 +231,7 @@ def test_a_suggested_command_runs_nothing_when_it_is_pasted(tmp_path):
         "candidates": [],
         "suggestion": {"take": "special"},
     }
-    line = baseline_cli._question(question)[-1].split("suggested: ", 1)[1]
+    line = question_lines(question)[-1].split("suggested: ", 1)[1]
     subprocess.run(["sh", "-c", f"roosync() {{ :; }}; {line}"], cwd=tmp_path, check=True)
     assert not (tmp_path / "pwned").exists()
 
@@ -239,7 +239,7 @@ def test_a_suggested_command_runs_nothing_when_it_is_pasted(tmp_path):
 def test_a_cut_candidate_says_that_it_is_cut():
     value = {"args": ["x" * 500, "evil"]}
     question = {"key": "a/b", "reason": "", "suggestion": {"take": "omit"}}
-    text = "\n".join(baseline_cli._question({**question, "candidates": [{"machines": ["a"], "value": value}]}))
+    text = "\n".join(question_lines({**question, "candidates": [{"machines": ["a"], "value": value}]}))
     assert "more characters" in text
 
 

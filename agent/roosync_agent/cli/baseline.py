@@ -1,13 +1,13 @@
 """`roosync baseline`: propose, show, choose, validate, publish, versions, restore, export."""
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table, value_text, want_colour
+from roosync_agent.cli.text import harmless, many, table, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -176,8 +176,9 @@ def _text(answer: dict[str, Any]) -> str:
         lines += [f"  {harmless(key)}: {harmless(' / '.join(told))}" for key, told in answer["comments"].items()]
     if answer["removed"]:
         lines += ["", "Taken away: " + ", ".join(map(harmless, answer["removed"]))]
+    lines += settled_lines(answer)
     for question in answer["arbitrations"]:
-        lines += ["", *_question(question)]
+        lines += ["", *question_lines(question)]
     for title, found in (
         ("Left out", [f"{k}: {v}" for k, v in answer["excluded"].items()]),
         ("In the way", answer["problems"]),
@@ -188,18 +189,6 @@ def _text(answer: dict[str, Any]) -> str:
 
 def _lacks(answer: dict[str, Any], key: str) -> str:
     return ", ".join(answer["pending"].get(key, [])) or "-"
-
-
-def _question(question: dict[str, Any]) -> list[str]:
-    lines = [f"? {harmless(question['key'])}: {harmless(question['reason'])}"]
-    for candidate in question["candidates"]:
-        value = value_text(candidate["value"]) if "value" in candidate else "(not there)"
-        more = f" ... {len(value) - 400} more characters: roosync baseline show --json" if len(value) > 400 else ""
-        lines.append(f"    {', '.join(candidate['machines'])}: {value[:400]}{more}")
-    suggestion = question["suggestion"]
-    how = f"--take {suggestion['machine']}" if suggestion["take"] == "machine" else f"--{suggestion['take']}"
-    field = shlex.quote(harmless(question["key"]))  # who pastes the line must not run what a name says
-    return [*lines, f"    suggested: roosync baseline choose {field} {how}"]
 
 
 def _next(answer: dict[str, Any]) -> str:
