@@ -133,8 +133,11 @@ class Law(Struct, frozen=True, kw_only=True):
         return next((known.answers for known in self._policies() if known.revision == revision), None)
 
     def forgot(self, revision: int) -> bool:
-        """Is that revision of the policy older than everything that this machine remembers?"""
-        return revision < self._policies()[0].revision
+        """Is that revision of the policy older than everything that this machine remembers?
+
+        Revision 0 is what holds while no operator has signed one: with a policy known, nobody can rest on it.
+        """
+        return 0 < revision < self._policies()[0].revision
 
     def answers_at(self, when: datetime) -> Mapping[RiskName, Answer]:
         """What the policy said at a moment of the past, as far as this machine remembers."""
