@@ -1,5 +1,6 @@
 """What is signed after one yes: exactly what was shown, whatever a machine says in between. The bus is in memory."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -95,13 +96,13 @@ async def world():
     return found
 
 
-async def follow(world, *said, shown, wanted, removes=False, answers=True):
+async def follow(world, *said, shown, wanted, removes=False, answers=True, patience=0.3):
     place = Place(machine="m", target="roo.mcp", key=KEY, digest=shown and digest(shown), answers=answers)
     expected = {("m", KEY): (place, wanted and digest(wanted))}
     async with _Following(world.operator, expected, changed_may_go=removes) as following:
         for decision in said:
             await world.say(decision)
-        (outcome,) = await following.until_settled(0.3)
+        (outcome,) = await following.until_settled(patience)
     return outcome
 
 
@@ -170,7 +171,8 @@ async def test_a_machine_that_puts_it_back_has_refused(world):
 
 
 async def test_who_is_away_is_not_waited_for_and_named(world):
-    outcome = await follow(world, shown=OLD, wanted=None, removes=True, answers=False)
+    async with asyncio.timeout(5):
+        outcome = await follow(world, shown=OLD, wanted=None, removes=True, answers=False, patience=60)
     assert (outcome.state, outcome.detail) == ("silent", "it does not answer; it asks when it comes back")
 
 
