@@ -346,16 +346,18 @@ def test_the_inputs_that_servers_name_travel_with_them(lay):
     assert "// asked for at the start" in home.read(file)
 
 
-SECRETS = {
-    "continue.config": ("models:\n  - name: fast\n    provider: openai\n    apiKey: sk-FAKEabc123def456\n",
-                        "models.fast"),
-    "codex.config": ('[model_providers.azure]\nbase_url = "https://a.example"\n'
-                     'http_headers = { "X-Key" = "FAKEabc123def456ghi" }\n', "model_providers"),
-}  # fmt: skip
+SECRETS = [
+    ("continue.config", "models:\n  - name: fast\n    provider: openai\n    apiKey: sk-FAKEabc123d\n", "models.fast"),
+    ("codex.config", '[model_providers.a]\nhttp_headers = { "X-Key" = "FAKEabc123def456ghi" }\n', "model_providers"),
+    ("codex.config", '[shell_environment_policy]\nset = { MY_SETTING = "FAKE1" }\n', "shell_environment_policy"),
+    ("vscode.settings", '{"claudeCode.environmentVariables": [{"name": "MY_SETTING", "value": "FAKE1"}]}',
+     "claudeCode.environmentVariables"),
+    ("opencode.config", '{"provider": {"x": {"options": {"apiKey": "FAKEabc123def456"}}}}', "provider"),
+    ("zed.settings", '{"agent_servers": {"x": {"command": "y", "env": {"A": "FAKEabc123def456"}}}}', "agent_servers"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_the_secrets_of_settings_stay(lay, name):
-    text, entity = SECRETS[name]
+@pytest.mark.parametrize(("name", "text", "entity"), SECRETS)
+def test_the_secrets_of_settings_stay(lay, name, text, entity):
     home, target, _ = lay(name, text)
     assert "FAKE" not in json.dumps(home.collect().entities[f"{target}/{entity}"].value)

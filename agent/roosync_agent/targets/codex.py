@@ -6,6 +6,7 @@ Not ours in config.toml: which projects are trusted (`projects`), how sign-in is
 
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
+from roosync_agent.targets.marks import Marks
 from roosync_agent.targets.parts import Part
 from roosync_protocol.dialects import CODEX as DIALECT
 
@@ -63,10 +64,11 @@ KEYS = frozenset(
     }
 )
 _HOOKS = Part(container=("hooks",), prefix="hooks.", but=frozenset({"state"}))
+_MARKS = Marks(secret=("shell_environment_policy.set.*",))  # variables of commands, whatever they are called
 _TOML = {"format": "toml", "container": ("mcp_servers",)}
 
 CODEX = (
-    settings("codex.config", "Codex", "{codex}", "config.toml", KEYS, format="toml", further=(_HOOKS,)),
+    settings("codex.config", "Codex", "{codex}", "config.toml", KEYS, format="toml", further=(_HOOKS,), marks=_MARKS),
     servers("codex.mcp", "Codex", "{codex}", "config.toml", DIALECT, **_TOML),
     texts("codex.memory", "Codex", "{codex}", "AGENTS.md", "AGENTS.override.md", "prompts/**", group=Group.MEMORY),
     servers("codex.project-mcp", "Codex", "{workspace}/.codex", "config.toml", DIALECT, private=False, **_TOML),

@@ -7,6 +7,7 @@ at the start of a server: without it the server that names it does not start.
 
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, settings
+from roosync_agent.targets.marks import Marks
 from roosync_protocol.dialects import VSCODE as DIALECT
 from roosync_protocol.entity import Kind
 from roosync_protocol.server_inputs import Inputs
@@ -51,8 +52,10 @@ def _inputs(name: str, folder: str, file: str) -> TargetSpec:
     )
 
 
+_MARKS = Marks(secret=("claudeCode.environmentVariables.*.value",))  # whatever the variable is called
+
 VSCODE = (
-    settings("vscode.settings", _NAME, "{vscode_user}", "settings.json", KEYS, editors=_DESKTOP),
+    settings("vscode.settings", _NAME, "{vscode_user}", "settings.json", KEYS, editors=_DESKTOP, marks=_MARKS),
     servers(
         "vscode.mcp",
         _NAME,
