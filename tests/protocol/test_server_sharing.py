@@ -156,6 +156,12 @@ def test_old_packages_and_a_new_baseline_do_not_bring_it_back(previous, everybod
         assert (A.key in effective(again, overlays.get(machine))) is not everybody
 
 
+def test_who_gave_it_up_is_not_said_to_lack_it():
+    previous = (COMMONS, {"m": without_on(None, frozenset({A.key}))})
+    made = consolidate([collected("m", B), collected("n", A, B), collected("o", B)], {}, previous=previous)
+    assert made.missing.get(A.key, ()) == ("o",)
+
+
 def test_only_a_person_brings_it_back():
     previous = without_servers(COMMONS, {}, frozenset({A.key}))
     packages = [collected("m", A, B), collected("n", A, B)]
