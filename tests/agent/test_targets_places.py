@@ -166,6 +166,9 @@ def test_opencode_has_one_of_two_names(tmp_path):
         for name in there:
             (folder / name).write_text("{}")
         assert found("opencode.mcp", here) == [("opencode.mcp", folder / wanted, True)]
+        seen = watched(DOOR, here, TABLE)
+        assert seen.concerns(folder / "opencode.json")
+        assert seen.concerns(folder / "opencode.jsonc")
         for name in there:
             (folder / name).unlink()
 

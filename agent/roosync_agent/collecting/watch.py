@@ -128,7 +128,7 @@ def watched(door: Door, layout: Layout, specs: Sequence[TargetSpec]) -> Watched:
             deep |= below
         else:
             flat.add(_nearest(door, target.file.parent))
-            files.add(target.file)
+            files |= {target.file, *(target.folder / name for name in target.spec.instead)}
             links = _links(door, target.file)
         files |= links
         flat |= {_nearest(door, link.parent) for link in links}
