@@ -167,8 +167,8 @@ def test_opencode_has_one_of_two_names(tmp_path):
             (folder / name).write_text("{}")
         assert found("opencode.mcp", here) == [("opencode.mcp", folder / wanted, True)]
         seen = watched(DOOR, here, TABLE)
-        assert seen.concerns(folder / "opencode.json")
-        assert seen.concerns(folder / "opencode.jsonc")
+        assert seen.concerns(folder / wanted)
+        assert seen.concerns(folder / "opencode.jsonc")  # once it is there, it is the file
         for name in there:
             (folder / name).unlink()
 
