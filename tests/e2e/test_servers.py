@@ -10,6 +10,11 @@ import tomllib
 
 import pytest
 
+from roosync_agent.collecting.places import layout
+from roosync_agent.files.door import RealDoor
+from roosync_agent.targets import TABLE, locate
+from roosync_protocol.entity import Kind
+
 ROO = "globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 WINDOWS_ROO = f"AppData/Roaming/Code/User/{ROO}"
 POSIX_ROO = f".config/Code/User/{ROO}"
@@ -267,3 +272,31 @@ def test_a_removed_server_of_the_baseline_comes_back_with_an_earlier_version(fle
     alpha.roosync("baseline", "restore", version)
     fleet.settle(alpha)
     assert all("fetch" in held(s, f) for s, f in ((alpha, POSIX_ROO), (beta, WINDOWS_ROO), (gamma, POSIX_ROO)))
+
+
+EVERYBODY = {"command": "npx", "args": ["-y", "@example/all"], "env": {"API_TOKEN": TOKEN, "LOG_LEVEL": "debug"}}
+
+
+def test_one_server_in_every_assistant_is_one_and_goes_from_all(new_fleet, waiting):
+    """alpha has every assistant, as a person has them: its folder, and nothing in it but Roo Code's list."""
+    alpha, beta = new_fleet.site("alpha"), new_fleet.site("beta")
+    here = layout(RealDoor(), alpha.home, {}, "posix")
+    specs = [spec for spec in TABLE if spec.kind is Kind.MCP_SERVER and "{workspace}" not in spec.folder]
+    for spec in specs:
+        for target in locate(spec, here, RealDoor()):
+            target.file.parent.mkdir(parents=True, exist_ok=True)
+    alpha.write(POSIX_ROO, servers(all=EVERYBODY))
+    alpha.write(CLAUDE, "{}\n")
+    beta.write(POSIX_ROO, servers(all=EVERYBODY))
+    new_fleet.in_step(alpha, beta)
+    others = [spec.name for spec in specs if spec.name != "roo.mcp"]
+    ran = alpha.json("mcp-servers", "share", "all", "--from", "roo", "--to", ",".join(others), "--yes", codes=(0,))
+    assert {one["key"] for one in ran["outcomes"] if one["machine"] == "alpha"} == {f"{name}/all" for name in others}
+    found = row(alpha, "all")
+    assert {v["letter"] for v in found["variants"]} == {"A"}
+    assert {cell["target"] for cell in found["cells"] if cell["machine"] == "alpha"} == {"roo.mcp", *others}
+    alpha.until_synced()
+    gone = alpha.json("mcp-servers", "remove", "all", "--everywhere", "--yes", codes=(0,))
+    assert len(gone["outcomes"]) == len(found["cells"])
+    waiting("the table says so", lambda: row(alpha, "all")["cells"] == [])
+    assert not [path for path in alpha.home.rglob("*") if path.is_file() and b"@example/all" in path.read_bytes()]
