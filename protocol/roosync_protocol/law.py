@@ -129,14 +129,16 @@ class Law(Struct, frozen=True, kw_only=True):
         return self.policy.revision if self.policy_known else 0
 
     def answers_of(self, revision: int) -> Mapping[RiskName, Answer] | None:
-        """What that revision of the policy said; None when this machine does not remember it."""
+        """What that revision of the policy said; None when this machine does not remember it.
+
+        Revision 0 is what holds while no operator has signed one; afterwards nothing rests on it.
+        """
+        if revision == 0 and self.policy_known:
+            return None
         return next((known.answers for known in self._policies() if known.revision == revision), None)
 
     def forgot(self, revision: int) -> bool:
-        """Is that revision of the policy older than everything that this machine remembers?
-
-        Revision 0 is what holds while no operator has signed one: with a policy known, nobody can rest on it.
-        """
+        """Is that revision of the policy older than everything that this machine remembers?"""
         return 0 < revision < self._policies()[0].revision
 
     def answers_at(self, when: datetime) -> Mapping[RiskName, Answer]:

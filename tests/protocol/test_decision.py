@@ -379,7 +379,7 @@ def by_policy(world, state, **changes):
 POLICY = {
     "a policy that says automatic": ({}, {}, None),
     "a revision that nobody heard": ({}, {"policy_revision": 99}, "not known here"),
-    "the default, when it said something else": ({}, {"policy_revision": 0}, "does not let"),
+    "the default, after an operator signed one": ({}, {"policy_revision": 0}, "not known here"),
     "for another risk": ({}, {"risk": "none"}, "for another risk"),
     "from another machine": ({"reference": "machine:pc-b"}, {}, "another machine"),
     "its own drift": ({"verdict": "drift"}, {}, "no policy covers"),
