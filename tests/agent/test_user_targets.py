@@ -1,6 +1,7 @@
 """A person's own targets: what a file may declare, what is said when it is wrong, and what its marks do."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from roosync_agent.state import State
 from roosync_agent.targets import TABLE, locate
 from roosync_agent.targets.marks import Marks, raised
 from roosync_agent.targets.user import MAX_FILES, OwnTargets
-from roosync_agent.targets.user_file import MAX_BYTES
+from roosync_agent.targets.user_file import MAX_BYTES, OwnTarget
 from roosync_protocol.diff import compare
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.reconcile import Asked, decide
@@ -142,6 +143,17 @@ def test_a_tree_of_texts(folder):
     text = 'name = "shop.rules"\nkind = "text"\nfolder = "{home}/.shop"\ntree = ["RULES.md", "prompts*/**"]\n'
     spec = the(own(folder, text))
     assert [spec.owns(name) for name in ("RULES.md", "prompts-a/b/c.md", "other.md")] == [True, True, False]
+
+
+def test_the_examples_of_the_document_are_right(folder):
+    text = (Path(__file__).parents[2] / "docs" / "own-targets.md").read_text("utf-8")
+    whole, servers, fields = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    found = own(folder, whole, servers, whole.replace("aider", "other") + fields)
+    assert not found.faults
+    assert len(found.specs) == 3
+    known = set(re.findall(r"^\| `(\w+)`(?:, `(\w+)`)? \|", text, re.MULTILINE))
+    documented = {name for pair in known for name in pair if name}
+    assert documented | {"secret", "public", "path", "not_path", "risk", "dialect"} == set(OwnTarget.model_fields)
 
 
 # -- what is wrong, and where

@@ -78,6 +78,7 @@ class _Question:
         fleet, library = self.machine.fleet, self.machine.library
         empty = replace(empty, fleet=fleet)
         try:
+            self.machine.session.require_bus()  # a person who asks does not want to wait for what does not come
             reference = await library.of_baseline(name)
         except (NothingToCompareError, HostilePackageError, BusError, ValueError) as error:
             self.why = str(error)
@@ -191,8 +192,11 @@ def _resolved(asked: str, known: Mapping[str, Entity | None]) -> tuple[str, str]
 
 
 def _near(asked: str, known: Mapping[str, Entity | None]) -> list[str]:
+    """Keys of the same name, then those that look alike, then those with it in their name."""
     last = asked.rsplit("/", 1)[-1].casefold()
-    same_name = sorted(key for key in known if last and last == key.split("/", 1)[1].casefold())
-    close = get_close_matches(asked, known, LOOKALIKES, 0.6)
-    begun = sorted(key for key in known if last and last in key.split("/", 1)[1].casefold())
-    return [*dict.fromkeys([*same_name, *close, *begun])][:LOOKALIKES]
+    names = {key: key.split("/", 1)[1].casefold() for key in sorted(known)}
+    alike = get_close_matches(last, set(names.values()), LOOKALIKES, 0.7) if "/" not in asked else []
+    found = [key for key, name in names.items() if last and name == last]
+    found += get_close_matches(asked, known, LOOKALIKES, 0.6) + [key for key, name in names.items() if name in alike]
+    found += [key for key, name in names.items() if last and last in name]
+    return [*dict.fromkeys(found)][:LOOKALIKES]

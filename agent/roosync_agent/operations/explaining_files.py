@@ -21,12 +21,13 @@ NAMES = 100  # of what is not managed, that one answer tells
 def paths_meant(local: Local, what: str, path: str) -> list[Path]:
     """The files here that a person may mean: as typed, as this machine's files spell it, or by its portable name."""
     found = [Path(path)] if path else []
-    try:
-        spelled = to_local(Entity(key="x/x", kind=Kind.SETTING, value=what), local.layout().places).value
-    except UnknownTokenError:
-        spelled = what
-    if isinstance(spelled, str) and (on_disk := local.layout().on_disk(spelled)) is not None:
-        found.append(on_disk)
+    if any(mark in what for mark in "/\\~"):
+        try:
+            spelled = to_local(Entity(key="x/x", kind=Kind.SETTING, value=what), local.layout().places).value
+        except UnknownTokenError:
+            spelled = what
+        if isinstance(spelled, str) and (on_disk := local.layout().on_disk(spelled)) is not None:
+            found.append(on_disk)
     return list(dict.fromkeys(one for given in found for one in (given, _real(given))))
 
 
