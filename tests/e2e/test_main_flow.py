@@ -189,7 +189,7 @@ def test_collect_chooses_targets_and_a_dry_run_writes_nothing(two):
     assert {f["type"] for f in groups["modes"]["files"]} == {"roo.modes"}
     assert {f["type"] for f in groups["mcp"]["files"]} == {"roo.mcp"}
     assert groups["profiles"]["files"] == []
-    assert any("secret storage" in skipped["reason"] for skipped in groups["profiles"]["skipped"])
+    assert any("autoImportSettingsPath" in skipped["reason"] for skipped in groups["profiles"]["skipped"])
     written = alpha.json("collect")
     assert (alpha.state / "package" / "manifest.json").exists()
     assert written["written"] == str(alpha.state / "package")

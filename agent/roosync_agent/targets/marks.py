@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from json import dumps
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -16,12 +17,14 @@ from roosync_protocol.diff import ABSENT, Divergence, State, changes
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
 from roosync_protocol.portable import Places, to_local, to_portable
-from roosync_protocol.reconcile import Judge
 from roosync_protocol.risk import Assessment, Risk
 from roosync_protocol.secret_hiding import NO_STRING, PARTS, SECRET
 from roosync_protocol.secret_names import says_secret
 from roosync_protocol.secret_values import is_reference
 from roosync_protocol.secrets import addresses, find_secrets, hide
+
+if TYPE_CHECKING:
+    from roosync_protocol.reconcile import Judge
 
 Path = tuple[str, ...]
 
@@ -100,7 +103,7 @@ def settled(marks: Marks, entity: Entity, places: Places) -> Entity:
     return portable(marks, to_local(entity, places), places)
 
 
-def raised(marks: Callable[[str], Marks]) -> Judge:
+def raised(marks: Callable[[str], Marks]) -> "Judge":
     """For `reconcile.settle`: the class that the rules find, or the one that the key's target asks for when it is
     higher. Never lower: whoever approves elsewhere judges by the rules alone, and so must this machine."""
 
