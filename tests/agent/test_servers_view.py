@@ -207,6 +207,14 @@ def test_what_can_not_be_removed_is_said(name, words, says):
         plan_removal(known(*FLEET), name, *words)
 
 
+def test_a_target_that_somebody_declared_is_one_too():
+    found = known(held("m", server("mine.servers/x", **X), targets=["mine.servers", "roo.mcp"]))
+    assert [p.target for p in plan_removal(found, "x", ["mine"], [], False).places] == ["mine.servers"]
+    assert [p.target for p in plan_removal(found, "x", [], [], True).places] == ["mine.servers"]
+    assert plan_share(found, "x", "mine", ["roo"], []).runs == "npx x"
+    assert re.search(r"^x +A$", table_text(shown(found)), re.MULTILINE)
+
+
 def test_a_file_that_nobody_can_read_is_named():
     found = known(*FLEET, commons=BASE)
     found = replace(found, unread={"n": {"claude.mcp": "not JSON", "roo.mcp": "quarantined"}})

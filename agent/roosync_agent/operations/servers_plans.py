@@ -82,8 +82,7 @@ def plan_removal(
         return not assistants or any(means(one, target) for one in assistants)
 
     for one in assistants:
-        if not any(means(one, target) for target in HOLDERS):
-            holder(one)  # says which are known
+        _require_holder(known, name, one)
     found = [(m, e) for m, e in known.servers(name) if meant(e.target) and (not machines or m in machines)]
     agreed = [
         e.key for owner, e in known.agreed(name) if meant(e.target) and (not machines or owner in ("", *machines))
@@ -180,11 +179,17 @@ def shared_baseline(known: Known, plan: Share) -> Contents:
     return commons, overlays
 
 
+def _require_holder(known: Known, name: str, assistant: str) -> None:
+    """RefusedRequestError, with those that are known, for what is neither declared nor a target where it stands."""
+    stands = {entity.target for _, entity in [*known.servers(name), *known.agreed(name)]}
+    if not any(means(assistant, target) for target in (*HOLDERS, *stands)):
+        holder(assistant)
+
+
 def _source(known: Known, name: str, source: str, variant: str) -> Entity:
     """The one server that is meant: the baseline's, else the only one that machines have under this name."""
     row = known.row(name)
-    if not any(means(source, target) for target in HOLDERS):
-        holder(source)
+    _require_holder(known, name, source)
     agreed = [e for owner, e in known.agreed(name) if not owner and means(source, e.target)]
     there = [e for _, e in known.servers(name) if means(source, e.target)]
     found = sorted([*agreed, *there], key=lambda e: ("@" in e.target, e.target, is_off(e)))
