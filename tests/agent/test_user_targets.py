@@ -331,7 +331,7 @@ MARKED = """name = "shop.config"
 file = "{home}/shop.json"
 keys = ["*"]
 secret = ["room", "deep.*.pin", "list.1"]
-public = ["env.REGION", "env.API_TOKEN", "env.GITHUB"]
+public = ["env.REGION", "env.API_TOKEN", "env.API_SECRET", "env.GITHUB"]
 path = ["description"]
 not_path = ["regex", "deep.two"]
 """
@@ -339,7 +339,13 @@ SHOP = {
     "room": "blue",
     "deep": {"one": {"pin": 1234, "name": "a"}, "two": {"pin": "", "at": "HOME/b"}},
     "list": ["a", "b"],
-    "env": {"REGION": "q7-Xk29", "OTHER": "q7-Xk29", "API_TOKEN": "q7-Xk29", "GITHUB": "ghp_" + "a1B2" * 9},
+    "env": {
+        "REGION": "q7-Xk29",
+        "OTHER": "q7-Xk29",
+        "API_TOKEN": "q7-Xk29",
+        "API_SECRET": 4711,
+        "GITHUB": "ghp_" + "a1B2" * 9,
+    },
     "description": "HOME/c",
     "regex": "HOME/.*",
     "file": "HOME/d",
@@ -366,6 +372,7 @@ def test_marks_say_what_is_secret_and_what_is_a_path(machine):
             "REGION": "q7-Xk29",
             "OTHER": {"$secret": secret + "env/OTHER"},
             "API_TOKEN": {"$secret": secret + "env/API_TOKEN"},  # a name that says secret wins over a person's list
+            "API_SECRET": {"$secret": secret + "env/API_SECRET"},
             "GITHUB": {"$secret": secret + "env/GITHUB"},  # and so does a vendor's mark
         },
         "shop.config/description": "${home}/c",
