@@ -107,7 +107,7 @@ class Profiles(Struct, frozen=True, kw_only=True):
         path, form = _form(key)
         if form is not Form.SECTION:
             return self._with_ids(path, form, value)
-        coming = {name for name, _ in _pairs(value)} - self.ids.keys()
+        coming = {name for name, its_id in _pairs(value) if not its_id} - self.ids.keys()
         return replace(self, coming=self.coming | coming)._with_ids(path, form, value)
 
     def id_of(self, name: str) -> str:
