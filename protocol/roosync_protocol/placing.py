@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from roosync_protocol.secret_text import text_spans
+from roosync_protocol.secrets.text import text_spans
 from roosync_protocol.special import own_path
 
 LINES = 20  # of comments that an entity brings; longer ones are chapters of the file, not words on an entity

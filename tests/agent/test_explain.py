@@ -10,7 +10,7 @@ import pytest
 from roosync_agent.cli.explained_text import explained_text
 from roosync_agent.cli.targets import targets_text
 from roosync_agent.operations.explaining import explain_alone
-from roosync_agent.operations.origins import changes_of
+from roosync_agent.operations.explaining.origins import changes_of
 from roosync_agent.operations.targets_list import list_targets
 from roosync_agent.settings import load
 from roosync_broker.errors import UnavailableError

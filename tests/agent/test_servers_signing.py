@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.operations import lawmaking
-from roosync_agent.operations.servers_plans import Place
-from roosync_agent.operations.servers_signing import _Following
+from roosync_agent.operations.servers.plans import Place
+from roosync_agent.operations.servers.signing import _Following
 from roosync_agent.session import Session, new_operation
 from roosync_broker import topology
 from roosync_broker.keys import KeyPair, verify

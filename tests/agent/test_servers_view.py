@@ -8,15 +8,15 @@ from msgspec.structs import replace
 
 from roosync_agent.cli.servers_text import WIDE, shown_text, table_text
 from roosync_agent.cli.text import _width
-from roosync_agent.operations import servers_known
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
-from roosync_agent.operations.servers_known import Known
-from roosync_agent.operations.servers_plans import plan_removal, plan_share, removed_baseline, shared_baseline
+from roosync_agent.operations.servers import known as servers_known
+from roosync_agent.operations.servers.known import Known
+from roosync_agent.operations.servers.plans import plan_removal, plan_share, removed_baseline, shared_baseline
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_protocol.baseline import Commons, Overlay, effective, removed_for
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.server_table import Held
 from roosync_protocol.servers import Dialect, Servers
+from roosync_protocol.servers.table import Held
 
 
 def spec(name, folder="{home}", **more):
@@ -37,7 +37,7 @@ SPECS += [
 @pytest.fixture(autouse=True)
 def holders(monkeypatch):
     monkeypatch.setattr(servers_known, "HOLDERS", {one.name: one for one in SPECS})
-    monkeypatch.setattr("roosync_agent.operations.servers_plans.HOLDERS", servers_known.HOLDERS)
+    monkeypatch.setattr("roosync_agent.operations.servers.plans.HOLDERS", servers_known.HOLDERS)
 
 
 def server(key, **value):

@@ -128,7 +128,7 @@ def test_a_shared_server_comes_with_its_secret_or_is_refused_by_name(three, wait
     assert held(alpha, POSIX_ROO)["github"] == GITHUB
     assert held(beta, WINDOWS_ROO)["github"]["env"] == {"GITHUB_TOKEN": TOKEN}
     assert "github" not in held(gamma, POSIX_ROO)
-    assert "! gamma, roo.mcp: this machine has no value for roo.mcp/github/env/GITHUB_TOKEN" in ran.out, ran
+    assert "! gamma, roo.mcp: the machine has no value for roo.mcp/github/env/GITHUB_TOKEN" in ran.out, ran
     assert TOKEN not in ran.out
     assert cells(row(alpha, "github"))[("alpha", "roo.mcp")] == "A"
     gamma.write(POSIX_ROO, servers(**held(gamma, POSIX_ROO), github=GITHUB))

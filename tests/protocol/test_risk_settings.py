@@ -8,7 +8,7 @@ import pytest
 
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.risk import Risk, assess, surface, surface_digest
-from roosync_protocol.risk_rules import RULES, How, find
+from roosync_protocol.risk.rules import RULES, How, find
 from roosync_protocol.secrets import hide
 
 NONE, LOW, MEDIUM, HIGH, CRITICAL = Risk

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.secret_spelling import spellings
 from roosync_protocol.secrets import hide
+from roosync_protocol.secrets.spelling import spellings
 
 
 @pytest.mark.parametrize(

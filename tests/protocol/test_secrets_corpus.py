@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from roosync_protocol import secret_arguments, secret_hiding, secret_shapes, secret_text, secret_values
 from roosync_protocol.entity import Kind
+from roosync_protocol.secrets import arguments as secret_arguments
 from roosync_protocol.secrets import hide
+from roosync_protocol.secrets import hiding as secret_hiding
+from roosync_protocol.secrets import shapes as secret_shapes
+from roosync_protocol.secrets import text as secret_text
+from roosync_protocol.secrets import values as secret_values
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SEEDS = (1, 20)

@@ -17,9 +17,9 @@ from roosync_protocol.baseline import (
 from roosync_protocol.consolidation import Choice, Collected, consolidate
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.forms import FormError
-from roosync_protocol.server_identity import logical
-from roosync_protocol.server_sharing import require_words, shared, with_on, with_server, without_on, without_servers
 from roosync_protocol.servers import Dialect, Servers
+from roosync_protocol.servers.identity import logical
+from roosync_protocol.servers.sharing import require_words, shared, with_on, with_server, without_on, without_servers
 
 T0 = datetime(2026, 1, 16, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.server_table import Held, command_line, letter, server_table
+from roosync_protocol.servers.table import Held, command_line, letter, server_table
 
 HOLDERS = frozenset({"roo.mcp", "cursor.mcp"})
 

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roosync_protocol import dialects
 from roosync_protocol.digest import same
 from roosync_protocol.forms import FormError
-from roosync_protocol.servers import Servers
+from roosync_protocol.servers import Servers, dialects
 
 PLAIN = Servers()
 GEMINI, OPENCODE, CLAUDE = Servers(dialects.GEMINI), Servers(dialects.OPENCODE), Servers(dialects.CLAUDE)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from roosync_protocol import votes
+from roosync_protocol.consolidation import votes
+from roosync_protocol.consolidation.together import OWN, UNION, together
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.together import OWN, UNION, together
 
 T0 = datetime(2026, 1, 16, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from roosync_protocol.digest import same
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.portable import UnknownTokenError, settled
 from roosync_protocol.secrets import addresses
-from roosync_protocol.server_identity import logical
+from roosync_protocol.servers.identity import logical
 
 
 def secrets_for(collection: Collection, entity: Entity) -> Mapping[str, str]:

@@ -27,8 +27,8 @@ from roosync_protocol.documents import (
 from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.placing import NOWHERE, Placing
 from roosync_protocol.portable import UnknownTokenError
-from roosync_protocol.secret_spelling import spellings
 from roosync_protocol.secrets import ForeignSecretError, MissingSecretError, scrub
+from roosync_protocol.secrets.spelling import spellings
 
 Wanted = Mapping[str, Entity | None]  # by key; None: it goes
 

@@ -12,7 +12,7 @@ import click
 from roosync_agent.cli.running import CommandError, json_option
 from roosync_agent.cli.text import harmless, paint, print_json, want_colour
 from roosync_protocol.documents import FORMATS
-from roosync_protocol.secret_values import HIDDEN
+from roosync_protocol.secrets.values import HIDDEN
 
 if TYPE_CHECKING:
     from roosync_agent.operations.asked_edits import Asked

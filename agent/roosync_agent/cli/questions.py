@@ -11,7 +11,7 @@ from roosync_agent.cli.text import harmless, many, value_text
 
 LEAVES = 8  # of one question; more are in the JSON
 LENGTH = 300  # characters of one value
-UNION, OWN = -1, -2  # as in roosync_protocol.together, which is not imported to print a page
+UNION, OWN = -1, -2  # as in roosync_protocol.consolidation.together, which is not imported to print a page
 
 
 def question_lines(question: dict[str, Any]) -> list[str]:

@@ -85,9 +85,9 @@ def share(
     _confirmed(plan, _share_lines(plan), dry_run, yes, as_json, "Share it so")
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import servers_signing
+        from roosync_agent.operations.servers import signing
 
-        return await servers_signing.share(session, plan["seen"], asked, wait)
+        return await signing.share(session, plan["seen"], asked, wait)
 
     _carried(signed(work), "shared", as_json)
 
@@ -122,9 +122,9 @@ def remove(
     _confirmed(plan, _removal_lines(plan), dry_run, yes, as_json, "Remove it there")
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import servers_signing
+        from roosync_agent.operations.servers import signing
 
-        return await servers_signing.remove(session, plan["seen"], asked, wait)
+        return await signing.remove(session, plan["seen"], asked, wait)
 
     _carried(signed(work), "removed", as_json)
 

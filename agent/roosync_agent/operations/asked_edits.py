@@ -31,7 +31,7 @@ from roosync_protocol.documents.edits import get, show
 from roosync_protocol.documents.paths import PathError, Where, listed, near, parse, resolve, selector, spelled, typed
 from roosync_protocol.documents.steps import IDENTITIES
 from roosync_protocol.names import Value
-from roosync_protocol.secret_text import scrub
+from roosync_protocol.secrets.text import scrub
 
 WHOLE = ("text", "markdown")  # formats that have no places inside
 STDIN = "-"

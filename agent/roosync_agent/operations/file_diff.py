@@ -11,10 +11,10 @@ from difflib import SequenceMatcher
 from roosync_protocol.documents import DocumentError, parse, sniff
 from roosync_protocol.documents.lines import aligned
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.secret_spelling import spellings
-from roosync_protocol.secret_text import text_spans
-from roosync_protocol.secret_values import HIDDEN
 from roosync_protocol.secrets import hide
+from roosync_protocol.secrets.spelling import spellings
+from roosync_protocol.secrets.text import text_spans
+from roosync_protocol.secrets.values import HIDDEN
 
 CONTEXT = 3  # lines around a change
 AROUND = 120  # lines before and after, in which a secret of several lines may begin or end

@@ -111,8 +111,8 @@ async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
         raise RefusedRequestError(f"{target!r} is not quarantined on {machine.name}; {known} is")
     if target in looked.collection.skipped_targets:
         raise RefusedRequestError(
-            f"{target!r} can not be read, so there is nothing to believe: `roosync quarantine repair {target}`, or move "
-            "its file away first"
+            f"{target!r} can not be read, so there is nothing to believe: `roosync quarantine repair {target}`, "
+            "or move its file away first"
         )
     machine.local.released.add(target)
     await machine.take_turn()  # what is gone is now a decision, and the others are told

@@ -21,7 +21,7 @@ from roosync_agent.session import Session
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Policy
 from roosync_protocol.messages.law import DEFAULT_ANSWERS, Answer, RiskName
-from roosync_protocol.secret_names import fold, says_secret
+from roosync_protocol.secrets.names import fold, says_secret
 
 NEVER_AUTOMATIC: dict[RiskName, str] = {
     "high": "a new command, and every field that no rule knows, is high: somebody has to have read it",

@@ -15,11 +15,11 @@ from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import SenderError, StaleError, UnavailableError
 from roosync_protocol.consolidation import Consolidation, consolidate
+from roosync_protocol.consolidation.votes import Collected, NotEnoughError
 from roosync_protocol.digest import digest_bytes
 from roosync_protocol.messages import Choice, PackageRef, Proposal
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.proposal import proposal_id
-from roosync_protocol.votes import Collected, NotEnoughError
 
 
 class Proposed(Struct, frozen=True, kw_only=True):

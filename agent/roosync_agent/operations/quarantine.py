@@ -21,7 +21,7 @@ from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import target_of
-from roosync_protocol.secret_values import HIDDEN
+from roosync_protocol.secrets.values import HIDDEN
 
 COMMAND = "roosync quarantine"
 

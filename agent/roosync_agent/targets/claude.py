@@ -6,7 +6,7 @@ never settings.local.json: it is what one person decided for one machine.
 
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
-from roosync_protocol.dialects import CLAUDE as DIALECT
+from roosync_protocol.servers.dialects import CLAUDE as DIALECT
 
 SETTINGS = frozenset(
     {

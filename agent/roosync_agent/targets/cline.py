@@ -4,7 +4,7 @@ Newer versions take the servers of an editor over into the shared file once, and
 """
 
 from roosync_agent.targets.declare import servers
-from roosync_protocol.dialects import CLINE as DIALECT
+from roosync_protocol.servers.dialects import CLINE as DIALECT
 
 _FILE = "settings/cline_mcp_settings.json"
 

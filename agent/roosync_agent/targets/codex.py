@@ -8,7 +8,7 @@ from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.marks import Marks
 from roosync_agent.targets.parts import Part
-from roosync_protocol.dialects import CODEX as DIALECT
+from roosync_protocol.servers.dialects import CODEX as DIALECT
 
 KEYS = frozenset(
     {

@@ -5,7 +5,7 @@
 
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.parts import Part
-from roosync_protocol.dialects import CONTINUE as DIALECT
+from roosync_protocol.servers.dialects import CONTINUE as DIALECT
 
 KEYS = frozenset({"context", "data", "docs", "env", "prompts", "requestOptions", "rules"})
 _MODELS = Part(container=("models",), prefix="models.", identity="name", loose=True)

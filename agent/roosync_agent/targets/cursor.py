@@ -1,7 +1,7 @@
 """Cursor: MCP servers, and the rules and commands that are files. Rules written in its settings are in its database."""
 
 from roosync_agent.targets.declare import servers, texts
-from roosync_protocol.dialects import CURSOR as DIALECT
+from roosync_protocol.servers.dialects import CURSOR as DIALECT
 
 _RULES = ("rules/**", "commands/**")
 

@@ -6,9 +6,9 @@ These files hold tokens, so a new one is private; and most have comments, so the
 from typing import Any
 
 from roosync_agent.targets.base import Group, TargetSpec
-from roosync_protocol.dialects import Dialect
 from roosync_protocol.entity import Kind
 from roosync_protocol.servers import Servers
+from roosync_protocol.servers.dialects import Dialect
 
 
 def servers(name: str, assistant: str, folder: str, file: str, dialect: Dialect, **more: Any) -> TargetSpec:

@@ -7,7 +7,7 @@ theme. Keys that hold both are taken apart, so that `security.folderTrust` is ou
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.parts import Part
-from roosync_protocol.dialects import GEMINI as DIALECT
+from roosync_protocol.servers.dialects import GEMINI as DIALECT
 
 KEYS = frozenset(
     {

@@ -18,10 +18,10 @@ from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.names import Value
 from roosync_protocol.portable import Places, to_local, to_portable
 from roosync_protocol.risk import Assessment, Risk
-from roosync_protocol.secret_hiding import NO_STRING, PARTS, SECRET
-from roosync_protocol.secret_names import says_secret
-from roosync_protocol.secret_values import is_reference
 from roosync_protocol.secrets import addresses, find_secrets, hide
+from roosync_protocol.secrets.hiding import NO_STRING, PARTS, SECRET
+from roosync_protocol.secrets.names import says_secret
+from roosync_protocol.secrets.values import is_reference
 
 if TYPE_CHECKING:
     from roosync_protocol.reconcile import Judge

@@ -8,7 +8,7 @@ and reads `mcp` too; so a new file has the spelling that both read, and a file o
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.parts import Part
-from roosync_protocol.dialects import OPENCODE as DIALECT
+from roosync_protocol.servers.dialects import OPENCODE as DIALECT
 
 KEYS = frozenset(
     {

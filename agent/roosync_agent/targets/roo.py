@@ -8,8 +8,8 @@ only with ~/.zoo, and creating it is left to the person: it would hide the rules
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, texts
 from roosync_agent.targets.roo_profiles import profiles
-from roosync_protocol.dialects import ROO as DIALECT
 from roosync_protocol.entity import Kind
+from roosync_protocol.servers.dialects import ROO as DIALECT
 
 _TREE = ("rules*/**", "commands/**", "skills*/**")
 

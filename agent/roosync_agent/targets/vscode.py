@@ -8,9 +8,9 @@ at the start of a server: without it the server that names it does not start.
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, settings
 from roosync_agent.targets.marks import Marks
-from roosync_protocol.dialects import VSCODE as DIALECT
 from roosync_protocol.entity import Kind
-from roosync_protocol.server_inputs import Inputs
+from roosync_protocol.servers.dialects import VSCODE as DIALECT
+from roosync_protocol.servers.inputs import Inputs
 
 _NAME = "VS Code"
 KEYS = frozenset(

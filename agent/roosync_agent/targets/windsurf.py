@@ -2,7 +2,7 @@
 
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, texts
-from roosync_protocol.dialects import WINDSURF as DIALECT
+from roosync_protocol.servers.dialects import WINDSURF as DIALECT
 
 _FOLDER = "{home}/.codeium/windsurf"
 

@@ -1,7 +1,7 @@
 """Zed: what of its settings concerns assistants, and its context servers. Its rules are in a database."""
 
 from roosync_agent.targets.declare import servers, settings
-from roosync_protocol.dialects import ZED as DIALECT
+from roosync_protocol.servers.dialects import ZED as DIALECT
 
 KEYS = frozenset(
     {
