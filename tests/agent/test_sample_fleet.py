@@ -8,6 +8,8 @@ import yaml
 
 from roosync_agent.collecting.places import layout
 from roosync_agent.demo import homes
+from roosync_agent.demo.stage import Stage
+from roosync_agent.demo.story import _leaks
 from roosync_agent.files.door import RealDoor
 from roosync_agent.targets import TABLE, locate
 from roosync_protocol.consolidation import Collected, consolidate
@@ -97,3 +99,17 @@ def test_no_planted_secret_is_in_what_would_travel(packages):
 def test_paths_of_the_three_systems_became_one_token(packages):
     paths = {package.entities["roo.mcp/filesystem"].value["args"][-1] for package in packages}
     assert paths == {"${home}/projects"}
+
+
+def test_the_demo_finds_a_planted_secret_wherever_it_could_have_been_sent_from(tmp_path):
+    secret, stage = homes.PLANTED[0], Stage(tmp_path, print)
+    state = stage.machine("alpha", {}).state
+    for name in ("snapshots/s-1/0.bin", "last_good/1.bin", "exports/snapshots/1.json", "broker/1.blk"):
+        (state / name).parent.mkdir(parents=True, exist_ok=True)
+        (state / name).write_text(f"token = {secret}")
+    stage.printed = [f"Bearer {secret}"]
+    assert [found.partition("... in ")[2] for found in _leaks(stage)] == [
+        "alpha's broker/1.blk",
+        "alpha's exports/snapshots/1.json",
+        "what was printed",
+    ]

@@ -16,6 +16,7 @@ servers = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8")).get("mcpServe
 if "context7" in servers and not pathlib.Path(sys.argv[2]).exists():
     sys.exit("the server 'context7' needs Node.js 20, and this machine has an older one")
 """
+OWN_COPIES = ("snapshots", "last_good")  # folders of the state with whole files in them, for undoing; never sent
 MCP = "Library/Application Support/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
 
 
@@ -211,13 +212,16 @@ class _Story:
 
 
 def _leaks(stage: Stage) -> list[str]:
-    """Planted secrets anywhere but in the homes and in the snapshots, which stay on their machine."""
-    said = "\n".join(stage.printed).encode()
-    places = [said]
-    for actor in stage.actors.values():
-        kept = (path for path in actor.state.rglob("*") if path.is_file() and "snapshots" not in path.parts)
-        places += [path.read_bytes() for path in kept]
-    return sorted({secret[:12] + "..." for secret in PLANTED for data in places if secret.encode() in data})
+    """Where a planted secret is, other than in the homes and in the copies of files that stay on their machine."""
+    places = {"what was printed": "\n".join(stage.printed).encode()}
+    for name, actor in stage.actors.items():
+        for path in actor.state.rglob("*"):
+            inside = path.relative_to(actor.state)
+            if path.is_file() and inside.parts[0] not in OWN_COPIES:
+                places[f"{name}'s {inside.as_posix()}"] = path.read_bytes()
+    return sorted(
+        {f"{secret[:12]}... in {at}" for secret in PLANTED for at, data in places.items() if secret.encode() in data}
+    )
 
 
 def _step(title: str) -> None:
