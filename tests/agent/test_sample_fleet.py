@@ -32,9 +32,10 @@ def values_of(target):
         return
     text = target.file.read_bytes().decode("utf-8-sig")
     value = yaml.safe_load(text) if spec.format == "sniff" and not text.startswith("{") else json.loads(text)
-    for step in spec.container:
+    first = spec.parts[0]
+    for step in first.container:
         value = value[step]
-    pairs = [(one[spec.identity], one) for one in value] if spec.identity else value.items()
+    pairs = [(one[first.identity], one) for one in value] if first.identity else value.items()
     yield from ((name, one) for name, one in pairs if spec.owns(name))
 
 

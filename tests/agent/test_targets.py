@@ -195,12 +195,13 @@ def test_only_what_is_declared_is_ours(case, owned):
     assert spec(case[0]).owns(case[1]) is owned
 
 
-def test_every_declaration_is_one_of_the_four_forms():
+def test_every_declaration_is_a_tree_or_a_file_with_parts():
     assert len({spec.name for spec in TABLE}) == len(TABLE)
     for one in (*TABLE, plain("settings.roo", ".x/settings.json", container=("settings",))):
         assert bool(one.tree) != bool(one.file), one.name
         assert one.name.count(".") == 1
-        assert not (one.identity and not one.container)
+        assert one.parts
+        assert not any(part.identity and not part.container for part in one.parts)
 
 
 PAGE = (Path(__file__).parents[2] / "docs/targets.md").read_text("utf-8")

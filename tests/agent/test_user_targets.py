@@ -81,7 +81,8 @@ risk = { "groups" = "high" }
         )
     )
     assert (spec.assistant, spec.group, spec.kind) == ("The shop", "profiles", Kind.MODE)
-    assert (spec.container, spec.identity, spec.format) == (("tools", "plugins"), "id", "toml")
+    [part] = spec.parts
+    assert (part.container, part.identity, spec.format) == (("tools", "plugins"), "id", "toml")
     assert (spec.private, spec.locks, spec.signs) == (False, True, ("{home}/.shop",))
     assert spec.owns("a-1")
     assert not spec.owns("b-1")

@@ -16,6 +16,7 @@ from roosync_agent.targets.continue_dev import CONTINUE
 from roosync_agent.targets.cursor import CURSOR
 from roosync_agent.targets.gemini import GEMINI
 from roosync_agent.targets.opencode import OPENCODE
+from roosync_agent.targets.parts import Part
 from roosync_agent.targets.roo import ROO, ROO_PROJECT, ZOO
 from roosync_agent.targets.vscode import VSCODE
 from roosync_agent.targets.windsurf import WINDSURF
@@ -73,7 +74,7 @@ def plain(name: str, file: str, *, container: tuple[str, ...] = (), format: str 
         folder="{home}/" + folder if folder else "{home}",
         file=last,
         format=format,
-        container=container,
+        parts=(Part(container=container),),
         private=True,
     )
 

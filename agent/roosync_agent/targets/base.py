@@ -3,10 +3,7 @@
 A target is declared, not coded: a new assistant is one file of declarations and one line in the table. Whatever a
 declaration does not own passes through untouched, byte for byte.
 
-    map of entities      file + container          {"mcpServers": {name: entity}}
-    list of entities     ... + identity            {"customModes": [{"slug": name, ...}]}
-    keys of a file       file + keys (or any key)  {"model": entity, ...}
-    parts of a file      ... + further             each under a prefix of its own
+    parts of a file      file + parts              each a map, a list or chosen keys (see `parts.Part`)
     tree of texts        folder + tree             one file = one entity, named by its path below the folder
 """
 
@@ -63,11 +60,7 @@ class TargetSpec:
     file: str = ""  # below the folder
     instead: tuple[str, ...] = ()  # other names of the file: the first that is there is the file
     format: str = "json"  # of roosync_protocol.documents; "sniff" looks at the bytes
-    container: tuple[str, ...] = ()  # where in the file the entities are
-    identity: str = ""  # the field that names an element, when the container is a list
-    keys: frozenset[str] | None = None  # only these are ours, `*` for anything; None = each one
-    first: Part | None = None  # instead of container, identity and keys, where they do not say enough
-    further: tuple[Part, ...] = ()  # parts of the file beside that one
+    parts: tuple[Part, ...] = (Part(),)  # where in the file the entities are; as it is: each member of the whole
     form: Form | None = None  # between the file's spelling of an entity and the common one
     editors: tuple[str, ...] = ()  # of those with {vscode_user}: the flavours where it is looked for; all without
     tree: tuple[str, ...] = ()  # patterns of the files below the folder; ** = any depth
@@ -84,11 +77,6 @@ class TargetSpec:
         if self.tree:
             return any(_matches(name, pattern) for pattern in self.tree) and not is_junk(name)
         return any(part.inner(name) is not None for part in self.parts)
-
-    @property
-    def parts(self) -> tuple[Part, ...]:
-        first = self.first or Part(container=self.container, identity=self.identity, keys=self.keys)
-        return (first, *self.further)
 
     def format_of(self, name: str) -> str:
         """The document format of an entity's file."""

@@ -4,6 +4,8 @@ Not ours in config.toml: which projects are trusted (`projects`), how sign-in is
 (`notice`, `tui`), its sound and its log folders. Of the hooks only the events: `state` says which of them were trusted.
 """
 
+from typing import Any
+
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.marks import Marks
@@ -65,7 +67,7 @@ KEYS = frozenset(
 )
 _HOOKS = Part(container=("hooks",), prefix="hooks.", but=frozenset({"state"}))
 _MARKS = Marks(secret=("shell_environment_policy.set.*",))  # variables of commands, whatever they are called
-_TOML = {"format": "toml", "container": ("mcp_servers",)}
+_TOML: dict[str, Any] = {"format": "toml", "container": ("mcp_servers",)}
 
 CODEX = (
     settings("codex.config", "Codex", "{codex}", "config.toml", KEYS, format="toml", further=(_HOOKS,), marks=_MARKS),

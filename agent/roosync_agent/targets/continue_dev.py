@@ -13,8 +13,6 @@ _SERVERS = Part(container=("mcpServers",), identity="name", loose=True)
 
 CONTINUE = (
     settings("continue.config", "Continue", "{continue}", "config.yaml", KEYS, format="yaml", further=(_MODELS,)),
-    servers(
-        "continue.mcp", "Continue", "{continue}", "config.yaml", DIALECT, format="yaml", first=_SERVERS, container=()
-    ),
+    servers("continue.mcp", "Continue", "{continue}", "config.yaml", DIALECT, format="yaml", parts=(_SERVERS,)),
     texts("continue.rules", "Continue", "{continue}", "rules/**", "prompts/**"),
 )

@@ -6,13 +6,24 @@ These files hold tokens, so a new one is private; and most have comments, so the
 from typing import Any
 
 from roosync_agent.targets.base import Group, TargetSpec
+from roosync_agent.targets.parts import Part
 from roosync_protocol.entity import Kind
 from roosync_protocol.servers import Servers
 from roosync_protocol.servers.dialects import Dialect
 
 
-def servers(name: str, assistant: str, folder: str, file: str, dialect: Dialect, **more: Any) -> TargetSpec:
-    """A target of MCP servers, below `mcpServers` unless `container` says another place."""
+def servers(
+    name: str,
+    assistant: str,
+    folder: str,
+    file: str,
+    dialect: Dialect,
+    *,
+    container: tuple[str, ...] = ("mcpServers",),
+    **more: Any,
+) -> TargetSpec:
+    """A target of MCP servers: the members of `container`, unless `parts` says more."""
+    usual: dict[str, Any] = {"format": "jsonc", "private": True, "parts": (Part(container=container),)}
     return TargetSpec(
         name=name,
         assistant=assistant,
@@ -21,13 +32,21 @@ def servers(name: str, assistant: str, folder: str, file: str, dialect: Dialect,
         folder=folder,
         file=file,
         form=Servers(dialect),
-        private=more.pop("private", True),
-        **({"format": "jsonc", "container": ("mcpServers",)} | more),
+        **(usual | more),
     )
 
 
-def settings(name: str, assistant: str, folder: str, file: str, keys: frozenset[str], **more: Any) -> TargetSpec:
-    """A target of chosen keys of a settings file: one entity for each."""
+def settings(
+    name: str,
+    assistant: str,
+    folder: str,
+    file: str,
+    keys: frozenset[str],
+    *,
+    further: tuple[Part, ...] = (),
+    **more: Any,
+) -> TargetSpec:
+    """A target of chosen keys of a settings file, one entity for each; and of `further` parts of it."""
     return TargetSpec(
         name=name,
         assistant=assistant,
@@ -35,7 +54,7 @@ def settings(name: str, assistant: str, folder: str, file: str, keys: frozenset[
         kind=Kind.SETTING,
         folder=folder,
         file=file,
-        keys=keys,
+        parts=(Part(keys=keys), *further),
         private=True,
         **({"format": "jsonc"} | more),
     )

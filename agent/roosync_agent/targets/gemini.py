@@ -4,6 +4,8 @@ Not ours: how one signs in (`security.auth`), what was accepted or shown (`ide`,
 theme. Keys that hold both are taken apart, so that `security.folderTrust` is ours without `security.auth`.
 """
 
+from typing import Any
+
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.parts import Part
@@ -46,7 +48,7 @@ _GENERAL = Part(
     ),
 )
 _SECURITY = Part(container=("security",), prefix="security.", but=frozenset({"auth"}))
-_SPLIT = {"further": (_GENERAL, _SECURITY)}
+_SPLIT: dict[str, Any] = {"further": (_GENERAL, _SECURITY)}
 _MEMORY = ("GEMINI.md", "commands/**")
 
 GEMINI = (

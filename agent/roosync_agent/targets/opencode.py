@@ -5,6 +5,8 @@ OPENCODE_CONFIG and OPENCODE_CONFIG_DIR add files to it and move nothing. Versio
 and reads `mcp` too; so a new file has the spelling that both read, and a file of version 2 stays one.
 """
 
+from typing import Any
+
 from roosync_agent.targets.base import Group
 from roosync_agent.targets.declare import servers, settings, texts
 from roosync_agent.targets.parts import Part
@@ -46,8 +48,8 @@ KEYS = frozenset(
 )
 _SERVERS = Part(container=("mcp",), but=frozenset({"servers", "timeout"}))
 _SERVERS_2 = Part(container=("mcp", "servers"))
-_FILE = {"instead": ("opencode.jsonc",)}
-_PARTS = {"first": _SERVERS, "further": (_SERVERS_2,), "container": ()}
+_FILE: dict[str, Any] = {"instead": ("opencode.jsonc",)}
+_PARTS: dict[str, Any] = {"parts": (_SERVERS, _SERVERS_2)}
 _FOLDER = "{xdg}/opencode"
 
 OPENCODE = (

@@ -1,7 +1,11 @@
 """Where in a document the entities of a target are: read and written by one set of rules.
 
 A target owns one part of its file, or a few: the settings, and beside them the profiles, each under a prefix of its
-own. A part is a map (its members are the entities) or a list whose elements have a name in one of their fields.
+own.
+
+    map of entities      container                 {"mcpServers": {name: entity}}
+    list of entities     container + identity      {"customModes": [{"slug": name, ...}]}
+    keys of a map        ... + keys                {"model": entity, ...}
 """
 
 from collections.abc import Iterator

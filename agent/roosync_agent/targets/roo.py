@@ -7,10 +7,12 @@ only with ~/.zoo, and creating it is left to the person: it would hide the rules
 
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, texts
+from roosync_agent.targets.parts import Part
 from roosync_agent.targets.roo_profiles import profiles
 from roosync_protocol.entity import Kind
 from roosync_protocol.servers.dialects import ROO as DIALECT
 
+_MODES = Part(container=("customModes",), identity="slug")
 _TREE = ("rules*/**", "commands/**", "skills*/**")
 
 
@@ -24,8 +26,7 @@ def _assistant(short: str, title: str, storage: str, setting: str, rules: Target
         folder=folder,
         file="settings/custom_modes.yaml",
         format="sniff",  # older versions kept JSON in it
-        container=("customModes",),
-        identity="slug",
+        parts=(_MODES,),
         locks=True,
     )
     mcp = servers(f"{short}.mcp", title, folder, "settings/mcp_settings.json", DIALECT, locks=True)
@@ -54,8 +55,7 @@ ROO_PROJECT = (
         folder="{workspace}",
         file=".roomodes",
         format="sniff",
-        container=("customModes",),
-        identity="slug",
+        parts=(_MODES,),
     ),
     servers("roo.project-mcp", "Roo Code", "{workspace}/.roo", "mcp.json", DIALECT, private=False),
     texts("roo.project-rules", "Roo Code", "{workspace}/.roo", *_TREE),

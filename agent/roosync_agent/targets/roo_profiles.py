@@ -42,9 +42,8 @@ def profiles(short: str, title: str, storage: str, setting: str) -> TargetSpec:
         file=f"{title.lower().replace(' ', '-')}-settings.json",
         setting=setting,
         signs=("{vscode_user}/globalStorage/" + storage,),
-        container=("globalSettings",),
-        keys=SETTINGS,
-        further=(
+        parts=(
+            Part(container=("globalSettings",), keys=SETTINGS),
             Part(container=("providerProfiles", "apiConfigs"), prefix="apiConfigs."),
             Part(container=("providerProfiles",), keys=_IN_USE),
             Part(container=("providerProfiles",), prefix="providerProfiles.", keys=frozenset({"modeApiConfigs"})),

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.marks import Marks
+from roosync_agent.targets.parts import Part
 from roosync_protocol.documents import sniff
 from roosync_protocol.entity import Kind
 from roosync_protocol.risk import Risk
@@ -172,6 +173,7 @@ def _spec(found: OwnTarget, system: str) -> TargetSpec | Elsewhere:
         return Elsewhere(found.name)
     folder, file = (place, "") if found.kind == "text" else _split_place(place)
     identity = found.identity or ""
+    keys = None if found.keys is None else frozenset(found.keys)
     form = Servers((found.dialect or _Dialect()).made(identity)) if found.kind == "mcp" else None
     return TargetSpec(
         name=found.name,
@@ -181,9 +183,7 @@ def _spec(found: OwnTarget, system: str) -> TargetSpec | Elsewhere:
         folder=folder,
         file=file,
         format=found.format or _format(found, sorted(named)),
-        container=tuple(found.container),
-        identity=identity,
-        keys=None if found.keys is None else frozenset(found.keys),
+        parts=(Part(container=tuple(found.container), identity=identity, keys=keys),),
         form=form,
         tree=tuple(found.tree),
         signs=tuple(found.signs),

@@ -8,6 +8,7 @@ at the start of a server: without it the server that names it does not start.
 from roosync_agent.targets.base import Group, TargetSpec
 from roosync_agent.targets.declare import servers, settings
 from roosync_agent.targets.marks import Marks
+from roosync_agent.targets.parts import Part
 from roosync_protocol.entity import Kind
 from roosync_protocol.servers.dialects import VSCODE as DIALECT
 from roosync_protocol.servers.inputs import Inputs
@@ -45,8 +46,7 @@ def _inputs(name: str, folder: str, file: str) -> TargetSpec:
         folder=folder,
         file=file,
         format="jsonc",
-        container=("inputs",),
-        identity="id",
+        parts=(Part(container=("inputs",), identity="id"),),
         form=Inputs(),
         editors=() if "{workspace}" in folder else _WITH_SERVERS,
     )
