@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from roosync_agent.collecting.local import Local
 from roosync_agent.operations.backups import prepare_restore
 from roosync_agent.operations.editing import EditingError, write
 from roosync_agent.operations.quarantine import held, prepare_repair
+from roosync_agent.running import machine as running
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 
@@ -556,3 +558,23 @@ def test_a_disk_that_refuses_the_copy_stops_nothing(home, make, monkeypatch):
     assert make().last_good.files == {}
     local.believe(local.look())
     assert make().last_good.files.keys() == {"roo.mcp/settings/mcp_settings.json"}
+
+
+LOOKS = {  # what the files say, look by look, what is held back already -> how many looks it takes
+    "nothing": ([{}], set(), 1),
+    "an editor is writing": ([{"a": "gone"}, {}], set(), 2),
+    "it is broken": ([{"a": "gone"}, {"a": "gone"}], set(), 2),
+    "that is known": ([{"a": "gone"}], {"a"}, 1),
+    "and another one": ([{"a": "gone", "b": "gone"}, {"a": "gone"}], {"a"}, 2),
+}
+
+
+@pytest.mark.parametrize(("seen", "known", "looks"), LOOKS.values(), ids=LOOKS)
+async def test_what_is_held_back_anew_is_looked_at_again(monkeypatch, seen, known, looks):
+    monkeypatch.setattr(running, "SECOND_LOOK", 0.0)
+    left = [SimpleNamespace(quarantine=one) for one in seen]
+    law = SimpleNamespace(policy=SimpleNamespace(public_names=()))
+    local = SimpleNamespace(base=SimpleNamespace(held=dict.fromkeys(known)), look=lambda: left.pop(0))
+    one = SimpleNamespace(local=local, fleet=SimpleNamespace(law=law))
+    assert (await running.Machine.look(one)).quarantine == seen[-1]
+    assert len(seen) - len(left) == looks

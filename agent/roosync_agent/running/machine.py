@@ -34,6 +34,8 @@ from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
 
+SECOND_LOOK = 2.0  # seconds; editors rename and write in steps, so nobody believes the worst at once
+
 
 class Machine:
     """One machine on the bus. Resident in the agent, or made for one command when no agent runs."""
@@ -89,8 +91,8 @@ class Machine:
     async def look(self) -> Looked:
         self.local.public_names = frozenset(self.fleet.law.policy.public_names)
         self.looked = await asyncio.to_thread(self.local.look)
-        if self.looked.quarantine:  # editors rename and write in steps: look again before believing the worst
-            await asyncio.sleep(2.0)
+        if self.looked.quarantine.keys() - self.local.base.held.keys():  # what is held back already was looked at twice
+            await asyncio.sleep(SECOND_LOOK)
             self.looked = await asyncio.to_thread(self.local.look)
         return self.looked
 
