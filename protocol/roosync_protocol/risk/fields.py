@@ -15,6 +15,7 @@ from roosync_protocol.risk.dangers.strings import strings
 from roosync_protocol.risk.rules import UNKNOWN, How, Risk, Rule, choices, find
 from roosync_protocol.wipe import MANY, SHARE
 
+PHRASE = 120  # characters; what is longer, where a word is expected, says more than a name
 _NAMES = ("name", "slug", "id", "pattern", "uses", "provider", "model")  # how an element of a list is called
 
 
@@ -57,14 +58,29 @@ def field(where: Where, before: Value | None, after: Value | None) -> Iterator[F
         return
     rule = rule or UNKNOWN
     yield from _judge(rule, where.path, before, after)
+    if _may_be_a_name(rule):
+        yield from fields(where, _map(before), _map(after))
     if rule.how is How.CHANGE and (gone := _gone(before, after)):
         yield Finding(Risk.HIGH, f"{where.path} loses {gone} at once: is this what is left of a broken file?")
-    if after is not None and where.kind is Kind.SETTING:
-        known = list(strings(before))
+    if after is not None and where.kind is not Kind.MCP_SERVER:
+        known = set(strings(before))
         fresh = [text for text in strings(after) if text not in known]
-        yield from (Finding(*danger) for danger in addresses.in_texts(fresh))
+        if where.kind is Kind.SETTING:
+            yield from (Finding(*danger) for danger in addresses.in_texts(fresh))
+        told = where.kind is Kind.SETTING or where.path == "name"  # of a mode the assistant reads the name only
+        if told and rule.risk is Risk.LOW and any("\n" in text or len(text) > PHRASE for text in fresh):
+            yield Finding(Risk.MEDIUM, f"{where.path} becomes a long text, which may be read as instructions")
     if before is not None and after is not None and _type(before) is not _type(after):
         yield Finding(Risk.MEDIUM, f"{where.path} changes its type")
+
+
+def _may_be_a_name(rule: Rule) -> bool:
+    """Could the rule have been found by a name that somebody chose? `*notes` finds the profile "notes" as a whole.
+
+    Then what is in it is judged by its own rules as well.
+    """
+    by_leaf = rule.how in (How.CHANGE, How.ON, How.OFF, How.CHOICE)
+    return by_leaf and rule.risk < Risk.CRITICAL and ("*" in rule.path or rule.scope == "*")
 
 
 def _parts(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None] | None:
@@ -132,6 +148,9 @@ def _list(rule: Rule, path: str, before: Value | None, after: Value | None) -> I
     """Of a list, what comes and what goes; the order does not matter."""
     if any(side is not None and not isinstance(side, list) for side in (before, after)):
         yield Finding(max(rule.risk, Risk.HIGH), f"{path} changes: {rule.why}")
+        return
+    if rule.default and before is not None and after is None:
+        yield Finding(rule.risk, f"{path} goes, and without it nothing is held back: {rule.why}")
         return
     old, new = _members(before), _members(after)
     allows = rule.how is How.ALLOW

@@ -10,6 +10,7 @@ from roosync_protocol.risk.rules import Risk
 
 _URL = re.compile(r"(?i)(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,20}://(?P<where>[^\s/?#\"'<>\\]*)")
 _CODE = re.compile(r"(?i)\b(?:data:(?:[\w.+-]+/[\w.+-]+)?[;,]|(?:java|vb)script:)")
+READS_FILE = re.compile(r"(?i)\{file:")  # opencode puts the file's content there, wherever it stands
 _LOOKS_LIKE_HOST = re.compile(r"(?i)[\w-]{1,63}\.[a-z]{2,}")
 
 
@@ -17,6 +18,8 @@ def in_texts(texts: list[str]) -> Iterator[Danger]:
     for text in texts:
         if found := _CODE.search(text):
             yield Risk.CRITICAL, f"an address that is data or code itself ({found[0]}...)"
+        if READS_FILE.search(text):
+            yield Risk.CRITICAL, "the content of a file is put in ({file:...})"
         for url in _URL.finditer(text):
             user, at, host = url["where"].rpartition("@")
             host = re.sub(r":\d*\Z", "", host)

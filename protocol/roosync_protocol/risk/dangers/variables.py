@@ -3,6 +3,7 @@
 import re
 
 from roosync_protocol.names import Value
+from roosync_protocol.risk.dangers.addresses import READS_FILE
 from roosync_protocol.risk.dangers.characters import posing
 from roosync_protocol.risk.dangers.strings import flat
 from roosync_protocol.risk.rules import Risk
@@ -24,6 +25,8 @@ def of_variable(name: str, before: Value | None, after: Value) -> tuple[Risk | N
         return Risk.CRITICAL, "it makes programs load or trust something else"
     if rules.REDIRECTS.match(name):
         return Risk.CRITICAL, "it decides where prompts and data are sent"
+    if READS_FILE.search(text):
+        return Risk.CRITICAL, "the content of a file is put in"
     if plain := posing(name):
         return Risk.CRITICAL, f"its letters pass for {plain}"
     if isinstance(before, str) and isinstance(after, str) and same_place(before, after):

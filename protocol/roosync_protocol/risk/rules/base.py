@@ -34,7 +34,7 @@ class Rule(NamedTuple):
     how: How
     risk: Risk
     why: str
-    default: bool = False  # what a switch is that is not there
+    default: bool = False  # what a switch is that is not there; of ALLOW: does its absence allow everything?
 
 
 CHANGE, ALLOW, DENY, GRANTS, ON, OFF = How.CHANGE, How.ALLOW, How.DENY, How.GRANTS, How.ON, How.OFF

@@ -65,9 +65,9 @@ CLAUDE = table(
      ("model availableModels modelOverrides* fallbackModel advisorModel teammateDefaultModel outputStyle effortLevel "
      "alwaysThinkingEnabled fastMode fastModePerSessionOptIn companyAnnouncements includeGitInstructions "
      "skillOverrides* claudeMdExcludes autoMemoryEnabled autoMemoryDirectory askUserQuestionTimeout "
-     "fileCheckpointingEnabled worktree* minimumVersion plansDirectory autoCompactEnabled")),
+     "cleanupPeriodDays fileCheckpointingEnabled worktree* minimumVersion plansDirectory autoCompactEnabled")),
     (CHANGE, LOW, "how it is shown",
-     ("cleanupPeriodDays includeCoAuthoredBy attribution attribution.commit attribution.pr attribution.sessionUrl "
+     ("includeCoAuthoredBy attribution attribution.commit attribution.pr attribution.sessionUrl "
      "language spinnerTipsEnabled spinnerVerbs spinnerVerbs.mode spinnerVerbs.verbs spinnerTipsOverride "
      "spinnerTipsOverride.excludeDefault spinnerTipsOverride.tips showTurnDuration showThinkingSummaries "
      "showClearContextOnPlanAccept terminalProgressBarEnabled respectGitignore theme autoUpdatesChannel "

@@ -36,7 +36,7 @@ CODEX = table(
     (CHANGE, MEDIUM, "how a provider is spoken to", "model_providers.*.wire_api"),
     (VARIABLES, HIGH, "the environment of commands", "shell_environment_policy.set"),
     (DENY, HIGH, "a variable is given to commands", "shell_environment_policy.exclude"),
-    (ALLOW, HIGH, "a variable is given to commands", "shell_environment_policy.include_only"),
+    (ALLOW, HIGH, "a variable is given to commands", "shell_environment_policy.include_only", True),
     (CHANGE, HIGH, "which variables commands see", "shell_environment_policy.*"),
     (ON, HIGH, "commands read the shell's start files", "allow_login_shell", True),
     (CHANGE, HIGH, "who approves, and what may be done",

@@ -38,8 +38,8 @@ GEMINI = table(
      "tools.sandboxAllowedPaths context.includeDirectories includeDirectories"),
     (ALLOW, HIGH, "a tool runs without asking", "allowedTools tools.allowed"),
     (ALLOW, HIGH, "a tool can be used",
-     ("coreTools tools.core mcp.allowed allowMCPServers security.allowedExtensions agents.browser.allowedDomains "
-     "security.environmentVariableRedaction.allowed")),
+     "coreTools tools.core mcp.allowed allowMCPServers security.allowedExtensions agents.browser.allowedDomains", True),
+    (ALLOW, HIGH, "a variable is shown to it", "security.environmentVariableRedaction.allowed"),
     (DENY, HIGH, "a tool is no longer held back",
      ("excludeTools tools.exclude tools.confirmationRequired mcp.excluded excludeMCPServers extensions.disabled "
      "skills.disabled hooksConfig.disabled security.environmentVariableRedaction.blocked advanced.excludedEnvVars "

@@ -40,7 +40,7 @@ OPENCODE = table(
     (ON, HIGH, "it goes on where it was refused", "experimental.continue_loop_on_deny"),
     (ON, HIGH, "data is sent elsewhere", "experimental.openTelemetry"),
     (DENY, MEDIUM, "a provider can be used", "disabled_providers"),
-    (ALLOW, MEDIUM, "a provider can be used", "enabled_providers"),
+    (ALLOW, MEDIUM, "a provider can be used", "enabled_providers", True),
     (CHANGE, MEDIUM, "instructions",
      ("instructions agent.*.prompt mode.*.prompt command.*.template command.*.agent command.*.model "
      "command.*.subtask")),

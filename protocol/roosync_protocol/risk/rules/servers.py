@@ -41,8 +41,8 @@ SERVERS = table(
     (CHANGE, HIGH, "what the sandbox lets through", "sandbox*"),
     (ON, CRITICAL, "its tools run without asking", "trust"),
     (CHOICE, HIGH, "when its tools ask", "default_tools_approval_mode tools.*.approval_mode"),
-    (ALLOW, HIGH, "a tool runs without asking",
-     "alwaysAllow autoApprove alwaysAllowTools allowedTools allowed_tools includeTools enabled_tools tools"),
+    (ALLOW, HIGH, "a tool runs without asking", "alwaysAllow autoApprove alwaysAllowTools"),
+    (ALLOW, HIGH, "a tool can be used", "allowedTools allowed_tools includeTools enabled_tools tools", True),
     (DENY, HIGH, "a tool is no longer forbidden", "disabledTools disabled_tools excludeTools"),
     (CHANGE, LOW, "how it is shown or timed",
      ("timeout *_timeout *_timeout_sec *_timeout_ms *Timeout *TimeoutMs requestOptions.timeout description title icon "
