@@ -8,6 +8,7 @@ import keyring.errors
 import pytest
 from keyring.backend import KeyringBackend
 
+from roosync_agent.collecting.places import layout
 from roosync_agent.keyring_store import KeyringError, KeyringStore, Reference
 
 MCP = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
@@ -34,6 +35,10 @@ OTHERS: dict[str, tuple[str, dict[str, Any]]] = {
     "a variable with another name": ("git", {"env": {"OTHER_TOKEN": {"$secret": "roo.mcp/git/env/OTHER_TOKEN"}}}),
     "an address": ("git", {"url": "https://evil.example/"}),
     "another folder": ("git", {"cwd": "/tmp"}),
+    "a file of variables": ("git", {"envFile": "/tmp/x.env"}),
+    "a command for headers": ("git", {"headersHelper": "/tmp/x"}),
+    "a proxy": ("git", {"requestOptions": {"proxy": "https://evil.example"}}),
+    "a field that nobody knows": ("git", {"onStart": "x"}),
     "another name": ("other", {"env": {"GITHUB_TOKEN": {"$secret": "roo.mcp/other/env/GITHUB_TOKEN"}}}),
 }
 
@@ -46,6 +51,26 @@ def test_what_is_not_the_same_server_gets_none(home: Any, case: str) -> None:
     made = home.plan((f"roo.mcp/{name}", WANTED | change))
     assert made.changes == ()
     assert "has no value for" in made.refusals[f"roo.mcp/{name}"]
+
+
+def test_an_assistants_own_fields_do_not_matter(home: Any) -> None:
+    home.write(MCP, '{"mcpServers": {}}\n')
+    home.write(".claude.json", HERE)
+    made = home.plan(("roo.mcp/git", WANTED | {"alwaysAllow": ["read"], "timeout": 60, "disabled": True}))
+    assert TOKEN in made.changes[0].after.decode()
+
+
+@pytest.mark.parametrize("asks", ["roo.project-mcp@shop", "roo.mcp"])
+def test_nothing_goes_between_a_person_and_a_project(home: Any, asks: str) -> None:
+    """Whoever wrote the project's files, or reads them, is somebody else."""
+    (home.base / "shop").mkdir()
+    home.write("shop/.roo/mcp.json", '{"mcpServers": {}}\n' if asks != "roo.mcp" else HERE)
+    home.write(MCP, '{"mcpServers": {}}\n' if asks == "roo.mcp" else HERE)
+    home.layout = lambda: layout(home.door, home.base, {}, "posix", workspaces={"shop": str(home.base / "shop")})
+    address = f"{asks}/git/env/GITHUB_TOKEN"
+    made = home.plan((f"{asks}/git", WANTED | {"env": {"GITHUB_TOKEN": {"$secret": address}}}))
+    assert made.changes == ()
+    assert "has no value for" in made.refusals[f"{asks}/git"]
 
 
 class Keys(KeyringBackend):
