@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from roosync_agent.cli.explained_text import explained_text
+
 TOML = """name = "aider.config"
 assistant = "aider"
 file = "{home}/.aider.conf.yml"
@@ -40,8 +42,13 @@ def two(fleet):
     alpha.until_synced()
 
 
-def entity(site, *words, **options):
-    answer = site.json("explain", *words, **options)
+def explain(site, what, field=""):
+    """What the command prints as JSON (the first test compares the two), without a process for each question."""
+    return site.ask("explain", what=what, field=field, path=what if what.startswith("/") else "")
+
+
+def entity(site, *words):
+    answer = explain(site, *words)
     assert answer["kind"] == "entity", answer
     return answer["entity"]
 
@@ -54,6 +61,7 @@ def leaf(one, field):
 def test_a_thing_in_step_says_where_it_comes_from(two):
     alpha, _ = two
     one = entity(alpha, "roo.mcp/github")
+    assert alpha.json("explain", "roo.mcp/github", codes=(0,))["entity"] == one
     assert (one["state"], one["base"]) == ("in step", "as it is now")
     assert one["source"].startswith("common to all machines in baseline 1.0.0")
     assert (one["had_by"], one["of"]) == (["alpha", "beta"], 2)
@@ -82,8 +90,8 @@ def test_a_field_alone(two):
     for words in (("roo.mcp/github/args",), ("roo.mcp/github", "args"), ("roo.mcp/github.args",)):
         assert [leaf["field"] for leaf in entity(alpha, *words)["leaves"]] == ["args"]
     assert [leaf["field"] for leaf in entity(alpha, "aider.config/read")["leaves"]] == ["read"]
-    told = alpha.json("explain", "roo.mcp/github/nothing", codes=(1,))
-    assert "no field 'nothing'" in told["reason"]
+    told = explain(alpha, "roo.mcp/github/nothing")
+    assert (told["kind"], "no field 'nothing'" in told["reason"]) == ("unknown", True)
 
 
 def test_a_difference_says_who_is_asked_and_what_was_answered(two, homes):
@@ -149,13 +157,13 @@ def test_what_is_known_to_one_machine_alone(two):
 
 def test_a_file_says_what_of_it_is_managed(two, homes):
     alpha, _ = two
-    [file] = alpha.json("explain", str(alpha.path(".claude.json")))["files"]
+    [file] = explain(alpha, str(alpha.path(".claude.json")))["files"]
     assert (file["target"], file["entities"]) == ("claude.mcp", ["claude.mcp/own"])
     assert file["unmanaged"] == ["userID", "oauthAccount"]
     assert file["states"] == {"claude.mcp/own": "in step"}
-    [same] = alpha.json("explain", "${home}/.claude.json")["files"]
+    [same] = explain(alpha, "${home}/.claude.json")["files"]
     assert same == file
-    [mcp] = alpha.json("explain", str(alpha.path(homes.mcp)))["files"]
+    [mcp] = explain(alpha, str(alpha.path(homes.mcp)))["files"]
     assert len(mcp["entities"]) == 3
 
 
@@ -176,10 +184,16 @@ UNKNOWN = {  # what is asked -> what is said, what is offered
 def test_what_is_not_managed_says_why(two, asked):
     alpha, _ = two
     says, near = UNKNOWN[asked]
-    answer = alpha.json("explain", asked, codes=(1,))
-    assert says in answer["reason"]
+    answer = explain(alpha, asked)
+    assert (answer["kind"], says in answer["reason"]) == ("unknown", True), answer
     assert answer["nearest"][: len(near)] == near
-    assert "\x1b" not in alpha.roosync("explain", asked, codes=(1,)).out
+    assert "\x1b" not in explained_text(answer)
+
+
+def test_what_is_not_managed_ends_with_its_own_code_and_harmless_words(two):
+    alpha, _ = two
+    assert "roosync explain roo.mcp/github" in alpha.roosync("explain", "roo.mcp/githib", codes=(1,)).out
+    assert "\x1b" not in alpha.roosync("explain", "a\x1b[31mb", codes=(1,)).out
 
 
 def test_a_bare_name_is_enough_where_it_is_one(two):
@@ -238,20 +252,16 @@ def test_without_a_fleet(new_fleet, homes):
     assert TOKEN not in "".join(site.said)
 
 
-def test_while_the_broker_is_away(two):
-    alpha, beta = two
+def test_while_the_broker_is_away(fleet):
+    """The last question to this fleet: nothing is started again."""
+    alpha, beta = fleet.sites["alpha"], fleet.sites["beta"]
     assert alpha.stop() == 0
-    try:
-        answer = beta.json("explain", "roo.mcp/github", timeout=60)
-        assert answer["entity"]["leaves"]
-        beta.stop()
-        answer = beta.json("explain", "roo.mcp/github")
-        assert answer["entity"]["state"] == "not compared"
-        assert answer["not_known"]
-    finally:
-        alpha.up("up")
-        if beta.process is None:
-            beta.up("agent")
+    answer = beta.json("explain", "roo.mcp/github", timeout=60)
+    assert answer["entity"]["leaves"]
+    beta.stop()
+    answer = beta.json("explain", "roo.mcp/github")
+    assert answer["entity"]["state"] == "not compared"
+    assert answer["not_known"]
 
 
 def test_no_secret_was_said(fleet):
