@@ -68,7 +68,7 @@ def three(fleet):
 
 
 def row(site, name):
-    found = [one for one in site.json("mcp-servers")["servers"] if one["name"] == name]
+    found = [one for one in site.ask("servers")["servers"] if one["name"] == name]
     return found[0] if found else {"cells": []}
 
 
@@ -253,8 +253,8 @@ def test_a_file_that_can_not_be_read_is_named_and_asks_once_it_can(three, waitin
     waiting("alpha sees both", lambda: len(row(alpha, "worse")["cells"]) == 2)
     whole = beta.read(CLAUDE)
     beta.write(CLAUDE, whole[: len(whole) // 2])
-    waiting("alpha is told", lambda: "claude.mcp" in alpha.json("mcp-servers")["unread"].get("beta", {}))
-    ran = alpha.roosync("mcp-servers", "remove", "worse", "--everywhere", "--wait", "3", "--yes", codes=(4, 5))
+    waiting("alpha is told", lambda: "claude.mcp" in alpha.ask("servers")["unread"].get("beta", {}))
+    ran = alpha.roosync("mcp-servers", "remove", "worse", "--everywhere", "--wait", "1", "--yes", codes=(4, 5))
     assert "! claude.mcp on beta: " in ran.out
     assert "worse" not in held(alpha, POSIX_ROO)
     beta.write(CLAUDE, whole)
@@ -277,18 +277,19 @@ def test_a_removed_server_of_the_baseline_comes_back_with_an_earlier_version(fle
 EVERYBODY = {"command": "npx", "args": ["-y", "@example/all"], "env": {"API_TOKEN": TOKEN, "LOG_LEVEL": "debug"}}
 
 
-def test_one_server_in_every_assistant_is_one_and_goes_from_all(new_fleet, waiting):
-    """alpha has every assistant, as a person has them: its folder, and nothing in it but Roo Code's list."""
-    alpha, beta = new_fleet.site("alpha"), new_fleet.site("beta")
+def test_one_server_in_every_assistant_is_one_and_goes_from_all(fleet, waiting):
+    """alpha gets every assistant, as a person has them: its folder, and nothing in it but what stood there."""
+    alpha, beta, gamma, delta = fleet.sites.values()
     here = layout(RealDoor(), alpha.home, {}, "posix")
     specs = [spec for spec in TABLE if spec.kind is Kind.MCP_SERVER and "{workspace}" not in spec.folder]
     for spec in specs:
         for target in locate(spec, here, RealDoor()):
             target.file.parent.mkdir(parents=True, exist_ok=True)
-    alpha.write(POSIX_ROO, servers(all=EVERYBODY))
-    alpha.write(CLAUDE, "{}\n")
-    beta.write(POSIX_ROO, servers(all=EVERYBODY))
-    new_fleet.in_step(alpha, beta)
+    delta.write(POSIX_ROO, servers())
+    for site, file in ((alpha, POSIX_ROO), (beta, WINDOWS_ROO), (gamma, POSIX_ROO), (delta, POSIX_ROO)):
+        add(site, file, EVERYBODY, "all")
+    waiting("everybody has it", lambda: len(row(alpha, "all")["cells"]) == 4)
+    fleet.settle(alpha)  # delta's new list, and what alpha's new assistants get
     others = [spec.name for spec in specs if spec.name != "roo.mcp"]
     ran = alpha.json("mcp-servers", "share", "all", "--from", "roo", "--to", ",".join(others), "--yes", codes=(0,))
     assert {one["key"] for one in ran["outcomes"] if one["machine"] == "alpha"} == {f"{name}/all" for name in others}
