@@ -74,6 +74,41 @@ def test_a_file_elsewhere_is_never_followed(home: Any, named: str) -> None:
     assert not [key for key in found.entities if key.startswith("roo.profiles/")]
 
 
+OTHERS: dict[str, tuple[str, str | None]] = {  # a file that is there, or is not -> what is in it
+    "another assistant's file": (".claude.json", '{"mcpServers": {}}'),
+    "a file of ours": (".local/share/roosync/keyring.json", '{"a": {"service": "x", "user": "y"}}'),
+    "what a shell reads": (".bash_profile", None),
+    "a hook": ("shop/.git/hooks/post-checkout", None),
+    "instructions": (".claude/CLAUDE.md", None),
+    "a device": ("nul.json", None),
+    "an alternate stream": ("roo.json:x.json", None),
+    "what a link leads to outside": ("out/x.json", None),
+    "a link to another kind of file": ("link.json", None),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_file_that_is_something_else_is_never_written(home: Any, tmp_path: Any, case: str) -> None:
+    """A string in JSON is a command to a shell (`"$(...)"`): whoever names .bash_profile here must not be obeyed."""
+    name, text = OTHERS[case]
+    lay(home, named=f"~/{name}")
+    (tmp_path / "elsewhere").mkdir()
+    (home.base / "out").symlink_to(tmp_path / "elsewhere")
+    (home.base / "link.json").symlink_to(home.base / ".bash_profile")
+    if text is not None:
+        home.write(name, text)
+    made = home.plan(("roo.profiles/language", "$(touch /tmp/x)"))
+    assert not made.changes
+    assert "left alone" in made.refusals["roo.profiles/language"]
+    assert not home.collect().entities.keys() & OWN
+
+
+def test_a_settings_file_that_is_not_there_yet_is_made(home: Any) -> None:
+    lay(home, named="~/new/roo.json")
+    assert home.apply(("roo.profiles/language", "de")).status == "applied"
+    assert json.loads(home.read("new/roo.json")) == {"globalSettings": {"language": "de"}}
+
+
 def test_without_the_setting_the_export_in_the_documents_is_read(home: Any) -> None:
     lay(home, path="Documents/roo-code-settings.json", named="")
     assert home.collect().entities.keys() >= OWN

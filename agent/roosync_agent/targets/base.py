@@ -144,11 +144,12 @@ def _in_projects(spec: TargetSpec, layout: Layout, asked: "_Asked") -> list[Targ
 def _by_setting(spec: TargetSpec, layout: Layout, door: Door, asked: "_Asked") -> list[Target]:
     """One for each editor that has the assistant; its file is where a setting says, or where the assistant puts it."""
     default = _expand(spec.folder, layout) / spec.file
+    fields = frozenset(part.container[0] for part in spec.parts if part.container)
     found: list[Target] = []
     for flavour in layout.flavours:
         if not any(asked(_expand(sign, layout, flavour.user)) for sign in spec.signs):
             continue
-        path, fault = named_file(door, layout, flavour, spec.setting)
+        path, fault = named_file(door, layout, flavour, spec.setting, fields)
         there = bool(path or fault)
         if not there and not found and asked(default):
             path, there = default, True
