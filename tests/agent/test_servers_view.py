@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.cli.servers_text import WIDE, shown_text, table_text
-from roosync_agent.cli.text import _width
+from roosync_agent.cli.text import columns
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.operations.servers import known as servers_known
 from roosync_agent.operations.servers.known import Known
@@ -82,7 +82,7 @@ def test_wide_fleets_fit_on_80_columns(machines):
         for n in range(machines)
     ]
     text = table_text(shown(known(*fleet)))
-    assert max(map(_width, text.split("\n"))) <= WIDE
+    assert max(map(columns, text.split("\n"))) <= WIDE
     for one in SPECS[:14]:
         assert one.name.removesuffix(".mcp") in text
     assert ("AAA" in text or "ABC" in text or "A" in text) if machines <= 12 else re.search(r"A\d+ B\d+", text)
@@ -107,7 +107,7 @@ def test_no_name_and_no_command_plays_tricks(name):
     found = known(held("m", entity), commons=Commons(entities={entity.key: entity}))
     for text in (table_text(shown(found)), shown_text(shown(found, name))):
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", text)
-    assert max(map(_width, table_text(shown(found)).split("\n"))) <= WIDE
+    assert max(map(columns, table_text(shown(found)).split("\n"))) <= WIDE
 
 
 def test_marks_of_a_cell():

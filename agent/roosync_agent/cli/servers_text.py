@@ -6,14 +6,13 @@
 With more machines than fit side by side, a cell counts: `A18 B2 b1 -3`.
 """
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
 from roosync_agent.cli.changes import block, ordered
-from roosync_agent.cli.text import harmless, table
+from roosync_agent.cli.text import columns, harmless, table
 
 WIDE = 80
 SIDE_BY_SIDE = 12  # machines whose letters stand beside one another
@@ -30,9 +29,9 @@ def table_text(found: dict[str, Any]) -> str:
     targets = sorted(held | agreed)
     rows = [(row, _short(row["name"])) for row in found["servers"]]
     cells = {(row["name"], target): _cell(found, row, target) for row, _ in rows for target in targets}
-    for columns in _blocks(targets, [name for _, name in rows], cells, found):
-        heads = ("SERVER", *(harmless(label(target)) for target in columns))
-        lines += ["", table([(name, *(cells[row["name"], t] for t in columns)) for row, name in rows], heads)]
+    for shown in _blocks(targets, [name for _, name in rows], cells, found):
+        heads = ("SERVER", *(harmless(label(target)) for target in shown))
+        lines += ["", table([(name, *(cells[row["name"], t] for t in shown)) for row, name in rows], heads)]
     lines += [
         "",
         "A, B: what is started; a, b: the same, off",
@@ -124,7 +123,7 @@ def _blocks(
     targets: list[str], names: list[str], cells: dict[tuple[str, str], str], found: dict[str, Any]
 ) -> Iterator[list[str]]:
     """The columns, as many side by side as fit."""
-    first = max(len("SERVER"), *(_wide(name) for name in names))
+    first = max(len("SERVER"), *(columns(name) for name in names))
     block: list[str] = []
     used = first
     for target in targets:
@@ -196,12 +195,8 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _cut(line: str, most: int = WIDE) -> str:
-    if _wide(line) <= most:
+    if columns(line) <= most:
         return line
-    while _wide(line) > most - 3:
+    while columns(line) > most - 3:
         line = line[: most - 3] if len(line) > most - 3 else line[:-1]
     return f"{line}..."
-
-
-def _wide(text: str) -> int:
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

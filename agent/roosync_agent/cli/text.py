@@ -94,7 +94,7 @@ def paint(text: str, tone: str, colour: bool) -> str:
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: bool = False) -> str:
     """Columns as wide as they need to be; words that stand for a state are coloured."""
     cells = [[harmless(cell) for cell in row] for row in rows]
-    widths = [max([_width(head), *(_width(row[i]) for row in cells)]) for i, head in enumerate(heads)]
+    widths = [max([columns(head), *(columns(row[i]) for row in cells)]) for i, head in enumerate(heads)]
     lines = [paint("  ".join(_pad(head, w) for head, w in zip(heads, widths, strict=True)).rstrip(), "bold", colour)]
     for row in cells:
         shown = [paint(_pad(cell, w), TONES.get(cell, ""), colour) for cell, w in zip(row, widths, strict=True)]
@@ -220,9 +220,10 @@ def many(count: int, word: str) -> str:
     return f"{count} {word}" + ("s" if count != 1 else "")
 
 
-def _width(text: str) -> int:
+def columns(text: str) -> int:
+    """Columns that a text takes on a terminal."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
+    return text + " " * (width - columns(text))
