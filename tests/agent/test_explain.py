@@ -110,6 +110,14 @@ async def test_a_file_of_a_target_that_the_settings_leave_out(machine):
     assert (states["roo.mcp"], states["claude.mcp"]) == ("left out", "not here")
 
 
+async def test_a_file_stands_as_its_target_does(machine):
+    answer, text = await machine.explain("x", path=str(machine.home / "Documents/roo-code-settings.json"))
+    [row] = machine.targets("roo.profiles").targets
+    assert (answer.files[0].state, answer.files[0].note) == (row.state, row.note)
+    assert row.state == "not set up"
+    assert "autoImportSettingsPath" in text
+
+
 async def test_editors_leavings_are_no_rule(machine):
     machine.write(".roo/rules/a.md~", "x")
     answer, _ = await machine.explain("x", path=str(machine.home / ".roo/rules/a.md~"))

@@ -79,6 +79,14 @@ class Local:
         self.approved: frozenset[str] = frozenset()  # keys whose removal was decided: their loss proves nothing
         self.released: set[str] = set()  # targets a person said to believe, once
 
+    @classmethod
+    def by_last_law(cls, settings: Settings, door: Door | None = None) -> "Local":
+        """This machine's side without a session: as the agent sees it, by the law as it was last believed."""
+        local = cls(settings, state := State(settings.state), door)
+        if (law := state.law()) is not None:
+            local.public_names = frozenset(law.policy.public_names)
+        return local
+
     def layout(self) -> Layout:
         return layout(
             self.door,

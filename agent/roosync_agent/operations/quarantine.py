@@ -14,11 +14,10 @@ from roosync_agent.applying.plan import FileChange
 from roosync_agent.applying.repair import Copies, copies_of, plan_repair
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local, Looked
-from roosync_agent.files.door import Door, RealDoor
+from roosync_agent.files.door import Door
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.operations.editing import EditingError, Prepared, reader, require_one_name
 from roosync_agent.settings import Settings
-from roosync_agent.state import State
 from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import target_of
 from roosync_protocol.secrets.values import HIDDEN
@@ -60,14 +59,14 @@ class Held(Struct, frozen=True, kw_only=True):
 
 def held(settings: Settings, door: Door | None = None) -> dict[str, Held]:
     """What is quarantined, by target; and behind that the targets that are here and were never read."""
-    local = _local(settings, door)
+    local = Local.by_last_law(settings, door)
     looked = local.look()
     return {target: _held(local, looked, target) for target in (*sorted(looked.quarantine), *sorted(looked.unread))}
 
 
 def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door: Door | None = None) -> Prepared:
     """What putting back the last believed files of a target will do. EditingError when there is nothing to put back."""
-    local = _local(settings, door)
+    local = Local.by_last_law(settings, door)
     looked = local.look()
     spoilt = {*looked.quarantine, *looked.unread, *map(target_of, looked.collection.unreadable)}
     if target not in spoilt:
@@ -93,15 +92,6 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door
 
 
 # -- inside
-
-
-def _local(settings: Settings, door: Door | None) -> Local:
-    """This machine's side as the agent sees it, by the law as it was last believed."""
-    state = State(settings.state)
-    local = Local(settings, state, door or RealDoor())
-    law = state.law()
-    local.public_names = frozenset(law.policy.public_names) if law else frozenset()
-    return local
 
 
 def _copies(local: Local, collection: Collection, target: str) -> Copies:

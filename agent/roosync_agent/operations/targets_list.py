@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.settings import Settings
-from roosync_agent.state import State
 from roosync_agent.targets import TABLE, Target, TargetSpec, locate, select
 from roosync_protocol.entity import target_of
 
@@ -48,9 +47,7 @@ class TargetsAnswer(Struct, frozen=True, kw_only=True):
 
 def list_targets(settings: Settings, names: Sequence[str] = ()) -> TargetsAnswer:
     """Every target, or those that `names` mean. ValueError for an unknown name."""
-    local = Local(settings, state := State(settings.state))
-    if (law := state.law()) is not None:
-        local.public_names = frozenset(law.policy.public_names)
+    local = Local.by_last_law(settings)
     looked, layout, own = local.look(), local.layout(), local.own_targets()
     managed = {spec.name for spec in local.specs()}
     declared = dict(own.files)
@@ -70,7 +67,7 @@ def _place(target: Target) -> Path:
 def _row(target: Target, looked: Looked, *, managed: bool, where: str, declared: dict[str, str]) -> TargetRow:
     name, spec = target.name, target.spec
     things = Counter(target_of(key) for key in looked.collection.entities)[name]
-    state, note = _state(target, looked, managed=managed)
+    state, note = state_of(target, looked, managed=managed)
     return TargetRow(
         target=name,
         assistant=spec.assistant,
@@ -86,7 +83,8 @@ def _row(target: Target, looked: Looked, *, managed: bool, where: str, declared:
     )
 
 
-def _state(target: Target, looked: Looked, *, managed: bool) -> tuple[str, str]:
+def state_of(target: Target, looked: Looked, *, managed: bool) -> tuple[str, str]:
+    """One of STATES, and why it is so or what to do; "" where the state says it."""
     name = target.name
     if not target.present:
         return ("not set up", target.fault) if target.fault else ("not here", "")

@@ -20,7 +20,6 @@ from roosync_agent.operations.explaining.files import explained_files, paths_mea
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
-from roosync_agent.state import State
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_broker.errors import BusError
 from roosync_protocol.entity import Entity, target_of
@@ -38,9 +37,7 @@ async def explain(machine: Machine, what: str, field: str = "", path: str = "") 
 
 async def explain_alone(settings: Settings, why: str, what: str, field: str = "", path: str = "") -> Explained:
     """What this machine knows by itself; `why` nothing can be said of the fleet."""
-    local = Local(settings, state := State(settings.state))
-    if (law := state.law()) is not None:
-        local.public_names = frozenset(law.policy.public_names)
+    local = Local.by_last_law(settings)
     return await _Question(local, local.look(), None, why).answer(what, field, path)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.operations.explaining.answers import FileExplained
-from roosync_agent.operations.targets_list import place_of
+from roosync_agent.operations.targets_list import STATES, place_of, state_of
 from roosync_agent.targets import TABLE, Target, locate
 from roosync_agent.targets.base import is_junk
 from roosync_protocol.documents import DocumentError, parse, sniff
@@ -96,7 +96,9 @@ def _file(
     shown = collection.layout.name_of(target.file if not target.spec.tree else path)
     keys = [k for f in collection.files if f.target == name and path in (f.path, _real(f.path)) for k in f.keys]
     unread = {s.path: s.reason for s in collection.skipped if s.target == name and s.path.startswith(shown)}
-    state, note = _state(looked, target, managed=managed, exists=path.exists())
+    state, note = state_of(target, looked, managed=managed)
+    if state == "managed" and not path.exists():
+        note = "there is no such file yet; it is made when something comes"
     return FileExplained(
         path=shown,
         target=name,
@@ -108,20 +110,8 @@ def _file(
         states={key: states[key] for key in keys if key in states},
         unread=unread,
         unmanaged=rest,
-        note=note,
+        note=note or ("" if state == "managed" else STATES[state]),
     )
-
-
-def _state(looked: Looked, target: Target, *, managed: bool, exists: bool) -> tuple[str, str]:
-    if not managed:
-        return "left out", "`targets` in the settings file does not name it"
-    if not target.present:
-        return "not here", target.fault or "its assistant is not on this machine"
-    if target.name in looked.quarantine:
-        return "quarantined", looked.quarantine[target.name]
-    if target.name in looked.unread:
-        return "not read", looked.unread[target.name]
-    return ("managed", "") if exists else ("managed", "there is no such file yet; it is made when something comes")
 
 
 def _unmanaged(local: Local, targets: list[Target], path: Path) -> list[str]:
