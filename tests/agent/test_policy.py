@@ -93,6 +93,7 @@ def test_only_what_gets_easier_is_asked_about():
     [
         ([], "nothing to change"),
         (["medium"], "is no RISK=ANSWER"),
+        (["medium=sometimes"], "is no RISK=ANSWER"),
         (["grave=one"], "classes are none, low, medium"),
         (["low=three"], "answers are automatic, one, two"),
         (["low=one", "low=two"], "named twice"),

@@ -411,9 +411,25 @@ def homes():
 
     class Homes:
         mcp, modes, rule, memory = MCP, MODES, ".roo/rules/00-base.md", ".claude/CLAUDE.md"
+        more_rules = tuple(f".roo/rules/{number:02}-more.md" for number in range(1, 6))
 
     Homes.lay = staticmethod(lay)
     return Homes
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory, homes):
+    """alpha and beta in step with baseline 1.0.0, shared by modules that leave them in step and under the policy."""
+    fleet = Fleet(tmp_path_factory.mktemp("pair"))
+    alpha, beta = (homes.lay(fleet.site(name), crlf=name == "beta") for name in ("alpha", "beta"))
+    for site in (alpha, beta):
+        for name in homes.more_rules:
+            site.write(name, f"# {name}\n")
+    try:
+        fleet.in_step(alpha, beta)
+        yield fleet
+    finally:
+        fleet.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,21 +14,17 @@ from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_broker.keys import KeyPair
 from roosync_protocol.messages import Operator
+from roosync_protocol.messages.law import DEFAULT_ANSWERS
 
 MEMORY = "claude.memory/CLAUDE.md"
 
 
 @pytest.fixture(scope="module")
-def fleet(fleets, homes):
-    made = fleets()
-    alpha, beta = made.site("alpha"), made.site("beta")
-    homes.lay(alpha)
-    homes.lay(beta)
-    made.found(alpha)
-    made.join(alpha, beta)
-    made.publish(alpha)
-    made.settle(alpha)
-    return made
+def fleet(pair):
+    """The policy is as it was when the last of these tests ended."""
+    yield pair
+    usual = [f"{risk}={answer}" for risk, answer in DEFAULT_ANSWERS.items()]
+    pair.sites["alpha"].roosync("policy", "set", *usual, "--yes")
 
 
 @pytest.fixture
@@ -102,10 +98,7 @@ def test_what_nobody_should_sign_is_refused_and_changes_nothing(two):
     alpha, beta = two
     before = alpha.json("policy", "show")
     alpha.fails("policy", "set", "high=automatic", "medium=automatic", "--yes", says="never apply by themselves")
-    alpha.fails("policy", "set", "critical=automatic", "--yes", says="never apply by themselves")
     alpha.fails("policy", "set", "high=two", "critical=two", says="two approvals need two operators")
-    alpha.fails("policy", "set", "--public-name", "GITHUB_TOKEN", "--yes", says="names a secret")
-    alpha.fails("policy", "set", "medium=sometimes", says="no RISK=ANSWER")
     beta.fails("policy", "set", "medium=one", says="no operator's key lies on this machine")
     ran = alpha.roosync("policy", "set", "medium=automatic", codes=None)
     assert ran.code != 0, "something gets easier, and nobody there to say yes"

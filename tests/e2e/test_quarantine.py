@@ -5,39 +5,31 @@ import shutil
 import pytest
 
 STORAGE = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline"
-RULES = [f".roo/rules/{number:02}-more.md" for number in range(1, 6)]
 
 
-@pytest.fixture(scope="module")
-def two(fleets, homes):
-    fleet = fleets()
-    alpha, beta = (homes.lay(fleet.site(name)) for name in ("alpha", "beta"))
-    homes.lay(beta, crlf=True)
-    for site in (alpha, beta):
-        for name in RULES:
-            site.write(name, f"# {name}\n")
-    fleet.in_step(alpha, beta)
+@pytest.fixture
+def two(pair):
+    alpha, beta = pair.sites["alpha"], pair.sites["beta"]
     alpha.until_synced()
     return alpha, beta
 
 
-def truncated(site, homes):
+def truncated_and_rules_removed(site, homes):
     site.write(homes.mcp, site.read(homes.mcp)[:300])
+    for name in homes.more_rules[1:4]:
+        site.path(name).unlink()
 
 
 def uninstalled(site, homes):
     shutil.rmtree(site.path(STORAGE))
 
 
-def rules_removed(site, homes):
-    for name in RULES[1:4]:
-        site.path(name).unlink()
-
-
 BROKEN = {
-    "truncated": (truncated, {"roo.mcp": "it can not be read: line "}),
+    "truncated, and rules removed": (
+        truncated_and_rules_removed,
+        {"roo.mcp": "it can not be read: line ", "roo.rules": "3 of 6"},
+    ),
     "uninstalled": (uninstalled, {"roo.mcp": "3 of 3 entities are gone", "roo.modes": "2 of 2"}),
-    "rules removed": (rules_removed, {"roo.rules": "3 of 6"}),
 }
 
 
@@ -53,16 +45,19 @@ def test_what_broke_stays_here_is_told_everywhere_and_is_put_back(two, homes, wa
     here, there = files(beta), files(alpha)
     known = {one["id"]: one["status"] for one in alpha.decisions()}
     spoil(beta, homes)
-    row = waiting("alpha knows", lambda: (row := alpha.row("beta"))["state"] == "quarantined" and row)
     for target, reason in why.items():
-        assert any(f"quarantined {target}: " in note and reason in note for note in row["notes"])
+        waiting(
+            f"alpha knows of {target}, and why",
+            lambda t=target, r=reason: any(f"quarantined {t}: " in n and r in n for n in alpha.row("beta")["notes"]),
+        )
+    assert alpha.row("beta")["state"] == "quarantined"
     for words in (["status"], ["compare"], ["collect", "--dry-run"], ["quarantine", "show"]):
         told = beta.roosync(*words, codes=(4,)).out
         assert all(target in told for target in why)
     told = alpha.roosync("status", codes=(4,)).out
     assert all(target in told for target in why)
     assert {one["id"]: one["status"] for one in alpha.decisions()} == known, "nobody is asked anything"
-    if spoil is truncated:
+    if spoil is truncated_and_rules_removed:
         beta.fails("quarantine", "release", "roo.mcp", says=["can not be read", "roosync quarantine repair roo.mcp"])
     for target in why:
         shown = beta.roosync("quarantine", "repair", target, "--dry-run").out
