@@ -131,6 +131,21 @@ def test_a_server_is_shared_with_the_other_assistants_in_their_own_words(three):
     alpha.until_synced()
 
 
+def test_secrets_are_told_by_name_and_machine_and_never_by_value(three, waiting):
+    alpha = three.sites["alpha"]
+    wanted = {"beta": "set"}, {"gamma": "set"}, {"alpha": "set", "beta": "set"}
+    places = [f"{target}/github/env/GITHUB_TOKEN" for target in ("codex.mcp", "gemini.mcp", "roo.mcp")]
+
+    def told():  # the others publish what they have a moment after they applied it
+        rows = {row["address"]: row["machines"] for row in alpha.json("secrets", codes=(0, 2))["rows"]}
+        return tuple(rows.get(place) for place in places) == wanted and rows
+
+    waiting("every token is told by its name", told)
+    shown = alpha.roosync("secrets")
+    assert "roo.mcp/docs/headers/X-Team" in shown.out
+    assert "missing" not in shown.out.lower()
+
+
 def test_a_server_goes_from_every_machine_with_one_yes(three):
     alpha = three.sites["alpha"]
     alpha.roosync("mcp-servers", "remove", "github", "--everywhere", "--yes")
