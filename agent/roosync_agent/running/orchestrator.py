@@ -44,8 +44,11 @@ class Orchestrator:
         """Holds the lease while it can, and takes a turn when something changed. Never ends by itself."""
         renew_every = self._lease.ttl / 3
         while True:
+            may = self._machine.session.reachable and self._machine.fleet.law.may_orchestrate(self._machine.name)
+            if not may:
+                self._wake.clear()  # the law, or the bus when it is back, wakes us again
             try:
-                if self._machine.session.reachable and self._machine.fleet.law.may_orchestrate(self._machine.name):
+                if may:
                     held = await (self._lease.renew() if self._lease.held else self._lease.acquire())
                     if held and self._wake.is_set():
                         self._wake.clear()
@@ -58,7 +61,7 @@ class Orchestrator:
                 async with asyncio.timeout(renew_every):
                     await self._wake.wait()
                     await asyncio.sleep(SETTLE)
-                    if not self._lease.held:
+                    if may and not self._lease.held:  # somebody else leads
                         await asyncio.sleep(renew_every)
 
     async def turn(self) -> None:
