@@ -73,7 +73,8 @@ class Site:
         self.state.mkdir(mode=0o700)
         self.extra = {}
         self.process = None
-        self.started = []  # every process that was ever started here, with its children as they were seen
+        self.begun = []  # the processes that were started from here
+        self.started = []  # those, with their children as they were seen
         self.said = []
 
     @property
@@ -146,6 +147,7 @@ class Site:
             text=True,
         )
         self.started.append(psutil.Process(process.pid))
+        self.begun.append(self.started[-1])
         return process
 
     # -- the resident agent
@@ -161,6 +163,7 @@ class Site:
                 stderr=log,
             )
         self.started.append(psutil.Process(process.pid))
+        self.begun.append(self.started[-1])
         return process
 
     def up(self, *words, env=None):
@@ -323,7 +326,7 @@ class Fleet:
             for process in site.tree() + site.started:
                 everything[process.pid] = process
         for site in reversed(self.sites.values()):
-            for process in site.started:
+            for process in site.begun:  # their children are theirs to end: the agent before its broker
                 with contextlib.suppress(psutil.Error):
                     process.terminate()
         _gone, alive = psutil.wait_procs(list(everything.values()), 25)
