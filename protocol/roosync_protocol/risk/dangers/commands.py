@@ -14,14 +14,15 @@ from roosync_protocol.risk.rules import commands as rules
 from roosync_protocol.risk.rules.choices import EVERYTHING, SHELL_TOOL
 
 WORDS = 1_000  # of a command line that is looked through
-_FIELDS = ("command", "args", "url", "serverUrl", "httpUrl", "endpoint", "uri")
+_ADDRESSES = ("url", "serverUrl", "httpUrl", "endpoint", "uri")
+_FIELDS = ("command", "args", *_ADDRESSES)
 _SET = re.compile(r"([A-Za-z_]\w*)=(.*)\Z", re.DOTALL)
 _PROGRAMS = rules.SHELLS | rules.POWERSHELLS | rules.RUNNERS | rules.INTERPRETERS.keys() | rules.FETCHES | {"docker"}
 
 
 def shown_command(server: dict[str, Value]) -> str:
     """The command line or address of a server, for a person; secrets are shown as [secret]."""
-    return " ".join(_texts(server)) or next((flat(server[f]) for f in _FIELDS[2:] if f in server), "?")
+    return " ".join([*_texts(server), *(flat(server[field]) for field in _ADDRESSES if field in server)]) or "?"
 
 
 def in_server(before: Value | None, after: dict[str, Value]) -> Iterator[Danger]:
@@ -29,6 +30,8 @@ def in_server(before: Value | None, after: dict[str, Value]) -> Iterator[Danger]
     if isinstance(before, dict) and all(same(before.get(f), after.get(f)) for f in _FIELDS):
         return
     texts = _texts(after)
+    if texts and any(field in after for field in _ADDRESSES):
+        yield Risk.CRITICAL, "a program and an address: which of them counts is another matter in each assistant"
     if isinstance(command := after.get("command"), dict) and isinstance(inner := command.get("env"), dict):
         yield from _variables([f"{name}={flat(value)}" for name, value in inner.items()])
     yield from addresses.in_texts(addresses.addresses_of(after, texts))
