@@ -58,6 +58,15 @@ def machine(tmp_path):
     return made
 
 
+async def test_a_command_that_is_proposed_runs_nothing_of_a_name(machine):
+    evil = "x; touch /tmp/pwned #$(id)"
+    path = machine.write(MCP, json.dumps({"mcpServers": {evil: {"command": "uvx"}}}))
+    _, text = await machine.explain(str(path), path=str(path))
+    assert f"Next: roosync explain 'roo.mcp/{evil}'" in text
+    _, text = await machine.explain(f"roo.mcp/{evil[:-1]}")
+    assert f"  roosync explain 'roo.mcp/{evil}'" in text
+
+
 async def test_a_thing_that_is_compared_with_nothing(machine):
     answer, text = await machine.explain("roo.mcp/db")
     fields = {leaf.field: leaf for leaf in answer.entity.leaves}

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from roosync_agent.cli.text import harmless, paint, table, want_colour
+from roosync_agent.cli.text import harmless, paint, shell_word, table, want_colour
 
 WIDTH = 46  # of a value in the table; `--json` has it whole
 FIELDS = 40  # that are shown
@@ -19,7 +19,7 @@ def explained_text(answer: dict[str, Any]) -> str:
     else:
         lines.append(f"{harmless(answer['asked'])} is not managed here: {harmless(answer['reason'])}.")
     if answer["nearest"]:
-        lines += ["", "Did you mean", *(f"  roosync explain {harmless(one)}" for one in answer["nearest"])]
+        lines += ["", "Did you mean", *(f"  roosync explain {shell_word(one)}" for one in answer["nearest"])]
     if answer["not_known"]:
         lines += ["", f"! What the fleet says is not known: {harmless(answer['not_known'])}"]
     return "\n".join(lines)
@@ -85,7 +85,7 @@ def _fields(one: dict[str, Any]) -> list[str]:
         )  # fmt: skip
     lines = ["", table(rows, heads, colour=want_colour())]
     if len(leaves) > FIELDS:
-        lines.append(f"... and {len(leaves) - FIELDS} more: roosync explain {harmless(one['key'])} FIELD, or --json")
+        lines.append(f"... and {len(leaves) - FIELDS} more: roosync explain {shell_word(one['key'])} FIELD, or --json")
     notes = [note for leaf in leaves[:FIELDS] for note in _notes(leaf)]
     return [*lines, *([""] if notes else []), *map(harmless, notes)]
 
@@ -131,5 +131,5 @@ def _file(one: dict[str, Any]) -> list[str]:
         names = ", ".join(one["unmanaged"])
         lines += ["", f"Not managed, and never touched: {harmless(names)}"]
     if one["entities"]:
-        lines += ["", f"Next: roosync explain {harmless(one['entities'][0])}"]
+        lines += ["", f"Next: roosync explain {shell_word(one['entities'][0])}"]
     return lines

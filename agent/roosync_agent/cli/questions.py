@@ -4,10 +4,9 @@ A person who answers a question about two long values should not have to read bo
 its sides, of a list only what the others do not have. `*` marks what is suggested.
 """
 
-import shlex
 from typing import Any
 
-from roosync_agent.cli.text import harmless, many, value_text
+from roosync_agent.cli.text import harmless, many, shell_word, value_text
 
 LEAVES = 8  # of one question; more are in the JSON
 LENGTH = 300  # characters of one value
@@ -45,8 +44,7 @@ def settled_lines(answer: dict[str, Any]) -> list[str]:
 def _answer(question: dict[str, Any]) -> str:
     suggestion = question["suggestion"]
     how = f"--take {suggestion['machine']}" if suggestion["take"] == "machine" else f"--{suggestion['take']}"
-    field = shlex.quote(harmless(question["key"]))  # who pastes the line must not run what a name says
-    return f"roosync baseline choose {field} {how}"
+    return f"roosync baseline choose {shell_word(question['key'])} {how}"
 
 
 def _leaf(leaf: dict[str, Any]) -> list[str]:

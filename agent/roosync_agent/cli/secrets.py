@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, many, shell_word, table, want_colour
 
 WORDS = {"set": "set", "missing": "MISSING", "keyring": "keyring"}
 
@@ -104,7 +104,7 @@ def _text(answer: dict[str, Any]) -> str:
     here = [r["address"] for r in answer["rows"] if r["machines"].get(answer["machine"]) == "missing"]
     away = sum("missing" in r["machines"].values() for r in answer["rows"]) - len(here)
     if here:
-        lines += ["", f"Next: roosync secrets set {harmless(here[0])}    (or write it into the file by hand)"]
+        lines += ["", f"Next: roosync secrets set {shell_word(here[0])}    (or write it into the file by hand)"]
     elif away > 0:
         lines += [
             "",

@@ -7,6 +7,7 @@ direction-changing character gets through as itself.
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -64,6 +65,11 @@ def harmless(text: object, *, lines: bool = False) -> str:
         before = char
     shown = "".join(out)
     return shown if shown.isascii() else _WORD.sub(_with_foreign_letters_spelled, shown)
+
+
+def shell_word(text: object) -> str:
+    """`text` in a command that is proposed: who pastes the line must not run what a name says."""
+    return shlex.quote(harmless(text))
 
 
 def _unseen(char: str, before: str) -> bool:

@@ -37,7 +37,7 @@ STATES = {  # how a thing stands -> (what that is, what happens next)
     "left out": ("left as it is on {machine}, by baseline {version}", "nothing: {machine} goes its own way with it"),
     "nowhere": ("not there, and not in the baseline", "nothing"),
     "not compared": ("not compared with anything", "nothing, until a baseline can be compared with"),
-    "quarantined": ("held back by the wipe guard", "look at it: roosync quarantine show {target}"),
+    "quarantined": ("held back by the wipe guard", "look at it: roosync quarantine show"),
     "not read": ("there and can not be read", "put its file right; it is read again by itself"),
     "not here": ("not on {machine}: the target is not managed there", "nothing on this machine"),
 }
