@@ -128,8 +128,8 @@ env | SERVER_VERSION | [pinned]
 env | USER_AGENT | roosync/0.1 (+https://example.org; {l6})
 env | GITHUB_TOKEN | [reference]
 env | API_KEY | [reference]
-env | SLACK_BOT_TOKEN | [placeholder]
-env | OPENAI_API_KEY | [placeholder]
+env | SLACK_WORKSPACE | [placeholder]
+env | OPENAI_API_KEY | [reference]
 env | DATABASE_URL | postgresql://localhost:5432/[kebab]
 env | REDIS_URL | redis://localhost:6379/0
 env | NO_PROXY | localhost,127.0.0.1,.example.com
@@ -147,7 +147,7 @@ header | Accept-Language | fr-FR,fr;q=0.9,en;q=0.8
 header | User-Agent | roo-code/3.28.1 node/20.11.1
 header | Authorization | Bearer [reference]
 header | X-Api-Key | [reference]
-header | Authorization | Bearer [placeholder]
+header | Authorization | Bearer [reference]
 header | anthropic-version | 2023-06-01
 header | Notion-Version | 2022-06-28
 header | X-MCP-Toolsets | [tools]

@@ -724,3 +724,11 @@ def test_an_address_does_not_depend_on_the_value(place, address):
         assert reveal(public, secrets).value == place(value)
 
     holds()
+
+
+@pytest.mark.parametrize("text", ["YOUR_API_KEY", "xxxxxxxx", "sk-xxxx", "Bearer YOUR_TOKEN", "none", "not-needed"])
+@pytest.mark.parametrize(("field", "name"), [("env", "API_KEY"), ("headers", "Authorization")])
+def test_a_placeholder_under_a_name_that_says_secret_stays_here_and_its_server_is_read(field, name, text):
+    public, secrets = hide(Entity(key="roo.mcp/x", kind=Kind.MCP_SERVER, value={"command": "npx", field: {name: text}}))
+    assert find_secrets(public.value) == []
+    assert "".join(secrets.values()) in text and secrets

@@ -37,7 +37,8 @@ def value_spans(name: str, value: str, public_names: frozenset[str] = NOBODY) ->
     if says_secret(name):
         scheme = _SCHEME.match(value)
         start = scheme.end() if scheme else 0
-        return [] if is_reference(value[start:]) or is_placeholder(value[start:]) else [Span(start, len(value))]
+        # A placeholder too (`API_KEY: YOUR_API_KEY`): as a value it could take the place of somebody's real key.
+        return [] if is_reference(value[start:]) else [Span(start, len(value))]
     if is_url(value):
         return url_spans(value, strict=True)
     if value.lstrip()[0] in "{[":
