@@ -224,6 +224,19 @@ def test_a_file_that_nobody_can_read_is_named():
     assert plan_removal(found, "x", [], ["m"], False).unread == {}
 
 
+def test_a_setting_that_a_machine_calls_a_server_is_not_removed_with_it():
+    """Its deny rules would go from every machine."""
+    hostile = held("m", server("roo.mcp/permissions"), server("claude.settings/permissions", command="x"))
+    rules = Entity(key="claude.settings/permissions", kind=Kind.SETTING, value={"deny": ["Read(.env)"]})
+    found = known(hostile, held("n"), commons=Commons(entities={rules.key: rules}))
+    plan = plan_removal(found, "permissions", [], [], True)
+    assert rules.key not in plan.keys
+    assert [place.key for place in plan.places] == ["roo.mcp/permissions"]
+    commons, _ = removed_baseline(found, plan)
+    assert commons.entities == {rules.key: rules}
+    assert rules.key not in commons.removed
+
+
 def test_without_a_baseline():
     found = known(*FLEET, version="")
     for plan in (

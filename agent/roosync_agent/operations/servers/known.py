@@ -21,6 +21,7 @@ from roosync_protocol.package import HostilePackageError
 from roosync_protocol.servers.table import Held, ServerRow, ServerTable, server_table
 
 HOLDERS: dict[str, TargetSpec] = {spec.name: spec for spec in TABLE if spec.kind is Kind.MCP_SERVER}
+_OTHERS = frozenset(spec.name for spec in TABLE if spec.kind is not Kind.MCP_SERVER)
 NONE_YET = "it has published no package yet: `roosync up`, or `roosync publish` there"
 
 
@@ -64,7 +65,7 @@ class Known(Struct, frozen=True, kw_only=True):
         for one in self.held:
             for key in sorted(one.entities):
                 entity = one.entities[key]
-                if entity.kind is Kind.MCP_SERVER and entity.name == name:
+                if is_server(entity) and entity.name == name:
                     yield one.machine, entity
 
     def agreed(self, name: str) -> Iterator[tuple[str, Entity]]:
@@ -72,7 +73,7 @@ class Known(Struct, frozen=True, kw_only=True):
         overlays = ((machine, overlay.entities) for machine, overlay in sorted(self.overlays.items()))
         for owner, entities in (("", self.commons.entities), *overlays):
             for key in sorted(entities):
-                if entities[key].kind is Kind.MCP_SERVER and entities[key].name == name:
+                if is_server(entities[key]) and entities[key].name == name:
                     yield owner, entities[key]
 
     def answers(self, machine: str) -> bool:
@@ -119,6 +120,7 @@ async def gather(
         since = f"it does not answer; this is its package of {reports[name].timestamp:%Y-%m-%d %H:%M} UTC"
         targets = frozenset(package.report.targets)
         entities = _asked_about(session, name) | package.entities
+        entities = {key: e for key, e in entities.items() if e.kind is not Kind.MCP_SERVER or is_server(e)}
         held.append(Held(machine=name, entities=entities, targets=targets, as_of=since if silent else ""))
     unread = {name: found for name in law.machines() if (found := _unread(session, name))}
     commons, overlays = await library.whole(law.baseline) if law.baseline else (Commons(), {})
@@ -132,6 +134,11 @@ async def gather(
         unknown=unknown,
         unread=unread,
     )
+
+
+def is_server(entity: Entity) -> bool:
+    """A machine may call anything a server; removing it would take that away from all who have it as what it is."""
+    return entity.kind is Kind.MCP_SERVER and entity.target.partition("@")[0] not in _OTHERS
 
 
 def _asked_about(session: Session, machine: str) -> Entities:
