@@ -92,9 +92,10 @@ class Spelling(NamedTuple):
 @lru_cache(64)
 def matcher(os: str, places: tuple[tuple[str, str], ...]) -> Spelling:
     windows = os == "windows"
-    ordered = sorted(places, key=lambda place: -len(place[1]))
+    home = dict(places).get("home", "")
+    ordered = sorted((place for place in places if not _is_plain(os, home, *place)), key=lambda place: -len(place[1]))
     names = {name: f"p{number}" for number, (name, _) in enumerate(ordered)}
-    each = [f"(?P<{names[name]}>{'|'.join(_spellings(name, path, windows))})" for name, path in ordered]
+    each = [f"(?P<{names[name]}>{'|'.join(_spellings(name, path, home, windows))})" for name, path in ordered]
     flags = re.IGNORECASE if windows else 0
     pattern = re.compile(f"{_LEAD}(?:{'|'.join(each)}){_END}", flags) if each else None
     return Spelling(windows, pattern, tuple(name for name, _ in ordered), names)
@@ -104,8 +105,14 @@ def is_absolute(path: str) -> bool:
     return len(path) > 1 and bool(re.match(r"/|[A-Za-z]:[\\/]|\\\\", path))
 
 
-def _spellings(name: str, path: str, windows: bool) -> list[str]:
-    """All ways to write the place, as regular expressions."""
+def _is_plain(os: str, home: str, name: str, path: str) -> bool:
+    """`~/.config` of Linux: programs look there on macOS too, so a path in it means most as one in the home folder."""
+    return os == "posix" and name == "appdata" and bool(home) and path.rstrip("/") == f"{home.rstrip('/')}/.config"
+
+
+def _spellings(name: str, path: str, home: str, windows: bool) -> list[str]:
+    """All ways to write the place, as regular expressions; one below the home folder also from `~`."""
+    below = _below(path, home, windows)
     if windows:
         path = path.replace("\\", "/").rstrip("/")
         drive, colon, rest = path.partition(":")
@@ -118,9 +125,20 @@ def _spellings(name: str, path: str, windows: bool) -> list[str]:
         found = ["/".join(_segment(part) for part in path.rstrip("/").split("/"))]
     if name == "home":
         found += [r"(?<!\()~(?=[\\/])", r"\$HOME\b"] + ([r"%USERPROFILE%"] if windows else [])
+    elif below:
+        tail = "".join((r"[\\/]+" if windows else "/") + _segment(part) for part in below)
+        found += [start + tail for start in (r"(?<!\()~", r"\$HOME", *([r"%USERPROFILE%"] if windows else []))]
     if name == "appdata" and windows:
         found.append(r"%APPDATA%")
     return found
+
+
+def _below(path: str, home: str, windows: bool) -> list[str]:
+    """The names between the home folder and the place; none when it is elsewhere."""
+    own, place = ([p for p in re.split(r"[\\/]+" if windows else "/", one) if p] for one in (home, path))
+    start = place[: len(own)]
+    same = [p.lower() for p in start] == [p.lower() for p in own] if windows else start == own
+    return place[len(own) :] if own and same else []
 
 
 def _segment(part: str) -> str:

@@ -278,5 +278,7 @@ def test_what_is_agreed_survives_a_restart(home, make):
 
 def test_a_reference_is_read_in_this_machines_own_places(home, make):
     local = make()
-    named = local.here(reference(Entity(key="roo.mcp/a", kind=Kind.MCP_SERVER, value={"command": "${home}/.config/x"})))
-    assert named.entities["roo.mcp/a"].value == {"command": "${appdata}/x"}
+    named = local.here(
+        reference(Entity(key="roo.mcp/a", kind=Kind.MCP_SERVER, value={"command": "${home}/.config/Code/User/x"}))
+    )
+    assert named.entities["roo.mcp/a"].value == {"command": "${vscode_user}/x"}

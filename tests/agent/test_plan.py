@@ -197,9 +197,14 @@ def test_nothing_to_change_changes_nothing(ben):
 
 def test_a_place_that_lies_in_another_one_here_is_verified_by_its_own_name(home):
     home.write(MCP, SERVERS)
-    done = home.apply(("roo.mcp/b", {"command": "${home}/.config/x/run"}))  # ~/.config is a place of its own here
+    done = home.apply(("roo.mcp/b", {"command": "${home}/.config/Code/User/run"}))  # a place of its own here
     assert done.status == "applied"
-    assert home.collect().entities["roo.mcp/b"].value == {"command": "${appdata}/x/run"}
+    assert home.collect().entities["roo.mcp/b"].value == {"command": "${vscode_user}/run"}
+    home.write(MCP, '{"mcpServers": {"b": {"command": "~/.config/Code/User/run", "args": ["~/.config/x"]}}}')
+    own = home.collect().entities["roo.mcp/b"].value
+    assert own == {"command": "${vscode_user}/run", "args": ["${home}/.config/x"]}
+    made = home.plan(("roo.mcp/b", own))
+    assert (made.changes, made.refusals) == ((), {})  # written from `~`, it is the same place
 
 
 # -- shown

@@ -28,6 +28,7 @@ LINUX = Places(
     workspaces={"roo": "/home/ana/dev/roo"},
     custom={"models": "/srv/models"},
 )
+MAC = Places(os="macos", home="/Users/ana", appdata="/Users/ana/Library/Application Support")
 ROOT = Places(os="posix", home="/root")
 
 
@@ -64,6 +65,15 @@ SHORTENED = {  # what stands in a file -> what travels
     "quoted": (WINDOWS, r'"C:\Users\Ana Doe\x.exe" -c y', '"${home}/x.exe" -c y'),
     "posix": (LINUX, "/home/ana/mcp/a.js", "${home}/mcp/a.js"),
     "posix workspace in home": (LINUX, "/home/ana/dev/roo/a.js", "${workspace:roo}/a.js"),
+    "posix workspace from tilde": (LINUX, "~/dev/roo/a.js", "${workspace:roo}/a.js"),
+    "posix workspace from variable": (LINUX, "$HOME/dev/roo/a.js", "${workspace:roo}/a.js"),
+    "the editor from tilde": (LINUX, "~/.config/Code/User/a.js", "${vscode_user}/a.js"),
+    "the settings of posix": (LINUX, "/home/ana/.config/tool/a", "${home}/.config/tool/a"),
+    "the settings of posix from tilde": (LINUX, "~/.config/tool/a", "${home}/.config/tool/a"),
+    "the settings of macOS from tilde": (MAC, "~/Library/Application Support/tool/a", "${appdata}/tool/a"),
+    "a folder of macOS as on posix": (MAC, "~/.config/tool/a", "${home}/.config/tool/a"),
+    "the settings of windows from tilde": (WINDOWS, r"~\AppData\roaming\npm\x.js", "${appdata}/npm/x.js"),
+    "the settings of windows from variable": (WINDOWS, r"%USERPROFILE%\AppData\Roaming\x", "${appdata}/x"),
     "posix variable": (LINUX, "$HOME/a.js", "${home}/a.js"),
     "posix URI": (LINUX, "file:///home/ana/a.js", "file://${home}/a.js"),
     "posix mount": (LINUX, "type=bind,src=/home/ana/x,dst=/x", "type=bind,src=${home}/x,dst=/x"),
