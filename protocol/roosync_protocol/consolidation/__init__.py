@@ -31,12 +31,13 @@ from roosync_protocol import special
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.consolidation import votes
 from roosync_protocol.consolidation.arbitration import Arbitration, Candidate, question
+from roosync_protocol.consolidation.no_question import COPIED, legitimate, settled
 from roosync_protocol.consolidation.provenance import LeafSource, Provenance, Source, leaf_sources
 from roosync_protocol.consolidation.together import together
 from roosync_protocol.consolidation.votes import Collected, Excluded, Group, NotEnoughError
 from roosync_protocol.diff import equal
 from roosync_protocol.digest import canonical
-from roosync_protocol.entity import Entities, Entity, Kind, target_of
+from roosync_protocol.entity import Entities, Entity, target_of
 from roosync_protocol.messages import Choice
 from roosync_protocol.placing import NOWHERE, Placing, gathered
 
@@ -54,7 +55,6 @@ __all__ = [
 ]
 
 Previous: TypeAlias = tuple[Commons, Mapping[str, Overlay]]
-_COPIED = "the assistant copies it from the profile in use"
 
 
 class Consolidation(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -144,11 +144,11 @@ class _Work:
             self.provenance[key] = Provenance(source="removed", machines=tuple(held), of=len(voters))
         else:
             groups = votes.groups(held, self.time)
-            if why := self._legitimate(key, voters, groups):
-                self._special(key, voters, groups, why, keep_absence=why == _COPIED)
-            elif len(groups) == 1 and (len(held) >= _quorum(len(voters)) or len(voters) == 2):
+            if why := legitimate(voters, groups, self._profiles_in_use(key)):
+                self._special(key, voters, groups, why, keep_absence=why == COPIED)
+            elif len(groups) == 1 and (len(held) >= votes.quorum(len(voters)) or len(voters) == 2):
                 self._common(key, voters, groups[0], "common")
-            elif found := self._settled(key, voters, groups):
+            elif found := settled(key, voters, groups, self.old.entities.get(key)):
                 self._common(key, voters, self._as_group(groups, found[0]), "settled", found[1])
             else:
                 self._ask(key, voters, groups)
@@ -246,50 +246,8 @@ class _Work:
             )
         return True
 
-    def _legitimate(self, key: str, voters: list[str], groups: list[Group]) -> str | None:
-        """Why the difference is no question; None when it is one, or when there is none."""
-        have = sum(len(group.machines) for group in groups)
-        if len(groups) == 1 and have == len(voters):
-            return None
-        name, target = key.split("/", 1)[1], target_of(key)
-        if groups[0].entity.kind is Kind.SETTING and name in special.FROM_PROFILE:
-            profiles = self.held.get(f"{target}/{special.PROFILE_IN_USE}", {})
-            if votes.follows(voters, groups, profiles):
-                return _COPIED
-        if len(groups) == 1:
-            single = groups[0].machines[0] if have == 1 else ""
-            if have < _quorum(len(voters)) and special.bound(groups[0].entity.value, single):
-                return "it has a path or a name of its machine in it"
-            return None
-        values = [group.entity.value for group in groups]
-        if len({group.entity.kind for group in groups}) == 1:
-            if special.only(values, [g.machines[0] if len(g.machines) == 1 else "" for g in groups]):
-                return "only paths and hosts differ"
-            if groups[0].entity.kind is Kind.SETTING:
-                if name == special.PROFILE_IN_USE:
-                    return "the profile in use"
-                if name in special.DERIVED:
-                    return "the assistant makes it from the profiles it has"
-                if name in special.GENERATED and all(special.generated_ids(v) for v in values):
-                    return "ids that the assistant generated on each machine"
-        return None
-
-    def _settled(self, key: str, voters: list[str], groups: list[Group]) -> tuple[Entity, str] | None:
-        """The value that nobody has to be asked about, and why; None when somebody has to be."""
-        have = sum(len(group.machines) for group in groups)
-        if len(groups) < 2 or (have < _quorum(len(voters)) and len(voters) != 2):
-            return None
-        made = together(key, groups)
-        if not made.minor:
-            return None
-        if (old := self.old.entities.get(key)) is not None:
-            keeps = equal(old, made.entity) or (made.disputes and any(equal(old, group.entity) for group in groups))
-            return (old, "as in the baseline in force") if keeps else None
-        if not made.disputes:
-            return made.entity, "what each has, put together"
-        leaves = ", ".join(".".join(map(str, d.path)) for d in made.disputes[:6])
-        whys = ", ".join(dict.fromkeys(dispute.why for dispute in made.disputes))
-        return made.entity, f"{f'{leaves}: ' if leaves else ''}{whys}; of low risk, so nobody is asked"
+    def _profiles_in_use(self, key: str) -> Mapping[str, Entity]:
+        return self.held.get(f"{target_of(key)}/{special.PROFILE_IN_USE}", {})
 
     def _as_group(self, groups: Sequence[Group], entity: Entity) -> Group:
         """Whoever has this value already."""
@@ -313,10 +271,10 @@ class _Work:
         self, key: str, voters: list[str], groups: list[Group], why: str, *, keep_absence: bool = False
     ) -> None:
         """Each keeps its own. What a majority has is common all the same, so that a newcomer gets it."""
-        if len(groups) > 1 and len(groups[0].machines) >= _quorum(len(voters)):
+        if len(groups) > 1 and len(groups[0].machines) >= votes.quorum(len(voters)):
             self._common(key, voters, groups[0], "common", why)
             groups = groups[1:]
-        elif keep_absence and len(groups[0].machines) >= _quorum(len(voters)):
+        elif keep_absence and len(groups[0].machines) >= votes.quorum(len(voters)):
             self._common(key, voters, groups[0], "chosen", why)
             groups = []
         mine = sorted(machine for group in groups for machine in group.machines)
@@ -340,7 +298,3 @@ class _Work:
         absent = tuple(machine for machine in voters if machine not in self.held[key])
         self.arbitrations.append(question(key, groups, absent, self.time))
         self.provenance[key] = Provenance(source="question", machines=tuple(sorted(self.held[key])), of=len(voters))
-
-
-def _quorum(machines: int) -> int:
-    return machines // 2 + 1

@@ -178,3 +178,8 @@ def _age(package: Collected) -> tuple[datetime, bytes]:
     return package.collected_at, canonical(
         [[key, e.kind.value, e.value] for key, e in sorted(package.entities.items())]
     )
+
+
+def quorum(machines: int) -> int:
+    """More than half of them."""
+    return machines // 2 + 1
