@@ -48,3 +48,8 @@ Entities = dict[str, Entity]  # by key
 
 def target_of(key: str) -> str:
     return key.split("/", 1)[0]
+
+
+def declared(target: str) -> str:
+    """The name under which a target is declared: `roo.mcp` of `roo.mcp@insiders`, `roo.project-mcp` of `...@shop`."""
+    return target.partition("@")[0]

@@ -31,7 +31,7 @@ from roosync_agent.targets.base import WORKSPACE
 from roosync_agent.targets.user import Own, OwnTargets
 from roosync_protocol import wipe
 from roosync_protocol.diff import ABSENT, RECORDED, Divergence, compare
-from roosync_protocol.entity import Entities, Entity, Skipped, target_of
+from roosync_protocol.entity import Entities, Entity, Skipped, declared, target_of
 from roosync_protocol.portable import UnknownTokenError
 
 
@@ -200,7 +200,7 @@ class Local:
 
         def form(entity: Entity) -> Entity:
             try:
-                return marks.settled(own.get(entity.target.partition("@")[0], marks.NONE), entity, places)
+                return marks.settled(own.get(declared(entity.target), marks.NONE), entity, places)
             except (UnknownTokenError, ValueError):
                 return entity  # planning it says what is in the way
 

@@ -17,7 +17,7 @@ from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import ABSENT, DIVERGENT, Divergence
-from roosync_protocol.entity import Entity
+from roosync_protocol.entity import Entity, declared, target_of
 from roosync_protocol.messages import Decision
 from roosync_protocol.messages.law import RiskName
 from roosync_protocol.proof import RISKS
@@ -43,7 +43,7 @@ async def apply(
     rows = [
         _row(machine, decision)
         for divergence in divergences
-        if chosen is None or divergence.key.split("/", 1)[0].split("@")[0] in chosen
+        if chosen is None or declared(target_of(divergence.key)) in chosen
         if (decision := _decision_of(machine, divergence, reference)) is not None
     ]
     return _applied(machine, reference, rows)
@@ -79,7 +79,7 @@ async def _dry_run(machine: Machine, looked: Looked, reference: Reference, chose
     divergences = [
         d
         for d in machine.local.differences(looked, reference)
-        if d.verdict in DIVERGENT and (chosen is None or d.key.split("/", 1)[0].split("@")[0] in chosen)
+        if d.verdict in DIVERGENT and (chosen is None or declared(target_of(d.key)) in chosen)
     ]
     wanted = {d.key: reference.entities.get(d.key) for d in divergences}
     made = await asyncio.to_thread(plan, DryDoor(machine.local.door), looked.collection, wanted, reference.placing)

@@ -19,7 +19,7 @@ from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.operations.editing import EditingError, Prepared, reader, require_one_name
 from roosync_agent.settings import Settings
 from roosync_protocol.documents import DocumentError, parse
-from roosync_protocol.entity import target_of
+from roosync_protocol.entity import declared, target_of
 from roosync_protocol.secrets.values import HIDDEN
 
 COMMAND = "roosync quarantine"
@@ -95,7 +95,7 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door
 
 
 def _copies(local: Local, collection: Collection, target: str) -> Copies:
-    specs = [spec for spec in local.specs() if spec.name == target.partition("@")[0]]
+    specs = [spec for spec in local.specs() if spec.name == declared(target)]
     return copies_of(target, local.last_good, local.door, collection, specs)
 
 

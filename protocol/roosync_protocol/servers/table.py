@@ -11,7 +11,7 @@ from msgspec import Struct, json
 
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.digest import canonical
-from roosync_protocol.entity import Entities, Entity, Kind, target_of
+from roosync_protocol.entity import Entities, Entity, Kind, declared, target_of
 from roosync_protocol.names import Value
 from roosync_protocol.secrets import addresses
 from roosync_protocol.servers.identity import LOGICAL, logical
@@ -187,7 +187,7 @@ def _servers(entities: Entities) -> Iterator[Entity]:
 
 
 def _holds(target: str, holders: frozenset[str]) -> bool:
-    return target.partition("@")[0] in holders
+    return declared(target) in holders
 
 
 def _word(value: Value) -> str:

@@ -22,7 +22,7 @@ from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_broker.errors import BusError
-from roosync_protocol.entity import Entity, target_of
+from roosync_protocol.entity import Entity, declared, target_of
 from roosync_protocol.package import HostilePackageError
 
 LOOKALIKES = 5
@@ -142,7 +142,7 @@ class _Question:
         target, _, name = what.partition("/")
         near = _near(what, self._known(wide))
         own = self.local.own_targets()
-        bare = target.partition("@")[0]
+        bare = declared(target)
         if bare in self._specs():
             owned = "there is no such thing here, and none in the baseline"
             other = f"{name!r} is not among what {target} manages" if name else "say which thing of it"

@@ -17,7 +17,7 @@ from roosync_protocol.consolidation.provenance import Provenance
 from roosync_protocol.decision import ENDED, decision_id
 from roosync_protocol.diff import RECORDED, Verdict, equal
 from roosync_protocol.digest import same
-from roosync_protocol.entity import Entity, target_of
+from roosync_protocol.entity import Entity, declared, target_of
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Baseline, Decision
 from roosync_protocol.reconcile import Asked as Frame
@@ -88,7 +88,7 @@ class _Told:
             file=self._file(),
             target=name,
             rule=place_of(spec) if spec else "",
-            declared=own.get(name.partition("@")[0], ""),
+            declared=own.get(declared(name), ""),
             value=self.here.value if self.here else None,
             absent=self.here is None,
             source=source_text(self.wide, self.machine),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roosync_agent.operations.explaining.answers import Leaf
-from roosync_agent.targets.marks import NONE, Marks
+from roosync_agent.targets.marks import NONE, Marks, dotted_path
 from roosync_protocol.consolidation.provenance import LeafSource
 from roosync_protocol.digest import same
 from roosync_protocol.entity import Entity, Kind
@@ -46,7 +46,7 @@ def leaves(here: Entity | None, agreed: Entity | None, view: View, *, compared: 
         return []
     mine = dict(_fields(here)) if here else {}
     theirs = dict(_fields(agreed)) if agreed else {}
-    wanted = [path for path in {**mine, **theirs} if not field or _below(_dotted(some, path), _full(some, field))]
+    wanted = [path for path in {**mine, **theirs} if not field or _below(dotted_path(some, path), _full(some, field))]
     return [_leaf(some, path, mine, theirs, view, compared=compared) for path in wanted[:LIMIT]]
 
 
@@ -61,7 +61,7 @@ def _leaf(
         alike = all(sides) and same(mine[path], theirs[path])
         baseline = {(True, False): "only here", (False, True): "only there"}.get(sides, "same" if alike else "differs")
     return Leaf(
-        field=_dotted(entity, path),
+        field=dotted_path(entity, path),
         here=mine.get(path),
         absent_here=path not in mine,
         baseline=baseline,
@@ -94,11 +94,6 @@ def _fields(entity: Entity) -> Iterator[tuple[Path, Value]]:
 def addresses_whole(value: dict[str, Any]) -> bool:
     """Is it a reference to a secret, or a string with one in it, and no map of the person's?"""
     return len(value) == 1 and ("$secret" in value or "$parts" in value)
-
-
-def _dotted(entity: Entity, path: Path) -> str:
-    """As the tables of risk and a person's own patterns name it."""
-    return ".".join((entity.name, *path) if entity.kind is Kind.SETTING else path)
 
 
 def _full(entity: Entity, field: str) -> str:

@@ -9,7 +9,7 @@ Source: 4-configuration, "Risk", and each assistant's own reference, named in it
 import re
 from functools import lru_cache
 
-from roosync_protocol.entity import Kind
+from roosync_protocol.entity import Kind, declared
 from roosync_protocol.risk.rules.anywhere import ANYWHERE
 from roosync_protocol.risk.rules.base import UNKNOWN, How, Risk, Rule
 from roosync_protocol.risk.rules.claude import CLAUDE
@@ -35,7 +35,7 @@ def find(kind: Kind, target: str, path: str) -> Rule | None:
 
     The flavour of a target (`roo.profiles@insiders`) does not matter.
     """
-    scope = target.split("@", 1)[0] if kind is Kind.SETTING else kind.value
+    scope = declared(target) if kind is Kind.SETTING else kind.value
     for rule, of_kind, where, what in _COMPILED:
         if of_kind is (kind is not Kind.SETTING) and where.match(scope) and what.match(path):
             return rule
