@@ -3,8 +3,9 @@
     C:\\Users\\x\\mcp\\a.js  ->  ${home}/mcp/a.js  ->  /home/y/mcp/a.js
 
 Tokens, longest place first: ${home} ${appdata} ${vscode_user} ${workspace:<name>} ${python} ${node}, and a user's
-own ${place:<name>}. On Linux `~/.config` is named from the home folder, as macOS has it too. No template language: a token stands where a path begins, and only a path that really
-begins at one of this machine's places becomes one. A literal text of that form in a user's file gets one more `$`.
+own ${place:<name>}. On Linux `~/.config` is named from the home folder, as macOS has it too. No template language:
+a token stands where a path begins, and only a path that really begins at one of this machine's places becomes one.
+A literal text of that form in a user's file gets one more `$`.
 
 On one machine `to_local(to_portable(e))` equals `e` up to these spellings, and never differs otherwise: under a
 place, `/` or `\\` as the system has it; `~`, `$HOME`, `%USERPROFILE%`, `/c/Users/x`, `/mnt/c/Users/x` become the
