@@ -217,7 +217,7 @@ def test_a_name_that_is_no_text_is_skipped(home):
 
 
 def test_what_has_nothing_to_read_yet_says_what_to_do(home):
-    said = {skipped.path: skipped.reason for skipped in home.collect().unset}
+    said = {skipped.path: skipped.reason for skipped in home.collect().not_set_up}
     assert list(said) == ["roo.profiles"], "of an assistant that is not here nothing is said"
     assert "roo-cline.autoImportSettingsPath" in said["roo.profiles"]
 

@@ -54,4 +54,4 @@ def _siblings(collection: Collection, entity: Entity) -> Iterator[str]:
 
 def _in_project(collection: Collection, entity: Entity) -> bool:
     target = collection.targets.get(entity.target)
-    return target is None or target.within is not None
+    return target is None or target.project is not None

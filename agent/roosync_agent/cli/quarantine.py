@@ -9,7 +9,7 @@ from roosync_agent.cli.running import CommandError, ask_machine, json_option, sh
 from roosync_agent.cli.text import harmless, many, paint, want_colour
 
 if TYPE_CHECKING:
-    from roosync_agent.operations.quarantine import Held, HeldFile
+    from roosync_agent.operations.quarantine import HeldBack, HeldFile
 
 DRIFT, QUARANTINE = 2, 4
 NAMED = 12  # names of what is gone that are shown; --json has all
@@ -76,13 +76,13 @@ def quarantine_repair(target: str, exact: bool, dry_run: bool, yes: bool, show_s
         click.echo("It is believed again by itself. Next: roosync compare")
 
 
-def _held_text(found: dict[str, "Held"]) -> str:
+def _held_text(found: dict[str, "HeldBack"]) -> str:
     if not found:
         return "Nothing is quarantined on this machine."
     return "\n\n".join("\n".join(_target_lines(one)) for one in found.values())
 
 
-def _target_lines(one: "Held") -> list[str]:
+def _target_lines(one: "HeldBack") -> list[str]:
     word = "quarantined" if one.believed else "not read"
     lines = [f"{paint(harmless(one.target), 'bold', want_colour())} {word}: {harmless(one.why)}"]
     if one.believed:

@@ -18,7 +18,7 @@ from roosync_agent.files.file_state import FileRefusedError, FileState
 from roosync_agent.files.own_links import link_fault
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.targets import marks
-from roosync_agent.targets.base import Known, Target, TargetSpec, is_junk, locate
+from roosync_agent.targets.base import Existing, Target, TargetSpec, is_junk, locate
 from roosync_agent.targets.parts import Found, Part, PartError, entities_in
 from roosync_protocol.digest import NotCanonicalError, canonical, same
 from roosync_protocol.documents import Document, DocumentError, comments_within, parse, sniff
@@ -45,13 +45,13 @@ def collect(
     `stored` gives the secret that a person keeps elsewhere on this machine for an address.
     """
     look = _Look(door, layout, public_names, cache or Cache())
-    known: Known = {}
+    known: Existing = {}
     for spec in specs:
         for target in locate(spec, layout, door, known):
             if target.present:
                 look.target(target)
             elif target.fault:
-                look.unset(target)
+                look.not_set_up(target)
     return replace(look.result(), stored=stored)
 
 
@@ -62,16 +62,16 @@ class _Look:
         self._targets: dict[str, Target] = {}
         self._parsed: list[Parsed] = []
         self._skipped: list[Skipped] = []
-        self._unset: list[Skipped] = []
+        self._not_set_up: list[Skipped] = []
         self._skipped_targets: dict[str, str] = {}
         self._unreadable: set[str] = set()
 
     def skip(self, target: Target, path: str, reason: str) -> None:
         self._skipped.append(Skipped(path=_shown(path), reason=_shown(reason), target=target.name))
 
-    def unset(self, target: Target) -> None:
+    def not_set_up(self, target: Target) -> None:
         """Its assistant is here, and there is nothing to read until a person has done something."""
-        self._unset.append(Skipped(path=target.name, reason=target.fault, target=target.name))
+        self._not_set_up.append(Skipped(path=target.name, reason=target.fault, target=target.name))
 
     def target(self, target: Target) -> None:
         self._targets[target.name] = target
@@ -106,7 +106,7 @@ class _Look:
             entities=entities,
             files=tuple(parsed.file for parsed in self._parsed),
             skipped=tuple(self._skipped),
-            unset=tuple(self._unset),
+            not_set_up=tuple(self._not_set_up),
             skipped_targets=self._skipped_targets,
             unreadable=frozenset(self._unreadable),
             local=local,

@@ -66,7 +66,7 @@ class Collection:
     entities: Entities
     files: tuple[CollectedFile, ...]
     skipped: tuple[Skipped, ...]
-    unset: tuple[Skipped, ...]  # targets that have nothing to read until a person has done something
+    not_set_up: tuple[Skipped, ...]  # targets that have nothing to read until a person has done something
     skipped_targets: Mapping[str, str]  # targets that are here and could not be read at all
     unreadable: frozenset[str]  # keys that are here and could not be read: their absence says nothing
     local: Mapping[str, Value] = field(repr=False)

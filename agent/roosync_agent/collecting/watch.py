@@ -15,7 +15,7 @@ from pathlib import Path
 from roosync_agent.collecting.places import Layout
 from roosync_agent.files.door import MARK, Door
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_agent.targets.base import Known, Target, TargetSpec, locate
+from roosync_agent.targets.base import Existing, Target, TargetSpec, locate
 from roosync_broker.tasks import end
 
 log = logging.getLogger("roosync.watch")
@@ -119,7 +119,7 @@ def watched(door: Door, layout: Layout, specs: Sequence[TargetSpec]) -> Watched:
     deep: set[Path] = set()
     files: set[Path] = set()
     trees: list[tuple[Path, TargetSpec]] = []
-    known: Known = {}
+    known: Existing = {}
     for target in (target for spec in specs for target in locate(spec, layout, door, known)):
         if target.spec.tree:
             flat.add(_nearest(door, target.folder))
@@ -128,7 +128,7 @@ def watched(door: Door, layout: Layout, specs: Sequence[TargetSpec]) -> Watched:
             deep |= below
         else:
             flat.add(_nearest(door, target.file.parent))
-            files |= {target.file, *(target.folder / name for name in target.spec.instead)}
+            files |= {target.file, *(target.folder / name for name in target.spec.other_names)}
             links = _links(door, target.file)
         files |= links
         flat |= {_nearest(door, link.parent) for link in links}

@@ -16,8 +16,8 @@ PROSE = frozenset({".md", ".markdown", ".mdc", ".mdx"})
 
 def link_fault(door: Door, target: Target, path: Path, name: str) -> str | None:
     """Why `name` of this tree is not what it seems to be; None when it is. FileRefusedError when it can not be seen."""
-    real = door.stat(path).real_path if target.within or "/" in name else path
-    if target.within and not real.is_relative_to(door.stat(target.within).real_path):
+    real = door.stat(path).real_path if target.project or "/" in name else path
+    if target.project and not real.is_relative_to(door.stat(target.project).real_path):
         return "it is a link out of its project"  # which somebody else may have made
     if "/" not in name:
         return None  # named in the declaration itself, such as CLAUDE.md

@@ -161,7 +161,9 @@ def _collected(
             for f in built.manifest.files
         ],
         entities=len(looked.entities),
-        skipped=[{"path": s.path, "reason": s.reason} for s in (*looked.collection.skipped, *looked.collection.unset)],
+        skipped=[
+            {"path": s.path, "reason": s.reason} for s in (*looked.collection.skipped, *looked.collection.not_set_up)
+        ],
         quarantine=dict(looked.quarantine),
         secrets=sorted({address for e in looked.entities.values() for address in addresses(e.value)}),
         written=written,

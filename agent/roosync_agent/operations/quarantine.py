@@ -42,7 +42,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     when: str
 
 
-class Held(Struct, frozen=True, kw_only=True):
+class HeldBack(Struct, frozen=True, kw_only=True):
     """One target that is held back, or could never be read here (`believed` is 0)."""
 
     target: str
@@ -57,7 +57,7 @@ class Held(Struct, frozen=True, kw_only=True):
     next: list[Offer]
 
 
-def held(settings: Settings, door: Door | None = None) -> dict[str, Held]:
+def held(settings: Settings, door: Door | None = None) -> dict[str, HeldBack]:
     """What is quarantined, by target; and behind that the targets that are here and were never read."""
     local = Local.by_last_law(settings, door)
     looked = local.look()
@@ -99,14 +99,14 @@ def _copies(local: Local, collection: Collection, target: str) -> Copies:
     return copies_of(target, local.last_good, local.door, collection, specs)
 
 
-def _held(local: Local, looked: Looked, target: str) -> Held:
+def _held(local: Local, looked: Looked, target: str) -> HeldBack:
     copies = _copies(local, looked.collection, target)
     believed = sorted(key for key in local.base.believed if target_of(key) == target)
     unread = looked.collection.unreadable
     whole = target in looked.collection.skipped_targets
     lost = [key.split("/", 1)[1] for key in believed if key not in looked.collection.entities]
     unknown = [name for name in lost if whole or f"{target}/{name}" in unread]
-    return Held(
+    return HeldBack(
         target=target,
         why=looked.quarantine.get(target) or looked.unread[target],
         since=local.base.held.get(target),

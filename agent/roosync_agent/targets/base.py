@@ -58,7 +58,7 @@ class TargetSpec:
     kind: Kind
     folder: str  # "{home}/.roo"; one with {vscode_user} is looked for in every editor, {workspace} in each project
     file: str = ""  # below the folder
-    instead: tuple[str, ...] = ()  # other names of the file: the first that is there is the file
+    other_names: tuple[str, ...] = ()  # of the file: the first that is there is the file
     format: str = "json"  # of roosync_protocol.documents; "sniff" looks at the bytes
     parts: tuple[Part, ...] = (Part(),)  # where in the file the entities are; as it is: each member of the whole
     form: Form | None = None  # between the file's spelling of an entity and the common one
@@ -68,7 +68,7 @@ class TargetSpec:
     private: bool = False  # a new file is made with mode 0600: it holds secrets
     locks: bool = False  # the tool locks with a folder <file>.lock
     setting: str = ""  # of the editor: it names the file; without it the file lies where folder and file say
-    unset: str = ""  # what a person does so that there is something to read: told where the assistant is
+    how_to_set_up: str = ""  # what a person does so that there is something to read: told where the assistant is
     marks: Marks = NONE  # what single fields are, beyond the rules for everybody
     own: bool = False  # declared by the person on this machine
 
@@ -95,17 +95,17 @@ class Target:
     present: bool
     path: Path | None = None  # where a person put the file, when it is not where the declaration says
     fault: str = ""  # why there is nothing to read, although the assistant is here
-    within: Path | None = None  # of a project: its folder, which no link may lead out of
+    project: Path | None = None  # in which it lies: its folder, which no link may lead out of
 
     @property
     def file(self) -> Path:
         return self.path or self.folder / self.spec.file
 
 
-Known = dict[Path, bool]  # of one look: is something there?
+Existing = dict[Path, bool]  # of one look: is something there?
 
 
-def locate(spec: TargetSpec, layout: Layout, door: Door, known: Known | None = None) -> list[Target]:
+def locate(spec: TargetSpec, layout: Layout, door: Door, known: Existing | None = None) -> list[Target]:
     """Where `spec` is on this machine. The first editor that has the assistant gives the plain name.
 
     Many targets are in the same few folders: with `known`, kept for one look, each is asked for once.
@@ -119,7 +119,7 @@ def locate(spec: TargetSpec, layout: Layout, door: Door, known: Known | None = N
         folder = _expand(spec.folder, layout)
         signs = [place for sign in spec.signs for place in _signs(sign, layout)] or [folder]
         present = any(asked(sign) for sign in signs)
-        path = next((folder / name for name in spec.instead if asked(folder / name)), None) if present else None
+        path = next((folder / name for name in spec.other_names if asked(folder / name)), None) if present else None
         return [Target(name=spec.name, spec=spec, folder=folder, present=present, path=path)]
     flavours = [flavour for flavour in layout.flavours if not spec.editors or flavour.name in spec.editors]
     places = [(flavour.name, _expand(spec.folder, layout, flavour.user)) for flavour in flavours]
@@ -137,7 +137,7 @@ def _in_projects(spec: TargetSpec, layout: Layout, asked: "_Asked") -> list[Targ
     for name, folder in sorted(layout.workspaces.items()):
         rest = spec.folder.removeprefix(WORKSPACE).removeprefix("/")
         there = asked(folder)
-        found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there, within=folder))
+        found.append(Target(name=f"{spec.name}@{name}", spec=spec, folder=folder / rest, present=there, project=folder))
     return found
 
 
@@ -157,7 +157,7 @@ def _by_setting(spec: TargetSpec, layout: Layout, door: Door, asked: "_Asked") -
         if any(path is not None and path == other.path for other in found):
             continue  # two editors share one file
         folder = path.parent if path else default.parent
-        why = fault or ("" if there else spec.unset)
+        why = fault or ("" if there else spec.how_to_set_up)
         found.append(Target(name=name, spec=spec, folder=folder, present=there, path=path, fault=why))
     return found or [Target(name=spec.name, spec=spec, folder=default.parent, present=False)]
 
@@ -201,7 +201,7 @@ def _expand(place: str, layout: Layout, vscode_user: Path | None = None) -> Path
 class _Asked:
     """Is something at a path?"""
 
-    def __init__(self, door: Door, known: Known) -> None:
+    def __init__(self, door: Door, known: Existing) -> None:
         self._door, self._known = door, known
 
     def __call__(self, path: Path) -> bool:

@@ -65,7 +65,7 @@ KEYS = frozenset(
         "windows",
     }
 )
-_HOOKS = Part(container=("hooks",), prefix="hooks.", but=frozenset({"state"}))
+_HOOKS = Part(container=("hooks",), prefix="hooks.", never=frozenset({"state"}))
 _MARKS = Marks(secret=("shell_environment_policy.set.*",))  # variables of commands, whatever they are called
 _TOML: dict[str, Any] = {"format": "toml", "container": ("mcp_servers",)}
 

@@ -8,8 +8,8 @@ from roosync_agent.targets.parts import Part
 from roosync_protocol.servers.dialects import CONTINUE as DIALECT
 
 KEYS = frozenset({"context", "data", "docs", "env", "prompts", "requestOptions", "rules"})
-_MODELS = Part(container=("models",), prefix="models.", identity="name", loose=True)
-_SERVERS = Part(container=("mcpServers",), identity="name", loose=True)
+_MODELS = Part(container=("models",), prefix="models.", identity="name", may_be_nameless=True)
+_SERVERS = Part(container=("mcpServers",), identity="name", may_be_nameless=True)
 
 CONTINUE = (
     settings("continue.config", "Continue", "{continue}", "config.yaml", KEYS, format="yaml", further=(_MODELS,)),

@@ -47,7 +47,7 @@ _GENERAL = Part(
         }
     ),
 )
-_SECURITY = Part(container=("security",), prefix="security.", but=frozenset({"auth"}))
+_SECURITY = Part(container=("security",), prefix="security.", never=frozenset({"auth"}))
 _SPLIT: dict[str, Any] = {"further": (_GENERAL, _SECURITY)}
 _MEMORY = ("GEMINI.md", "commands/**")
 

@@ -46,9 +46,9 @@ KEYS = frozenset(
         "skills",
     }
 )
-_SERVERS = Part(container=("mcp",), but=frozenset({"servers", "timeout"}))
+_SERVERS = Part(container=("mcp",), never=frozenset({"servers", "timeout"}))
 _SERVERS_2 = Part(container=("mcp", "servers"))
-_FILE: dict[str, Any] = {"instead": ("opencode.jsonc",)}
+_FILE: dict[str, Any] = {"other_names": ("opencode.jsonc",)}
 _PARTS: dict[str, Any] = {"parts": (_SERVERS, _SERVERS_2)}
 _FOLDER = "{xdg}/opencode"
 

@@ -29,8 +29,8 @@ class Part:
     prefix: str = ""  # before each name: "profile." of "profile.fast"
     identity: str = ""  # the field that names an element, when the container is a list
     keys: frozenset[str] | None = None  # only these are ours, `*` for anything; None = each one
-    but: frozenset[str] = frozenset()  # none of these
-    loose: bool = False  # of a list: an element without a name is nobody's fault, and not ours
+    never: frozenset[str] = frozenset()  # none of these
+    may_be_nameless: bool = False  # of a list: an element without a name is nobody's fault, and not ours
 
     def inner(self, name: str) -> str | None:
         """The name within this part, when an entity of this name may be in it."""
@@ -40,7 +40,7 @@ class Part:
         return inner if self.allows(inner) else None
 
     def allows(self, inner: str) -> bool:
-        if inner in self.but:
+        if inner in self.never:
             return False
         if self.keys is None or inner in self.keys:
             return True
@@ -126,7 +126,7 @@ def _elements(part: Part, value: Value) -> Iterator[Found]:
     for index, element in enumerate(value):
         name = element.get(part.identity) if isinstance(element, dict) else None
         if not isinstance(name, str) or not name:
-            if part.loose:
+            if part.may_be_nameless:
                 continue
             raise PartError(f"{where}[{index}] has no {part.identity!r} to know it by")
         if name in seen:

@@ -51,7 +51,7 @@ def profiles(short: str, title: str, storage: str, setting: str) -> TargetSpec:
         ),
         form=ProfileForm(),
         private=True,
-        unset=(
+        how_to_set_up=(
             f"{title} keeps its profiles in the editor's storage; export its settings to a file in your home folder "
             f"and name it in the editor's setting {setting}: then they are kept in step"
         ),
