@@ -145,6 +145,16 @@ def test_a_quorum_is_more_than_half_or_one_of_two(machines, needed):
             assert result.missing.get(KEY, ()) == tuple(f"pc-{n}" for n in range(have + 1, machines + 1))
 
 
+@pytest.mark.parametrize("key", ["claude.settings/hooks", "claude.settings/apiKeyHelper"])
+def test_what_is_critical_does_not_go_from_one_of_two_without_a_question(key):
+    result = consolidate([package(1, {"claude.settings/model": "m"}), package(2, {key: "x"})], {})
+    assert key not in result.commons
+    (asked,) = result.arbitrations
+    assert (asked.key, asked.suggestion.take) == (key, "special")
+    alike = consolidate([package(n, {key: "x"}) for n in (1, 2)], {})
+    assert key in alike.commons
+
+
 EXPERIMENTS = "roo.profiles/experiments"
 SETTLED = {  # values -> the common one, words
     "each has a part": (EXPERIMENTS, ({"a": 1, "c": 1}, {"b": 1, "c": 1}), {"b": 1, "c": 1, "a": 1}, "put together"),

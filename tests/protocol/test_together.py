@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from roosync_protocol.consolidation import votes
+from roosync_protocol.consolidation.arbitration import question
 from roosync_protocol.consolidation.together import OWN, UNION, together
 from roosync_protocol.entity import Entity, Kind
 
@@ -49,8 +50,6 @@ DISPUTES = {  # key, values -> path, the pick's value, words of the reason, of l
     "more careful": ("roo.profiles/alwaysAllowExecute", [False, True], (), False, "the careful one", False),
     "encrypted": (QDRANT, [{"codebaseIndexQdrantUrl": "https://a"}, {"codebaseIndexQdrantUrl": "http://a"}],
         ("codebaseIndexQdrantUrl",), "https://a", "the careful one", False),
-    "two hosts": (QDRANT, [{"codebaseIndexQdrantUrl": "https://a"}, {"codebaseIndexQdrantUrl": "http://b"}],
-        ("codebaseIndexQdrantUrl",), "http://b", "collected last", False),
     "no weight": ("roo.profiles/maxWorkspaceFiles", [105, 106], (), 106, "collected last", True),
     "a truth is no number": ("roo.profiles/maxWorkspaceFiles", [1, True], (), True, "collected last", False),
     "a text is no number": ("roo.profiles/maxWorkspaceFiles", [1, "1"], (), "1", "collected last", False),
@@ -70,6 +69,32 @@ def test_what_does_not(key, values, path, picked, words, minor):
     assert words in dispute.why
     assert made.minor is minor
     assert sorted(m for side in dispute.sides for m in side.machines) == [f"pc-{n + 1}" for n in range(len(values))]
+
+
+HOOK = {"Stop": [{"hooks": [{"command": "ok"}]}]}
+GRAVE = {  # what the machine that published last has beside the others: key, values
+    "another host": (QDRANT, [{"codebaseIndexQdrantUrl": "https://a"}, {"codebaseIndexQdrantUrl": "http://b"}]),
+    "a profile's address": ("roo.profiles/apiConfigs.a", [{"openAiBaseUrl": "https://a"}, {"openAiBaseUrl": "https://b"}]),
+    "another hook": ("claude.settings/hooks", [HOOK, {"Stop": [{"hooks": [{"command": "x"}]}]}]),
+    "a hook more": ("claude.settings/hooks", [HOOK, HOOK | {"PreToolUse": [{"hooks": [{"command": "x"}]}]}]),
+    "everything allowed": ("claude.settings/permissions", [{"deny": ["a"]}, {"deny": ["a"], "allow": ["Bash(*)"]}]),
+    "no question any more": ("claude.settings/permissions", [{}, {"defaultMode": "bypassPermissions"}]),
+    "where prompts go": ("claude.settings/env", [{"A": "1"}, {"A": "1", "ANTHROPIC_BASE_URL": "https://x"}]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "values"), GRAVE.values(), ids=GRAVE)
+def test_whoever_publishes_last_decides_nothing_grave(key, values):
+    made = put(key, *values)
+    (dispute,) = made.disputes
+    assert not made.minor
+    assert dispute.pick == OWN or "pc-2" not in dispute.sides[dispute.pick].machines
+    if dispute.path and any(side.value is UNSET for side in dispute.sides):
+        assert made.entity.value == values[0]
+    held = {f"pc-{n}": Entity(key=key, kind=Kind.SETTING, value=value) for n, value in enumerate(values, 1)}
+    groups = votes.groups(held, {"pc-1": T0, "pc-2": T0 + timedelta(days=20_000)})
+    asked = question(key, groups, (), {}).suggestion
+    assert (asked.take, asked.machine) in (("special", None), ("machine", "pc-1"))
 
 
 SETS = {  # key, values -> pick, elements of all, shared

@@ -9,7 +9,7 @@ keeps as special, is not asked again. For each entity, among the machines that h
     a person's choice is known ........................... that choice
     an earlier baseline took it away ..................... stays away
     only an earlier baseline has it ...................... stays; pending everywhere
-    one value, on a majority, or on one of two ........... common; pending where it is missing
+    one value, on a majority, or on one of two ........... common; pending where it is missing (of two: unless critical)
     the same, with a path of one machine, on half or less  special to those who have it
     one value, on fewer .................................. question: keep it special?
     several values, only paths and hosts differ .......... special; what a majority has is common
@@ -40,6 +40,7 @@ from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Entities, Entity, target_of
 from roosync_protocol.messages import Choice
 from roosync_protocol.placing import NOWHERE, Placing, gathered
+from roosync_protocol.risk import Risk, assess
 
 __all__ = [
     "Arbitration",
@@ -146,7 +147,7 @@ class _Work:
             groups = votes.groups(held, self.time)
             if why := legitimate(voters, groups, self._profiles_in_use(key)):
                 self._special(key, voters, groups, why, keep_absence=why == COPIED)
-            elif len(groups) == 1 and (len(held) >= votes.quorum(len(voters)) or len(voters) == 2):
+            elif len(groups) == 1 and (len(held) >= votes.quorum(len(voters)) or _of_two(voters, groups[0].entity)):
                 self._common(key, voters, groups[0], "common")
             elif found := settled(key, voters, groups, self.old.entities.get(key)):
                 self._common(key, voters, self._as_group(groups, found[0]), "settled", found[1])
@@ -298,3 +299,8 @@ class _Work:
         absent = tuple(machine for machine in voters if machine not in self.held[key])
         self.arbitrations.append(question(key, groups, absent, self.time))
         self.provenance[key] = Provenance(source="question", machines=tuple(sorted(self.held[key])), of=len(voters))
+
+
+def _of_two(voters: Sequence[str], entity: Entity) -> bool:
+    """Does what one machine of two has go to the other without a question? Not what is critical to have."""
+    return len(voters) == 2 and assess(entity.key, entity.kind, None, entity.value).risk < Risk.CRITICAL

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct
 
-from roosync_protocol.consolidation.together import COMPARED, OWN, UNION, Dispute, Side, Together, together
+from roosync_protocol.consolidation.together import COMPARED, OWN, Dispute, Side, Together, together
 from roosync_protocol.consolidation.votes import Group
 from roosync_protocol.diff import State, changes, equal
 from roosync_protocol.digest import canonical
@@ -72,7 +72,7 @@ def _no_majority(groups: Sequence[Group], made: Together) -> tuple[Choice, str]:
     why = ", ".join(dict.fromkeys(dispute.why for dispute in leaves))
     if any(dispute.pick == OWN for dispute in made.disputes):
         return Choice(take="special"), why
-    whole = next((d.sides[d.pick] for d in made.disputes if d.path == () and d.pick != UNION), None)
+    whole = next((d.sides[d.pick] for d in made.disputes if d.path == () and d.pick >= 0), None)
     machines = whole.machines if whole else next((g.machines for g in groups if equal(g.entity, made.entity)), None)
     if machines:
         return Choice(take="machine", machine=machines[0]), why or f"{machines[0]} has what is suggested for each leaf"
@@ -94,6 +94,8 @@ def _where(key: str, groups: Sequence[Group], disputes: Sequence[Dispute]) -> st
 
 
 def _leaf(dispute: Dispute) -> str:
+    if dispute.pick == OWN:
+        return f"{_named(dispute)}{' or '.join(map(_side, dispute.sides[:4]))}, {dispute.why}"
     pick = dispute.sides[dispute.pick]
     others = " or ".join(_side(side) for side in dispute.sides[:4] if side is not pick)
     return f"{_named(dispute)}{_side(pick)} rather than {others}, {dispute.why}"

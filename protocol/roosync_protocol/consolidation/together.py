@@ -3,7 +3,8 @@
 There is no base to tell who moved: what only one side has was added there or never reached the others, so maps and
 keyed lists take in what each has, by the same quorum as whole entities. What is left are *disputes*: leaves of which
 there are two values, sets with other elements, something that a minority has. Each has a pick, and says why: the
-majority's, else the careful one (the step to it is the less dangerous, by the rules of `risk`), else the newest.
+majority's, else the careful one (the step to it is the less dangerous, by the rules of `risk`), else the newest,
+unless that would be critical for the others: then each keeps its own. Whoever publishes last decides nothing grave.
 Servers, API profiles and texts are never put together: they are one piece.
 """
 
@@ -123,7 +124,7 @@ class _Work:
         total = sum(len(side.machines) for side in sides)
         holders = next(side.machines for side in sides if side.value is not UNSET)
         own = special.bound(value, holders[0] if len(holders) == 1 else "")
-        if not own and (2 * len(holders) > total or total == 2):
+        if not own and (2 * len(holders) > total or (total == 2 and not self._grave(path, UNSET, value))):
             return value
         return self._dispute(path, sides)
 
@@ -157,6 +158,8 @@ class _Work:
         own = any(value is not UNSET and special.bound(value) for value in values)
         minor = low and not own
         self.disputes.append(Dispute(path=path, sides=tuple(sides), pick=pick, why=why, minor=minor))
+        if pick == OWN:
+            return UNSET if path and any(value is UNSET for value in values) else values[0]
         return sides[pick].value
 
     def _pick(self, path: Path, sides: list[Side]) -> tuple[int, str]:
@@ -168,6 +171,9 @@ class _Work:
         if careful is not None:
             return careful, "it is the careful one"
         newest = max(range(len(sides)), key=lambda n: (sides[n].newest, -n))
+        if any(self._grave(path, side.value, sides[newest].value) for side in sides[:COMPARED]):
+            why = "what was collected last would be critical for the others, or is too much to judge"
+            return OWN, f"{why}, so each keeps its own"
         return newest, f"{sides[newest].machines[0]} was collected last"
 
     def _careful(self, path: Path, sides: list[Side]) -> int | None:
@@ -185,6 +191,11 @@ class _Work:
             if secured[0] == secured[1] and secured[0] in texts:
                 return texts.index(secured[0])
         return None
+
+    def _grave(self, path: Path, before: State, after: State) -> bool:
+        """Is the step critical? Then no machine gives it to another one by being the second, or the latest."""
+        found = self._risk(path, before, after)
+        return found is None or found >= Risk.CRITICAL
 
     def _low(self, path: Path, before: State, after: State) -> bool:
         found = self._risk(path, before, after)
