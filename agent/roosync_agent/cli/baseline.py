@@ -41,24 +41,29 @@ def show_(id_: str | None, as_json: bool) -> None:
 @click.option("--union", is_flag=True, help="What each has, put together; where that can not be, as suggested.")
 @click.option("--special", is_flag=True, help="Each machine keeps its own.")
 @click.option("--omit", is_flag=True, help="Leave it out of the baseline.")
-@click.option("--suggested", is_flag=True, help="Every open question as suggested.")
+@click.option("--suggested", is_flag=True, help="As suggested; without a FIELD every open question.")
 @json_option
 def choose(
     field: str | None, take: str | None, union: bool, special: bool, omit: bool, suggested: bool, as_json: bool
 ) -> None:
-    """Answer an open question of the proposal about FIELD."""
+    """Answer an open question of the proposal about FIELD; without a FIELD, all that are open, as suggested."""
     from roosync_protocol.messages import Choice
 
+    given = sum((bool(take), union, special, omit))
     answers: dict[str, Choice] = {}
-    if suggested:
-        for question in ask_machine("baseline_show")["arbitrations"]:
-            answers[question["key"]] = Choice(**question["suggestion"])
-    elif field and sum((bool(take), union, special, omit)) == 1:
+    if suggested and not given:
+        open_ = {one["key"]: Choice(**one["suggestion"]) for one in ask_machine("baseline_show")["arbitrations"]}
+        answers = {key: choice for key, choice in open_.items() if field in (None, key)}
+        if not answers:
+            raise click.UsageError(f"no question about {field!r} is open" if field else "no question is open")
+    elif field and given == 1 and not suggested:
         answers[field] = Choice(
             take="machine" if take else "union" if union else "special" if special else "omit", machine=take
         )
     else:
-        raise click.UsageError("name a FIELD and one of --take MACHINE, --union, --special, --omit; or use --suggested")
+        raise click.UsageError(
+            "name a FIELD and one of --take MACHINE, --union, --special, --omit, --suggested; or --suggested alone"
+        )
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations import promoting

@@ -4,13 +4,15 @@ A person who answers a question about two long values should not have to read bo
 its sides, of a list only what the others do not have. `*` marks what is suggested.
 """
 
+from itertools import takewhile
 from typing import Any
 
 from roosync_agent.cli.text import harmless, many, shell_word, value_text
 
 LEAVES = 8  # of one question; more are in the JSON
 LENGTH = 300  # characters of one value
-UNION, OWN = -1, -2  # as in roosync_protocol.consolidation.together, which is not imported to print a page
+LINES, WIDE = 8, 100  # of a text, and characters of one of them
+UNION = -1  # as in roosync_protocol.consolidation.together, which is not imported to print a page
 
 
 def question_lines(question: dict[str, Any]) -> list[str]:
@@ -18,13 +20,14 @@ def question_lines(question: dict[str, Any]) -> list[str]:
     shown = [leaf for leaf in leaves if leaf["path"] or leaf.get("shared") is not None]
     reason = question["reason"].partition("; ")[0] if shown else question["reason"]  # the leaves say the rest
     lines = [f"? {harmless(question['key'])}: {harmless(reason)}"]
+    own = question["suggestion"]["take"] == "special"  # then what a leaf alone would get is not what happens
     for leaf in shown[:LEAVES]:
-        lines += _leaf(leaf)
+        lines += _leaf(leaf, own=own)
     if len(shown) > LEAVES:
         lines.append(f"    ... {len(shown) - LEAVES} more places differ: roosync baseline show --json")
     if not shown:
         taken = question["suggestion"].get("machine")
-        lines += [_side(candidate, taken in candidate["machines"]) for candidate in question["candidates"]]
+        lines += _sides(question["candidates"], [taken in one["machines"] for one in question["candidates"]])
     return [*lines, f"    suggested: {_answer(question)}"]
 
 
@@ -47,13 +50,13 @@ def _answer(question: dict[str, Any]) -> str:
     return f"roosync baseline choose {shell_word(question['key'])} {how}"
 
 
-def _leaf(leaf: dict[str, Any]) -> list[str]:
+def _leaf(leaf: dict[str, Any], *, own: bool) -> list[str]:
     path = ".".join(harmless(str(step)) for step in leaf["path"])
     if leaf.get("shared") is None:
         why = f"    ({harmless(leaf['why'])})" if leaf["path"] else ""
         head = [f"    {path}{why}"] if path else []
-        return head + [_side(side, at == leaf["pick"]) for at, side in enumerate(leaf["sides"])]
-    pick = {UNION: "suggested: all of them", OWN: "suggested: each keeps its own"}.get(leaf["pick"], "")
+        return head + _sides(leaf["sides"], [at == leaf["pick"] for at in range(len(leaf["sides"]))])
+    pick = "suggested: each keeps its own" if own else "suggested: all of them" if leaf["pick"] == UNION else ""
     common = f"{many(leaf['shared'], 'element')} in common" + (f"; {pick}" if pick else "")
     return [f"    {path + ': ' if path else ''}{common}", *(_more(side) for side in leaf["sides"])]
 
@@ -61,7 +64,8 @@ def _leaf(leaf: dict[str, Any]) -> list[str]:
 def _more(side: dict[str, Any]) -> str:
     value = side.get("value")
     elements: list[Any] = value if isinstance(value, list) else []
-    return f"      {', '.join(side['machines'])} has {len(elements)} more: {_elements(elements)}"
+    told = f"{len(elements)} more: {_elements(elements)}" if elements else "nothing more"
+    return f"      {', '.join(side['machines'])} has {told}"
 
 
 def _elements(elements: list[Any]) -> str:
@@ -71,14 +75,38 @@ def _elements(elements: list[Any]) -> str:
         if len(text) + len(told) > LENGTH:
             return f"{text}, ... and {len(elements) - at} more" if text else f"{told[:LENGTH]} ..."
         text += f", {told}" if text else told
-    return text or "nothing"
+    return text
 
 
-def _side(side: dict[str, Any], picked: bool) -> str:
-    value = _clipped(side["value"], LENGTH) if "value" in side else "(not there)"
-    return f"      {'*' if picked else ' '} {value}    {', '.join(side['machines'])}"
+def _sides(sides: list[dict[str, Any]], picked: list[bool]) -> list[str]:
+    """Each value and who has it; texts from the line where they begin to differ."""
+    texts = [
+        value.removesuffix("\n").split("\n")
+        for side in sides
+        if isinstance(value := side.get("value"), str) and "\n" in value
+    ]
+    alike = takewhile(lambda lines: len(set(lines)) == 1, zip(*texts, strict=False))
+    same = len(list(alike)) if len(texts) == len(sides) > 1 else 0
+    return [line for side, one in zip(sides, picked, strict=True) for line in _side(side, "*" if one else " ", same)]
+
+
+def _side(side: dict[str, Any], mark: str, same: int) -> list[str]:
+    """Each line of a text with its `|`, so that none poses as another line of the page."""
+    value, machines = side.get("value"), ", ".join(side["machines"])
+    if not isinstance(value, str) or "\n" not in value:
+        shown = _clipped(value, LENGTH) if "value" in side else "(not there)"
+        return [f"      {mark} {shown}    {machines}"]
+    lines = value.removesuffix("\n").split("\n")
+    shown_lines = [f"          | {_cut(harmless(line), WIDE)}" for line in lines[same : same + LINES]]
+    left = len(lines) - same - len(shown_lines)
+    above = f"    (below {many(same, 'line')} that are the same)" if same else ""
+    more = [f"          ... {left} more of {many(len(lines), 'line')}"] if left else []
+    return [f"      {mark} {machines}:{above}", *(shown_lines or ["          (ends here)"]), *more]
 
 
 def _clipped(value: Any, length: int) -> str:
-    text = value_text(value) or '""'
+    return _cut(value_text(value) or '""', length)
+
+
+def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]} ... {len(text) - length} more characters"
