@@ -49,6 +49,7 @@ def policy_set(
 
         from roosync_agent.operations import policy as operation
 
+        operation.changed(session, wanted, add=frozenset(add), remove=frozenset(remove))
         easier = operation.loosened(operation.shown(session.fleet.law), wanted, frozenset(add))
         if easier and not yes:
             click.echo("\n".join(f"! {harmless(line)}" for line in easier), err=True)

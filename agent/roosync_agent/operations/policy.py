@@ -80,15 +80,23 @@ async def change(
 ) -> PolicyShown:
     """Signs the policy with these answers and public names changed. RefusedRequestError says what can not be."""
 
-    def make() -> Policy:
-        policy = session.fleet.law.policy
-        wanted = {risk: policy.answers.get(risk, "one") for risk in DEFAULT_ANSWERS} | answers
-        check(wanted, len(operators(session.fleet.law)))
-        names = _names(policy.public_names, add, remove)
-        return replace(policy, agent=session.name, timestamp=session.now(), answers=wanted, public_names=names)
-
-    await enact(session, make)
+    await enact(session, lambda: changed(session, answers, add=add, remove=remove))
     return shown(session.fleet.law)
+
+
+def changed(
+    session: Session,
+    answers: dict[RiskName, Answer],
+    *,
+    add: frozenset[str] = frozenset(),
+    remove: frozenset[str] = frozenset(),
+) -> Policy:
+    """The policy that would be signed. RefusedRequestError as `change`: nobody is asked about what can not be."""
+    policy = session.fleet.law.policy
+    wanted = {risk: policy.answers.get(risk, "one") for risk in DEFAULT_ANSWERS} | answers
+    check(wanted, len(operators(session.fleet.law)))
+    names = _names(policy.public_names, add, remove)
+    return replace(policy, agent=session.name, timestamp=session.now(), answers=wanted, public_names=names)
 
 
 def check(answers: dict[RiskName, Answer], people: int) -> None:
