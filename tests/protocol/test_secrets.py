@@ -261,6 +261,11 @@ ORDINARY = [
         "apiKey": None,
         "inputs": [{"id": "api-key", "type": "promptString", "password": True}],
     },
+    {"env": {"CACHE_STORE": "file", "QUEUE_CONNECTION": "sync", "DEFAULT_PRIORITY": "medium", "DUPLICATE_OK": "TRUE"}},
+    {"env": {"GOOGLE_APPLICATION_CREDENTIALS": "/home/ana/keys/gcp.json", "YT_COOKIES": "~/media/cookies.txt"}},
+    {"bash": {"pwd": "allow", "cat *credentials*": "deny", "gh secret*": "ask"}},
+    {"models": {"Qwen3-235B-A22B-Instruct-2507": {"limit": 1}, "gemma-4-26B-A4B-it-qat-4bit": {}}},
+    {"models": ["mlx-community/Qwen3-Next-80B-A3B-Instruct-4bit", "gpt-oss-120b-MXFP4-Q8", "qwen3:30b-a3b-q4_K_M"]},
 ]
 
 
@@ -270,6 +275,36 @@ def test_what_is_no_secret_stays(value):
     assert public.value == value
     assert not secrets
     assert not find_secrets(value)
+
+
+def test_credentials_themselves_are_no_file():
+    for value in ("gcp.json", "hunter2/x", "{}", "/hunter!2", "~/.ssh/id", "/a/b.json?k=" + drawn(24)):
+        assert hide(server({"env": {"GOOGLE_APPLICATION_CREDENTIALS": value, "A": "b.json"}}))[1], value
+    assert hide(server({"env": {"GCP_PASSWORD": "/home/ana/gcp.json"}}))[1]
+    assert hide(server({"env": {"PASSWORD": "allow"}}))[1]
+    assert hide(server({"env": {"A_KEY": "Qwen3-235B-A22B-Instruct-2507"}}))[1]
+
+
+DOCUMENTED = [  # what instructions say, and no secret is in
+    "The project is `PVT_kwHOAAAA1c4BLw3w`, its field `PVTSSF_lAHOAAAA1c4BLw3wzg7PQRS`, the repository R_kgDOJx1AbC.",
+    "| DRL-2026-03-18-xtask | done |, message ic-2026-04-17T0809-3lmh of the day",
+    "export CONTEXT9_API_KEY=your_key",
+    "mcp-client.py call -u http://localhost:8808 -t list",
+    "Reset user password without knowing current, check the password policy before trying, password sent via channel",
+    "const a = { password: iniConfig.database?.password, sessionSecret: conf.server?.sessionSecret }",
+    "- CORS `*` + credentials = **High**",
+    "**Token 节约规则**\uff08Agent 内部\uff09",
+]
+
+
+@pytest.mark.parametrize("text", DOCUMENTED)
+def test_what_instructions_say_is_no_secret(text):
+    assert text_spans(text, prose=True) == []
+
+
+def test_what_is_beside_a_name_or_a_date_is_still_seen():
+    for kept in (f"export A_B={drawn(32)}", f"run-2026-03-18-{drawn(32)}", f"Qwen3-30B-{drawn(32)}", f"{drawn(30)}-7B"):
+        assert text_spans(kept, prose=True), kept
 
 
 def test_addresses_are_names_and_no_places():
@@ -732,3 +767,10 @@ def test_a_placeholder_under_a_name_that_says_secret_stays_here_and_its_server_i
     public, secrets = hide(Entity(key="roo.mcp/x", kind=Kind.MCP_SERVER, value={"command": "npx", field: {name: text}}))
     assert find_secrets(public.value) == []
     assert "".join(secrets.values()) in text and secrets
+
+
+@pytest.mark.parametrize("last", ["env/DATABASE_URI/password", "headers/API_KEY", "env/TOKEN", "secret"])
+def test_what_to_do_about_a_secret_that_is_missing_is_not_taken_for_one(last):
+    told = str(MissingSecretError([f"claude.project-mcp@shop/db/{last}"]))
+    assert scrub(told) == told
+    assert "roosync secrets set" in told

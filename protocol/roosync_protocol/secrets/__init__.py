@@ -17,9 +17,9 @@ from roosync_protocol.entity import Entity
 from roosync_protocol.names import Value
 from roosync_protocol.secrets import rules
 from roosync_protocol.secrets.hiding import ESCAPED, NO_STRING, PARTS, SECRET, Hiding
-from roosync_protocol.secrets.names import fold, says_secret
+from roosync_protocol.secrets.names import fold, may_be_file, says_secret
 from roosync_protocol.secrets.text import scrub, text_spans
-from roosync_protocol.secrets.values import is_reference
+from roosync_protocol.secrets.values import is_key_file, is_reference
 
 __all__ = ["ForeignSecretError", "MissingSecretError", "addresses", "find_secrets", "hide", "reveal", "scrub"]
 
@@ -31,8 +31,8 @@ class MissingSecretError(LookupError):
 
     def __init__(self, addresses: Sequence[str]) -> None:
         super().__init__(
-            f"the machine has no value for {', '.join(addresses)}: `roosync secrets set` on that machine, or write the "
-            "entry into its file by hand with a value of your own; then approve it again"
+            f"the machine has no value for {', '.join(addresses)}. There, run `roosync secrets set` with that name, or "
+            "write the entry into the file by hand with a value of your own; then approve it again"
         )
         self.addresses = list(addresses)
 
@@ -117,7 +117,9 @@ def _still_secret(text: str, path: Path, public_names: frozenset[str]) -> bool:
     name = next((part for part in reversed(path) if not part.isdigit()), "")
     if any(span.label != "random" for span in text_spans(text, prose=True)):
         return True
-    if fold(name) in public_names or not text.strip() or is_reference(text):
+    if fold(name) in public_names or not text.strip() or is_reference(text) or text in rules.ANSWERS:
+        return False
+    if may_be_file(name) and is_key_file(text):
         return False
     if says_secret(name) and not any(fold(part) in rules.NAMES_OF_VARIABLES for part in path):
         return True
