@@ -67,6 +67,33 @@ async def test_a_command_that_is_proposed_runs_nothing_of_a_name(machine):
     assert f"  roosync explain 'roo.mcp/{evil}'" in text
 
 
+async def test_a_target_is_explained_by_what_is_in_it(machine):
+    machine.write(".codex/config.toml", 'model = "o"\n[mcp_servers.x]\ncommand = "y"\n[projects.z]\na = 1\n')
+    machine.write(".roo/rules/a.md", "short")
+    for target, holds, passes in (
+        ("roo.mcp", ["roo.mcp/db", "roo.mcp/a/b.c"], ["other"]),
+        ("codex.mcp", ["codex.mcp/x"], ["projects"]),  # its file is of `codex.config` too
+        ("roo.rules", ["roo.rules/rules/a.md"], []),
+    ):
+        answer, _ = await machine.explain(target)
+        [file] = answer.files
+        assert (file.target, file.state) == (target, "managed")
+        assert (sorted(file.entities), file.unmanaged) == (sorted(holds), passes)
+    answer, text = await machine.explain("roo.mcp")
+    assert "(bad) is not read" in text
+    assert (await machine.explain("roo.mpc"))[0].kind == "unknown"
+
+
+def test_a_table_of_targets_has_what_is_there_and_says_where_the_rest_is(machine):
+    text = targets_text(msgspec.to_builtins(machine.targets()), everything=False)
+    assert [line.split()[0] for line in text.splitlines() if line.startswith(("roo.", "vscode."))] == [
+        "roo.mcp",
+        "roo.profiles",  # not set up, and the table says how
+    ]
+    assert "! of roo.mcp, 1 not read: roosync explain roo.mcp" in text
+    assert "with nothing in them yet" in text
+
+
 async def test_a_thing_that_is_compared_with_nothing(machine):
     answer, text = await machine.explain("roo.mcp/db")
     fields = {leaf.field: leaf for leaf in answer.entity.leaves}

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, table, want_colour
 
 BROKEN = 1  # the exit code where a declaration of the person's own can not be used
 
@@ -31,26 +31,31 @@ def targets(names: tuple[str, ...], everything: bool, as_json: bool) -> None:
 
 
 def targets_text(answer: dict[str, Any], *, everything: bool) -> str:
-    rows = [row for row in answer["targets"] if everything or row["found"] or row["note"]]
-    hidden = len(answer["targets"]) - len(rows)
-    shown = [
-        (r["target"], r["assistant"], r["group"], r["state"], _things(r), r["where"])
-        for r in rows
-    ]  # fmt: skip
+    here = [row for row in answer["targets"] if everything or row["found"] or row["note"]]
+    rows = [row for row in here if everything or row["things"] or row["not_read"] or row["note"] or row["declared"]]
+    empty, elsewhere = len(here) - len(rows), len(answer["targets"]) - len(here)
+    shown = [(r["target"], r["assistant"], r["state"], _things(r), r["where"]) for r in rows]
     lines = []
     if shown:
-        lines.append(table(shown, ("TARGET", "ASSISTANT", "GROUP", "HERE", "THINGS", "WHERE"), colour=want_colour()))
+        lines.append(table(shown, ("TARGET", "ASSISTANT", "HERE", "THINGS", "WHERE"), colour=want_colour()))
     else:
         lines.append("No assistant that roosync knows was found in this home folder.")
     notes = [f"! {row['target']} is {row['state']}: {row['note']}" for row in rows if row["note"]]
+    notes += [f"! of {r['target']}, {r['not_read']} not read: roosync explain {r['target']}" for r in rows if _part(r)]
     notes += [f"! {file} declares nothing: {reason}" for file, reason in answer["broken"].items()]
     notes += [f"  {row['target']} is your own: {row['declared']}" for row in rows if row["declared"]]
     lines += ["", *map(harmless, notes)] if notes else []
     lines.append("")
-    if hidden:
-        lines.append(f"{many(hidden, 'target')} of assistants that are not here: `roosync targets --all`.")
+    if empty or elsewhere:
+        lines.append(
+            f"Not shown: {empty} with nothing in them yet, {elsewhere} of assistants that are not here (--all)."
+        )
     lines.append("Next: roosync explain PATH for a file or a thing in it; docs/own-targets.md to manage a file more.")
     return "\n".join(lines)
+
+
+def _part(row: dict[str, Any]) -> bool:
+    return bool(row["not_read"]) and not row["note"]
 
 
 def _things(row: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from roosync_agent.operations.baselines import history
 from roosync_agent.operations.explaining import origins
 from roosync_agent.operations.explaining.answers import Explained
 from roosync_agent.operations.explaining.entity import Fleetwide, explained, of_another
-from roosync_agent.operations.explaining.files import explained_files, paths_meant, why_not
+from roosync_agent.operations.explaining.files import explained_files, explained_target, paths_meant, why_not
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import utc_now
 from roosync_agent.settings import Settings
@@ -53,6 +53,11 @@ class _Question:
         what = rest if rest and other == self.name else what
         wide = await self._wide(self.name)
         key, inner = self._key(what, wide)
+        if not key:
+            keys = [one for one in self.looked.collection.entities if target_of(one) == what]
+            states = {one: explained(self.local, self.looked, one, wide).state for one in keys}
+            if files := explained_target(self.local, self.looked, what, states):
+                return Explained(asked=what, kind="file", files=files, not_known=self.why)
         if not key and (paths := paths_meant(self.local, what, path)):
             states = {k: explained(self.local, self.looked, k, wide).state for k in self._keys_in(paths)}
             if files := explained_files(self.local, self.looked, paths, states):

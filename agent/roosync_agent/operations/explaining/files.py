@@ -46,6 +46,18 @@ def explained_files(local: Local, looked: Looked, paths: list[Path], states: dic
     return answers
 
 
+def explained_target(local: Local, looked: Looked, name: str, states: dict[str, str]) -> list[FileExplained]:
+    """All that one target has here; nothing when `name` is no target. `states`: how each entity stands."""
+    target = next((target for target in _targets(local) if target.name == name), None)
+    if target is None:
+        return []
+    path = target.folder if target.spec.tree else target.file
+    together = [other for other in _targets(local) if other.file == path and not other.spec.tree]
+    rest = _unmanaged(local, together, path) if together else []
+    managed = any(spec.name == target.spec.name for spec in local.specs())
+    return [_file(local, looked, target, path, states, rest, managed=managed)]
+
+
 def why_not(local: Local, paths: list[Path]) -> tuple[str, list[str]]:
     """Why no target has this file, and the names of files that a person may have meant."""
     layout = local.layout()
@@ -94,7 +106,8 @@ def _file(
 ) -> FileExplained:
     collection, name = looked.collection, target.name
     shown = collection.layout.name_of(target.file if not target.spec.tree else path)
-    keys = [k for f in collection.files if f.target == name and path in (f.path, _real(f.path)) for k in f.keys]
+    meant = (f for f in collection.files if f.target == name and path in (f.path, _real(f.path), target.folder))
+    keys = [key for file in meant for key in file.keys]
     unread = {s.path: s.reason for s in collection.skipped if s.target == name and s.path.startswith(shown)}
     state, note = state_of(target, looked, managed=managed)
     if state == "managed" and not path.exists():
