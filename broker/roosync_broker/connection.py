@@ -135,7 +135,9 @@ class Connection:
                 await wire.publish(asking.subject, data, reply=address, headers=headers)
                 yield asking.next
         except TimeoutError:
-            raise UnavailableError(f"no answer about {asking.subject!r} within {timeout:g} s") from None
+            raise UnavailableError(
+                f"the broker gave no answer within {timeout:g} s about {asking.subject}; is `roosync up` running there?"
+            ) from None
         except (nats_errors.MaxPayloadError, nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
             raise OursError(f"{asking.subject!r} with {len(data)} bytes can not be posted: {error!r}") from None
         except (nats_errors.Error, OSError) as error:

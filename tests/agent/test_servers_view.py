@@ -198,7 +198,7 @@ def test_only_from_there(assistants, machines, places):
         ("x", (["roo"], [], True), "say from where"),
         ("x", ([], ["zeta"], False), "'zeta' is no machine of this fleet; its machines are m, n, o"),
         ("x", (["emacs"], [], False), "'emacs' is no assistant"),
-        ("xx", ([], [], True), "no MCP server 'xx'|has an MCP server 'xx'; known are x"),
+        ("xx", ([], [], True), "no MCP server 'xx'|has an MCP server 'xx'; did you mean x"),
         ("x", (["plain"], [], False), "does not stand in plain"),
     ],
 )

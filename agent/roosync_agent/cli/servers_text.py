@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from roosync_agent.cli.changes import block, ordered
-from roosync_agent.cli.text import columns, harmless, table
+from roosync_agent.cli.text import columns, harmless, shell_word, table
 
 WIDE = 80
 SIDE_BY_SIDE = 12  # machines whose letters stand beside one another
@@ -181,8 +181,8 @@ def _doubts(found: dict[str, Any]) -> list[str]:
 
 def _next(row: dict[str, Any]) -> list[str]:
     return [
-        "Next: roosync mcp-servers share NAME --from ASSISTANT --to ASSISTANT",
-        "      roosync mcp-servers remove NAME --everywhere",
+        f"Next: roosync mcp-servers share {shell_word(row['name'])} --from ASSISTANT --to ASSISTANT",
+        f"      roosync mcp-servers remove {shell_word(row['name'])} --everywhere",
     ]
 
 

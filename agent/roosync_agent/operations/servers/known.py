@@ -16,7 +16,7 @@ from roosync_agent.targets import TABLE, TargetSpec
 from roosync_agent.targets.base import WORKSPACE
 from roosync_broker.errors import BusError
 from roosync_protocol.baseline import Commons, Overlay
-from roosync_protocol.entity import Entities, Entity, Kind
+from roosync_protocol.entity import Entities, Entity, Kind, declared
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.servers.table import Held, ServerRow, ServerTable, server_table
 
@@ -56,8 +56,9 @@ class Known(Struct, frozen=True, kw_only=True):
         if gone:
             raise RefusedRequestError(f"no machine has {name!r}, and baseline {self.version} takes it away already")
         names = [row.name for row in rows]
-        near = get_close_matches(name, names, 3, 0.5) or names[:10]
-        hint = f"known are {', '.join(near)}" if near else "no machine has published one"
+        near = get_close_matches(name, names, 3, 0.5)
+        known = f"known are {', '.join(names[:10])}" if names else "no machine has published one"
+        hint = f"did you mean {' or '.join(near)}?" if near else known
         raise RefusedRequestError(f"no machine and no baseline has an MCP server {name!r}; {hint}")
 
     def servers(self, name: str) -> Iterator[tuple[str, Entity]]:
@@ -155,7 +156,7 @@ def _unread(session: Session, machine: str) -> dict[str, str]:
     """Files of servers that this machine could not read, or does not believe, by its own word."""
     status = session.fleet.status(machine)
     told = {**status.quarantine, **status.unread} if status is not None else {}
-    return {target: why for target, why in told.items() if target.partition("@")[0] in HOLDERS}
+    return {target: why for target, why in told.items() if declared(target) in HOLDERS}
 
 
 def means(named: str, target: str) -> bool:
