@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 import pytest
 
@@ -343,3 +344,11 @@ def test_a_secret_is_in_the_surface_by_its_reference():
         Entity(key="roo.mcp/x", kind=Kind.MCP_SERVER, value=json.loads(json.dumps(server).replace("ghp_0", "ghp_1")))
     )
     assert surface_digest(Kind.MCP_SERVER, other.value) == surface_digest(Kind.MCP_SERVER, public.value)
+
+
+def test_many_fields_that_no_rule_knows_are_soon_judged():
+    """A package may hold tens of thousands; each was held against every rule of every assistant."""
+    began = time.perf_counter()
+    many = {f"k{number}": number for number in range(20_000)}
+    assert assess("roo.mcp/x", Kind.MCP_SERVER, {"command": "a"}, {"command": "a", "x": many}).risk is HIGH
+    assert time.perf_counter() - began < 4

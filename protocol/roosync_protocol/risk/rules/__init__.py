@@ -35,11 +35,16 @@ def find(kind: Kind, target: str, path: str) -> Rule | None:
 
     The flavour of a target (`roo.profiles@insiders`) does not matter.
     """
-    scope = declared(target) if kind is Kind.SETTING else kind.value
-    for rule, of_kind, where, what in _COMPILED:
-        if of_kind is (kind is not Kind.SETTING) and where.match(scope) and what.match(path):
+    by_kind = kind is not Kind.SETTING
+    for rule, what in _in_scope(by_kind, kind.value if by_kind else declared(target)):
+        if what.match(path):
             return rule
     return None
+
+
+@lru_cache(256)
+def _in_scope(by_kind: bool, scope: str) -> list[tuple[Rule, re.Pattern[str]]]:
+    return [(rule, what) for rule, of_kind, where, what in _COMPILED if of_kind is by_kind and where.match(scope)]
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
