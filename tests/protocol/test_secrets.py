@@ -25,6 +25,7 @@ from roosync_protocol.secrets import (
     reveal,
     scrub,
 )
+from roosync_protocol.secrets.text import text_spans
 
 CHANCE = Random(20260116)
 LETTERS = string.ascii_letters + string.digits

@@ -37,6 +37,11 @@ def says_secret(name: str) -> bool:
     return not (at and cut[at - 1] in rules.NOT_BEFORE)
 
 
+def may_be_file(name: str) -> bool:
+    """GOOGLE_APPLICATION_CREDENTIALS, YT_COOKIES: by custom the path of a file."""
+    return bool(words(name)) and words(name)[-1] in rules.SECRET_FILES
+
+
 def is_count(name: str) -> bool:
     """`tokens: 4096` is a number of tokens; `tokens: ["..."]` is not."""
     return bool(words(name)) and words(name)[-1] in rules.SECRET_PLURALS

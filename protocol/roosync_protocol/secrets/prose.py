@@ -45,7 +45,7 @@ _GROUPS = re.compile(  # a Google app password, the seed of one-time passwords
 _MIXED = re.compile(r"(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{10,64}")
 _CAMEL = re.compile(r"[a-z]?(?:[A-Z]{2,}|[A-Z]?[a-z]{2,}|\d{1,4})+")
 _USER = re.compile(
-    r"""(?<![\w-])(?:-u|--user)[ =](?:["'][\w.@+-]{1,60}:(?P<quoted>[^"'\n]{6,200})"""
+    r"""(?<![\w-])(?:-u|--user)[ =](?!["']?[a-z]{1,8}://)(?:["'][\w.@+-]{1,60}:(?P<quoted>[^"'\n]{6,200})"""
     r"""|[\w.@+-]{1,60}:(?P<password>[^\s"']{6,200}))"""
 )
 _LOGIN = re.compile(

@@ -18,6 +18,7 @@ SECRET_WORDS = frozenset(
 )
 SECRET_ENDS = ("password", "passwd", "secret", "apikey", "token", "passphrase", "pwd")  # PGPASSWORD, accesstoken
 SECRET_PLURALS = frozenset("tokens secrets passwords apikeys passphrases".split())  # counts, unless they hold text
+SECRET_FILES = frozenset("credential credentials creds cookie cookies".split())  # the thing, or the file with it
 SECRET_PAIRS = frozenset(  # (.., "key") and other words that are harmless alone
     [(first, last) for last in ("key", "keys") for first in
      """api access secret private signing encryption auth account license service master deploy ssh shared
@@ -72,7 +73,8 @@ PUBLIC_LAST = frozenset(
     style variant
     header headers path paths file files dir dirs directory directories folder folders url uri prefix suffix types
     limit size count timeout interval scope scopes title label color pattern patterns glob globs regex schedule cron
-    tools tags ports origins extensions deployment email mail description
+    tools tags ports origins extensions deployment email mail description store connection option config priority
+    backends currency
     """.split()
 )
 # Identifiers that are public by design: TENANT_ID, --workspace-id; and what names bytes that everybody may see.
@@ -95,6 +97,7 @@ PHRASE_STOPS = frozenset(
     required optional string field enter choose change new old here see ask use used only read write stored hashed
     encrypted reset forgotten incorrect wrong missing invalid default example user name login email file variable
     environment set get access password passphrase token secret key manager vault database rotated expires
+    without with via before after between while during current policy
     les des une est pas pour dans avec voir demander
     """.split()
 )
@@ -108,6 +111,7 @@ PUBLIC_CONNECTION = frozenset(
     target readonly bind multipleactiveresultsets persist info min max pool size charset
     """.split()
 )
+ANSWERS = frozenset({"allow", "ask", "deny"})  # to a pattern of commands or files: {"gh secret*": "ask"}
 QUERY_SECRETS = frozenset("sig signature key k code auth sid sas hash hmac access t tk st session".split())
 
 # ------------------------------------------------------------------------------------------ places

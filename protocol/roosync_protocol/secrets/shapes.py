@@ -9,10 +9,18 @@ import json
 import re
 
 from roosync_protocol.secrets import rules
-from roosync_protocol.secrets.names import fold, is_public, names_public, says_secret, words
+from roosync_protocol.secrets.names import fold, is_public, may_be_file, names_public, says_secret, words
 from roosync_protocol.secrets.spans import FORM, LOOK, Span, merged
 from roosync_protocol.secrets.text import text_spans, url_credentials
-from roosync_protocol.secrets.values import is_placeholder, is_reference, marked, proven_public, random_runs, suspicious
+from roosync_protocol.secrets.values import (
+    is_key_file,
+    is_placeholder,
+    is_reference,
+    marked,
+    proven_public,
+    random_runs,
+    suspicious,
+)
 
 NOBODY: frozenset[str] = frozenset()
 _URL = re.compile(r"(?:[a-z][a-z0-9+.-]{1,30}:){1,3}//[^\s]*\Z", re.IGNORECASE)
@@ -35,6 +43,8 @@ def value_spans(name: str, value: str, public_names: frozenset[str] = NOBODY) ->
     if fold(name) in public_names or names_public(name, value):
         return text_spans(value)
     if says_secret(name):
+        if may_be_file(name) and is_key_file(value):
+            return text_spans(value)
         scheme = _SCHEME.match(value)
         start = scheme.end() if scheme else 0
         # A placeholder too (`API_KEY: YOUR_API_KEY`): as a value it could take the place of somebody's real key.

@@ -37,7 +37,7 @@ _PLACEHOLDER = re.compile(
 _BETWEEN_REFERENCES = re.compile(r"(?:Bearer|Basic|Token|token|bearer)?[\s:@/.,;|=_-]*\Z")
 _ORDINARY = re.compile(  # of these shapes no secret is
     r"""
-      true|false|yes|no|on|off|null|none|undefined|default|auto
+      (?i:true|false|yes|no|on|off|null|none)|undefined|default|auto
     | [+-]?\d{1,16}(?:[.,]\d{1,10})?(?:[eE][+-]?\d{1,3})?
     | trace|debug|info|information|notice|warn|warning|error|critical|fatal|silent|verbose|quiet
     | production|development|staging|test|testing|local|prod|dev
@@ -77,9 +77,16 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _HEX = re.compile(r"(?<![0-9a-zA-Z])(?:[0-9a-f]{24,}|[0-9A-F]{24,})(?![0-9a-zA-Z])")
 _ADDRESS_BEFORE = re.compile(r"://[^\s\"'<>?#@]*\Z")
 _TOKEN = re.compile(r"[A-Za-z0-9+/=_-]{16,}")
-_NAMED_BYTES = re.compile(  # the integrity of a package, an advisory, a symbol of C++, a resource of a cloud
+_NAMED_BYTES = re.compile(  # the integrity of a package, an advisory, a symbol of C++, a resource of a cloud, a node
     r"sha(?:1|256|384|512)-|(?:GHSA|CVE)-|_Z[A-Z0-9]|(?:[a-z]{2,16}-){1,6}[0-9a-f]{8,17}\Z"
+    r"|[A-Z]{1,8}_(?:k[gw]|lA)[DHLM]O[A-Za-z0-9_-]{4,40}\Z"  # of GitHub: PVT_kwHO..., R_kgDO...
 )
+_SIZE = r"[AE]?\d{1,4}(?:[bBmM]|bit)"
+_PIECE = rf"(?:{_SIZE}|[A-Za-z]{{1,12}}\d{{0,4}}|\d{{1,8}})"
+_MODEL = re.compile(rf"(?=(?:[A-Za-z0-9]*[-_/])*{_SIZE}(?:[-_/]|\Z)){_PIECE}(?:[-_/]{_PIECE})*\Z")  # Qwen3-30B-A3B-2507
+_CODE = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?<!\d\d)")  # process.env.X, config.db?.password
+_KEY_FILE = re.compile(r"[\\/][\w .-]{1,80}\.(?:json|ya?ml|toml|ini|txt|env|pem|key|crt|cer|p12|pfx|jks)\Z")
+_DATE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:T\d{4,6})?")
 _VOWEL = re.compile(r"[aeiouyAEIOUY]")
 _UNLIKELY = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[aeiouy]{4}|q[^u]|[jvxz][bcdfgkpqtvxz]", re.IGNORECASE)
 
@@ -145,6 +152,11 @@ def is_path(text: str) -> bool:
     return not marked(text) and not any(random_runs(text.replace("\\", "/"), 20))
 
 
+def is_key_file(text: str) -> bool:
+    """`~/.config/gcloud/key.json`: where credentials are kept, by a path that nothing else looks like."""
+    return bool(_PATH_START.match(text) and _KEY_FILE.search(text)) and is_path(text)
+
+
 def is_scoped_package(text: str) -> bool:
     return text.startswith("@") and "/" in text and is_package(text)
 
@@ -197,11 +209,13 @@ def looks_random(run: str, least: int = 20) -> bool:
     Words make long chunks of one case with vowels; chance changes between capitals, letters and digits all
     the time. A run is random when less than a good third of it reads like words and it changes often.
     """
-    if _NAMED_BYTES.match(run):
+    if _NAMED_BYTES.match(run) or _MODEL.match(run):
         return False
     if "/" in run and any(looks_random(part, least) for part in run.split("/")):
         return True
-    core = run.rstrip("=")
+    core = _DATE.sub("", run.rstrip("="))
+    if "=" in core:  # within a run it is an assignment, and each side is judged
+        return any(looks_random(part, least) for part in core.split("="))
     letters = re.sub(r"[^A-Za-z0-9]", "", core)
     if len(letters) < least - 4 or len(letters) < 12 or _is_hexadecimal(letters) or _UUID.search(run):
         return False
@@ -261,11 +275,10 @@ def drawn_word(text: str) -> bool:
 
 def credential_like(text: str) -> bool:
     """In prose after `password:`: is this a credential and not a word of the sentence?"""
+    text = text.strip("*") if text.startswith("**") else text  # **High**
     if len(text) < 6 or _ORDINARY.fullmatch(text) or re.search(r"[()\[\]{}<>]|\.\.\.|^\*+$|^[xX]+$", text):
         return False
-    if re.fullmatch(r"[A-Za-z_][\w]*(?:\.[A-Za-z_]\w*)+(?<!\d\d)", text) or re.match(
-        r"(?i)your|example|my[-_]|the[-_]", text
-    ):
+    if _CODE.fullmatch(text) or re.match(r"(?i)your|example|my[-_]|the[-_]", text):
         return False  # os.environ.TOKEN; your-key-here
     return (
         bool(re.search(r"\d", text) and re.search(r"[A-Za-z]", text))
@@ -276,7 +289,9 @@ def credential_like(text: str) -> bool:
 
 
 def like_password(text: str) -> bool:
-    if not 8 <= len(text) <= 64 or re.search(r"[\s\\/]", text) or is_package(text):
+    if not 8 <= len(text) <= 64 or re.search(r"[\s\\/\u3000-\u9fff\uff00-\uffef]", text) or is_package(text):
+        return False
+    if _CODE.fullmatch(text):
         return False
     kinds = [bool(re.search(c, text)) for c in ("[a-z]", "[A-Z]", "[0-9]", r"[!@#$%^&*?+~]")]
     return sum(kinds) >= 3 and kinds[3] and kinds[0] | kinds[1] and not re.search(r"[(){}<>|;\"'`=,]", text)
