@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from roosync_agent.cli import baseline as command
+from roosync_agent.cli.decision import decisions
 from roosync_agent.cli.questions import question_lines
 from roosync_agent.operations import promoting
 
@@ -73,3 +74,23 @@ def test_only_the_question_that_was_named_is_answered(monkeypatch, words, answer
     ran = CliRunner().invoke(command.baseline, ["choose", *words])
     assert said == ([] if isinstance(answered, str) else [answered])
     assert not isinstance(answered, str) or answered in ran.output
+
+
+@pytest.mark.parametrize(
+    ("changed", "heads", "several"),
+    [
+        ({}, ["DECISION", "MACHINE", "FIELD", "RISK", "STATUS"], True),
+        ({"reference": "machine:n"}, ["COMPARED"], True),
+        ({"attempt": 2, "status": "approved"}, ["TRY"], False),
+    ],
+)
+def test_decisions_are_a_table_without_columns_that_say_nothing(monkeypatch, changed, heads, several):
+    one = {"id": "d-1", "machine": "m", "entity": "a.b/c", "reference": "baseline", "risk": "low", "status": "pending"}
+    one |= {"action": "override_local", "attempt": 1}
+    answer = {"pending": 1, "decisions": [one, one | {"id": "d-2"} | changed]}
+    monkeypatch.setattr("roosync_agent.cli.decision.ask_machine", lambda *_, **__: answer)
+    ran = CliRunner().invoke(decisions)
+    first = ran.output.splitlines()[0].split()
+    assert set(heads) <= set(first)
+    assert len(first) == 5 if not changed else len(first) > 5
+    assert ("roosync approve --all --risk low" in ran.output) is several

@@ -16,6 +16,8 @@ ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
 OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # of these an operator opens another attempt
 RISKS = ["none", "low", "medium", "high", "critical"]
+LESSER = ("none", "low")  # that a person may well approve together
+USUAL = {"COMPARED WITH": "the baseline", "ACTION": "override_local", "TRY": 1}  # a column of nothing else is left out
 
 
 @click.command()
@@ -42,9 +44,11 @@ def decisions(everything: bool, as_json: bool) -> None:
         if not rows:
             return "No decision waits."
         heads = ("DECISION", "MACHINE", "FIELD", "COMPARED WITH", "RISK", "STATUS", "ACTION", "TRY")
-        return (
-            table(rows, heads, colour=want_colour()) + f"\n\n{found['pending']} pending. Next: roosync decision show ID"
-        )
+        told = [at for at, head in enumerate(heads) if {row[at] for row in rows} != {USUAL.get(head)}]
+        listed = table([[row[at] for at in told] for row in rows], [heads[at] for at in told], colour=want_colour())
+        several = "\n" + " " * 6 + "roosync approve --all --risk low    (each is shown first)"
+        more = several if sum(d["risk"] in LESSER and d["status"] == "pending" for d in found["decisions"]) > 1 else ""
+        return f"{listed}\n\n{found['pending']} pending.\nNext: roosync decision show ID{more}"
 
     show(answer, as_json, text)
     raise click.exceptions.Exit(PENDING if answer["pending"] else 0)
