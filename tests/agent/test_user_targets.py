@@ -166,7 +166,10 @@ WRONG = {
     "an unknown key in a table": (AIDER + "\n[dialect]\nenvy = 1\n", "line 6: dialect.envy"),
     "a type": (AIDER.replace('["*"]', '"*"'), "line 3: keys: "),
     "no name": ('file = "{home}/x.json"\nkeys = ["*"]\n', "name: "),
-    "a name of one word": (AIDER.replace("aider.config", "aider"), "line 1: name: "),
+    "a name of one word": (
+        AIDER.replace("aider.config", "aider"),
+        "line 1: name: 'aider' should be two words with a dot",
+    ),
     "a shipped name": (AIDER.replace("aider.config", "roo.mcp"), "'roo.mcp' is a target already"),
     "the name of a group": (AIDER.replace("aider.config", "mcp.mine"), "'mcp' is the name of a group"),
     "no keys": (AIDER.replace('keys = ["*"]\n', ""), "keys is missing"),

@@ -26,7 +26,7 @@ ROOTS = ("{home}", "{settings}", "{codex}", "{vscode_user}", "{workspace}")
 SYSTEMS = {"windows": "windows", "macos": "macos", "posix": "linux"}  # ours -> as people call them
 KINDS = {"setting": Kind.SETTING, "mcp": Kind.MCP_SERVER, "mode": Kind.MODE, "text": Kind.TEXT}
 GROUPS = {"setting": Group.SETTINGS, "mcp": Group.MCP, "mode": Group.MODES, "text": Group.RULES}
-_NAME = r"^[a-z0-9][a-z0-9-]{0,30}\.[a-z0-9][a-z0-9-]{0,30}$"  # of pydantic: `$` is the very end
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}\.[a-z0-9][a-z0-9-]{0,30}")
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
 Words = Annotated[list[Word], Field(max_length=200)]
@@ -70,7 +70,7 @@ class _Dialect(_Section):
 
 
 class OwnTarget(_Section):
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Word
     assistant: Word | None = None
     group: Group | None = Field(default=None, strict=False)
     kind: Literal["setting", "mcp", "mode", "text"] = "setting"
@@ -90,6 +90,13 @@ class OwnTarget(_Section):
     not_path: Words = []
     risk: Annotated[dict[Word, Class], Field(max_length=200)] = {}
     dialect: _Dialect | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _named(cls, given: str) -> str:
+        if not _NAME.fullmatch(given):
+            raise ValueError(f"{given!r} should be two words with a dot, such as aider.config: a-z, 0-9 and - in them")
+        return given
 
     @field_validator("container", mode="before")
     @classmethod
