@@ -319,6 +319,20 @@ def test_what_can_not_be_shared_is_said(words, says):
         plan_share(known(*FLEET, more), *words)
 
 
+def test_what_becomes_special_to_who_has_it_is_what_was_shown():
+    """Its own fields are signed too: `alwaysAllow` of everything must not come in between."""
+
+    def plan(**own):
+        there = server("claude.mcp/x", command="npx", args=["x"], **own)
+        found = known(held("m", server("roo.mcp/x"), there), held("n"), commons=Commons())
+        return plan_share(found, "x", "roo", ["claude"], [])
+
+    shown = plan(timeout=5)
+    assert [(p.machine, p.key) for p in shown.has_it] == [("m", "claude.mcp/x")]
+    assert plan(timeout=5).seen == shown.seen
+    assert plan(timeout=5, alwaysAllow=["*"]).seen != shown.seen
+
+
 def test_a_shared_server_is_not_shared_twice():
     commons = Commons(entities={"roo.mcp/y": server("roo.mcp/y"), "claude.mcp/y": server("claude.mcp/y")})
     machines = [held("m", *commons.entities.values())]

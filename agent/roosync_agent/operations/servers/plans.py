@@ -284,4 +284,5 @@ def _seen(plan: Removal | Share) -> str:
     places = [[place.machine, place.key, place.digest] for place in plan.places]
     if isinstance(plan, Removal):
         return digest([plan.name, *plan.keys, places, plan.machines])  # type: ignore[list-item]
-    return digest([plan.name, plan.entities, places, plan.machines])  # type: ignore[list-item]
+    kept = [[place.machine, place.key, place.digest] for place in plan.has_it]  # it becomes special to that machine
+    return digest([plan.name, plan.entities, places, kept, plan.machines])  # type: ignore[list-item]
