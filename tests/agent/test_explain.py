@@ -84,6 +84,16 @@ async def test_a_target_is_explained_by_what_is_in_it(machine):
     assert (await machine.explain("roo.mpc"))[0].kind == "unknown"
 
 
+async def test_a_file_that_a_setting_names_is_told_as_such_and_what_of_it_is_managed(machine):
+    inner = {"currentApiConfigName": "a", "apiConfigs": {"a": {"apiProvider": "ollama"}}, "own": 1}
+    machine.write("roo.json", json.dumps({"providerProfiles": inner, "globalSettings": {"language": "en"}}))
+    machine.write(".config/Code/User/settings.json", '{"roo-cline.autoImportSettingsPath": "~/roo.json"}')
+    [file] = (await machine.explain("roo.profiles"))[0].files
+    assert file.rule == "the file that the editor's setting roo-cline.autoImportSettingsPath names"
+    assert "roo.profiles/apiConfigs.a" in file.entities
+    assert file.unmanaged == ["providerProfiles.own"]
+
+
 def test_a_table_of_targets_has_what_is_there_and_says_where_the_rest_is(machine):
     text = targets_text(msgspec.to_builtins(machine.targets()), everything=False)
     assert [line.split()[0] for line in text.splitlines() if line.startswith(("roo.", "vscode."))] == [

@@ -115,6 +115,8 @@ def _elsewhere(name: str, declared: dict[str, str]) -> TargetRow:
 
 def place_of(spec: TargetSpec) -> str:
     """The rule by which a target's files are found, as it is declared."""
+    if spec.setting:
+        return f"the file that the editor's setting {spec.setting} names"
     if spec.tree:
         return ", ".join(f"{spec.folder}/{pattern}" for pattern in spec.tree)
     return f"{spec.folder}/{spec.file}" if spec.file else spec.folder

@@ -146,8 +146,12 @@ def _unmanaged(local: Local, targets: list[Target], path: Path) -> list[str]:
     for part in parts:
         inner = _at(whole, part.container) if part.container and not part.identity else None
         names = inner if isinstance(inner, dict) else {}
+        depth = len(part.container)
+        deeper = [one.container for one in parts if len(one.container) > depth]
+        taken = {steps[depth] for steps in deeper if steps[:depth] == part.container}
         same_place = [one for one in parts if one.container == part.container]
-        found += [".".join((*part.container, n)) for n in names if not any(one.allows(n) for one in same_place)]
+        free = [n for n in names if n not in taken and not any(one.allows(n) for one in same_place)]
+        found += [".".join((*part.container, n)) for n in free]
     return [scrub(name) for name in dict.fromkeys(found)][:NAMES]
 
 
