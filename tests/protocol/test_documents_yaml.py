@@ -122,6 +122,13 @@ SMALL = {
     "a document end": ("a: 1\n...\n", Set(("b",), 2), "a: 1\nb: 2\n...\n"),
     "no final newline": ("a: 1", Set(("b",), 2), "a: 1\nb: 2"),
     "no final newline, deleting": ("a: 1\nb: 2", Delete(("b",)), "a: 1"),
+    "no final newline, behind a literal block": ("a: |\n  x\n  y", Set(("b",), 2), "a: |-\n  x\n  y\nb: 2"),
+    "no final newline, behind a folded block": ("a: >+ # c\n  x", Set(("b",), 2), "a: >- # c\n  x\nb: 2"),
+    "no final newline, behind a text in a list": (
+        "m:\n  - s: a\n    t: !!str |2\n      x",
+        Insert(("m",), 1, {"s": "b"}),
+        "m:\n  - s: a\n    t: !!str |2-\n      x\n  - s: b",
+    ),
     "no final newline, a literal block": ("a: 1", Set(("a",), "x\ny\n"), "a: |\n  x\n  y\n"),
     "the last of all": ("# x\na: 1\n", Delete(("a",)), "{}\n"),
     "nothing behind the colon": ("a:\nb: 1\n", Set(("a",), 2), "a: 2\nb: 1\n"),

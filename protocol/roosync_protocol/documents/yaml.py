@@ -297,7 +297,20 @@ class _Editor:
         at = self._end(Spot(text, node, index - 1, False), column)
         if text[at - 1] == "\n":  # blank lines that are a part of the text above must not become more
             blank = ""
-        return [(at, at, newline + blank + "".join(lines) + indent + new)]
+        return [
+            *self._chomped(node.items[index - 1].value, at),
+            (at, at, newline + blank + "".join(lines) + indent + new),
+        ]
+
+    def _chomped(self, node: Node, at: int) -> list[Splice]:
+        """A text over lines that the file's end cuts off has no line end, and keeps none when a line comes behind."""
+        while node.items:
+            node = node.items[-1].value
+        if at < len(self._text) or node.style not in ("|", ">") or node.end < at or node.text.endswith("\n"):
+            return []
+        head = flow.end_of(re.compile(r"(?:[&!]\S*\s+)*[|>]"), self._text, node.start)
+        end = flow.end_of(re.compile(r"[0-9+-]*"), self._text, head)
+        return [(head, end, self._text[head:end].strip("+-") + "-")]
 
     def _end(self, spot: Spot, column: int) -> int:
         """The end of the last line of a block item, with the comments behind that are indented deeper."""
