@@ -233,6 +233,18 @@ def test_a_projects_files_are_watched(shop, tmp_path):
         assert path.parent in seen.flat or any(path.is_relative_to(deep) for deep in seen.deep), name
 
 
+@pytest.mark.parametrize("link", [".roo/rules-code/b.md", ".roo/commands"])
+def test_what_lies_beside_the_texts_is_no_text(shop, tmp_path, link):
+    """A link in a cloned repository, or a skill, would publish servers with their secrets as prose, and be written."""
+    root = tmp_path / "shop/.roo"
+    (root / "mcp.json").write_text('{"mcpServers": {"db": {"command": "x", "env": {"ID": "k3PqX9vTz2LmN8wR"}}}}')
+    (tmp_path / "shop" / link).unlink(missing_ok=True)
+    (tmp_path / "shop" / link).symlink_to(root / "mcp.json" if link.endswith(".md") else root)
+    seen = collect(DOOR, shop, TABLE)
+    assert "k3PqX9vTz2LmN8wR" not in repr(seen.entities)
+    assert any("a link to a file of another kind" in one.reason for one in seen.skipped)
+
+
 @pytest.mark.parametrize(
     ("link", "target"),
     [(".roo/rules-code/b.md", "secret/b.md"), (".cursor/rules", "secret"), ("CLAUDE.md", "secret/b.md")],

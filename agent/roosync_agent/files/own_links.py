@@ -2,8 +2,9 @@
 
 A skill that was cloned may hold links to anything: `notes.md` to ~/.ssh/config, a folder to ~/.ssh. Followed, the one
 would be published, and a file added by a baseline would land in the other. So a file below a tree's folders has to be
-within the target's own folder; or be another text; or lie in a folder of one's own that mirrors this one
-(`skills/a/run.sh` in `~/dotfiles/skills/a/run.sh`). Nothing in a project is followed out of it.
+one that the target itself has (not what lies beside its texts: settings, sign-in, conversations); or be another text;
+or lie in a folder of one's own that mirrors this one (`skills/a/run.sh` in `~/dotfiles/skills/a/run.sh`). Nothing in
+a project is followed out of it.
 """
 
 from pathlib import Path
@@ -24,9 +25,10 @@ def link_fault(door: Door, target: Target, path: Path, name: str) -> str | None:
     if real == path:
         return None  # no link at all: nearly always
     ours = door.stat(target.folder).real_path
-    if real.is_relative_to(ours) or real.as_posix().endswith(f"/{name}") or (_prose(path) and _prose(real)):
+    inside = real.is_relative_to(ours) and target.spec.owns(real.relative_to(ours).as_posix())
+    if inside or real.as_posix().endswith(f"/{name}") or (_prose(path) and _prose(real)):
         return None
-    return "it is a link to a file of another kind outside its folder"
+    return "it is a link to a file of another kind, or outside its folder"
 
 
 def _prose(path: Path) -> bool:
