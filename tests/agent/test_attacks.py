@@ -392,6 +392,31 @@ async def test_one_hostile_package_does_not_stop_the_others(world):
     assert [one.machine for one in made.packages] == ["honest", "third"]
 
 
+async def test_a_package_from_the_future_is_not_the_newest_one(world):
+    """Of several values the newest is suggested, so whoever may name any date would always be right."""
+    world.servers(x=GOOD)
+    await world.turn()
+    library, liar = promoting.Library(world.operator), world.hostile
+    contents = world.honest.looked_now.collection.contents()
+    counted = {}
+    for ahead in (timedelta(minutes=2), timedelta(days=400)):
+        now = liar.now() + ahead
+        built = package.build("hostile", "1.0.0", now, contents)
+        for data in built.contents.values():
+            await liar.contents.put(data)
+        await liar.refresh()
+        told = {"manifest": built.manifest_hash, "files": 1, "entities": 1, "complete": True}
+        await liar.say(PackageReport(agent="hostile", timestamp=now, version="1.0.0", targets=("claude.mcp",), **told))
+        await world.operator.refresh()
+        try:
+            made = await proposing.gather(world.operator, library)
+            counted[ahead.days] = [one.machine for one in made.packages]
+        except RefusedRequestError as error:
+            counted[ahead.days] = str(error)
+    assert counted[0] == ["honest", "hostile"]
+    assert "the package of hostile does not count" in counted[400]
+
+
 async def test_a_secret_in_prose_does_not_make_an_honest_package_hostile(world):
     (world.home / ".claude" / "CLAUDE.md").write_text("use ghp_FAKEalpha0aB1cD2eF3gH4iJ5kL6mN7oP8qR9s please\n")
     await world.turn()

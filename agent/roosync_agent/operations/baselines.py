@@ -25,7 +25,7 @@ async def propose(machine: Machine) -> BaselineAnswer:
         raise RefusedRequestError(f"{machine.name} may not orchestrate in this fleet; propose from another machine")
     proposed = await gather(machine.session, machine.library, answered(machine.session))
     proposal = await open_proposal(machine.session, proposed)
-    return await _answer(machine.library, proposal)
+    return await _answer(machine.library, proposal, machine.fleet)
 
 
 async def show(machine: Machine, id_: str | None = None) -> BaselineAnswer:
@@ -33,12 +33,12 @@ async def show(machine: Machine, id_: str | None = None) -> BaselineAnswer:
     fleet, library = machine.fleet, machine.library
     if id_ is None:
         if proposal := fleet.open_proposal():
-            return await _answer(library, proposal)
+            return await _answer(library, proposal, fleet)
         if fleet.law.baseline is None:
             await library.of_baseline(machine.name)  # says what is missing
         return await _published(library, fleet.law.baseline)  # type: ignore[arg-type]
     if id_.startswith("p-"):
-        return await _answer(library, find_proposal(fleet, id_))
+        return await _answer(library, find_proposal(fleet, id_), fleet)
     return await _published(library, await version_of(machine.session, id_))
 
 
@@ -106,7 +106,7 @@ def find_proposal(fleet: Fleet, id_: str | None) -> Proposal:
     return found[0]
 
 
-async def _answer(library: Library, proposal: Proposal) -> BaselineAnswer:
+async def _answer(library: Library, proposal: Proposal, fleet: Fleet) -> BaselineAnswer:
     report = await read_report(library, proposal)
     commons, overlays = report.baseline()
     return BaselineAnswer(
@@ -122,7 +122,7 @@ async def _answer(library: Library, proposal: Proposal) -> BaselineAnswer:
         removed=sorted(commons.removed),
         arbitrations=[msgspec.to_builtins(one) for one in report.arbitrations],
         pending={key: list(names) for key, names in report.missing.items()},
-        excluded={f"{one.machine} {one.target}": one.reason for one in report.excluded},
+        excluded=_left_out(proposal, fleet) | {f"{one.machine} {one.target}": one.reason for one in report.excluded},
         provenance=msgspec.to_builtins(report.provenance),
         problems=validate(commons, overlays),
         report=proposal.report,
@@ -153,6 +153,13 @@ async def _published(library: Library, law: Baseline) -> BaselineAnswer:
 
 def values(entities: Entities) -> dict[str, Any]:
     return {key: entities[key].value for key in sorted(entities)}
+
+
+def _left_out(proposal: Proposal, fleet: Fleet) -> dict[str, str]:
+    """Machines of which nothing is in a proposal, so that their silence is seen."""
+    there = {package.machine for package in proposal.packages}
+    why = "no package of it counts here: none came yet, or it can not be believed (its clock, its contents)"
+    return {machine: why for machine in fleet.law.machines() if machine not in there}
 
 
 def shown_overlays(overlays: dict[str, Overlay]) -> dict[str, dict[str, Any]]:

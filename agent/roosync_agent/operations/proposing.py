@@ -6,6 +6,7 @@ before it signs: no orchestrator has to be trusted.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 import msgspec
 from msgspec import Struct
@@ -20,6 +21,8 @@ from roosync_protocol.digest import digest_bytes
 from roosync_protocol.messages import Choice, PackageRef, Proposal
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.proposal import proposal_id
+
+AHEAD = timedelta(minutes=10)  # that a clock may go before ours
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
@@ -43,7 +46,11 @@ async def gather(
     for name, report in session.fleet.packages().items():
         if report.complete:
             try:
-                received[name] = await library.package(name)
+                one = await library.package(name)
+                if one.manifest.timestamp > session.now() + AHEAD:  # "the newest" would be whoever lies most
+                    bad.append(f"the package of {name} does not count: it says {one.manifest.timestamp:%Y-%m-%d %H:%M}")
+                else:
+                    received[name] = one
             except (HostilePackageError, SenderError, UnavailableError) as error:
                 session.require_bus()
                 bad.append(f"the package of {name} does not count: {error}")
