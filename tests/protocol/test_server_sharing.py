@@ -80,6 +80,15 @@ def test_a_secret_of_another_entity_is_not_made_its_own():
         (Dialect(), {"url": "https://a.example", "type": "sse"}, ""),
         (Dialect(line=True, env="environment", enabled=True, local="local"), GITHUB.value, ""),
         (Dialect(), GITHUB.value, ""),
+        (Dialect(), {}, "neither what to start nor where to call"),  # an extension starts it, known by its name
+        (Dialect(), {"disabled": True}, "neither what to start"),
+        (
+            Dialect(reference="${%s}"),
+            {"command": "x", "env": {"A": "${A_KEY}"}},
+            r"in env it names A_KEY .* plain text",
+        ),
+        (Dialect(reference="$%s"), {"command": "sh", "args": ["-c", "x $A_B"]}, r"write \$\{env:A_B\} there first"),
+        (Dialect(reference="${%s}"), {"command": "x", "env": {"A": "$A_KEY ${env:B}"}}, ""),
     ],
 )
 def test_an_assistant_without_words_is_refused(dialect, value, says):

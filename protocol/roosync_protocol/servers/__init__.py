@@ -106,6 +106,11 @@ class Servers:
         back = self.common(name, written)
         held = back if isinstance(back, dict) else {}
         lost = [f for f in sorted(value.keys() | held.keys()) if not same(held.get(f), value.get(f))]
+        if taken := sorted(units.variables_in(held) - units.variables_in(value)):
+            return (
+                f"in {', '.join(lost)} it names {taken[0]} in words that are plain text where it comes from, and here "
+                f"a variable; write ${{env:{taken[0]}}} there first, or the value itself"
+            )
         return f"this assistant can not say {', '.join(lost)} of the server"
 
 

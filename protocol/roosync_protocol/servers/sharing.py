@@ -31,6 +31,8 @@ def require_words(form: Form | None, entity: Entity) -> None:
     value = _written_out(entity.value)
     if form is None or not isinstance(value, dict):
         return
+    if not value.keys() & {"command", "url"}:
+        raise FormError("it says neither what to start nor where to call: its own assistant knows that by its name")
     if "url" in value and "type" not in value:
         raise FormError("it does not say its transport; write type, http or sse, beside its address there first")
     try:

@@ -257,6 +257,18 @@ def _in_common(d: Dialect, said: _Fields) -> _Fields:
     }
 
 
+def variables_in(server: _Fields) -> set[str]:
+    """The variables of the environment that a server in common form asks for."""
+    found: set[str] = set()
+
+    def seen(text: str) -> str:
+        found.update(match[1] for match in _COMMON_REFERENCE.finditer(text))
+        return text
+
+    _mapped(server, seen)
+    return found
+
+
 def _own(d: Dialect, text: str) -> str:
     if d.reference == "${env:%s}" or not _COMMON_REFERENCE.search(text):
         return text
