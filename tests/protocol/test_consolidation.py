@@ -199,7 +199,7 @@ def test_a_baseline_in_force_is_not_settled_against():
     assert asked.key == key
     without = consolidate(fleet({"a": 1}, {"a": 1}, key=EXPERIMENTS), {}).baseline()
     back = consolidate(fleet({"a": 1, "b": 1}, {"a": 1}, key=EXPERIMENTS), {}, previous=without)
-    assert [question.key for question in back.arbitrations] == [EXPERIMENTS]
+    assert (back.arbitrations, back.commons[EXPERIMENTS].value) == ((), {"a": 1})  # its machine is asked about it
 
 
 def test_before_everybody_applied_it_what_was_put_together_is_no_question():
@@ -207,6 +207,31 @@ def test_before_everybody_applied_it_what_was_put_together_is_no_question():
     first = consolidate(packages, {})
     again = consolidate(packages, {}, previous=first.baseline())
     assert (again.arbitrations, again.baseline()) == ((), first.baseline())
+
+
+ANSWERED = {  # what the machines had, and what a person answered
+    "the value of one": ((1, 2), Choice(take="machine", machine="pc-1")),
+    "the value of one of three": ((1, 2, 3), Choice(take="machine", machine="pc-1")),
+    "all of them together": (({"allow": ["a"]}, {"allow": ["b"]}), Choice(take="union")),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERED)
+def test_what_was_answered_and_signed_is_not_asked_again_before_everybody_applied_it(case):
+    values, choice = ANSWERED[case]
+    key = "claude.settings/permissions" if isinstance(values[0], dict) else "claude.settings/model"
+    packages = fleet(*values, key=key)
+    first = consolidate(packages, {key: choice})
+    again = consolidate(packages, {}, previous=first.baseline())
+    assert again.arbitrations == ()
+    assert again.baseline()[0].entities == first.baseline()[0].entities
+
+
+def test_a_majority_that_agrees_on_another_value_is_news():
+    key = "claude.settings/model"
+    first = consolidate(fleet(1, 1, 1, key=key), {})
+    again = consolidate(fleet(1, 2, 2, key=key), {}, previous=first.baseline())
+    assert [one.key for one in again.arbitrations] == [key]
 
 
 WINDOWS = Places(os="windows", home=r"C:\Users\ana", workspaces={"roo": r"D:\dev\roo"})

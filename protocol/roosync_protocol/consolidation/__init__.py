@@ -31,7 +31,7 @@ from roosync_protocol import special
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.consolidation import votes
 from roosync_protocol.consolidation.arbitration import Arbitration, Candidate, question
-from roosync_protocol.consolidation.no_question import COPIED, legitimate, settled
+from roosync_protocol.consolidation.no_question import COPIED, legitimate, settled, stands
 from roosync_protocol.consolidation.provenance import LeafSource, Provenance, Source, leaf_sources
 from roosync_protocol.consolidation.together import together
 from roosync_protocol.consolidation.votes import Collected, Excluded, Group, NotEnoughError
@@ -149,6 +149,8 @@ class _Work:
                 self._special(key, voters, groups, why, keep_absence=why == COPIED)
             elif len(groups) == 1 and (len(held) >= votes.quorum(len(voters)) or _of_two(voters, groups[0].entity)):
                 self._common(key, voters, groups[0], "common")
+            elif stands(key, voters, groups, in_force := self.old.entities.get(key)) and in_force is not None:
+                self._common(key, voters, self._as_group(groups, in_force), "settled", "as in the baseline in force")
             elif found := settled(key, voters, groups, self.old.entities.get(key)):
                 self._common(key, voters, self._as_group(groups, found[0]), "settled", found[1])
             else:

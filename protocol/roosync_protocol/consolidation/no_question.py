@@ -46,6 +46,19 @@ def legitimate(voters: Sequence[str], groups: Sequence[Group], in_use: Mapping[s
     return None
 
 
+def stands(key: str, voters: Sequence[str], groups: Sequence[Group], old: Entity | None) -> bool:
+    """Does the baseline's value stand, because whoever differs from it has a decision of its own about that?
+
+    It was answered and signed; until everybody applied it, old values are no news. A majority that agrees on another
+    value is, and so are several values of which none is the baseline's.
+    """
+    if old is None or len(groups) < 2:
+        return False
+    if any(len(g.machines) >= votes.quorum(len(voters)) and not equal(g.entity, old) for g in groups):
+        return False
+    return any(equal(old, group.entity) for group in groups) or equal(old, together(key, groups).entity)
+
+
 def settled(key: str, voters: Sequence[str], groups: Sequence[Group], old: Entity | None) -> tuple[Entity, str] | None:
     """The value that nobody has to be asked about, and why; None when somebody has to be. `old`: the baseline's."""
     have = sum(len(group.machines) for group in groups)
