@@ -56,6 +56,25 @@ claude.settings/sandbox             {}                           {"ripgrep": {"c
 claude.settings/disableSkillShellExecution  true                 false                                 high
 claude.settings/disableSkillShellExecution  false                true                                  low
 claude.settings/outputStyle         null                         "Explanatory"                         medium
+claude.settings/teammateMode        null                         "tmux"                                medium
+codex.config/plugins                {}                           {"a@b": {"enabled": true}}            high
+codex.config/plugins                {"a@b": {"enabled": true}}   {"a@b": {"enabled": false}}           low
+codex.config/sandbox_workspace_write  {"exclude_slash_tmp": true}  {"exclude_slash_tmp": false}        high
+codex.config/sandbox_workspace_write  {}                         {"exclude_slash_tmp": true}           low
+zed.settings/edit_predictions       {}                           {"copilot": {"proxy_no_verify": true}}  critical
+zed.settings/edit_predictions       {}                           {"copilot": {"proxy": "http://x"}}    critical
+gemini.settings/general.previewFeatures  null                    true                                  medium
+opencode.config/tool_output         null                         {"max_lines": 9}                      medium
+vscode.mcp-inputs/key               {"id": "key", "type": "promptString", "password": true}  {"id": "key", "type": "promptString", "password": false}  high
+vscode.mcp-inputs/key               null                         {"id": "key", "type": "promptString", "password": true}  medium
+vscode.mcp-inputs/key               null                         {"id": "key", "type": "command", "command": "x.y"}  high
+vscode.project-mcp-inputs/key       {"id": "key", "description": "a"}  {"id": "key", "description": "b"}  low
+vscode.settings/claudeCode.preferredLocation  "sidebar"          "panel"                               low
+vscode.settings/claudeCode.selectedModel  null                   "opus"                                medium
+roo.profiles/terminalZdotdir        null                         true                                  low
+roo.profiles/apiConfigs.a           {}                           {"openAiApiKey": {"$secret": "x"}}    high
+roo.profiles/apiConfigs.a           {}                           {"vsCodeLmModelSelector": {"family": "x"}}  medium
+roo.profiles/apiConfigs.a           {}                           {"enableUrlContext": true}            medium
 claude.settings/newThing            null                         1                                     high
 
 roo.profiles/allowedCommands        []                           ["npm test"]                          high
@@ -352,3 +371,9 @@ def test_many_fields_that_no_rule_knows_are_soon_judged():
     many = {f"k{number}": number for number in range(20_000)}
     assert assess("roo.mcp/x", Kind.MCP_SERVER, {"command": "a"}, {"command": "a", "x": many}).risk is HIGH
     assert time.perf_counter() - began < 4
+
+
+def test_a_secret_is_one_value_to_the_judge():
+    found = assess("roo.profiles/apiConfigs.a", Kind.SETTING, {}, {"openAiApiKey": SECRET, "fooKeyword": SECRET})
+    assert found.reasons[0] == "apiConfigs.a.fooKeyword changes: no rule knows what it does"
+    assert not any("$secret" in reason for reason in found.reasons)

@@ -92,9 +92,12 @@ def _parts(before: Value | None, after: Value | None) -> tuple[Value | None, Val
 
 
 def _map(value: Value | None) -> dict[str, Value] | None:
-    """A map, or a list of maps by their names."""
-    if isinstance(value, dict):
-        return value
+    """A map, or a list of maps by their names. A reference to a secret is none: it is one value."""
+    match value:
+        case {"$secret": str(), **others} if not others:
+            return None
+        case dict():
+            return value
     if not isinstance(value, list):
         return None
     found: dict[str, Value] = {}

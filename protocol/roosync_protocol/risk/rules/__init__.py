@@ -19,13 +19,13 @@ from roosync_protocol.risk.rules.gemini import GEMINI
 from roosync_protocol.risk.rules.opencode import OPENCODE
 from roosync_protocol.risk.rules.roo import ROO
 from roosync_protocol.risk.rules.servers import MODES, SERVERS
-from roosync_protocol.risk.rules.vscode import VSCODE
+from roosync_protocol.risk.rules.vscode import INPUTS, VSCODE
 from roosync_protocol.risk.rules.zed import ZED
 
 __all__ = ["RULES", "UNKNOWN", "How", "Risk", "Rule", "find"]
 
 RULES: tuple[Rule, ...] = (
-    *SERVERS, *MODES, *CLAUDE, *ROO, *CODEX, *GEMINI, *OPENCODE, *ZED, *CONTINUE, *VSCODE, *ANYWHERE,
+    *SERVERS, *MODES, *CLAUDE, *ROO, *CODEX, *GEMINI, *OPENCODE, *ZED, *CONTINUE, *VSCODE, *INPUTS, *ANYWHERE,
 )  # fmt: skip
 
 

@@ -62,8 +62,8 @@ CLAUDE = table(
     (CHANGE, HIGH, "how one signs in", "forceLogin*"),
     (CHANGE, HIGH, "which agent, with which tools, answers", "agent"),
     (CHANGE, MEDIUM, "the model and its manner",
-     ("model availableModels modelOverrides* fallbackModel advisorModel teammateDefaultModel outputStyle effortLevel "
-     "alwaysThinkingEnabled fastMode fastModePerSessionOptIn companyAnnouncements includeGitInstructions "
+     ("model availableModels modelOverrides* fallbackModel advisorModel teammateDefaultModel teammateMode outputStyle "
+     "effortLevel alwaysThinkingEnabled fastMode fastModePerSessionOptIn companyAnnouncements includeGitInstructions "
      "skillOverrides* claudeMdExcludes autoMemoryEnabled autoMemoryDirectory askUserQuestionTimeout "
      "cleanupPeriodDays fileCheckpointingEnabled worktree* minimumVersion plansDirectory autoCompactEnabled")),
     (CHANGE, LOW, "how it is shown",

@@ -54,7 +54,8 @@ GEMINI = table(
      ("model model.* modelConfigs* context.fileName contextFileName context.importFormat "
      "context.includeDirectoryTree context.discoveryMaxDirs context.loadMemoryFromIncludeDirectories "
      "context.memoryBoundaryMarkers context.fileFiltering.* fileFiltering* contextManagement* "
-     "general.plan* useWriteTodos general.checkpointing* checkpointing*")),
+     "general.plan* general.previewFeatures experimental.modelSteering "
+     "useWriteTodos general.checkpointing* checkpointing*")),
     (CHANGE, LOW, "how it is shown or timed",
      ("ui ui.* theme customThemes hideTips hideBanner hideWindowTitle preferredEditor vimMode "
      "general.preferredEditor general.openEditorInNewWindow general.vimMode general.enableAutoUpdate "

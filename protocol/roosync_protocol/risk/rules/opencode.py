@@ -49,6 +49,7 @@ OPENCODE = table(
      "agent.*.steps agent.*.maxSteps agent.*.disable agent.*.hidden mode.*.temperature fallbacks* "
      "provider.*.models* provider.*.whitelist provider.*.blacklist compaction* experimental.primary_tools "
      "experimental.batch_tool")),
+    (CHANGE, MEDIUM, "how much of an answer is read", "tool_output*"),
     (OFF, MEDIUM, "snapshots to go back to", "snapshot", True),
     (CHANGE, LOW, "how it is shown or timed",
      ("theme keybinds keybinds.* tui tui.* layout logLevel username autoupdate watcher* $schema "

@@ -48,19 +48,22 @@ ROO = table(
      "*pinnedApiConfigs* *apiConfigs.*.id *codebaseIndexEnabled *LegacyFormat *UseAzure *StreamingEnabled "
      "*ReasoningEffort *reasoningEffort *verbosity *UsePromptCache *CrossRegionInference *VertexProjectId "
      "*azureApiVersion *R1FormatEnabled *MiddleOutTransform *fuzzyMatchThreshold *openRouterImageGeneration*")),
+    (CHANGE, HIGH, "which key is used", "*ApiKey *apiKey *AccessKey *SecretKey *SessionToken"),
+    (ON, MEDIUM, "the model looks into the web", "*enableGrounding *enableUrlContext"),
+    (CHANGE, MEDIUM, "which model answers", "*vsCodeLmModelSelector*"),
     (OFF, MEDIUM, "checkpoints to go back to", "*enableCheckpoints", True),
     (CHANGE, MEDIUM, "which commands may run long", "*commandTimeoutAllowlist"),
     (CHANGE, LOW, "limits", "*allowedMaxRequests *allowedMaxCost *OutputLineLimit *OutputCharacterLimit"),
     (CHANGE, LOW, "how it is shown or timed",
      ("language telemetrySetting soundEnabled soundVolume ttsEnabled ttsSpeed screenshotQuality browserViewportSize "
      "terminalShellIntegrationTimeout terminalShellIntegrationDisabled terminalCommandDelay terminalPowershellCounter "
-     "terminalZshClearEolMark terminalZshOhMy terminalZshP10k terminalCompressProgressBar terminalOutputPreviewSize "
-     "commandExecutionTimeout maxConcurrentFileReads maxDiagnosticMessages maxOpenTabsContext maxWorkspaceFiles "
-     "checkpointTimeout maxReadFileLine maxImageFileSize maxTotalImageSize maxGitStatusFiles autoCondenseContext "
-     "autoCondenseContextPercent diffEnabled diagnosticsEnabled includeDiagnosticMessages "
-     "includeTaskHistoryInEnhance includeCurrentTime includeCurrentCost includeMaxTokens enterBehavior "
-     "preventCompletionWithOpenTodos historyPreviewCollapsed reasoningBlockCollapsed lastShownAnnouncementId "
-     "hasOpenedModeSelector dismissedUpsells showTimestamps *todoListEnabled *modelTemperature *modelMaxTokens "
-     "*modelMaxThinkingTokens *consecutiveMistakeLimit *SearchMaxResults *SearchMinScore *enableReasoningEffort "
-     "*description *notes version")),
+     "terminalZshClearEolMark terminalZdotdir terminalZshOhMy terminalZshP10k terminalCompressProgressBar "
+     "terminalOutputPreviewSize commandExecutionTimeout maxConcurrentFileReads maxDiagnosticMessages "
+     "maxOpenTabsContext maxWorkspaceFiles checkpointTimeout maxReadFileLine maxImageFileSize maxTotalImageSize "
+     "maxGitStatusFiles autoCondenseContext autoCondenseContextPercent *diffEnabled diagnosticsEnabled "
+     "includeDiagnosticMessages includeTaskHistoryInEnhance includeCurrentTime includeCurrentCost *includeMaxTokens "
+     "enterBehavior preventCompletionWithOpenTodos historyPreviewCollapsed reasoningBlockCollapsed "
+     "lastShownAnnouncementId hasOpenedModeSelector dismissedUpsells showTimestamps *todoListEnabled *modelTemperature "
+     "*modelMaxTokens *modelMaxThinkingTokens *consecutiveMistakeLimit *SearchMaxResults *SearchMinScore "
+     "*enableReasoningEffort *description *notes version")),
 )  # fmt: skip

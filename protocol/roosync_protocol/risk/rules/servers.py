@@ -34,6 +34,7 @@ SERVERS = table(
     (CHANGE, HIGH, "how it signs in",
      ("bearer_token_env_var env_vars oauth auth authProviderType targetAudience targetServiceAccount scopes "
      "oauth_resource")),
+    (CHANGE, HIGH, "what the extension that starts it is told", "settings settings.*"),
     (OFF, HIGH, "the server is enabled", "disabled"),
     (ON, HIGH, "the server is enabled", "enabled", True),
     (ON, HIGH, "it is started by itself", "autoStart"),
@@ -46,7 +47,7 @@ SERVERS = table(
     (DENY, HIGH, "a tool is no longer forbidden", "disabledTools disabled_tools excludeTools"),
     (CHANGE, LOW, "how it is shown or timed",
      ("timeout *_timeout *_timeout_sec *_timeout_ms *Timeout *TimeoutMs requestOptions.timeout description title icon "
-     "faviconUrl version note notes comment watchPaths $schema homepage")),
+     "faviconUrl gallery version note notes comment watchPaths $schema homepage")),
 )  # fmt: skip
 
 MODES = table(

@@ -49,6 +49,7 @@ VSCODE = table(
     (ALLOW, HIGH, "a command runs without asking", "*.allowedCommands"),
     (DENY, HIGH, "a command is no longer forbidden", "*.deniedCommands"),
     (CHANGE, HIGH, "settings are loaded from another file", "*.autoImportSettingsPath *.customStoragePath"),
+    (CHANGE, HIGH, "the environment of what is started", "claudeCode.environmentVariables*"),
     (VARIABLES, HIGH, "the environment of terminals", "terminal.integrated.env.*"),
     (CHANGE, CRITICAL, "a shell",
      ("terminal.integrated.profiles.* terminal.integrated.defaultProfile.* terminal.integrated.automationProfile.* "
@@ -70,7 +71,8 @@ VSCODE = table(
      "github.copilot.chat.*.instructions* roo-cline.useAgentRules zoo-code.useAgentRules")),
     (CHANGE, MEDIUM, "which model answers",
      ("github.copilot.enable github.copilot.enable.* *.model *.modelId *.defaultModel chat.utilityModel "
-     "chat.utilitySmallModel *.vsCodeLmModelSelector* chat.agent.enabled chat.agent.maxRequests "
+     "chat.utilitySmallModel *.selectedModel github.copilot.inlineSuggest.enable "
+     "github.copilot.editor.enableAutoCompletions *.vsCodeLmModelSelector* chat.agent.enabled chat.agent.maxRequests "
      "github.copilot.nextEditSuggestions.* github.copilot.chat.agent.* github.copilot.chat.codesearch.enabled "
      "github.copilot.chat.summarizeAgentConversationHistory.* github.copilot.chat.virtualTools.* "
      "chat.checkpoints.enabled chat.disableAIFeatures *.commandTimeoutAllowlist")),
@@ -86,5 +88,15 @@ VSCODE = table(
      "github.copilot.chat.localeOverride github.copilot.chat.scopeSelection github.copilot.editor.enableCodeActions "
      "inlineChat.renderMode inlineChat.finishOnType inlineChat.holdToSpeech inlineChat.affordance "
      "*.enableCodeActions *.apiRequestTimeout *.commandExecutionTimeout *.maximumIndexedFilesForFileSearch "
+     "claudeCode.preferredLocation claudeCode.useTerminal claudeCode.disableLoginPrompt chatgpt.localeOverride "
+     "*.preferredLanguage cursor.cpp.enablePartialAccepts cursor.diffs.* cursor.windowSwitcher.* "
      "*.preventCompletionWithOpenTodos *.newTaskRequireTodos *.codeIndex.embeddingBatchSize")),
+)  # fmt: skip
+
+INPUTS = table(
+    "vscode.*mcp-inputs",
+    (CHANGE, HIGH, "a command of the editor gives the value", "*.command *.args*"),
+    (OFF, HIGH, "what is typed is hidden", "*.password"),
+    (CHANGE, MEDIUM, "what a server is given", "*.type *.default *.options*"),
+    (CHANGE, LOW, "what a person is asked", "*.description *.id"),
 )  # fmt: skip
