@@ -48,6 +48,7 @@ KEYS = frozenset(
         "permissions",
         "personality",
         "plan_mode_reasoning_effort",
+        "plugins",
         "profile",
         "profiles",
         "project_doc_fallback_filenames",

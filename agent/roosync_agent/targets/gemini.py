@@ -42,6 +42,7 @@ _GENERAL = Part(
             "enableAutoUpdate",
             "maxAttempts",
             "plan",
+            "previewFeatures",
             "retryFetchErrors",
             "sessionRetention",
         }

@@ -15,6 +15,7 @@ from roosync_protocol.servers.dialects import OPENCODE as DIALECT
 KEYS = frozenset(
     {
         "agent",
+        "autoshare",
         "autoupdate",
         "command",
         "compaction",
@@ -35,6 +36,7 @@ KEYS = frozenset(
         "share",
         "small_model",
         "snapshot",
+        "tool_output",
         "tools",
         "watcher",
         # version 2
