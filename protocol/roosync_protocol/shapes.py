@@ -46,6 +46,26 @@ LISTS: dict[tuple[str, ...], ListRule] = {  # the last names of the path -> rule
     ("permissions", "additionalDirectories"): _SET,
     ("enabledMcpjsonServers",): _SET,
     ("disabledMcpjsonServers",): _SET,
+    ("sandbox", "excludedCommands"): _SET,
+    ("network", "allowedDomains"): _SET,
+    ("network", "deniedDomains"): _SET,
+    ("network", "allowUnixSockets"): _SET,
+    ("filesystem", "allowRead"): _SET,
+    ("filesystem", "allowWrite"): _SET,
+    ("filesystem", "denyRead"): _SET,
+    ("filesystem", "denyWrite"): _SET,
+    ("writable_roots",): _SET,  # codex
+    ("enabled_tools",): _SET,
+    ("disabled_tools",): _SET,
+    ("includeTools",): _SET,  # gemini
+    ("excludeTools",): _SET,
+    ("tools", "core"): _SET,
+    ("tools", "allowed"): _SET,
+    ("tools", "exclude"): _SET,
+    ("mcp", "allowed"): _SET,
+    ("mcp", "excluded"): _SET,
+    ("enabled_providers",): _SET,  # opencode
+    ("disabled_providers",): _SET,
 }
 
 # Strings that are prose although they stand in a map: they merge line by line.

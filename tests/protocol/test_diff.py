@@ -71,6 +71,12 @@ NO_DIFFERENCE = {
     "spelling of a number": ({"a": 1}, {"a": 1.0}, KEY),
     "a set in another order": (["a", "b"], ["b", "a"], "roo.profiles/allowedCommands"),
     "doubles in a set": (["a", "b", "a"], ["b", "a"], "roo.profiles/allowedCommands"),
+    "what a sandbox lets through": (
+        {"sandbox": {"network": {"allowedDomains": ["a", "b"]}, "filesystem": {"denyRead": ["a", "b"]}}},
+        {"sandbox": {"network": {"allowedDomains": ["b", "a"]}, "filesystem": {"denyRead": ["b", "a"]}}},
+        KEY,
+    ),
+    "tools that can be used": ({"includeTools": ["a", "b"]}, {"includeTools": ["b", "a"]}, KEY),
     "a set inside": ({"permissions": {"allow": ["a", "b"]}}, {"permissions": {"allow": ["b", "a"]}}, KEY),
     "a keyed list": ([{"slug": "a"}, {"slug": "b", "x": 1}], [{"slug": "b", "x": 1}, {"slug": "a"}], "t/customModes"),
     "a dotted setting": (["a", "b"], ["b", "a"], "vscode.settings/roo-cline.allowedCommands"),
