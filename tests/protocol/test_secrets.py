@@ -267,6 +267,7 @@ ORDINARY = [
     {"bash": {"pwd": "allow", "cat *credentials*": "deny", "gh secret*": "ask"}},
     {"models": {"Qwen3-235B-A22B-Instruct-2507": {"limit": 1}, "gemma-4-26B-A4B-it-qat-4bit": {}}},
     {"models": ["mlx-community/Qwen3-Next-80B-A3B-Instruct-4bit", "gpt-oss-120b-MXFP4-Q8", "qwen3:30b-a3b-q4_K_M"]},
+    {"models": {"hf:MiniMaxAI/MiniMax-M2.1": {"id": "hf:MiniMaxAI/MiniMax-M2.1"}}, "per_token_in": 0.0000002},
 ]
 
 

@@ -42,7 +42,7 @@ NOT_AFTER = frozenset(
 )
 NOT_BEFORE = frozenset(
     "max min maximum minimum num number total count context input output cached prompt completion thinking no next "
-    "page continuation".split()
+    "per page continuation".split()
 )
 
 # Of environment variables and headers whose value is otherwise not proven public: these are, unless it looks random.

@@ -86,6 +86,7 @@ _PIECE = rf"(?:{_SIZE}|[A-Za-z]{{1,12}}\d{{0,4}}|\d{{1,8}})"
 _MODEL = re.compile(rf"(?=(?:[A-Za-z0-9]*[-_/])*{_SIZE}(?:[-_/]|\Z)){_PIECE}(?:[-_/]{_PIECE})*\Z")  # Qwen3-30B-A3B-2507
 _CODE = re.compile(r"[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*)+(?<!\d\d)")  # process.env.X, config.db?.password
 _KEY_FILE = re.compile(r"[\\/][\w .-]{1,80}\.(?:json|ya?ml|toml|ini|txt|env|pem|key|crt|cer|p12|pfx|jks)\Z")
+_TWICE = re.compile(r"([A-Za-z]{5,}).*?\1")
 _DATE = re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?:T\d{4,6})?")
 _VOWEL = re.compile(r"[aeiouyAEIOUY]")
 _UNLIKELY = re.compile(r"[bcdfghjklmnpqrstvwxz]{5}|[aeiouy]{4}|q[^u]|[jvxz][bcdfgkpqtvxz]", re.IGNORECASE)
@@ -214,6 +215,8 @@ def looks_random(run: str, least: int = 20) -> bool:
     if "/" in run and any(looks_random(part, least) for part in run.split("/")):
         return True
     core = _DATE.sub("", run.rstrip("="))
+    if len(core) < 50 and (twice := _TWICE.search(core)) and len(twice[1]) * 3 > len(core):
+        return False  # chance says nothing twice: MiniMaxAI/MiniMax-M2
     if "=" in core:  # within a run it is an assignment, and each side is judged
         return any(looks_random(part, least) for part in core.split("="))
     letters = re.sub(r"[^A-Za-z0-9]", "", core)
