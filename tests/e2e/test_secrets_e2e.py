@@ -306,11 +306,17 @@ async def test_none_is_on_the_bus(story):
     assert story.planted.found_in(everything) == []
 
 
+COPIES = {"snapshots", "last_good"}  # of the person's own files, for putting them back: private, and never sent
+
+
 def test_none_is_in_the_state_folders_or_exports(story):
     hits = {}
     for site in story.sites.values():
         files = [p for p in site.base.rglob("*") if p.is_file() and site.home not in p.parents]
-        kept = [p for p in files if "snapshots" not in p.relative_to(site.base).parts]
+        kept = [p for p in files if COPIES.isdisjoint(p.relative_to(site.base).parts)]
+        copies = [p for p in files if p not in kept]
+        assert copies
+        assert {p.stat().st_mode & 0o077 for p in copies} == {0}, "nobody else may read them"
         assert {"law.json", "base.json", "manifest.json", "sync-dashboard.json", "log"} <= {p.name for p in kept}
         for path in kept:
             found = story.planted.found_in(f"{path} {CANARY} ".encode() + path.read_bytes())
