@@ -36,7 +36,6 @@ async def apply(
     divergences = await machine.settle(reference)
     baseline = await machine.baseline()
     await machine.applier.run(baseline)
-    await machine.look()
     if baseline is not None:
         await machine.settle(baseline)
     await machine.report()
@@ -60,9 +59,8 @@ async def apply_decision(machine: Machine, id_: str) -> ApplyAnswer:
     if decision.status == "pending":
         raise RefusedRequestError(f"{decision.id} is not approved yet: `roosync decision approve {decision.id}`")
     await machine.look()
-    await machine.applier.run(await machine.baseline())
-    await machine.look()
     baseline = await machine.baseline()
+    await machine.applier.run(baseline)
     if baseline is not None:
         await machine.settle(baseline)
     await machine.report()

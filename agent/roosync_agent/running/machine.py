@@ -73,7 +73,6 @@ class Machine:
         if reference is not None:
             await self.settle(reference)
             if await self.applier.run(reference):
-                await self.look()
                 await self.settle(reference)
         else:
             await self.applier.look_again()
