@@ -30,10 +30,10 @@ from msgspec import Struct, json
 from roosync_protocol import special
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.consolidation import votes
-from roosync_protocol.consolidation.arbitration import Arbitration, Candidate, question
+from roosync_protocol.consolidation.arbitration import Arbitration, question
 from roosync_protocol.consolidation.no_question import COPIED, legitimate, settled, stands
 from roosync_protocol.consolidation.provenance import LeafSource, Provenance, Source, leaf_sources
-from roosync_protocol.consolidation.together import together
+from roosync_protocol.consolidation.together import Candidate, together
 from roosync_protocol.consolidation.votes import Collected, Excluded, Group, NotEnoughError
 from roosync_protocol.diff import equal
 from roosync_protocol.digest import canonical

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct
 
-from roosync_protocol.consolidation.together import COMPARED, OWN, Dispute, Side, Together, together
+from roosync_protocol.consolidation.together import COMPARED, OWN, Candidate, Dispute, Together, together
 from roosync_protocol.consolidation.votes import Group
-from roosync_protocol.diff import State, changes, equal
+from roosync_protocol.diff import changes, equal
 from roosync_protocol.digest import canonical
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages import Choice
@@ -19,14 +19,6 @@ from roosync_protocol.messages import Choice
 LEAVES = 40  # of one question; who differs in more differs in the whole
 NAMED = 6  # of them in the reason
 LENGTH = 80  # characters of a value in the reason
-
-
-class Candidate(Struct, frozen=True, kw_only=True):
-    """One possible answer: a value (UNSET: not to have it), who has it, and when the latest of them was collected."""
-
-    value: State = UNSET
-    machines: tuple[str, ...]
-    newest: datetime
 
 
 class Arbitration(Struct, frozen=True, kw_only=True):
@@ -111,7 +103,7 @@ def _named(dispute: Dispute) -> str:
     return f"{'.'.join(map(str, dispute.path))}: " if dispute.path else ""
 
 
-def _side(side: Side) -> str:
+def _side(side: Candidate) -> str:
     text = "nothing" if side.value is UNSET else canonical(side.value).decode()
     text = text if len(text) <= LENGTH else f"{text[: LENGTH - 4]} ..."
     return f"{text} ({', '.join(side.machines[:3])}{', ...' if len(side.machines) > 3 else ''})"

@@ -35,8 +35,11 @@ SAMPLE = 50  # elements of a set that are judged
 UNION, OWN = -1, -2  # picks that are no side: all elements of the set; each machine's own
 
 
-class Side(Struct, frozen=True, kw_only=True):
-    """What some machines have at one place. Of a set: the elements that not everybody has. UNSET: nothing."""
+class Candidate(Struct, frozen=True, kw_only=True):
+    """What some machines have, of the whole or at one place, and when the latest of them was collected.
+
+    Of a set: the elements that not everybody has. UNSET: not to have it.
+    """
 
     value: State = UNSET
     machines: tuple[str, ...]
@@ -47,7 +50,7 @@ class Dispute(Struct, frozen=True, kw_only=True):
     """One place where the machines do not agree."""
 
     path: Path
-    sides: tuple[Side, ...]  # most machines first
+    sides: tuple[Candidate, ...]  # most machines first
     pick: int  # of the sides, or UNION, or OWN
     why: str
     shared: int | None = None  # of a set: elements that everybody has
@@ -69,7 +72,7 @@ def together(key: str, groups: Sequence[Group]) -> Together:
     kind = groups[0].entity.kind
     one_piece = kind is Kind.TEXT or whole(kind, key) or len({group.entity.kind for group in groups}) > 1
     work = _Work(key, kind, one_piece)
-    sides = [Side(value=g.entity.value, machines=g.machines, newest=g.newest) for g in groups]
+    sides = [Candidate(value=g.entity.value, machines=g.machines, newest=g.newest) for g in groups]
     value = work.one((), sides)
     assert value is not UNSET, "what every side has is never picked away"
     entity = Entity(key=key, kind=kind, value=value)
@@ -83,7 +86,7 @@ class _Work:
         self.disputes: list[Dispute] = []
         self.budget = WEIGHED
 
-    def one(self, path: Path, sides: list[Side]) -> State:
+    def one(self, path: Path, sides: list[Candidate]) -> State:
         sides = self._distinct(path, sides)
         if len(sides) == 1:
             return sides[0].value
@@ -106,12 +109,12 @@ class _Work:
             return self._one_value(path, sides, values[0])
         return self._dispute(path, sides)
 
-    def _members(self, path: Path, sides: list[Side], maps: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
+    def _members(self, path: Path, sides: list[Candidate], maps: Sequence[Mapping[str, Value]]) -> dict[str, Value]:
         """In the order of the first side; what only others have comes after."""
         result: dict[str, Value] = {}
         for name in dict.fromkeys(name for members in maps for name in members):
             inner = [
-                Side(value=members.get(name, UNSET), machines=side.machines, newest=side.newest)
+                Candidate(value=members.get(name, UNSET), machines=side.machines, newest=side.newest)
                 for members, side in zip(maps, sides, strict=True)
             ]
             value = self.one((*path, name), inner)
@@ -119,28 +122,31 @@ class _Work:
                 result[name] = value
         return result
 
-    def _one_value(self, path: Path, sides: list[Side], value: Value) -> State:
+    def _one_value(self, path: Path, sides: list[Candidate], value: Value) -> State:
         """Some have it and some have not: theirs by quorum or of two machines, unless it is bound to a machine."""
         total = sum(len(side.machines) for side in sides)
         holders = next(side.machines for side in sides if side.value is not UNSET)
         own = special.bound(value, holders[0] if len(holders) == 1 else "")
-        if not own and (2 * len(holders) > total or (total == 2 and not self._grave(path, UNSET, value))):
+        few = total == 2 and not self._grave(path, UNSET, value)
+        if not own and (2 * len(holders) > total or few):
             return value
         return self._dispute(path, sides)
 
-    def _set(self, path: Path, sides: list[Side], elements: list[dict[str, Value]]) -> State:
+    def _set(self, path: Path, sides: list[Candidate], elements: list[dict[str, Value]]) -> State:
         union = {name: element for found in elements for name, element in found.items()}
         shared = set.intersection(*(set(found) for found in elements))
         value = list(union.values())
         shown = tuple(
-            Side(value=[e for n, e in found.items() if n not in shared], machines=side.machines, newest=side.newest)
+            Candidate(
+                value=[e for n, e in found.items() if n not in shared], machines=side.machines, newest=side.newest
+            )
             for found, side in zip(elements, sides, strict=True)
         )
         pick, why = self._pick_of_set(path, list(shown))
         self.disputes.append(Dispute(path=path, sides=shown, pick=pick, why=why, shared=len(shared)))
         return value
 
-    def _pick_of_set(self, path: Path, sides: list[Side]) -> tuple[int, str]:
+    def _pick_of_set(self, path: Path, sides: list[Candidate]) -> tuple[int, str]:
         """To forbid what anybody forbids is careful; to allow what anybody allows is not. Of elements not shared."""
         samples = [side.value[:SAMPLE] if isinstance(side.value, list) else [] for side in sides[:COMPARED]]
         union = [element for sample in samples for element in sample]
@@ -151,7 +157,7 @@ class _Work:
             return least[0], "it is the careful one"
         return OWN, "put together they would allow more on each machine, so each keeps its own"
 
-    def _dispute(self, path: Path, sides: list[Side]) -> State:
+    def _dispute(self, path: Path, sides: list[Candidate]) -> State:
         pick, why = self._pick(path, sides)
         values = [side.value for side in sides]
         low = len(values) <= COMPARED and all(self._low(path, a, b) for a in values for b in values if a is not b)
@@ -162,7 +168,7 @@ class _Work:
             return UNSET if path and any(value is UNSET for value in values) else values[0]
         return sides[pick].value
 
-    def _pick(self, path: Path, sides: list[Side]) -> tuple[int, str]:
+    def _pick(self, path: Path, sides: list[Candidate]) -> tuple[int, str]:
         total = sum(len(side.machines) for side in sides)
         top = max(range(len(sides)), key=lambda n: (len(sides[n].machines), -n))
         if 2 * len(sides[top].machines) > total:
@@ -176,7 +182,7 @@ class _Work:
             return OWN, f"{why}, so each keeps its own"
         return newest, f"{sides[newest].machines[0]} was collected last"
 
-    def _careful(self, path: Path, sides: list[Side]) -> int | None:
+    def _careful(self, path: Path, sides: list[Candidate]) -> int | None:
         """The one value to which the step from any other is less dangerous than every step between the others."""
         values = [side.value for side in sides]
         if len(values) > COMPARED:
@@ -207,12 +213,12 @@ class _Work:
         self.budget -= len(raw(a)) + len(raw(b))
         return risk.assess(self.key, self.kind, a, b).risk if self.budget >= 0 else None
 
-    def _distinct(self, path: Path, sides: list[Side]) -> list[Side]:
+    def _distinct(self, path: Path, sides: list[Candidate]) -> list[Candidate]:
         """Sides that say the same become one; most machines first, then the newest, then by canonical bytes."""
         first = sides[0].value
         if all(side.value is first for side in sides):
             return [_joined(sides)]
-        found: dict[bytes, list[Side]] = {}
+        found: dict[bytes, list[Candidate]] = {}
         for side in sides:
             data = b"" if side.value is UNSET else canonical(normal((*self.root, *path), side.value))
             found.setdefault(data, []).append(side)
@@ -221,10 +227,10 @@ class _Work:
         return [side for _, side in merged]
 
 
-def _joined(sides: list[Side]) -> Side:
+def _joined(sides: list[Candidate]) -> Candidate:
     if len(sides) == 1:
         return sides[0]
-    return Side(
+    return Candidate(
         value=sides[0].value,
         machines=tuple(sorted(machine for side in sides for machine in side.machines)),
         newest=max(side.newest for side in sides),
