@@ -3,7 +3,7 @@
     python docs/make_protocol.py        writes docs/protocol.md and docs/asyncapi.json
 
 tests/test_docs.py fails while the files are not what this writes. Every table here is read from the code:
-subjects.KINDS, decision.TRANSITIONS, proposal.TRANSITIONS and the broker's topology.
+subjects.KINDS, the TRANSITIONS of decision, proposal and cycle, and the broker's topology.
 """
 
 import inspect
@@ -17,9 +17,11 @@ import msgspec
 
 from roosync_broker import topology
 from roosync_protocol import __version__, decision, envelope, proposal
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.decision import By
 from roosync_protocol.messages import MAX_MESSAGE
-from roosync_protocol.messages.work import DecisionStatus, ProposalStatus
+from roosync_protocol.messages.work import CycleStatus, DecisionStatus, ProposalStatus
 from roosync_protocol.subjects import KINDS, SubjectKind, Who
 
 HERE = Path(__file__).parent
@@ -44,6 +46,8 @@ PLACES = {
     "code": "id of the invitation",
     "sha256": "SHA-256 of the whole content, in hex",
     "part": "number of the part, from 0",
+    "cycle": "id of the cycle",
+    "checkpoint": "the checkpoint at which the machine is",
 }
 
 
@@ -103,6 +107,10 @@ def _lives() -> list[str]:
         "The machine here is one that may orchestrate.",
         "",
         *_life(proposal.TRANSITIONS, get_args(ProposalStatus)),
+        "## The life of a cycle",
+        "",
+        *(f"{route}: {', '.join(checkpoints)}\n" for route, checkpoints in ROUTES.items()),
+        *_life(cycle_record.TRANSITIONS, get_args(CycleStatus)),
     ]
 
 

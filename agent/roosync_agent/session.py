@@ -17,7 +17,7 @@ from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, pos
 from roosync_protocol import envelope
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Decision, MalformedError, Message, Proposal
+from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal
 from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import Subjects
 
@@ -66,7 +66,10 @@ class Session:
     async def advance_proposal(self, proposal: Proposal, after: int) -> Receipt:
         return await self._advance(proposal, after, self.subjects.record("proposal", proposal.id))
 
-    async def _advance(self, message: Decision | Proposal, after: int, record: str) -> Receipt:
+    async def advance_cycle(self, cycle: Cycle, after: int) -> Receipt:
+        return await self._advance(cycle, after, self.subjects.record("cycle", cycle.id))
+
+    async def _advance(self, message: Decision | Proposal | Cycle, after: int, record: str) -> Receipt:
         receipt = await self.say(message, expect=Expect(after, record))
         self.fleet.hear(
             Heard(
@@ -101,13 +104,13 @@ class Session:
         await self.refresh_law()
         incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
         if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again
-            self.fleet.forget_records((Decision, Proposal))
+            self.fleet.forget_records((Decision, Proposal, Cycle))
         self._incarnation = incarnation
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         async for stored in self.link.read(stream, everything):
             self.take(stored)
         if reports:
-            kinds = ("status", "package", "inventory", "divergence")
+            kinds = ("status", "package", "inventory", "divergence", "arrival")
             for stored in await self.link.last(
                 self.subjects.stream("REPORTS"), [self.subjects.post(kind) for kind in kinds]
             ):

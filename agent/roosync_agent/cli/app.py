@@ -39,6 +39,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "decisions": ("decision", "decisions", "The decisions that wait."),
     "decision": ("decision", "decision", "Show, approve, reject, apply or roll back one decision."),
     "approve": ("decision", "approve_many", "Approve several decisions at once."),
+    "cycle": (
+        "cycle",
+        "cycle",
+        "Take machines through checkpoints together: start, show, watch, excuse, abort, metrics.",
+    ),
     "edit": ("edit", "edit", "Edit any file in place: JSON, YAML, TOML, text. Needs no fleet."),
     "snapshots": ("snapshots", "snapshots", "The backups made before each write; put one back."),
     "mcp-servers": ("servers", "mcp_servers", "MCP servers by assistant and machine; share one, remove one."),

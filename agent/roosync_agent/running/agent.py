@@ -23,13 +23,24 @@ from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
 from roosync_broker.tasks import end
 from roosync_protocol.envelope import Heard
-from roosync_protocol.messages import Alarm, Decision, Enrolment, Law, PackageReport, Proposal
+from roosync_protocol.messages import (
+    Alarm,
+    Arrival,
+    Cycle,
+    Decision,
+    Enrolment,
+    Law,
+    PackageReport,
+    Proposal,
+    StatusReport,
+)
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.agent")
 
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
 RETRY = 2.0  # seconds after a turn that the bus interrupted, or our own disk
+NUDGE = 0.05  # seconds: a burst of reports is one look
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
 
 
@@ -41,6 +52,7 @@ class Agent:
         self.orchestrator = Orchestrator(machine)
         self._settings = settings
         self._wake = asyncio.Event()
+        self._nudge = asyncio.Event()
         self._reread = True
         self._trouble = ""  # why the last turn failed, if it did
         self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
@@ -57,6 +69,7 @@ class Agent:
                 ("clock", self._clock()),
                 ("files", self._files()),
                 ("beat", self._beat()),
+                ("cycles", self._cycles()),
                 ("orchestrator", self.orchestrator.run()),
             )
         ]
@@ -95,10 +108,27 @@ class Agent:
                 self.orchestrator.wake()
             case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
                 self.wake()
-            case PackageReport() | Enrolment():
+                if self.machine.cycles.running:
+                    self.orchestrator.wake()
+            case Cycle():
+                self.wake()
+                self.orchestrator.wake()
+            case PackageReport() | Enrolment() | Arrival():
+                self.orchestrator.wake()
+            case Decision() | StatusReport() if self.machine.cycles.running:
+                self._nudge.set()
                 self.orchestrator.wake()
             case Alarm(level=level, reason=reason) if level >= 2 and self.machine.fleet.law.genuine(heard):
                 log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))
+
+    async def _cycles(self) -> None:
+        """What others say may bring this machine to a checkpoint of a cycle; no file has to be looked at for that."""
+        while True:
+            await self._nudge.wait()
+            await asyncio.sleep(NUDGE)
+            self._nudge.clear()
+            with contextlib.suppress(BusError):
+                await self.machine.cycles.participate()
 
     async def _turns(self) -> None:
         following = False

@@ -17,6 +17,7 @@ from roosync_agent.collecting.places import folders_named
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.running import reports
+from roosync_agent.running.cycles import Cycles
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -48,6 +49,7 @@ class Machine:
         self.library = Library(session)
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
+        self.cycles = Cycles(self)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
@@ -78,6 +80,7 @@ class Machine:
             await self.applier.run(None)
         await self.report()
         await self.publisher.publish_if_changed(self.looked_now)
+        await self.cycles.participate()
         await asyncio.to_thread(self.local.believe, self.looked_now)
 
     @property

@@ -70,6 +70,8 @@ class Orchestrator:
                 await baselines.propose(machine)
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
+        await machine.cycles.lead(self._lease.token)
+        machine.cycles.alarm_clock(self.wake)
         present = await machine.present()
         with contextlib.suppress(OSError):
             await write_views(

@@ -1,0 +1,112 @@
+"""Cycles as this machine lives them: what it reports at each checkpoint, and how it leads while it holds the lease.
+
+Level-triggered like everything else: at each turn the whole is worked out from the records, so a machine that was
+away, or took the lease over, goes on from where the others are.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from roosync_agent.session import new_operation
+from roosync_broker.errors import StaleError
+from roosync_protocol import __version__
+from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle.leading import View, deadline, next_state
+from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.cycle.participant import Facts, arrival_of
+from roosync_protocol.messages import Arrival, Cycle
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine
+
+log = logging.getLogger("roosync.cycles")
+
+STEPS = 12  # that one turn makes at most: a route is shorter
+
+
+class Cycles:
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
+        self._said: dict[tuple[str, str], Arrival] = {}  # by cycle and checkpoint, as it was said last
+
+    @property
+    def running(self) -> list[Cycle]:
+        return [cycle for cycle in self._machine.fleet.cycles() if cycle.status not in ENDED]
+
+    async def participate(self) -> None:
+        """Says where this machine is, for each cycle that it takes part in; again only when it says something new."""
+        machine = self._machine
+        for cycle in self.running:
+            arrival = arrival_of(cycle, self._facts(), machine.session.now())
+            place = cycle.id, cycle.checkpoint
+            known = self._said.get(place)
+            if arrival is None or (known and replace(known, timestamp=arrival.timestamp) == arrival):
+                continue
+            await machine.session.say(arrival)
+            self._said[place] = arrival
+
+    async def lead(self, token: int) -> None:
+        """Moves every cycle as far as the reports let it. `token` is the lease's."""
+        for cycle in self.running:
+            current: Cycle | None = cycle
+            for _ in range(STEPS):
+                current = await self._step(current, token) if current else None
+                if current is None:
+                    break
+
+    async def _step(self, cycle: Cycle, token: int) -> Cycle | None:
+        machine, now = self._machine, self._machine.session.now()
+        made = next_state(cycle, await self._view(cycle, token), now)
+        if made is None:
+            return None
+        made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
+        about = f"{cycle.id} {cycle.checkpoint}"
+        await machine.audit("cycle", "before", about, details=f"{cycle.status} -> {made.status} {made.checkpoint}")
+        try:
+            await machine.session.advance_cycle(made, machine.fleet.cycle(cycle.id).sequence)
+        except StaleError:
+            log.info("cycle %s was moved by somebody else; it is looked at again", cycle.id)
+            return None
+        for escalation in made.escalations[len(cycle.escalations) :]:
+            await machine.alarm(escalation.level, escalation.reason, cycle.id)
+        await machine.audit("cycle", "after", about, outcome=made.status)
+        if made.status == "done":
+            await machine.session.say(metric_report(made, machine.fleet.decisions(), machine.name, now))
+        folded = machine.fleet.cycle(cycle.id).state
+        return folded if folded is not None and folded.operation_id == made.operation_id else None
+
+    async def _view(self, cycle: Cycle, token: int) -> View:
+        fleet = self._machine.fleet
+        present = await self._machine.present()
+        return View(
+            arrivals=fleet.arrivals(cycle),
+            decisions=tuple(fleet.decisions()),
+            present=frozenset(present) if present is not None else None,
+            baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
+            token=token,
+        )
+
+    def _facts(self) -> Facts:
+        fleet, name = self._machine.fleet, self._machine.name
+        package = fleet.package(name)
+        return Facts(
+            machine=name,
+            status=fleet.status(name),
+            decisions=tuple(fleet.decisions()),
+            statuses=frozenset(m for m in fleet.law.machines() if fleet.status(m) is not None),
+            version=__version__,
+            package=package.manifest if package and package.complete else None,
+        )
+
+    def alarm_clock(self, wake: Callable[[], None]) -> None:
+        """Has `wake` called when the time for a checkpoint is nearly over, or over."""
+        now: datetime = self._machine.session.now()
+        dues = [due for cycle in self.running if (due := deadline(cycle, now))]
+        if dues:
+            seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
+            asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
