@@ -25,6 +25,7 @@ log = logging.getLogger("roosync.orchestrator")
 
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
+SOON = 0.03  # the same while a cycle runs: somebody waits for each step
 
 
 class Orchestrator:
@@ -57,7 +58,7 @@ class Orchestrator:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(renew_every):
                     await self._wake.wait()
-                    await asyncio.sleep(SETTLE)
+                    await asyncio.sleep(SOON if self._machine.cycles.running else SETTLE)
                     if not self._lease.held:
                         await asyncio.sleep(renew_every)
 
