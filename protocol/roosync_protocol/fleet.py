@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from roosync_protocol import decision, proposal
+from roosync_protocol import request as request_record
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
@@ -26,11 +27,13 @@ from roosync_protocol.messages import (
     InventoryReport,
     PackageReport,
     Proposal,
+    Request,
     StatusReport,
 )
 from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
+from roosync_protocol.request import FoldedRequest
 
 KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
@@ -56,6 +59,7 @@ class Fleet:
         self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
+        self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
         self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
 
     def hear(self, heard: Heard) -> None:
@@ -69,6 +73,8 @@ class Fleet:
                 self._keep((Proposal, "", id_), heard)
             case Cycle(id=id_):
                 self._keep((Cycle, "", id_), heard)
+            case Request(to=to, id=id_):
+                self._keep((Request, to, id_), heard)
             case Arrival() as arrival:
                 self._hear_arrival(heard, arrival)
             case Enrolment():
@@ -100,6 +106,8 @@ class Fleet:
     def _refused(self, kind: type, machine: str, id_: str) -> tuple[str, ...]:
         if kind is Decision:
             return self.decision(machine, id_).refused
+        if kind is Request:
+            return self.request(machine, id_).refused
         return self.cycle(id_).refused if kind is Cycle else self.proposal(id_).refused
 
     def forget_records(self, kinds: Iterable[type]) -> None:
@@ -112,6 +120,7 @@ class Fleet:
         self._decisions.clear()
         self._proposals.clear()
         self._cycles.clear()
+        self._requests.clear()
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
@@ -144,6 +153,11 @@ class Fleet:
         found = [state for key in keys if (state := self.decision(*key).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
+    def steps(self, machine: str, id_: str) -> list[Decision]:
+        """What members said of a decision, oldest first, as far as the broker kept it: earlier attempts are in it."""
+        kept = self._records.get((Decision, machine, id_), ())
+        return [h.message for h in kept if isinstance(h.message, Decision) and self.law.genuine(h)]
+
     def find(self, id_: str) -> list[Decision]:
         """Decisions whose id is, or begins with, what a person typed."""
         return [d for d in self.decisions() if d.id == id_] or [d for d in self.decisions() if d.id.startswith(id_)]
@@ -174,6 +188,19 @@ class Fleet:
         ids = [id_ for kind, _, id_ in self._records if kind is Cycle]
         found = [state for id_ in ids if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
+
+    def request(self, to: str, id_: str) -> FoldedRequest:
+        known = self._requests.get((to, id_))
+        if known is None or known[0] != self._law_version:
+            known = self._law_version, request_record.fold(self._records.get((Request, to, id_), ()), self.law)
+            self._requests[to, id_] = known
+        return known[1]
+
+    def requests(self) -> list[Request]:
+        """Newest last."""
+        keys = [(to, id_) for kind, to, id_ in self._records if kind is Request]
+        found = [state for key in keys if (state := self.request(*key).state)]
+        return sorted(found, key=lambda r: (r.asked, r.id))
 
     def arrivals(self, cycle: Cycle) -> dict[str, Arrival]:
         """The latest report of each machine at the checkpoint that a cycle awaits."""
@@ -216,6 +243,7 @@ class Fleet:
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)
         self._cycles.pop(key[2], None)
+        self._requests.pop(key[1:], None)
 
     def _hear_arrival(self, heard: Heard, arrival: Arrival) -> None:
         if self.law.ever_key(heard.speaker) not in (None, heard.signer):

@@ -139,7 +139,7 @@ def _content(cycle: Cycle, view: View, arrival: Arrival | None) -> bool:
         return False
     match cycle.checkpoint:
         case "version":
-            return not cycle.required_version or _at_least(arrival.version, cycle.required_version)
+            return not cycle.required_version or at_least(arrival.version, cycle.required_version)
         case "diffs":  # everybody lists the same divergences, as they are known now
             return arrival.divergences == digest_of(view.decisions, cycle.participants)
         case "collected":
@@ -193,7 +193,8 @@ def _told(cycle: Cycle, level: int, reason: str, now: datetime) -> Cycle:
     return replace(cycle, escalations=(*cycle.escalations, said)[-200:])
 
 
-def _at_least(version: str, required: str) -> bool:
+def at_least(version: str, required: str) -> bool:
+    """Is `version` (three numbers, perhaps with a `v`) the required one, or newer? A suffix is not looked at."""
     return _numbers(version) >= _numbers(required)
 
 
