@@ -17,7 +17,7 @@ from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, pos
 from roosync_protocol import envelope
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal
+from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal, Request
 from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import Subjects
 
@@ -69,7 +69,10 @@ class Session:
     async def advance_cycle(self, cycle: Cycle, after: int) -> Receipt:
         return await self._advance(cycle, after, self.subjects.record("cycle", cycle.id))
 
-    async def _advance(self, message: Decision | Proposal | Cycle, after: int, record: str) -> Receipt:
+    async def advance_request(self, request: Request, after: int) -> Receipt:
+        return await self._advance(request, after, self.subjects.record("request", request.to, request.id))
+
+    async def _advance(self, message: Decision | Proposal | Cycle | Request, after: int, record: str) -> Receipt:
         receipt = await self.say(message, expect=Expect(after, record))
         self.fleet.hear(
             Heard(
@@ -104,7 +107,7 @@ class Session:
         await self.refresh_law()
         incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
         if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again
-            self.fleet.forget_records((Decision, Proposal, Cycle))
+            self.fleet.forget_records((Decision, Proposal, Cycle, Request))
         self._incarnation = incarnation
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         async for stored in self.link.read(stream, everything):

@@ -46,6 +46,7 @@ KINDS: tuple[SubjectKind, ...] = (
     SubjectKind("decision", m.Decision, ("machine", "id"), Who.MACHINE | Who.OPERATOR, "WORK", own=True),
     SubjectKind("proposal", m.Proposal, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("cycle", m.Cycle, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
+    SubjectKind("request", m.Request, ("to", "id"), Who.MACHINE | Who.OPERATOR, "WORK"),  # the fold knows who answers
     SubjectKind("roster", m.Roster, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("policy", m.Policy, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("baseline", m.Baseline, ("=main",), Who.OPERATOR, "LAW"),

@@ -31,6 +31,7 @@ from roosync_protocol.messages.work import (
     PolicyProof,
     Proposal,
     Reached,
+    Request,
     Side,
 )
 
@@ -46,6 +47,7 @@ AnyMessage = (
     | Decision
     | Proposal
     | Cycle
+    | Request
     | Roster
     | Member
     | Invitation
@@ -109,6 +111,7 @@ __all__ = [
     "Proposal",
     "Reached",
     "Record",
+    "Request",
     "Roster",
     "Side",
     "Signed",

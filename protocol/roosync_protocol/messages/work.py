@@ -1,6 +1,6 @@
-"""Records that machines and operators advance together: decisions and baseline proposals.
+"""Records that machines and operators advance together: decisions, proposals, cycles and requests.
 
-Which transition is whose is a table in `decision` and `proposal`; here is only what a state says.
+Which transition is whose is a table in `decision`, `proposal`, `cycle` and `request`; here is only what a state says.
 """
 
 from typing import Annotated, Any, Literal
@@ -167,3 +167,24 @@ class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
     waiting_for: Line = ""  # what a person is asked, when the cycle waits
     token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
     note: Line = ""
+
+
+RequestKind = Literal["approval", "execution", "verification"]
+RequestStatus = Literal["requested", "accepted", "done", "failed", "refused", "expired"]
+
+
+class Request(Record, tag="roosync.v1.request", frozen=True, kw_only=True):
+    """Somebody is asked for something, and finds it also when they were away. 5-protocols, "Coordination request"."""
+
+    to: Token  # a machine, an operator, or any operator (`request.ANY_OPERATOR`)
+    kind: RequestKind  # "type" in the founding protocol's form
+    target: Annotated[str, Meta(min_length=1, max_length=100)]  # a decision's id, or a machine
+    action: Line  # of a machine: a name of `request.ACTIONS`; of a person: what to do, in words
+    status: RequestStatus
+    asker: Token
+    asked: Moment
+    timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]
+    dependencies: Literal["ready", "waiting"] = "ready"  # waiting: not to be begun yet
+    cycle: Annotated[str, Meta(max_length=63)] = ""  # that it belongs to, if any
+    checkpoint: Annotated[str, Meta(max_length=63)] = ""
+    outcome: Prose = ""  # what came of it
