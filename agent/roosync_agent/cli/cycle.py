@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, table, want_colour
 
@@ -69,6 +70,9 @@ def metrics(id_: str | None, as_json: bool) -> None:
     """The metric report of a cycle, in the founding protocol's form."""
     answer = ask_machine("cycle_metrics", id_=id_)
     show(answer, as_json, lambda found: "\n".join(f"{name}: {_plain(value)}" for name, value in found.items()))
+
+
+cycle.add_command(closing, "report")
 
 
 @cycle.command("excuse")
@@ -160,7 +164,7 @@ def _next(answer: dict[str, Any]) -> str:
             return f"Next: roosync decisions, roosync cycle excuse MACHINE, resume or abort {answer['id']}"
         case "running":
             return f"Next: roosync cycle watch {answer['id']}"
-    return f"Next: roosync cycle metrics {answer['id']}"
+    return f"Next: roosync cycle report {answer['id']}"
 
 
 def _plain(value: Any) -> str:

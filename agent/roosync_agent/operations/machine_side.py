@@ -6,7 +6,6 @@ compares with a reference is in `comparing`, what writes into files in `applying
 """
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, step, whole
 from roosync_agent.operations.showing import card, decision_row, diff_row
-from roosync_agent.operations.views import write_views
 from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError
 from roosync_broker.private_files import write_private
@@ -126,13 +124,6 @@ async def pause(machine: Machine) -> dict[str, Any]:
     await machine.look()
     await machine.report()
     return {"machine": machine.name, "paused": True, "since": since}
-
-
-async def export(machine: Machine, folder: str | None = None) -> dict[str, Any]:
-    into = Path(folder) if folder else machine.settings.export_folder
-    present = await machine.present()
-    done = await write_views(machine.fleet, machine.name, into, machine.library, machine.session.now(), present)
-    return {"folder": str(into), **msgspec.to_builtins(done)}
 
 
 # -- inside

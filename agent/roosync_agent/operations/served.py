@@ -17,9 +17,13 @@ from roosync_agent.operations import (
     cycling,
     explaining,
     machine_side,
+    pinging,
     policy,
+    reporting,
+    requests,
     secrets_seen,
     servers,
+    views,
 )
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
@@ -43,15 +47,24 @@ VERBS: dict[str, Verb] = {
     "quarantine_release": machine_side.quarantine_release,
     "pause": machine_side.pause,
     "policy_show": policy.show,
-    "export": machine_side.export,
+    "export": views.export,
     "explain": explaining.explain,
     "secrets": secrets_seen.secrets,
     "servers": servers.table,
     "servers_removal": servers.removal,
     "servers_share": servers.share,
+    "ping": pinging.ask,
+    "requests": requests.listed,
+    "request_ask": requests.ask,
+    "request_show": requests.show,
+    "request_ready": requests.ready,
     "cycle_start": cycling.start,
     "cycle_show": cycling.show,
     "cycle_metrics": cycling.metrics,
+    "cycle_report": reporting.cycle,
+    "report_status": reporting.status,
+    "report_divergence": reporting.divergence,
+    "report_request": reporting.request,
     "baseline_propose": baselines.propose,
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,
@@ -59,6 +72,7 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
+    | {"ping", "requests", "request_show"}
 )
 
 

@@ -8,6 +8,7 @@ from roosync_protocol.reports.closing import Closing, Evidence, closing_markdown
 from roosync_protocol.reports.forms import (
     CoordinationRequest,
     LastAction,
+    as_asked,
     coordination_request,
     divergence_fields,
     divergence_report,
@@ -26,6 +27,7 @@ __all__ = [
     "Evidence",
     "Language",
     "LastAction",
+    "as_asked",
     "closing_markdown",
     "closing_report",
     "coordination_request",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from roosync_protocol.markdown import code, plain
-from roosync_protocol.messages import Decision
+from roosync_protocol.messages import Decision, Request
 from roosync_protocol.overview import Overview
 from roosync_protocol.reports.words import Language, checkpoint_name, report, say, stamp, value_text
 from roosync_protocol.secrets import scrub
@@ -29,7 +29,7 @@ class LastAction(Struct, frozen=True, kw_only=True):
 
 
 class CoordinationRequest(Struct, frozen=True, kw_only=True):
-    """A request to a machine or a person, as the founding protocol writes it."""
+    """The fields of that form: of a request (`as_asked`), or of what a decision asks of somebody."""
 
     agent: str
     timestamp: datetime
@@ -38,7 +38,7 @@ class CoordinationRequest(Struct, frozen=True, kw_only=True):
     action: str
     checkpoint: str = ""
     dependencies: Literal["ready", "waiting"] = "ready"
-    timeout_minutes: int = 60
+    timeout_minutes: float = 60
 
 
 def status_fields(overview: Overview) -> dict[str, Any]:
@@ -119,6 +119,20 @@ def divergence_report(decision: Decision, language: Language = "en") -> str:
     )
 
 
+def as_asked(request: Request) -> CoordinationRequest:
+    """What was asked, whatever became of it since."""
+    return CoordinationRequest(
+        agent=request.asker,
+        timestamp=request.asked,
+        type=request.kind,
+        target=request.target,
+        action=request.action,
+        checkpoint=request.checkpoint,
+        dependencies=request.dependencies,
+        timeout_minutes=request.timeout_minutes,
+    )
+
+
 def coordination_request(request: CoordinationRequest, language: Language = "en") -> str:
     return report(
         f"Coordination Request - {plain(request.agent)} - {stamp(request.timestamp)}",
@@ -132,7 +146,7 @@ def coordination_request(request: CoordinationRequest, language: Language = "en"
             say(language, "Context", "Contexte"),
             ("Checkpoint", checkpoint_name(request.checkpoint) or say(language, "none", "aucun")),
             (say(language, "Dependencies State", "État Dépendances"), request.dependencies),
-            ("Timeout", f"{request.timeout_minutes} minutes"),
+            ("Timeout", f"{request.timeout_minutes:g} minutes"),
         ),
         language=language,
     )
