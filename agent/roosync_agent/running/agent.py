@@ -11,10 +11,11 @@ import logging
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
-from roosync_agent.operations import served
+from roosync_agent.operations import pinging, served
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
+from roosync_agent.running.requests import Requests
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
 from roosync_agent.state import HeldError, State, StateError
@@ -32,6 +33,7 @@ from roosync_protocol.messages import (
     Law,
     PackageReport,
     Proposal,
+    Request,
     StatusReport,
 )
 from roosync_protocol.secrets import scrub
@@ -50,6 +52,7 @@ class Agent:
     def __init__(self, settings: Settings, machine: Machine) -> None:
         self.machine = machine
         self.orchestrator = Orchestrator(machine)
+        self.requests = Requests(machine)
         self._settings = settings
         self._wake = asyncio.Event()
         self._nudge = asyncio.Event()
@@ -113,6 +116,8 @@ class Agent:
             case Cycle():
                 self.wake()
                 self.orchestrator.wake()
+            case Request(to=to, status="requested") if to == self.machine.name:
+                self.wake()
             case PackageReport() | Enrolment() | Arrival():
                 self.orchestrator.wake()
             case Decision() | StatusReport() if self.machine.cycles.running:
@@ -141,11 +146,14 @@ class Agent:
                 if self._reread:
                     if not following:
                         await self.machine.session.follow(self._heard)
+                        await pinging.serve(self.machine)
                         following = True
                     self._reread = False
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
                 await self.machine.reconcile()
+                if await self.requests.answer():
+                    self.wake()
                 self._trouble = ""
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)
