@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import subprocess
 
 import pytest
 
@@ -122,3 +123,39 @@ def test_what_is_unknown_is_said_so(two):
     alpha.fails("report", "divergence", "d-nothere", says="there is no decision")
     alpha.fails("report", "request", "d-nothere", says="there is no decision")
     alpha.fails("cycle", "report", "c-nothere", says="is no cycle")
+
+
+def git(folder, *words):
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repo(tmp_path):
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    git(folder, "init", "-q", "-b", "main")
+    git(folder, "config", "user.name", "Ana")
+    git(folder, "config", "user.email", "ana@example.org")
+    return folder
+
+
+def test_a_baseline_is_committed_when_it_is_signed_and_later(two, repo, tmp_path):
+    alpha = two.sites["alpha"]
+    done = alpha.json("baseline", "export", "--commit", str(repo))
+    assert (done["made"], git(repo, "rev-parse", "HEAD")) == (True, done["commit"])
+    assert "nothing to commit" in alpha.roosync("baseline", "export", "--commit", str(repo)).out
+    alpha.fails("baseline", "publish", "--commit", str(tmp_path), says="is not in a git repository")
+    for site in two.sites.values():
+        site.write(".claude/agents/new.md", "# New\n")
+        site.roosync("publish")
+    alpha.roosync("baseline", "propose", codes=(0, 3))
+    if alpha.status()["proposal"]["open_questions"]:
+        alpha.roosync("baseline", "choose", "--suggested")
+    law = alpha.json("baseline", "publish", "--commit", str(repo), "--note", "one more")
+    assert law["committed"]["made"]
+    message = git(repo, "log", "-1", "--format=%B")
+    assert message.startswith(f"Baseline {law['version']}, revision {law['revision']}, signed by ")
+    assert f"configs/{law['version']}/baseline.json" in git(repo, "ls-files")
+    assert json.loads((repo / "baseline.json").read_text("utf-8"))["version"] == law["version"]
+    assert TOKEN not in git(repo, "log", "-p")
