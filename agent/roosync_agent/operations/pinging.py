@@ -8,15 +8,18 @@ import asyncio
 import secrets
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError, NoResponderError
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored, Subscription
 from roosync_protocol import __version__, ping
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine
 
 PATIENCE = 1.5  # seconds for an answer: who is silent is named within two
 AT_ONCE = 64  # questions on the way at the same time
@@ -37,7 +40,7 @@ class PingAnswer(Struct, frozen=True, kw_only=True):
     silent: list[str]
 
 
-async def serve(machine: Machine) -> Subscription:
+async def serve(machine: "Machine") -> Subscription:
     """Answers pings for as long as the link lives; what is no ping is left without an answer."""
     session = machine.session
 
@@ -55,7 +58,7 @@ async def serve(machine: Machine) -> Subscription:
     return await session.link.serve(session.subjects.call(machine.name, ping.VERB, "*"), answer)
 
 
-async def ask(machine: Machine, machines: list[str] | None = None, timeout: float = PATIENCE) -> PingAnswer:
+async def ask(machine: "Machine", machines: list[str] | None = None, timeout: float = PATIENCE) -> PingAnswer:
     """Each of `machines`, all of the fleet without any; in their order, silent ones by name."""
     machine.session.require_bus()
     if not 0 < timeout <= 60:
@@ -68,7 +71,7 @@ async def ask(machine: Machine, machines: list[str] | None = None, timeout: floa
     return PingAnswer(agent=machine.name, timeout_seconds=timeout, machines=rows, silent=silent)
 
 
-async def ping_all(machine: Machine, names: Iterable[str], timeout: float = PATIENCE) -> list[PingRow]:
+async def ping_all(machine: "Machine", names: Iterable[str], timeout: float = PATIENCE) -> list[PingRow]:
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str) -> PingRow:
@@ -78,7 +81,7 @@ async def ping_all(machine: Machine, names: Iterable[str], timeout: float = PATI
     return list(await asyncio.gather(*map(one, names)))
 
 
-async def _ping(machine: Machine, name: str, timeout: float) -> PingRow:
+async def _ping(machine: "Machine", name: str, timeout: float) -> PingRow:
     session, nonce, began = machine.session, secrets.token_hex(16), time.monotonic()
     try:
         subject = session.subjects.call(name, ping.VERB, machine.name)

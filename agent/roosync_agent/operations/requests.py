@@ -5,14 +5,13 @@ asked for it answers by itself (`running.requests`), and nobody else can.
 """
 
 from datetime import datetime
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import BusError, StaleError
 from roosync_protocol import request as life
@@ -21,6 +20,9 @@ from roosync_protocol.messages import Decision, Request
 from roosync_protocol.messages.work import RequestKind
 from roosync_protocol.names import is_operator, token
 from roosync_protocol.reports import as_asked, coordination_request
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine
 
 PERSON = frozenset({"operator", "operators", "person", life.ANY_OPERATOR})  # how a person may say: any operator
 LANGUAGES = ("en", "fr")
@@ -47,7 +49,7 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
 
 
 async def ask(
-    machine: Machine,
+    machine: "Machine",
     to: str,
     kind: str = "execution",
     action: str = "",
@@ -90,7 +92,7 @@ async def ask(
     return answer(machine.fleet, request, machine.session.now())
 
 
-async def listed(machine: Machine, everything: bool = False) -> list[RequestAnswer]:
+async def listed(machine: "Machine", everything: bool = False) -> list[RequestAnswer]:
     """What waits, oldest first; with `everything` also what was answered."""
     now = machine.session.now()
     found = machine.fleet.requests()
@@ -98,11 +100,11 @@ async def listed(machine: Machine, everything: bool = False) -> list[RequestAnsw
     return [answer(machine.fleet, r, now) for r in shown]
 
 
-async def show(machine: Machine, id_: str, language: str = "en") -> RequestAnswer:
+async def show(machine: "Machine", id_: str, language: str = "en") -> RequestAnswer:
     return answer(machine.fleet, find(machine.fleet, id_), machine.session.now(), language)
 
 
-async def ready(machine: Machine, id_: str) -> RequestAnswer:
+async def ready(machine: "Machine", id_: str) -> RequestAnswer:
     """What the request waited for is there: its addressee may begin."""
     request = find(machine.fleet, id_)
     if request.dependencies == "ready":

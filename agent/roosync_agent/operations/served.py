@@ -16,6 +16,8 @@ from roosync_agent.operations import (
     comparing,
     cycling,
     explaining,
+    history,
+    locks,
     machine_side,
     pinging,
     policy,
@@ -53,6 +55,8 @@ VERBS: dict[str, Verb] = {
     "servers": servers.table,
     "servers_removal": servers.removal,
     "servers_share": servers.share,
+    "history": history.history,
+    "locks": locks.locks,
     "ping": pinging.ask,
     "requests": requests.listed,
     "request_ask": requests.ask,
@@ -72,7 +76,7 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
-    | {"ping", "requests", "request_show"}
+    | {"history", "ping", "requests", "request_show"}
 )
 
 
