@@ -182,21 +182,25 @@ def approvals_wanted(cycle: Cycle, decisions: Iterable[Decision], requests: Iter
 
 def answered_elsewhere(
     cycles: Iterable[Cycle], decisions: Iterable[Decision], requests: Iterable[Request]
-) -> list[tuple[Request, str]]:
-    """Open approvals of cycles that nobody needs to give any more, each with the reason."""
-    running = {c.id for c in cycles if c.status in ("running", "waiting")}
+) -> list[tuple[Request, str, datetime]]:
+    """Open approvals of cycles that nobody needs to give any more, each with the reason, and since when.
+
+    Who answers a decision answers the request in the same command; so it is closed for them only some seconds later.
+    """
+    every = {c.id: c for c in cycles}
     known: dict[str, Decision] = {}
     for one in decisions:
         known[one.id] = one
-    found = []
+    found: list[tuple[Request, str, datetime]] = []
     for request in requests:
         if not request.cycle or request.kind != "approval" or request.status in ENDED:
             continue
         decision = known.get(request.target)
-        if request.cycle not in running:
-            found.append((request, f"{request.cycle} ended"))
-        elif decision is not None and decision.status != "pending":
-            found.append((request, f"{decision.id} is {decision.status}"))
+        cycle = every.get(request.cycle)
+        if decision is not None and decision.status != "pending":
+            found.append((request, f"{decision.id} is {decision.status}", decision.timestamp))
         elif decision is not None and approval_id(request.cycle, decision) != request.id:
-            found.append((request, f"{decision.id} is at another attempt"))
+            found.append((request, f"{decision.id} is at another attempt", decision.timestamp))
+        elif cycle is not None and cycle.status not in ("running", "waiting"):
+            found.append((request, f"{cycle.id} is {cycle.status}", cycle.timestamp))
     return found

@@ -10,6 +10,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library
+from roosync_agent.operations import requests
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, require_seen, require_shown
 from roosync_agent.session import Session, new_operation
@@ -138,6 +139,8 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     if state is None or state.operation_id != moved.operation_id:
         folded = session.fleet.decision(decision.machine, decision.id)
         raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    if state.status != "pending":
+        await requests.answered(session, state)
     return state
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from roosync_agent.operations import pinging
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
 from roosync_protocol.cycle import ENDED
-from roosync_protocol.cycle.leading import View, deadline, next_state
+from roosync_protocol.cycle.leading import View, deadline, missing, next_state
 from roosync_protocol.cycle.metrics import metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of
 from roosync_protocol.messages import Arrival, Cycle
@@ -61,7 +62,10 @@ class Cycles:
 
     async def _step(self, cycle: Cycle, token: int) -> Cycle | None:
         machine, now = self._machine, self._machine.session.now()
-        made = next_state(cycle, await self._view(cycle, token), now)
+        view = await self._view(cycle, token)
+        made = next_state(cycle, view, now)
+        if made is not None and _calls_late(cycle, made):
+            made = next_state(cycle, await self._asked(cycle, view), now)
         if made is None:
             return None
         made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
@@ -91,6 +95,13 @@ class Cycles:
             token=token,
         )
 
+    async def _asked(self, cycle: Cycle, view: View) -> View:
+        """Nobody is called stuck unasked: each machine that is waited for is pinged, and that tells who is there."""
+        waited = missing(cycle, view)
+        rows = await pinging.ping_all(self._machine, waited)
+        there = frozenset(row.machine for row in rows if row.answered)
+        return replace(view, present=((view.present or frozenset()) - frozenset(waited)) | there)
+
     def _facts(self) -> Facts:
         fleet, name = self._machine.fleet, self._machine.name
         package = fleet.package(name)
@@ -110,3 +121,8 @@ class Cycles:
         if dues:
             seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
             asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
+
+
+def _calls_late(before: Cycle, made: Cycle) -> bool:
+    """Does this state say of machines that they are late? (What failed is told by the records, and needs no asking.)"""
+    return len(made.escalations) > len(before.escalations) and made.failures == before.failures

@@ -13,6 +13,7 @@ from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations import baselines
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.views import write_views
+from roosync_agent.running import approvals
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease
 from roosync_protocol.package import HostilePackageError
@@ -72,6 +73,7 @@ class Orchestrator:
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
         await machine.cycles.lead(self._lease.token)
+        await approvals.follow(machine, self.wake)
         machine.cycles.alarm_clock(self.wake)
         present = await machine.present()
         with contextlib.suppress(OSError):
