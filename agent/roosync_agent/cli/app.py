@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "quarantine": ("quarantine", "quarantine", "What the wipe guard holds back; put it back, or believe it."),
     "secrets": ("secrets", "secrets", "Secrets by name and machine, never a value; keep one in the keyring."),
     "export": ("exports", "export", "Write dashboard, roadmap and baseline in the founding formats."),
+    "import-share": ("importing", "import_share", "Take in the shared folder of RooSync 2: nothing of it is applied."),
+    "imported": ("importing", "imported", "What was taken in: list it, compare with it, propose values of it."),
     "decisions": ("decision", "decisions", "The decisions that wait."),
     "decision": ("decision", "decision", "Show, approve, reject, apply or roll back one decision."),
     "approve": ("decision", "approve_many", "Approve several decisions at once."),

@@ -25,6 +25,7 @@ from roosync_agent.operations import (
     requests,
     secrets_seen,
     servers,
+    sharing_in,
     views,
 )
 from roosync_agent.operations.faults import fault_of
@@ -66,6 +67,10 @@ VERBS: dict[str, Verb] = {
     "cycle_show": cycling.show,
     "cycle_metrics": cycling.metrics,
     "cycle_report": reporting.cycle,
+    "import_share": sharing_in.import_share,
+    "imported": sharing_in.imported,
+    "imported_compare": sharing_in.imported_compare,
+    "imported_propose": sharing_in.imported_propose,
     "report_status": reporting.status,
     "report_divergence": reporting.divergence,
     "report_request": reporting.request,
