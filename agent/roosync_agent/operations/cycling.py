@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
@@ -77,7 +78,8 @@ async def start(
         entered=now,
         note=note[:500],
     )
-    await machine.session.advance_cycle(cycle, 0)
+    async with audited(machine.session, "start cycle", cycle.id, f"{which} of {', '.join(taking)}"[:2000]):
+        await machine.session.advance_cycle(cycle, 0)
     await machine.cycles.participate()
     return answer(machine.fleet, find(machine.fleet, cycle.id))
 
@@ -195,10 +197,20 @@ async def _advance(session: Session, cycle: Cycle, **changes: object) -> Cycle:
         **changes,
     )
     try:
-        await session.advance_cycle(moved, session.fleet.cycle(cycle.id).sequence)
+        async with audited(session, _deed(cycle, moved), cycle.id) as told:
+            told.outcome = moved.status
+            await session.advance_cycle(moved, session.fleet.cycle(cycle.id).sequence)
     except StaleError as error:
         raise RefusedRequestError(f"{cycle.id} moved at the same moment; look at it and ask again") from error
     folded = session.fleet.cycle(cycle.id)
     if folded.state is None or folded.state.operation_id != moved.operation_id:
         raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
     return folded.state
+
+
+def _deed(before: Cycle, after: Cycle) -> str:
+    """What an operator does with this step, in the words of the audit."""
+    if after.status == "aborted":
+        return "abort cycle"
+    excused = sorted(after.excused.keys() - before.excused.keys())
+    return f"excuse {', '.join(excused)}" if excused else "resume cycle"

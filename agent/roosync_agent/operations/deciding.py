@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library
 from roosync_agent.operations import requests
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, require_seen, require_shown
 from roosync_agent.session import Session, new_operation
@@ -129,7 +130,9 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     )
     sequence = session.fleet.decision(decision.machine, decision.id).sequence
     try:
-        await session.advance_decision(moved, sequence)
+        async with audited(session, _deed(decision, moved), decision.id, decision.action) as told:
+            await session.advance_decision(moved, sequence)
+            told.outcome = moved.status
     except StaleError as error:
         raise RefusedRequestError(
             f"{decision.id} was moved by somebody else at the same moment; look at it again with "
@@ -142,6 +145,16 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     if state.status != "pending":
         await requests.answered(session, state)
     return state
+
+
+def _deed(before: Decision, after: Decision) -> str:
+    """What an operator does with this step, in the words of the audit."""
+    if after.status == "applied":
+        return "ask for rollback, exact" if after.rollback_exact else "ask for rollback"
+    if after.attempt > before.attempt:
+        return "open again"
+    deeds = {"approved": "approve", "pending": "approve, first of two", "rejected": "reject"}
+    return deeds.get(after.status, after.status)
 
 
 def _not_now(decision: Decision, what: str) -> str:

@@ -140,11 +140,15 @@ class Machine:
     async def _post_steps(self, steps: list[Decision]) -> None:
         for decision in steps:
             sequence = self.fleet.decision(self.name, decision.id).sequence
+            if decision.status == "approved":  # the machine's own yes; the other steps do nothing yet
+                await self.audit("approve by policy", "before", decision.id, details=f"risk {decision.risk}")
             try:
                 await self.session.advance_decision(decision, sequence)
             except StaleError:
                 log.info("decision %s was moved by somebody else; it is looked at again", decision.id)
                 return
+            if decision.status == "approved":
+                await self.audit("approve by policy", "after", decision.id, outcome="approved")
 
     def own_decisions(self) -> dict[str, Decision]:
         return {decision.id: decision for decision in self.fleet.decisions(self.name)}
