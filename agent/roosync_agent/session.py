@@ -11,18 +11,23 @@ from datetime import UTC, datetime
 
 from roosync_broker import topology
 from roosync_broker.contents import Contents
-from roosync_broker.errors import UnavailableError
+from roosync_broker.errors import StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
 from roosync_protocol import envelope
+from roosync_protocol.cycle.record import FoldedCycle
+from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal, Request
+from roosync_protocol.proposal import FoldedProposal
+from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import Subjects
 
 log = logging.getLogger("roosync.session")
 
+RecordMessage = Decision | Proposal | Cycle | Request
 Listener = Callable[[Heard], Awaitable[None] | None]
 
 
@@ -72,8 +77,26 @@ class Session:
     async def advance_request(self, request: Request, after: int) -> Receipt:
         return await self._advance(request, after, self.subjects.record("request", request.to, request.id))
 
-    async def _advance(self, message: Decision | Proposal | Cycle | Request, after: int, record: str) -> Receipt:
-        receipt = await self.say(message, expect=Expect(after, record))
+    async def _advance(self, message: RecordMessage, after: int, record: str) -> Receipt:
+        """StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
+
+        A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed.
+        Its sequence wins the compare-and-swap either way, so the record is read again before anything rests on it.
+        """
+        folded = self._folded(message)
+        if folded.refused:
+            await self._reread(record)
+            folded = self._folded(message)
+        if folded.state is not None and folded.state.revision >= message.revision:
+            raise StaleError(f"{message.id} went on to revision {folded.state.revision} meanwhile; look at it again")
+        try:
+            receipt = await self.say(message, expect=Expect(after, record))
+        except StaleError:
+            await self._reread(record)
+            folded = self._folded(message)
+            if folded.state is None or folded.state.operation_id != message.operation_id:
+                raise
+            return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
         self.fleet.hear(
             Heard(
                 message=message,
@@ -85,6 +108,21 @@ class Session:
             )
         )
         return receipt
+
+    async def _reread(self, record: str) -> None:
+        async for stored in self.link.read(self.subjects.stream("WORK"), record):
+            self.take(stored)
+
+    def _folded(self, message: RecordMessage) -> Folded | FoldedProposal | FoldedCycle | FoldedRequest:
+        match message:
+            case Decision():
+                return self.fleet.decision(message.machine, message.id)
+            case Proposal():
+                return self.fleet.proposal(message.id)
+            case Cycle():
+                return self.fleet.cycle(message.id)
+            case Request():
+                return self.fleet.request(message.to, message.id)
 
     def open(self, stored: Stored) -> Heard | None:
         """The message inside, or None: what is malformed or wrongly signed is counted, named and left behind."""

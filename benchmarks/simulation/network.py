@@ -68,7 +68,7 @@ class Network(MemoryBus):
             times = 2 if self._falls(self.weather.double, "fact doubled") else 1
             for _ in range(times):
                 wait = self.rng.uniform(0.1, 20.0) if self._falls(self.weather.delay, "fact delayed") else STEP
-                due = max(self.loop.time() + wait, self._heard.get((link.name, stream), 0.0))
+                due = max(self.loop.time() + wait, self._heard.get((link.name, stream), 0.0) + 1e-6)
                 self._heard[link.name, stream] = due
                 self.loop.call_at(due, self._hear, link, subject, message, context=Context())  # outlives the poster
 

@@ -143,10 +143,22 @@ class SimFleet(Fleet):
     def __init__(self, law: Law, verify: Any, told: Callable[["SimFleet", Any], None]) -> None:
         super().__init__(law, verify)
         self._told = told
+        self.reading = True  # its records are being read, and no turn rests on them yet
 
     def hear(self, heard: Any) -> None:
         super().hear(heard)
         self._told(self, heard)
+
+
+class SimSession(Session):
+    fleet: SimFleet
+    read: Callable[[SimFleet], None] = staticmethod(lambda fleet: None)
+
+    async def refresh(self, *, reports: bool = True) -> None:
+        self.fleet.reading = True
+        await super().refresh(reports=reports)
+        self.fleet.reading = False
+        self.read(self.fleet)
 
 
 class SimAgent(Agent):
@@ -205,8 +217,9 @@ class Node:
         law = state.law() or Law(fleet=FLEET, root=world.root)
         link = world.net.link(self.name)
         told = world.oracle.listener(self)
-        session = Session(link, Subjects(FLEET), self.keys, self.name, SimFleet(law, world.verify, told))
+        session = SimSession(link, Subjects(FLEET), self.keys, self.name, SimFleet(law, world.verify, told))
         session.now = lambda: world.now(self.offset)
+        session.read = lambda fleet: world.oracle.has_read(self.name, fleet)
         session.contents._now = session.now
         settings = Settings(state=folder, home=folder / "home", machine=self.name, os="posix")
         machine = world.make_machine(settings, state, session, self.disk)

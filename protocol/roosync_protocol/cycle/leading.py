@@ -49,9 +49,10 @@ def missing(cycle: Cycle, view: View) -> list[str]:
 def next_state(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """The state that follows now, with `revision` one higher; None when there is nothing to say.
 
-    The caller fills in who says it and its operation id.
+    The caller fills in who says it and its operation id. Whoever holds an older lease than the one under which the
+    cycle was moved last says nothing: somebody else leads since.
     """
-    if cycle.status in ENDED:
+    if cycle.status in ENDED or view.token < cycle.token:
         return None
     for made in (_failed(cycle, view, now), _answered(cycle, view, now), _reached(cycle, view, now)):
         if made is not None:
@@ -69,7 +70,7 @@ def deadline(cycle: Cycle, now: datetime) -> datetime | None:
 
 
 def _stamped(made: Cycle, cycle: Cycle, view: View) -> Cycle:
-    return replace(made, revision=cycle.revision + 1, token=max(cycle.token, view.token))
+    return replace(made, revision=cycle.revision + 1, token=view.token)
 
 
 def failures(cycle: Cycle, decisions: Iterable[Decision]) -> list[Decision]:
