@@ -43,7 +43,9 @@ async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
     await session.refresh_law()
     message = make()
     message = replace(message, revision=session.fleet.law.next_revision(message))
-    await session.say(message, expect=Expect(sequence, record))
+    action, about = _told(message, session.fleet.law)
+    async with audited(session, action, about):
+        await session.say(message, expect=Expect(sequence, record))
     await session.refresh_law()
     return message
 

@@ -87,7 +87,7 @@ async def ask(
     )
     if fault := life.fault(request):
         raise RefusedRequestError(fault)
-    async with audited(machine.session, "request", request.id, f"{kind} {request.action} asked of {to}"):
+    async with audited(machine.session, f"ask {to} for {kind}: {request.action}", request.id):
         await machine.session.advance_request(request, 0)
     return answer(machine.fleet, request, machine.session.now())
 

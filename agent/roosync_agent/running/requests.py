@@ -63,7 +63,7 @@ class Requests:
             await self._told(request, *refusal)
             return
         if request.status == "requested":
-            await self._machine.audit("request", "before", request.id, details=f"{request.action} for {request.asker}")
+            await self._machine.audit(f"{request.action}, asked by {request.asker}", "before", request.id)
             request = await advance(session, request, status="accepted")
         if not done.status:
             done = await self._do(request, done)
@@ -103,7 +103,9 @@ class Requests:
 
     async def _told(self, request: Request, status: str, outcome: str) -> None:
         await advance(self._machine.session, request, status=status, outcome=outcome)
-        await self._machine.audit("request", "after", request.id, outcome=status, details=outcome)
+        await self._machine.audit(
+            f"{request.action}, asked by {request.asker}", "after", request.id, outcome=status, details=outcome
+        )
 
     def _note(self, request: Request, done: Done) -> None:
         """On the disk before anything goes on: the newest are kept."""
