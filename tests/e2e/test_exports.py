@@ -159,3 +159,32 @@ def test_a_baseline_is_committed_when_it_is_signed_and_later(two, repo, tmp_path
     assert f"configs/{law['version']}/baseline.json" in git(repo, "ls-files")
     assert json.loads((repo / "baseline.json").read_text("utf-8"))["version"] == law["version"]
     assert TOKEN not in git(repo, "log", "-p")
+
+
+def test_an_old_share_is_taken_in_compared_and_proposed_and_nothing_is_applied(two, tmp_path):
+    alpha = two.sites["alpha"]
+    folder = tmp_path / ".shared-state" / "configs" / "incoming" / "myia-po-2024"
+    (folder / "mcp-settings").mkdir(parents=True)
+    data = json.dumps({"mcpServers": {"searxng": {"command": "npx", "env": {"API_KEY": TOKEN}}}}).encode()
+    (folder / "mcp-settings" / "mcp_user.json").write_bytes(data)
+    file = {"path": "mcp-settings/mcp_user.json", "hash": hashlib.sha256(data).hexdigest(), "type": "mcp_config"}
+    manifest = {"version": "2.1.0", "timestamp": "2025-12-08T12:00:00Z", "author": "x", "description": ""}
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "files": [{**file, "size": len(data)}]}))
+    before = {name: alpha.read(name) for name in (SETTINGS, ".claude.json")}
+    alpha.fails("import-share", str(tmp_path / "nowhere"), says="not there")
+    alpha.roosync("import-share", str(tmp_path / ".shared-state"), "--dry-run")
+    assert alpha.json("imported", "list") == []
+    text = alpha.roosync("import-share", str(tmp_path / ".shared-state")).out
+    assert "shared-state/myia-po-2024" in text
+    assert "claude.mcp/searxng/env/API_KEY" in text
+    assert TOKEN not in text
+    found = alpha.json("imported", "compare", "myia-po-2024")
+    assert [(row["field"], row["verdict"]) for row in found["differs"]] == [("claude.mcp/searxng", "only_there")]
+    made = alpha.json("imported", "propose", "myia-po-2024")
+    assert made["added"] == ["claude.mcp/searxng"]
+    assert {name: alpha.read(name) for name in before} == before
+    assert alpha.json("decisions")["decisions"] == []
+    law = alpha.json("baseline", "restore", "--file", made["file"])
+    shown = alpha.json("baseline", "show", law["version"])
+    assert {"claude.mcp/searxng", "claude.settings/model"} <= shown["commons"].keys()
+    assert shown["removed"] == []

@@ -145,23 +145,27 @@ async def _package(
     """The manifest and what it lists, in public form; contents that are there already are not fetched again."""
     base = f"{INCOMING}{machine}/"
     manifest = read_manifest(await library.bytes_of(sha256), machine)
-    shown: Manifest = replace(manifest, description=scrub(manifest.description))
+    named = tuple(file for file in manifest.files if not find_secrets([file.path]))
+    if len(named) < len(manifest.files):
+        skipped.append(Skipped(path=base, reason="the names of some of its files look secret; they are left out"))
+    shown: Manifest = replace(
+        manifest, version=scrub(manifest.version), description=scrub(manifest.description), files=named
+    )
     files = [File(name=f"{base}manifest.json", data=json_bytes(shown))]
     if sum(file.size for file in manifest.files) > PACKAGE_LIMIT:
         skipped.append(Skipped(path=base, reason=f"its files have more than the {PACKAGE_LIMIT} bytes exported"))
         return files
     public = fleet.law.policy.public_names
-    for file in manifest.files:
+    for file in named:
         name = base + file.path
         if into.has(name, file.hash, file.size):
             files.append(File(name=name, data=None))
             continue
         data = await library.bytes_of(file.hash)
-        entities = read_contents(file, data).entities
-        looks = find_secrets([file.path, msgspec.json.decode(data)["entities"]], public) if entities else []
-        if looks:
+        read_contents(file, data)  # what is no published form is not exported
+        if looks := find_secrets(msgspec.json.decode(data), public):
             reason = f"it still has a secret at {', '.join(scrub(one) for one in looks[:3])}"
-            skipped.append(Skipped(path=name if not find_secrets([file.path]) else base, reason=reason))
+            skipped.append(Skipped(path=name, reason=reason))
         else:
             files.append(File(name=name, data=data))
     return files
