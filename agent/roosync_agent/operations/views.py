@@ -2,7 +2,7 @@
 
     sync-dashboard.json   sync-roadmap.md   configs/baseline.json   configs/<version>/baseline.json
     configs/incoming/<machine>/manifest.json, and each file as it was published
-    reports/status.*   reports/divergences/<decision>.md   reports/requests/<decision>.md   reports/cycles/<cycle>.*
+    reports/status.*   reports/divergences/<decision>.md   reports/requests/<id>.md   reports/cycles/<cycle>.*
 
 Written at `init`, on demand, and kept fresh by whoever holds the orchestrator's lease. What stays and what goes is told
 in docs/exports.md.
@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from roosync_agent.collecting.reference import Library
 from roosync_agent.exports import Exported, File, Folder, json_bytes
 from roosync_broker.errors import BusError
-from roosync_protocol import reports
+from roosync_protocol import reports, request
 from roosync_protocol.baseline import MalformedContent
 from roosync_protocol.baseline_file import to_value
 from roosync_protocol.cycle import ENDED
@@ -103,6 +103,10 @@ def _known(
         yield File(name=f"{REPORTS}divergences/{decision.id}.md", data=text.encode())
         text = reports.coordination_request(made, language)
         yield File(name=f"{REPORTS}requests/{decision.id}.md", data=text.encode())
+    waiting = [one for one in fleet.requests() if one.status not in request.ENDED]
+    for one in waiting[:MOST]:
+        text = reports.coordination_request(reports.as_asked(one), language)
+        yield File(name=f"{REPORTS}requests/{one.id}.md", data=text.encode())
     yield from _cycles(fleet, me, now, into, language)
 
 
