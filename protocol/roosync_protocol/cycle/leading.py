@@ -15,6 +15,7 @@ from roosync_protocol.cycle import before as checkpoint_before
 from roosync_protocol.cycle.participant import digest_of, open_divergences
 from roosync_protocol.messages import Arrival, Cycle, Decision, Escalation, Reached
 
+ANSWER = "answer "  # begins what a person is asked after a failed apply
 WARN_AT = 0.8  # of the time for a checkpoint
 FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
 
@@ -79,6 +80,7 @@ def failures(cycle: Cycle, decisions: Iterable[Decision]) -> list[Decision]:
         d
         for d in decisions
         if d.machine in cycle.participants
+        and d.machine not in cycle.excused
         and d.status in FAILED
         and d.timestamp >= cycle.started
         and not d.rollback_requested
@@ -99,24 +101,38 @@ def _failed(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     named = ", ".join(f"{d.entity} on {d.machine} ({d.id})" for d in found[:5])
     end = "and could not be put back" if level == 3 else "and was put back"
     told = _told(cycle, level, f"applying {named} failed {end}", now)
-    return replace(
-        told,
-        status="waiting",
-        checkpoint=checkpoint_before(cycle.route, cycle.checkpoint),
-        round=cycle.round + 1,
-        entered=now,
-        strict=True,
-        failures=(*cycle.failures, *map(_attempt, found))[-200:],
-        waiting_for=f"answer {named}: approve it again, or reject it"[:500],
-    )
+    failed = (*cycle.failures, *map(_attempt, found))[-200:]
+    asked = replace(told, failures=failed, status="waiting")
+    asked = replace(asked, waiting_for=_question(asked, view))
+    if _asks(cycle):  # it went back already, and a person is asked: one more answer is needed
+        return asked
+    back = checkpoint_before(cycle.route, cycle.checkpoint)
+    return replace(asked, checkpoint=back, round=cycle.round + 1, entered=now, strict=True)
+
+
+def _unanswered(cycle: Cycle, view: View) -> list[Decision]:
+    """Failed attempts that the cycle counted, and that no person has answered yet."""
+    return [
+        d
+        for d in view.decisions
+        if d.status in FAILED and _attempt(d) in cycle.failures and d.machine not in cycle.excused
+    ]
+
+
+def _asks(cycle: Cycle) -> bool:
+    """Does it wait for an answer about a failed apply? It waits for other things as well, such as time that is over."""
+    return cycle.status == "waiting" and cycle.waiting_for.startswith(ANSWER)
+
+
+def _question(cycle: Cycle, view: View) -> str:
+    left = _unanswered(cycle, view)
+    named = ", ".join(f"{d.entity} on {d.machine} ({d.id})" for d in left[:5])
+    return f"{ANSWER}{named}"[:430] + ": approve it again, or reject it"
 
 
 def _answered(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """A person did what the cycle waited for: it goes on by itself."""
-    if cycle.status != "waiting" or not cycle.failures:
-        return None
-    waits = [d for d in view.decisions if d.status in FAILED and _attempt(d) in cycle.failures]
-    if waits or "answer " not in cycle.waiting_for:
+    if not _asks(cycle) or _unanswered(cycle, view):
         return None
     return replace(cycle, status="running", entered=now, waiting_for="")
 

@@ -73,9 +73,20 @@ def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) ->
         return f"{heard.speaker!r} may not orchestrate"
     if new.checkpoint not in ROUTES[new.route]:
         return f"{new.checkpoint!r} is no checkpoint of the route {new.route!r}"
-    if before is None or (gap and before.status not in ENDED and new.revision > before.revision + 1):
-        return None if before is not None or new.revision > 1 else _start_fault(new)
+    if before is None:
+        return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
+    if gap and before.status not in ENDED and new.revision > before.revision + 1:
+        return _leap_fault(before, new)
     return _step_fault(before, new, by)
+
+
+def _leap_fault(before: Cycle, new: Cycle) -> str | None:
+    """What no steps in between, however many are gone, can have changed."""
+    if any(getattr(before, name) != getattr(new, name) for name in FIXED):
+        return "what a cycle is about may not change"
+    if new.round < before.round or not before.excused.keys() <= new.excused.keys():
+        return "it does not go on from what is known of the cycle"
+    return _unsaid_fault(before, new)
 
 
 def _start_fault(new: Cycle) -> str | None:
@@ -95,17 +106,21 @@ def _step_fault(before: Cycle, new: Cycle, by: By) -> str | None:
         return "what a cycle is about may not change"
     if by is By.OPERATOR:
         return _operator_fault(before, new)
-    if new.token < before.token:
-        return f"written under lease {new.token}, and {before.token} was seen already"
     if new.excused != before.excused:
         return "only an operator excuses a machine"
+    return _unsaid_fault(before, new) or _move_fault(before, new)
+
+
+def _unsaid_fault(before: Cycle, new: Cycle) -> str | None:
+    if new.token < before.token:
+        return f"written under lease {new.token}, and {before.token} was seen already"
     if new.reached[: len(before.reached)] != before.reached or new.failures[: len(before.failures)] != before.failures:
         return "what was reached, or failed, is not unsaid"
-    return _move_fault(before, new)
+    return None
 
 
 def _operator_fault(before: Cycle, new: Cycle) -> str | None:
-    moved = ("checkpoint", "round", "reached", "failures")
+    moved = ("checkpoint", "round", "reached", "failures", "token")
     if any(getattr(before, name) != getattr(new, name) for name in moved):
         return "an operator excuses, resumes and aborts; checkpoints are for the orchestrator"
     gone = before.excused.keys() - new.excused.keys()
@@ -114,15 +129,20 @@ def _operator_fault(before: Cycle, new: Cycle) -> str | None:
 
 
 def _move_fault(before: Cycle, new: Cycle) -> str | None:
-    if (new.checkpoint, new.round) == (before.checkpoint, before.round):
-        ends = new.status == "done" and len(new.reached) == len(before.reached) + 1
-        return None if new.reached == before.reached or ends else "a checkpoint is reached when the next one is awaited"
-    back = checkpoint_before(before.route, before.checkpoint)
-    if new.round == before.round + 1 and new.checkpoint == back and new.reached == before.reached:
-        return None
+    """What one step of the orchestrator may do to the place: nothing, one checkpoint back, or one reached."""
     added = new.reached[len(before.reached) :]
-    if new.round != before.round or len(added) != 1 or added[0].checkpoint != before.checkpoint:
-        return f"from {before.checkpoint!r} it may not go to {new.checkpoint!r} in this way"
-    if new.checkpoint != after(before.route, before.checkpoint, divergences=added[0].divergences):
-        return f"after {before.checkpoint!r} comes another checkpoint than {new.checkpoint!r}"
+    here = (new.checkpoint, new.round) == (before.checkpoint, before.round)
+    if not added:
+        back = (checkpoint_before(before.route, before.checkpoint), before.round + 1)
+        if new.status == "done" or not (here or (new.checkpoint, new.round) == back):
+            return f"from {before.checkpoint!r} it may not go to {new.checkpoint!r} in this way"
+        return None
+    if before.status != "running":
+        return "it waits for a person, and reaches nothing meanwhile"
+    if len(added) != 1 or (added[0].checkpoint, added[0].round) != (before.checkpoint, before.round):
+        return "what is reached is the checkpoint that was awaited, and nothing else"
+    following = after(before.route, before.checkpoint, divergences=added[0].divergences)
+    wanted = ("done", before.checkpoint) if following is None else ("running", following)
+    if (new.status, new.checkpoint) != wanted or new.round != before.round:
+        return f"after {before.checkpoint!r} comes another checkpoint than {new.checkpoint!r}, or the end"
     return None
