@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from roosync_agent.files.door import Door, RealDoor, make_parents
-from roosync_agent.files.file_state import FileRefusedError
+from roosync_agent.files.door import Door, RealDoor, make_parents, temporary_for
+from roosync_agent.files.file_state import FileRefusedError, in_words
 from roosync_agent.files.safe_names import safe_relative
 from roosync_protocol.digest import digest_bytes
 from roosync_protocol.entity import Skipped
@@ -66,7 +66,7 @@ class Folder:
     def write(self, files: Iterable[File], *, mirrors: Iterable[str] = (), spared: Iterable[str] = ()) -> Exported:
         """Writes what is given; one file that can not be written is skipped with its reason, the others are written.
 
-        `mirrors`: folders (`a/b/`) that hold exactly what is given, but for what is below one of `spared`.
+        `mirrors`: folders (`a/b/`) that hold exactly what is given, but for what is below one of the folders `spared`.
         """
         written: list[str] = []
         unchanged: list[str] = []
@@ -80,10 +80,10 @@ class Folder:
                 skipped.append(Skipped(path=file.name, reason=error.reason))
             except ValueError as error:
                 skipped.append(Skipped(path=file.name, reason=str(error)))
-        mirrored, kept = tuple(mirrors), tuple(spared)
+        mirrored, kept = tuple(mirrors), frozenset(spared)
         removed = []
         for name in sorted(self._known.keys() - given):
-            if name.startswith(mirrored) and not name.startswith(kept):
+            if name.startswith(mirrored) and kept.isdisjoint(_folders(name)):
                 try:
                     reason = self._remove(name)
                 except (FileRefusedError, ValueError) as error:
@@ -115,9 +115,23 @@ class Folder:
         make_parents(self._door, path)
         if self._door.stat(path.parent).kind != "folder":
             raise FileRefusedError(path, f"{path.parent.name!r} is no folder")
-        self._door.write(path, file.data, mode=MODE)
+        self._put(path, file.data)
         self._known[file.name] = digest_bytes(file.data)
         return True
+
+    def _put(self, path: Path, data: bytes) -> None:
+        """Whole or not at all, and not forced onto the disk: a view can be made again, and there may be thousands."""
+        temporary = temporary_for(path, "own")
+        with in_words(path):
+            temporary.unlink(missing_ok=True)  # of a process that was killed here
+            try:
+                with temporary.open("xb") as file:
+                    file.write(data)
+                temporary.chmod(MODE)
+                self._door.replace(temporary, path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
 
     def _remove(self, name: str) -> str:
         """Why a file that is no longer wanted stays; nothing when it is gone."""
@@ -138,10 +152,15 @@ class Folder:
         try:
             if self._door.stat(self.path).kind == "folder":
                 data = json_bytes({"format": INDEX_FORMAT, "files": dict(sorted(self._known.items()))})
-                self._door.write(self.path / INDEX, data, mode=MODE)
+                self._put(self.path / INDEX, data)
                 self._before = dict(self._known)
         except FileRefusedError:
             return  # the next export finds its files unchanged, and removes nothing that it does not know
+
+
+def _folders(name: str) -> list[str]:
+    """Each folder that `name` is below: `a/`, `a/b/`."""
+    return [name[: at + 1] for at, letter in enumerate(name) if letter == "/"]
 
 
 def json_bytes(value: Any) -> bytes:

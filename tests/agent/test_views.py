@@ -44,9 +44,9 @@ class Bus:
             raise UnavailableError("the broker is away")
         return self.contents[sha256]
 
-    async def export(self, folder):
+    async def export(self, folder, **more):
         self.asked.clear()
-        return await write_views(self.fleet, "alpha", folder, self, T0)
+        return await write_views(self.fleet, "alpha", folder, self, T0, **more)
 
 
 def content(path="mcp_settings.json", target="roo.mcp", kind=Kind.MCP_SERVER, **entities):
@@ -77,9 +77,21 @@ async def test_a_package_is_there_as_it_was_published(bus, tmp_path):
 async def test_what_is_there_is_neither_fetched_nor_written_again(bus, tmp_path):
     built = bus.publish("beta", content())
     await bus.export(tmp_path)
-    done = await bus.export(tmp_path)
-    assert done.written == ()
+    done = await bus.export(tmp_path, thorough=True)
+    assert (done.written, done.removed) == ((), ())
     assert bus.asked == [built.manifest_hash]
+    done = await bus.export(tmp_path)
+    assert (done.written, done.removed, bus.asked) == ((), (), [])
+
+
+async def test_what_somebody_took_away_comes_back_when_it_is_asked_for(bus, tmp_path):
+    bus.publish("beta", content())
+    await bus.export(tmp_path)
+    path = tmp_path / "configs/incoming/beta/roo.mcp/mcp_settings.json"
+    path.unlink()
+    await bus.export(tmp_path)
+    assert not path.exists()
+    assert (await bus.export(tmp_path, thorough=True)).written == ("configs/incoming/beta/roo.mcp/mcp_settings.json",)
 
 
 async def test_a_file_that_a_machine_no_longer_has_goes_and_so_does_a_machine_that_left(bus, tmp_path):
@@ -102,8 +114,8 @@ async def test_what_can_not_be_read_now_stays_as_it_was(bus, tmp_path):
     await bus.export(tmp_path)
     before = below(tmp_path)
     bus.contents.clear()
-    done = await bus.export(tmp_path)
-    assert [one.path for one in done.skipped] == ["configs/incoming/beta"]
+    done = await bus.export(tmp_path, thorough=True)
+    assert [one.path for one in done.skipped] == ["configs/incoming/beta/"]
     assert (below(tmp_path), done.removed) == (before, ())
 
 
@@ -132,7 +144,7 @@ async def test_somebody_else_s_manifest_and_names_that_climb_are_left_out(bus, t
     bus.publish("beta", content(), author="gamma")
     bus.publish("delta", content("../../../../../precious"))
     done = await bus.export(tmp_path / "in" / "shared")
-    assert {one.path for one in done.skipped} == {"configs/incoming/beta", "configs/incoming/delta"}
+    assert {one.path for one in done.skipped} == {"configs/incoming/beta/", "configs/incoming/delta/"}
     assert {p.name for p in tmp_path.rglob("*") if p.is_file()} == {
         INDEX, "sync-dashboard.json", "sync-roadmap.md", "status.json", "status.md",
     }  # fmt: skip

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 from msgspec.structs import replace
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 INCOMING, REPORTS = "configs/incoming/", "reports/"
 MOST = 500  # decisions with a report of their own
+_WHOLE: WeakKeyDictionary[Library, dict[Path, dict[str, str]]] = WeakKeyDictionary()  # machine -> manifest
 PACKAGE_LIMIT = 32 * 1024 * 1024  # bytes of one machine's files: whoever publishes more fills nobody's disk
 
 
@@ -47,8 +49,14 @@ async def write_views(
     now: datetime,
     present: Mapping[str, datetime] | None = None,
     language: Language = "en",
+    *,
+    thorough: bool = False,
 ) -> Exported:
-    """Without a library only what needs no contents is written, and nothing that came in is taken away."""
+    """Without a library only what needs no contents is written, and nothing that came in is taken away.
+
+    A package that this process has written whole is not looked at again while its manifest is the same: with a thousand
+    machines each turn of the orchestrator would stat thousands of files. `thorough` looks at all of them.
+    """
     into = await asyncio.to_thread(Folder, folder)
     files = list(_known(fleet, me, present, now, into, language))
     skipped: list[Skipped] = []
@@ -56,14 +64,27 @@ async def write_views(
     if library is not None:
         files += await _baseline(fleet, library, skipped)
         mirrors.append(INCOMING)
+        whole = _WHOLE.setdefault(library, {}).setdefault(folder, {})
+        fresh: dict[str, str] = {}
         for machine, report in fleet.packages().items():
+            base = f"{INCOMING}{machine}/"
+            if not thorough and whole.get(machine) == report.manifest:
+                spared.append(base)
+                continue
+            fresh[machine] = report.manifest
             try:
                 files += await _package(fleet, library, machine, report.manifest, into, skipped)
             except (BusError, HostilePackageError) as error:
-                spared.append(f"{INCOMING}{machine}/")  # what came in before stays
-                skipped.append(Skipped(path=f"{INCOMING}{machine}", reason=scrub(str(error))[:500]))
+                spared.append(base)  # what came in before stays
+                skipped.append(Skipped(path=base, reason=scrub(str(error))[:500]))
     done = await asyncio.to_thread(into.write, files, mirrors=mirrors, spared=spared)
-    return replace(done, skipped=(*done.skipped, *skipped))
+    done = replace(done, skipped=(*done.skipped, *skipped))
+    if library is not None:
+        bad = {one.path.split("/")[2] for one in done.skipped if one.path.startswith(INCOMING)}
+        whole |= {machine: sha for machine, sha in fresh.items() if machine not in bad}
+        for machine in bad | (whole.keys() - fleet.packages().keys()):
+            whole.pop(machine, None)
+    return done
 
 
 async def export(machine: "Machine", folder: str | None = None, language: str = "en") -> dict[str, Any]:
@@ -73,7 +94,7 @@ async def export(machine: "Machine", folder: str | None = None, language: str = 
     into = Path(folder) if folder else machine.settings.export_folder
     present, now = await machine.present(), machine.session.now()
     done = await write_views(
-        machine.fleet, machine.name, into, machine.library, now, present, language=spoken(language)
+        machine.fleet, machine.name, into, machine.library, now, present, language=spoken(language), thorough=True
     )
     return {"folder": str(into), "written": [], "unchanged": [], "removed": [], "skipped": [],
             **msgspec.to_builtins(done)}  # fmt: skip
