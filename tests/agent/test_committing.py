@@ -149,6 +149,9 @@ def spoil(repo, how, tmp_path):
             git(repo, "add", "baseline.json")
         case "link":
             (repo / "baseline.json").symlink_to(tmp_path / "outside.json")
+        case "link inside":
+            (repo / "real.json").write_text("x")
+            (repo / "baseline.json").symlink_to("real.json")
         case "ignored":
             (repo / ".gitignore").write_text("*.json\n")
         case "merging":
@@ -173,6 +176,7 @@ def spoil(repo, how, tmp_path):
         ("untracked", "has changes that are not committed", True),
         ("staged", "has changes that are not committed", True),
         ("link", "is a link", True),
+        ("link inside", "is a link", True),
         ("ignored", "is ignored", True),
         ("merging", "in the middle of a merge", True),
         ("nobody", "git does not know who you are", True),

@@ -5,7 +5,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from roosync_broker.keys import verify
 from roosync_protocol.entity import Kind
+from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Baseline, Cycle, Decision, Side, StatusReport
 from roosync_protocol.messages.work import Escalation, Reached
 from roosync_protocol.reports import Evidence, closing_markdown, closing_report
@@ -145,6 +147,23 @@ def test_each_failed_attempt_is_there_once_with_its_reason_also_when_a_later_one
     assert rows[1] == ("gamma", "d-forgotten", 1, "applying x on gamma (d-forgotten) failed")
     assert len(rows) == 2
     assert TOKEN not in closing_markdown(made)
+
+
+def test_the_steps_of_a_decision_are_those_of_members_oldest_first(world):
+    first = decision(agent="pc-a", machine="pc-a", status="pending", operation_id="o-a")
+    failed = world.step(first, "pc-a", "failed", log=("check said no",))
+    forged = world.say(world.step(first, "pc-a", "applied"), signer="somebody")
+    fleet = Fleet(world.law, verify)
+    for heard in (world.say(first), forged, world.say(failed)):
+        fleet.hear(heard)
+    assert [one.status for one in fleet.steps("pc-a", first.id)] == ["pending", "failed"]
+    assert fleet.steps("pc-b", first.id) == []
+
+
+def test_nobody_else_says_that_an_apply_failed():
+    forged = decision(agent="gamma", status="failed", timestamp=at(1), log=("a lie",))
+    good = decision(status="applied", timestamp=at(2))
+    assert report(None, evidence(decisions=(good,), steps={good.id: (forged, good)})).rollbacks == ()
 
 
 def test_a_coordination_cycle_is_judged_by_what_is_left():

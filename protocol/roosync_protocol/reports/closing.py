@@ -144,7 +144,8 @@ def _rollbacks(cycle: Cycle, ours: list[Decision], evidence: Evidence) -> Iterab
     for decision in ours:
         said = (*evidence.steps.get(decision.id, ()), decision)
         for one in said:
-            if one.machine == decision.machine and one.status in FAILED and one.timestamp >= cycle.started:
+            own = one.agent == one.machine == decision.machine  # nobody else says that its apply failed
+            if own and one.status in FAILED and one.timestamp >= cycle.started:
                 found[one.machine, one.id, one.attempt] = Undone(
                     machine=one.machine,
                     field=one.entity,
