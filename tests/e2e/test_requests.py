@@ -113,3 +113,35 @@ def test_who_is_there_answers_and_who_is_not_is_named(three):
     c.stop()
     assert a.json("ping", "pc-c", codes=(5,))["machines"][0]["reason"] == "no agent of it is connected"
     c.up("agent")
+
+
+def test_what_happens_is_told_in_lines_and_can_be_read_afterwards(three, waiting):
+    _, a, _, _ = three
+    following = a.talk("tail", "request", "--count", "4")  # one request is three lines
+    asked = {}
+
+    def line():
+        asked.update(a.json("request", "pc-b", "--action", "report", "--wait", "10", codes=(0,)))
+        return following.poll() is not None
+
+    waiting("some lines", line)
+    assert "asks pc-b for execution: report" in following.stdout.read()
+    told = a.roosync("history", asked["id"]).out
+    assert "report, asked by pc-a" in told
+    enrolled = a.json("history", "pc-b")["rows"]
+    assert ("op-ana", "enrol", "done") in {(row["who"], row["action"], row["outcome"]) for row in enrolled}
+    assert a.roosync("history", "nothing-like-it").out.startswith("Nothing was done about")
+    a.fails("history", "--since", "yesterday", says="is no time")
+    a.fails("tail", "alarms", says="there is no kind")
+
+
+def test_who_holds_what_and_is_not_there(three):
+    _, a, _, c = three
+    seen = a.json("locks", codes=(0,))
+    assert [(row["role"], row["present"]) for row in seen["leases"]] == [("orchestrator", True)]
+    assert "agent.lock" in a.roosync("locks").out
+    c.stop()
+    left = a.json("request", "pc-c", "--action", "publish", codes=(0,))
+    assert a.json("locks", codes=(0,))["claims"] == [], "what nobody took is nobody's claim"
+    a.roosync("request", "show", left["id"], codes=(5,))
+    c.up("agent")
