@@ -183,6 +183,19 @@ async def test_the_newest_package_of_a_machine_counts(share, machine):
     assert {"path": "configs/beta/v1", "reason": "there is a newer package of beta"} in done.skipped
 
 
+@pytest.mark.parametrize("own", ["", "C:\\Users\\MYIA\\x", "/home/ana/x"])
+async def test_what_roosync_2_wrote_for_places_and_secrets_is_understood(share, machine, own):
+    """As its `ConfigNormalizationService` left them in a package."""
+    server = {"command": "node", "args": ["%USERPROFILE%/a.js", "%ROO_ROOT%/b.js", own], "env": {
+        "GITHUB_TOKEN": "{{SECRET:GITHUB_TOKEN}}", "OTHER": "${env:OTHER}"}}  # fmt: skip
+    package(share, "configs/incoming/beta", {("mcp-settings/a.json", "mcp_config"): {"mcpServers": {"gh": server}}})
+    done = await import_share(machine, str(share))
+    assert done.packages[0].secrets == ("roo.mcp/gh/env/GITHUB_TOKEN",)
+    value = kept.find(machine.state, "beta").entities["roo.mcp/gh"].value
+    assert value["args"] == ["${home}/a.js", "${place:roo-extensions}/b.js", "${home}/x" if own else ""]
+    assert value["env"] == {"GITHUB_TOKEN": {"$secret": "roo.mcp/gh/env/GITHUB_TOKEN"}, "OTHER": "${env:OTHER}"}
+
+
 ENCODINGS = {
     "windows-1252": (json.dumps(MODES, ensure_ascii=False).encode("cp1252"), "windows-1252"),
     "utf-16, as PowerShell writes": (

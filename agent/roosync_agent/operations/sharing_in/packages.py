@@ -30,6 +30,8 @@ from roosync_protocol.secrets import addresses, find_secrets, scrub
 
 FILES = 1_000  # of one package
 SPECS = {spec.name: spec for spec in TABLE}
+ROOT = "roo-extensions"  # the place of a person's own that RooSync 2 called %ROO_ROOT%
+_TAKEN_OUT = re.compile(rb"\{\{SECRET:[^{}\"\n]{1,100}\}\}")
 _HOMES = re.compile(r"(?:[A-Za-z]:[\\/]{1,4}Users|/home|/Users)[\\/]{1,4}[\w. -]{1,60}?(?=[\\/\"'])")
 
 
@@ -160,7 +162,9 @@ def _collected(share: Share, path: str, data: bytes, target: str, name: str, hom
     spec = SPECS[target]
     spelled, system = _home_in(data)
     door = DryDoor(RealDoor())
-    where = layout(door, home, {}, system, spelled_home=spelled)
+    root = "C:\\roo-extensions" if system == "windows" else "/roo-extensions"
+    where = layout(door, home, {}, system, spelled_home=spelled, custom={ROOT: root})
+    data = data if spec.tree else _spelled_out(data, spelled, root)
     found = locate(spec, where, door)[0]
     file = found.folder.joinpath(*name.split("/")) if name else found.file
     door.files[door.stat(file).real_path] = data
@@ -190,6 +194,17 @@ def _keys(content: FileContent) -> set[str]:
 def _without(content: FileContent, keys: set[str]) -> FileContent:
     kept = {name: value for name, value in content.entities.items() if f"{content.target}/{name}" not in keys}
     return replace(content, entities=kept, order=tuple(name for name in content.order if name in kept))
+
+
+def _spelled_out(data: bytes, home: str, root: str) -> bytes:
+    """With RooSync 2's own placeholders in words that collecting understands: two places, and what was a secret.
+
+    It wrote `{{SECRET:name}}` where it took one out. Something that looks like one stands there for a moment, so that
+    hiding gives it the address that the machine's own secret has.
+    """
+    for placeholder, path in ((b"%USERPROFILE%", home), (b"%ROO_ROOT%", root)):
+        data = data.replace(placeholder, path.replace("\\", "/").encode())
+    return _TAKEN_OUT.sub(lambda found: b"ghp_" + hashlib.sha256(found[0]).hexdigest()[:36].encode(), data)
 
 
 def _home_in(data: bytes) -> tuple[str, System]:
