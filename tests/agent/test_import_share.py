@@ -192,7 +192,7 @@ async def test_what_roosync_2_wrote_for_places_and_secrets_is_understood(share, 
     done = await import_share(machine, str(share))
     assert done.packages[0].secrets == ("roo.mcp/gh/env/GITHUB_TOKEN",)
     value = kept.find(machine.state, "beta").entities["roo.mcp/gh"].value
-    assert value["args"] == ["${home}/a.js", "${place:roo-extensions}/b.js", "${home}/x" if own else ""]
+    assert value["args"] == ["${home}/a.js", "${workspace:roo-extensions}/b.js", "${home}/x" if own else ""]
     assert value["env"] == {"GITHUB_TOKEN": {"$secret": "roo.mcp/gh/env/GITHUB_TOKEN"}, "OTHER": "${env:OTHER}"}
 
 

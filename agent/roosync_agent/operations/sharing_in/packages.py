@@ -30,7 +30,7 @@ from roosync_protocol.secrets import addresses, find_secrets, scrub
 
 FILES = 1_000  # of one package
 SPECS = {spec.name: spec for spec in TABLE}
-ROOT = "roo-extensions"  # the place of a person's own that RooSync 2 called %ROO_ROOT%
+ROOT = "roo-extensions"  # the project that RooSync 2 called %ROO_ROOT%
 _TAKEN_OUT = re.compile(rb"\{\{SECRET:[^{}\"\n]{1,100}\}\}")
 _HOMES = re.compile(r"(?:[A-Za-z]:[\\/]{1,4}Users|/home|/Users)[\\/]{1,4}[\w. -]{1,60}?(?=[\\/\"'])")
 
@@ -163,7 +163,7 @@ def _collected(share: Share, path: str, data: bytes, target: str, name: str, hom
     spelled, system = _home_in(data)
     door = DryDoor(RealDoor())
     root = "C:\\roo-extensions" if system == "windows" else "/roo-extensions"
-    where = layout(door, home, {}, system, spelled_home=spelled, custom={ROOT: root})
+    where = layout(door, home, {}, system, spelled_home=spelled, workspaces={ROOT: root})
     data = data if spec.tree else _spelled_out(data, spelled, root)
     found = locate(spec, where, door)[0]
     file = found.folder.joinpath(*name.split("/")) if name else found.file
