@@ -23,6 +23,8 @@ class Life:
         self.name = name
         self.alive = True
         self.left: int | None = None  # steps until it crashes
+        self.frozen = False  # stopped by the system, or asleep: what is due waits
+        self.due: list[tuple[contextvars.Context, Callable[..., object], tuple[Any, ...]]] = []
         self._on_death = on_death
 
     def step(self) -> bool:
@@ -95,8 +97,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _step(self, life: Life | None, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
         self.steps += 1
-        if life is None or life.step():
+        if life is not None and life.frozen:
+            life.due.append((contextvars.copy_context(), callback, args))
+        elif life is None or life.step():
             callback(*args)
+
+    def thaw(self, life: Life) -> None:
+        """What was due meanwhile happens now, in its order."""
+        life.frozen, due = False, life.due
+        life.due = []
+        for context, callback, args in due:
+            self.call_soon(callback, *args, context=context)
 
 
 def in_life(life: Life, start: Callable[[], Any]) -> Any:

@@ -5,11 +5,13 @@ A post can be stored although its sender was told that nobody answered, at once 
 """
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from contextvars import Context
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -41,6 +43,7 @@ class Network(MemoryBus):
         self.weather = Weather()
         self.faults: Counter[str] = Counter()
         self.watch: Callable[[str, Stored, Expect | None], None] = lambda stream, stored, expect: None
+        self._backup: dict[str, Any] = {}
         self._heard: dict[tuple[str, str], float] = {}  # when a link hears the last of a stream
 
     def link(self, name: str, rights: object = None, report: object = None) -> "FaultyLink":
@@ -60,7 +63,8 @@ class Network(MemoryBus):
         raise UnavailableError(f"no stream stores {subject!r}")
 
     def spread(self, stream: str, subject: str, message: Stored) -> None:
-        for link in list(self.links):
+        links: list[Any] = list(self.links)
+        for link in links:
             if not link.connected:
                 continue
             if self._falls(self.weather.lose, "fact lost"):
@@ -70,7 +74,9 @@ class Network(MemoryBus):
                 wait = self.rng.uniform(0.1, 20.0) if self._falls(self.weather.delay, "fact delayed") else STEP
                 due = max(self.loop.time() + wait, self._heard.get((link.name, stream), 0.0) + 1e-6)
                 self._heard[link.name, stream] = due
-                self.loop.call_at(due, self._hear, link, subject, message, context=Context())  # outlives the poster
+                self.loop.call_at(
+                    due, self._hear, link, link.times_dropped, subject, message, context=Context()
+                )  # outlives the poster
 
     def repeat(self, message: Stored) -> None:
         """Somebody who holds the broker posts an old message once more, as it was signed."""
@@ -78,6 +84,22 @@ class Network(MemoryBus):
             if stream.takes(message.subject):
                 stream._ids.pop(message.headers.get(MESSAGE_ID, ""), None)
         self.force(message.subject, message.data, message.headers)
+
+    def backup(self) -> None:
+        """What the broker's disk holds now, but for the law."""
+        self._backup = {
+            name: (OrderedDict(s.messages), s.last_sequence, {k: [*v] for k, v in s._subjects.items()}, s._bytes)
+            for name, s in self.streams.items()
+            if name.endswith(("-WORK", "-REPORTS"))
+        }
+
+    def put_back(self) -> None:
+        """The broker comes up with its backup: what was said since is gone, and the streams are made anew."""
+        for name, (messages, last, subjects, size) in self._backup.items():
+            stream = self.streams[name]
+            stream.messages, stream.last_sequence, stream._subjects, stream._bytes = messages, last, subjects, size
+            stream._ids = OrderedDict()
+            stream.created = datetime.fromtimestamp(self.clock(), UTC)
 
     def force(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
         try:
@@ -91,8 +113,8 @@ class Network(MemoryBus):
             return True
         return False
 
-    def _hear(self, link: MemoryLink, subject: str, message: Stored) -> None:
-        if link.connected:
+    def _hear(self, link: Any, times_dropped: int, subject: str, message: Stored) -> None:
+        if link.connected and link.times_dropped == times_dropped:  # what was under way is gone with the connection
             link.hear(subject, message)
 
 
@@ -100,6 +122,11 @@ class FaultyLink(MemoryLink):
     """A link whose every step takes time, and whose receipts may get lost."""
 
     _bus: Network
+    times_dropped = 0
+
+    def drop(self) -> None:
+        self.times_dropped += 1
+        super().drop()
 
     async def post(
         self,

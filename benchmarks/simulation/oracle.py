@@ -61,6 +61,7 @@ class Oracle:
         self._believed: dict[tuple[str, ...], dict[int, str]] = {}
         self._said: Counter[str] = Counter()  # messages by subject, also what was repeated
         self._repeated: set[str] = set()
+        self._seen: list[dict[tuple[str, ...], int]] = []  # of each view: the revision it believed last
         self._used: dict[bytes, str] = {}
         self._law: dict[tuple[str, str], int] = {}  # the baseline whose value a machine wrote last
 
@@ -117,7 +118,9 @@ class Oracle:
         if new.revision > 1:
             owner, highest = self._tokens.get(new.token), self._highest.get(new.id, 0)
             if owner != new.agent or new.token < highest:
-                faults.append(("fence", f"{new.id} {new.revision} by {new.agent} under {new.token} of {owner}, {highest}"))
+                faults.append(
+                    ("fence", f"{new.id} {new.revision} by {new.agent} under {new.token} of {owner}, {highest}")
+                )
         if not set(new.excused) <= self._excused.get(new.id, set()):
             faults.append(("passed", f"{new.id} excuses {sorted(new.excused)} by itself"))
         if new.reached:
@@ -143,10 +146,13 @@ class Oracle:
             value = digest(wanted.value) if wanted else None
             if value != claim.wanted.digest:
                 self.fail("content", f"{key} on {node.name} is not what {id_} says")
-            said = [known.get(key) for known in self.baselines[: revision]]
+            said = [known.get(key) for known in self.baselines[:revision]]
             agreed = [at for at, known in enumerate(said, 1) if (known and known.value) == (wanted and wanted.value)]
             if wanted and max(agreed, default=0) < self._law.get((node.name, key), 1):
-                self.fail("older", f"{node.name} writes {key} of {agreed} (law {revision}, {claim.remote.value} {claim.wanted.value} {claim.action} {said}) after {self._law.get((node.name, key))}")
+                self.fail(
+                    "older",
+                    f"{node.name} writes {key} of {agreed} (law {revision}, {claim.remote.value} {claim.wanted.value} {claim.action} {said}) after {self._law.get((node.name, key))}",
+                )
             self._law[node.name, key] = max(agreed, default=0)
 
     def wrote(self, node: "Node", id_: str) -> None:
@@ -179,6 +185,7 @@ class Oracle:
         """For one view of the fleet: told after each message that it took in."""
         law = {"roster": 0, "policy": 0, "baseline": 0}
         at: dict[tuple[str, ...], int] = {}
+        self._seen.append(at)
         who = node.name if node else "operator"
 
         def told(fleet: "SimFleet", heard: Any) -> None:
@@ -232,6 +239,12 @@ class Oracle:
         """
         place = f"post.home.{'.'.join(('decision', *key) if len(key) == 2 else ('cycle', *key))}."
         return any(one.startswith(place) and self._said[one] > RETAINED for one in self._repeated)
+
+    def put_back(self) -> None:
+        """The broker lost what was said since its backup: records may go on differently from there."""
+        self._believed.clear()
+        for at in self._seen:
+            at.clear()
 
     # -- the end
 

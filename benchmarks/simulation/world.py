@@ -13,13 +13,16 @@ from random import Random
 from typing import Any
 from unittest import mock
 
+from msgspec.structs import replace
+
+from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
 from roosync_agent.running import orchestrator, reports
 from roosync_agent.running import machine as running_machine
 from roosync_agent.running.machine import Machine
-from roosync_agent import session as agent_session
-from roosync_broker import topology
+from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair, verify
+from roosync_protocol import envelope
 from roosync_protocol.entity import Entities
 from simulation import node as sim
 from simulation.loop import VirtualLoop, in_life
@@ -33,6 +36,7 @@ PATIENCE = 900.0  # seconds of calm after which everybody has to be in step
 REPEATED = 2  # times that something old is said again on one subject
 AGREED = 3  # looks one after the other, a second apart, at which nothing is left to do
 
+matches = functools.lru_cache(maxsize=100_000)(permissions.matches)
 verified = functools.lru_cache(maxsize=100_000)(verify)
 
 
@@ -72,7 +76,9 @@ class World:
         return T0 + timedelta(seconds=self.loop.time() + offset)
 
     def make_machine(self, settings: Any, state: Any, session: Any, disk: Any) -> Machine:
-        with mock.patch.object(running_machine, "Local", lambda settings, state: sim.MemoryLocal(settings, state, disk)):
+        with mock.patch.object(
+            running_machine, "Local", lambda settings, state: sim.MemoryLocal(settings, state, disk)
+        ):
             return Machine(settings, state, session)
 
     def fate_of_a_write(self) -> str:
@@ -134,6 +140,7 @@ class World:
         for node in self.nodes.values():
             if node.life:
                 node.life.left = None
+                self.loop.thaw(node.life)
             self.reconnect(node)
         self.person.session.link.restore()  # type: ignore[attr-defined]
 
@@ -197,6 +204,7 @@ class Troubles:
     def __init__(self, world: World) -> None:
         self.world, self.rng = world, world.rng
         self.repeated: Counter[str] = Counter()
+        self.restored = False
         self.weather = Weather(
             lose=self._some(0.02, 0.2),
             double=self._some(0.05, 0.3),
@@ -211,6 +219,8 @@ class Troubles:
             "partition": self.partition,
             "clock jump": self.clock_jump,
             "repeated": self.repeat,
+            "frozen": self.freeze,
+            "restored": self.restore,
         }
         chosen = {name: one for name, one in everything.items() if self.rng.random() < 0.6}
         self.acts = {**chosen, "edit": self.edit, "cycle started": self.world.person.start_cycle, "signed": self.sign}
@@ -249,6 +259,40 @@ class Troubles:
             await asyncio.sleep(self.rng.choice((0.5, 5.0, 20.0, 60.0)) * self.rng.uniform(0.5, 1.5))
             self.world.reconnect(node)
 
+    async def freeze(self) -> None:
+        """The system stops the process, and later lets it go on, as if nothing had been."""
+        node = self._node()
+        if node.up and node.life:
+            life, node.life.frozen = node.life, True
+            await asyncio.sleep(self.rng.choice((2.0, 20.0, 40.0)))
+            self.world.loop.thaw(life)
+
+    async def restore(self) -> None:
+        """Once in a seed at most: the broker is put back to what its disk held some seconds ago."""
+        if self.restored:
+            return
+        self.restored = True
+        net, world = self.world.net, self.world
+        net.backup()
+        await asyncio.sleep(self.rng.uniform(1.0, 30.0))
+        world.trace("restored")
+        links = [link for link in net.links if link.connected]
+        for node in world.nodes.values():  # a stopped process would hear later what was said before
+            if node.life:
+                world.loop.thaw(node.life)
+        for link in links:
+            link.drop()
+        net.put_back()
+        world.oracle.put_back()
+        for fleet in [world.person.session.fleet, *(n.machine.fleet for n in world.nodes.values() if n.machine)]:
+            fleet.reading = True  # type: ignore[union-attr]
+        await asyncio.sleep(self.rng.uniform(0.1, 3.0))
+        for node in world.nodes.values():
+            world.reconnect(node)
+        for link in links:
+            if link.name not in world.nodes:
+                link.restore()
+
     def clock_jump(self) -> None:
         self._node().offset = self.rng.choice((-1, 1)) * self.rng.choice((0.5, 10.0, 300.0, 90_000.0))
 
@@ -268,7 +312,9 @@ class Troubles:
 
     async def sign(self) -> None:
         person = self.world.person
-        act = self.rng.choice((person.publish, person.publish, person.set_policy, person.pause, person.ask_for_a_rollback))
+        act = self.rng.choice(
+            (person.publish, person.publish, person.set_policy, person.pause, person.ask_for_a_rollback)
+        )
         with contextlib.suppress(*REFUSALS):
             await act()
 
@@ -314,7 +360,20 @@ def _simulated(world: World) -> Iterator[None]:
     def roll_back(snapshot: str, disk: Any, *_: object, **__: object) -> Any:
         return sim.roll_back(snapshot, disk)
 
+    opened: dict[Any, Any] = {}
+    unseal = envelope.unseal
+
+    def unseal_once(subjects: Any, subject: str, data: bytes, headers: Any, check: Any, sequence: int = 0) -> Any:
+        """Opening is pure, and everybody opens the same messages again and again."""
+        key = envelope.fact_to_post(subject), data, *sorted(headers.items())
+        if key not in opened:
+            opened[key] = unseal(subjects, subject, data, headers, check)
+        return replace(opened[key], sequence=sequence)
+
     patches = [
+        (envelope, "unseal", unseal_once),
+        (memory, "matches", matches),
+        (memory_stream, "matches", matches),
         (secrets, "token_hex", lambda n=16: world.ids.randbytes(n).hex()),
         (applier, "plan", sim.plan),
         (applier, "execute", execute),

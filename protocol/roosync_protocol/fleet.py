@@ -121,6 +121,8 @@ class Fleet:
         self._proposals.clear()
         self._cycles.clear()
         self._requests.clear()
+        if Cycle in wanted:
+            self._arrivals.clear()
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)

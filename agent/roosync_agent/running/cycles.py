@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roosync.cycles")
 
+REPEAT = 10.0  # seconds after which an arrival that the bus does not show is said again
 STEPS = 12  # that one turn makes at most: a route is shorter
 
 
@@ -40,13 +41,17 @@ class Cycles:
         return [cycle for cycle in self._machine.fleet.cycles() if cycle.status not in ENDED]
 
     async def participate(self) -> None:
-        """Says where this machine is, for each cycle that it takes part in; again only when it says something new."""
+        """Says where this machine is, for each cycle that it takes part in; again only when it says something new.
+
+        And again when the bus shows something else than was said: a broker that was put back to a backup lost it.
+        """
         machine = self._machine
         for cycle in self.running:
             arrival = arrival_of(cycle, self._facts(), machine.session.now())
             place = cycle.id, cycle.checkpoint
-            known = self._said.get(place)
-            if arrival is None or (known and replace(known, timestamp=arrival.timestamp) == arrival):
+            if arrival is None or _stands(
+                arrival, self._said.get(place), machine.fleet.arrivals(cycle).get(machine.name)
+            ):
                 continue
             await machine.session.say(arrival)
             self._said[place] = arrival
@@ -126,3 +131,11 @@ class Cycles:
 def _calls_late(before: Cycle, made: Cycle) -> bool:
     """Does this state say of machines that they are late? (What failed is told by the records, and needs no asking.)"""
     return len(made.escalations) > len(before.escalations) and made.failures == before.failures
+
+
+def _stands(arrival: Arrival, said: Arrival | None, heard: Arrival | None) -> bool:
+    """Was this said, and is it what the others hear? Its fact takes a moment, and can get lost."""
+    if said is None or replace(said, timestamp=arrival.timestamp) != arrival:
+        return False
+    waits = abs((arrival.timestamp - said.timestamp).total_seconds()) < REPEAT
+    return waits or (heard is not None and replace(heard, timestamp=arrival.timestamp) == arrival)

@@ -7,7 +7,7 @@ or doubled message is harmless (2-house, "Level, not edge").
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -28,12 +28,14 @@ from roosync_broker.presence import Presence
 from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
-from roosync_protocol.messages import Alarm, Audit, Decision, Message, encode
+from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
+
+REPEAT = timedelta(seconds=10)  # after which a status that the bus does not show is said again
 
 
 class Machine:
@@ -54,7 +56,7 @@ class Machine:
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
-        self._said: dict[type, bytes] = {}
+        self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
 
     # -- one turn
@@ -162,10 +164,14 @@ class Machine:
         await self.say_if_new(await reports.inventory_report(self))
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
-        content = encode(replace(message, timestamp=datetime.min.replace(tzinfo=message.timestamp.tzinfo)))
-        if always or self._said.get(type(message)) != content:
+        """`always`: also when it was said before. What the bus shows counts: it may have been put back to a backup."""
+        said = self._said.get(type(message))
+        same = said is not None and replace(said, timestamp=message.timestamp) == message
+        shown = self.fleet.status(self.name) if isinstance(message, StatusReport) else said
+        lost = said is not None and shown != said and message.timestamp - said.timestamp > REPEAT
+        if always or not same or lost:
             await self.session.say(message)
-            self._said[type(message)] = content
+            self._said[type(message)] = message
 
     async def present(self) -> dict[str, datetime] | None:
         """Machines that beat within the last seconds, this one always; None when that could not be read."""
