@@ -24,10 +24,10 @@ from simulation.world import World
 GROUP = 20  # seeds that one process takes at a time
 
 
-def one(seed: int, bug: str = "", *, tracing: bool = False) -> World:
-    """One seed, run to its end."""
+def one(seed: int, bug: str = "", *, tracing: bool = False, longest: float = 180.0) -> World:
+    """One seed, run to its end, with at most so many seconds of trouble."""
     with planted(bug) if bug else contextlib.nullcontext():
-        world = World(seed, tracing=tracing)
+        world = World(seed, tracing=tracing, longest=longest)
         world.run()
     return world
 

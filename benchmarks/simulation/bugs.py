@@ -10,7 +10,6 @@ from unittest import mock
 
 from msgspec.structs import replace
 
-from roosync_agent import session
 from roosync_agent.applying import applier
 from roosync_protocol import decision, fleet
 from roosync_protocol.cycle import leading, record
@@ -41,22 +40,17 @@ def no_fencing() -> Iterator[Patch]:
 
 
 def no_claim() -> Iterator[Patch]:
-    """The change is written although the claim was not stored: whoever was refused goes on all the same."""
+    """The change is written without claiming it first."""
     move = applier.Applier._move
 
     async def moved(self: Any, made: Decision, status: str, **changes: Any) -> Decision | None:
-        found = await move(self, made, status, **changes)
-        return replace(made, status="applying") if status == "applying" else found
+        return made if status == "applying" else await move(self, made, status, **changes)
 
     yield applier.Applier, "_move", moved
-    yield session.Session, "_reread", _nothing
 
 
 async def _always(self: Any) -> bool:
     return True
-
-
-async def _nothing(self: Any, record: str) -> None: ...
 
 
 def no_approval() -> Iterator[Patch]:

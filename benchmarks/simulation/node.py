@@ -143,6 +143,7 @@ class SimFleet(Fleet):
     def __init__(self, law: Law, verify: Any, told: Callable[["SimFleet", Any], None]) -> None:
         super().__init__(law, verify)
         self._told = told
+        self.put_back = 0  # times that the broker came up with a backup
         self.reading = True  # its records are being read, and no turn rests on them yet
 
     def hear(self, heard: Any) -> None:
@@ -155,10 +156,11 @@ class SimSession(Session):
     read: Callable[[SimFleet], None] = staticmethod(lambda fleet: None)
 
     async def refresh(self, *, reports: bool = True) -> None:
-        self.fleet.reading = True
+        self.fleet.reading, before = True, self.fleet.put_back
         await super().refresh(reports=reports)
-        self.fleet.reading = False
-        self.read(self.fleet)
+        if self.fleet.put_back == before:
+            self.fleet.reading = False
+            self.read(self.fleet)
 
 
 class SimAgent(Agent):

@@ -49,6 +49,7 @@ class Oracle:
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
         self.baselines: list[Entities] = []  # by revision - 1
+        self.on_decision: Callable[[Decision], None] = lambda decision: None
         self._contents: dict[str, Entities] = {}
         self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
         self._signed: set[tuple[str, str, int, str | None]] = set()
@@ -91,6 +92,8 @@ class Oracle:
         except MalformedError:
             return
         self.world.trace("stored", stored.subject, getattr(message, "status", ""), getattr(message, "revision", ""))
+        if isinstance(message, Decision):
+            self.on_decision(message)
         match message:
             case Decision() if message.agent == message.machine:
                 self._claims[message.machine, message.id] = message

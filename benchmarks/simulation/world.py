@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol import envelope
 from roosync_protocol.entity import Entities
+from roosync_protocol.messages import Decision
 from simulation import node as sim
 from simulation.loop import VirtualLoop, in_life
 from simulation.network import Network, Weather
@@ -46,8 +48,9 @@ def key_of(name: str) -> KeyPair:
 
 
 class World:
-    def __init__(self, seed: int, *, tracing: bool = False) -> None:
+    def __init__(self, seed: int, *, tracing: bool = False, longest: float = 180.0) -> None:
         self.seed = seed
+        self.longest = longest  # seconds of trouble
         self.rng = Random(seed)
         self.ids = Random(~seed)
         self.count: Counter[str] = Counter()
@@ -127,7 +130,7 @@ class World:
         self.net.weather = troubles.weather
         self.failing = self.rng.choice((0.0, 0.1, 0.4))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.rng.uniform(30, 180)):
+            async with asyncio.timeout(self.rng.uniform(self.longest / 6, self.longest)):
                 await troubles.rage()
         self._becalm()
         await self._settle()
@@ -172,9 +175,7 @@ class World:
         return self.rng.uniform(0.0, 8.0) if not self.calm and self.rng.random() < 0.03 else 0.001
 
     def _outside(self, call: Callable[..., object], *args: object) -> None:
-        import contextvars
-
-        contextvars.Context().run(call, *args)
+        Context().run(call, *args)
 
     def _start_again(self, node: Node) -> None:
         if not node.up:
@@ -205,6 +206,9 @@ class Troubles:
         self.world, self.rng = world, world.rng
         self.repeated: Counter[str] = Counter()
         self.restored = False
+        self._again = ""  # a decision whose yes is in the backup, and whose end is not
+        if self.rng.random() < 0.3:
+            world.oracle.on_decision = self._back_up_a_yes
         self.weather = Weather(
             lose=self._some(0.02, 0.2),
             double=self._some(0.05, 0.3),
@@ -272,26 +276,46 @@ class Troubles:
         if self.restored:
             return
         self.restored = True
-        net, world = self.world.net, self.world
-        net.backup()
+        self.world.net.backup()
         await asyncio.sleep(self.rng.uniform(1.0, 30.0))
+        await self._put_back()
+
+    async def _put_back(self) -> None:
+        net, world = self.world.net, self.world
         world.trace("restored")
-        links = [link for link in net.links if link.connected]
         for node in world.nodes.values():  # a stopped process would hear later what was said before
             if node.life:
                 world.loop.thaw(node.life)
+        links = [link for link in net.links if link.connected]
         for link in links:
             link.drop()
         net.put_back()
         world.oracle.put_back()
         for fleet in [world.person.session.fleet, *(n.machine.fleet for n in world.nodes.values() if n.machine)]:
-            fleet.reading = True  # type: ignore[union-attr]
+            fleet.reading, fleet.put_back = True, fleet.put_back + 1  # type: ignore[union-attr]
         await asyncio.sleep(self.rng.uniform(0.1, 3.0))
         for node in world.nodes.values():
             world.reconnect(node)
         for link in links:
             if link.name not in world.nodes:
                 link.restore()
+
+    def _back_up_a_yes(self, decision: Decision) -> None:
+        """A backup between a yes and what came of it, and somebody who puts the old value back: all looks as before."""
+        if not self.restored and decision.status == "approved" and decision.agent == OPERATOR:
+            self.restored, self._again = True, decision.id + decision.machine
+            self.world.loop.call_soon(self.world.net.backup, context=Context())
+        elif self._again == decision.id + decision.machine and decision.status == "applied":
+            self._again = ""
+            before = None if decision.local.digest is None else str(decision.local.value)
+            name = decision.entity.split("/")[1]
+
+            async def again() -> None:
+                await asyncio.sleep(self.rng.uniform(0.0, 1.0))
+                self.world.nodes[decision.machine].save(name, before)
+                await self._put_back()
+
+            Context().run(lambda: self.world.loop.create_task(again()))
 
     def clock_jump(self) -> None:
         self._node().offset = self.rng.choice((-1, 1)) * self.rng.choice((0.5, 10.0, 300.0, 90_000.0))
