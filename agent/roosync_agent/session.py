@@ -80,11 +80,12 @@ class Session:
     async def _advance(self, message: RecordMessage, after: int, record: str) -> Receipt:
         """StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
 
-        A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed.
-        Its sequence wins the compare-and-swap either way, so the record is read again before anything rests on it.
+        A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
+        the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
         """
         folded = self._folded(message)
         if folded.refused:
+            await self.refresh_law()
             await self._reread(record)
             folded = self._folded(message)
         if folded.state is not None and folded.state.revision >= message.revision:
@@ -92,11 +93,15 @@ class Session:
         try:
             receipt = await self.say(message, expect=Expect(after, record))
         except StaleError:
+            found = await self.link.last(self.subjects.stream("WORK"), [record])
             await self._reread(record)
-            folded = self._folded(message)
-            if folded.state is None or folded.state.operation_id != message.operation_id:
+            before, folded = folded.state, self._folded(message)
+            if folded.state is not None and folded.state.operation_id == message.operation_id:
+                return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
+            if folded.state != before or not found:
                 raise
-            return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
+            # Nothing that counts came: what is in the way is something that nobody can open, and it may not block it.
+            receipt = await self.say(message, expect=Expect(found[-1].sequence, record))
         self.fleet.hear(
             Heard(
                 message=message,

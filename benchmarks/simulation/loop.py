@@ -89,7 +89,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 return
             try:
                 future.set_result(func(*args))
-            except Exception as error:  # as a thread would hand it over
+            except Exception as error:  # noqa: BLE001 - as a thread would hand it over
                 future.set_exception(error)
 
         self.call_later(self._slow(), run)

@@ -5,6 +5,7 @@ A post can be stored although its sender was told that nobody answered, at once 
 """
 
 import asyncio
+import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from contextvars import Context
@@ -157,10 +158,8 @@ class FaultyLink(MemoryLink):
         return found
 
     def _later(self, subject: str, data: bytes, headers: dict[str, str], expect: Expect | None) -> None:
-        try:
+        with contextlib.suppress(BusError):  # it lost its place meanwhile
             self._bus.store(subject, data, headers, expect)
-        except BusError:
-            pass  # it lost its place meanwhile
 
     async def _pass(self, verb: str, subject: str) -> None:
         await self._takes_time()

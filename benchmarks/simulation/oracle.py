@@ -63,6 +63,7 @@ class Oracle:
         self._said: Counter[str] = Counter()  # messages by subject, also what was repeated
         self._repeated: set[str] = set()
         self._seen: list[dict[tuple[str, ...], int]] = []  # of each view: the revision it believed last
+        self._was_put_back = False
         self._used: dict[bytes, str] = {}
         self._law: dict[tuple[str, str], int] = {}  # the baseline whose value a machine wrote last
 
@@ -152,10 +153,8 @@ class Oracle:
             said = [known.get(key) for known in self.baselines[:revision]]
             agreed = [at for at, known in enumerate(said, 1) if (known and known.value) == (wanted and wanted.value)]
             if wanted and max(agreed, default=0) < self._law.get((node.name, key), 1):
-                self.fail(
-                    "older",
-                    f"{node.name} writes {key} of {agreed} (law {revision}, {claim.remote.value} {claim.wanted.value} {claim.action} {said}) after {self._law.get((node.name, key))}",
-                )
+                last = self._law.get((node.name, key))
+                self.fail("older", f"{node.name} writes {key} of {agreed} (law {revision}) after {last}")
             self._law[node.name, key] = max(agreed, default=0)
 
     def wrote(self, node: "Node", id_: str) -> None:
@@ -218,14 +217,8 @@ class Oracle:
         else:
             key = (message.id,)
             state = fleet.cycle(message.id).state
-        if state is None or self._displaced(key):
+        if state is None:
             return
-        known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
-        if known != state.operation_id:
-            self.fail("beliefs", f"{who}: revision {state.revision} of {'/'.join(key)}")
-        if state.revision < at.get(key, 0):
-            self.fail("back", f"{who}: revision {state.revision} of {'/'.join(key)} after {at[key]}")
-        at[key] = state.revision
         if isinstance(state, Cycle):
             for kind, text in self._faults.pop(state.operation_id, ()):
                 self.fail(kind, text)
@@ -233,6 +226,14 @@ class Oracle:
                 self._highest[state.id] = max(state.token, self._highest.get(state.id, 0))
         elif state.status in YES:
             self._require_yes(state)
+        if self._displaced(key) or (self._was_put_back and isinstance(state, Cycle)):
+            return  # a step that did not count may stand at the beginning of what is left
+        known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
+        if known != state.operation_id:
+            self.fail("beliefs", f"{who}: revision {state.revision} of {'/'.join(key)}")
+        if state.revision < at.get(key, 0):
+            self.fail("back", f"{who}: revision {state.revision} of {'/'.join(key)} after {at[key]}")
+        at[key] = state.revision
 
     def _displaced(self, key: tuple[str, ...]) -> bool:
         """Did what was repeated push out what was said? The broker keeps RETAINED messages of a subject.
@@ -241,10 +242,13 @@ class Oracle:
         all the same (`writes`), and by the machine's own journal.
         """
         place = f"post.home.{'.'.join(('decision', *key) if len(key) == 2 else ('cycle', *key))}."
-        return any(one.startswith(place) and self._said[one] > RETAINED for one in self._repeated)
+        if not any(one.startswith(place) for one in self._repeated):
+            return False
+        return any(times > RETAINED for one, times in self._said.items() if one.startswith(place))
 
     def put_back(self) -> None:
         """The broker lost what was said since its backup: records may go on differently from there."""
+        self._was_put_back = True
         self._believed.clear()
         for at in self._seen:
             at.clear()

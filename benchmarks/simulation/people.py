@@ -1,13 +1,12 @@
 """The people: one operator with a real session, who looks now and then, and answers what was asked.
 
-What a person signs goes through `operations.deciding`, `cycling`, `promoting` and `lawmaking`, as from the command line.
+What a person signs goes through `operations.deciding`, `cycling`, `promoting` and `lawmaking`, as from the command
+line.
 """
 
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING
-
-from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library, NothingToCompareError
 from roosync_agent.operations import cycling, deciding, lawmaking, promoting
@@ -122,7 +121,3 @@ class Person:
 
         assert life is not None
         in_life(life, lambda: self.world.loop.create_task(ask()))
-
-
-def unpaused(policy: Policy) -> Policy:
-    return replace(policy, paused=False, paused_machines=frozenset())

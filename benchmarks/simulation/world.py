@@ -18,17 +18,18 @@ from msgspec.structs import replace
 
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
-from roosync_agent.running import orchestrator, reports
 from roosync_agent.running import machine as running_machine
+from roosync_agent.running import orchestrator, reports
 from roosync_agent.running.machine import Machine
 from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol import envelope
 from roosync_protocol.entity import Entities
-from roosync_protocol.messages import Decision
+from roosync_protocol.messages import Cycle, Decision, MalformedError, decode
+from roosync_protocol.subjects import Subjects
 from simulation import node as sim
 from simulation.loop import VirtualLoop, in_life
-from simulation.network import Network, Weather
+from simulation.network import Network, Weather, tampered
 from simulation.node import FLEET, NAMES, Node
 from simulation.oracle import Oracle
 from simulation.people import OPERATOR, REFUSALS, Person
@@ -223,6 +224,7 @@ class Troubles:
             "partition": self.partition,
             "clock jump": self.clock_jump,
             "repeated": self.repeat,
+            "forged": self.forge,
             "frozen": self.freeze,
             "restored": self.restore,
         }
@@ -262,6 +264,29 @@ class Troubles:
             node.link.drop()
             await asyncio.sleep(self.rng.choice((0.5, 5.0, 20.0, 60.0)) * self.rng.uniform(0.5, 1.5))
             self.world.reconnect(node)
+
+    def forge(self) -> None:
+        """What somebody makes up who holds the broker, and the key of a machine that was revoked."""
+        net, mallory = self.world.net, self.world.key("mallory")
+        stored = [m for name in ("WORK", "LAW") for m in net.streams[f"{FLEET}-{name}"].messages.values()]
+        self.world.hostile = True
+        for message in self.rng.sample(stored, min(len(stored), 3)):
+            if self.repeated[message.subject] >= REPEATED:
+                continue
+            self.repeated[message.subject] += 1
+            if self.rng.random() < 0.3:
+                net.repeat(tampered(message, self.rng))
+                continue
+            try:
+                said: Any = decode(message.data)
+            except MalformedError:
+                continue  # it was changed before
+            changes = {Decision: {"status": "approved"}, Cycle: {"status": "done"}}.get(type(said), {})
+            said = replace(said, revision=said.revision + 1, **changes)
+            operation = f"o-{self.rng.getrandbits(64)}"
+            posting = envelope.seal(Subjects(FLEET), said, operation, mallory.public, mallory.sign)
+            net.force(message.subject, posting.data, posting.headers)
+        self.world.hostile = False
 
     async def freeze(self) -> None:
         """The system stops the process, and later lets it go on, as if nothing had been."""

@@ -81,12 +81,19 @@ def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) ->
 
 
 def _leap_fault(before: Cycle, new: Cycle) -> str | None:
-    """What no steps in between, however many are gone, can have changed."""
+    """What no steps in between, however many are gone, can have changed.
+
+    No more than this: what is left of the beginning may itself be a step that did not count in its time.
+    """
     if any(getattr(before, name) != getattr(new, name) for name in FIXED):
         return "what a cycle is about may not change"
-    if new.round < before.round or not before.excused.keys() <= new.excused.keys():
-        return "it does not go on from what is known of the cycle"
-    return _unsaid_fault(before, new)
+    if new.token < before.token:
+        return _older_lease(before, new)
+    return None
+
+
+def _older_lease(before: Cycle, new: Cycle) -> str:
+    return f"written under lease {new.token}, and {before.token} was seen already"
 
 
 def _start_fault(new: Cycle) -> str | None:
@@ -108,15 +115,11 @@ def _step_fault(before: Cycle, new: Cycle, by: By) -> str | None:
         return _operator_fault(before, new)
     if new.excused != before.excused:
         return "only an operator excuses a machine"
-    return _unsaid_fault(before, new) or _move_fault(before, new)
-
-
-def _unsaid_fault(before: Cycle, new: Cycle) -> str | None:
     if new.token < before.token:
-        return f"written under lease {new.token}, and {before.token} was seen already"
+        return _older_lease(before, new)
     if new.reached[: len(before.reached)] != before.reached or new.failures[: len(before.failures)] != before.failures:
         return "what was reached, or failed, is not unsaid"
-    return None
+    return _move_fault(before, new)
 
 
 def _operator_fault(before: Cycle, new: Cycle) -> str | None:
