@@ -79,9 +79,10 @@ def main() -> int:
     parser.add_argument("--bug", choices=sorted(BUGS), default="", help="plant this bug, and stop when it is found")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="end after this time")
+    parser.add_argument("--longest", type=float, default=180.0, help="with --seed: seconds of trouble at most")
     chosen = parser.parse_args()
     if chosen.seed is not None:
-        world = one(chosen.seed, chosen.bug, tracing=chosen.trace)
+        world = one(chosen.seed, chosen.bug, tracing=chosen.trace, longest=chosen.longest)
         tell("fingerprint", world.fingerprint)
         for _, text in world.oracle.violations:
             print(text)

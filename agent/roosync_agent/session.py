@@ -85,7 +85,6 @@ class Session:
         """
         folded = self._folded(message)
         if folded.refused:
-            await self.refresh_law()
             await self._reread(record)
             folded = self._folded(message)
         if folded.state is not None and folded.state.revision >= message.revision:
@@ -115,6 +114,8 @@ class Session:
         return receipt
 
     async def _reread(self, record: str) -> None:
+        """A record, and first the law that its steps rest on."""
+        await self.refresh_law()
         async for stored in self.link.read(self.subjects.stream("WORK"), record):
             self.take(stored)
 

@@ -250,6 +250,7 @@ class Oracle:
         """The broker lost what was said since its backup: records may go on differently from there."""
         self._was_put_back = True
         self._believed.clear()
+        self._highest.clear()  # a lease under which something was said that is gone
         for at in self._seen:
             at.clear()
 
@@ -265,8 +266,9 @@ class Oracle:
             for decision in fleet.decisions():
                 if decision.status not in ENDED and not self._displaced((decision.machine, decision.id)):
                     return "forgotten", f"{decision.id} of {decision.machine} is {decision.status} ({decision.entity})"
-            for cycle in fleet.cycles():
-                if cycle.status not in CYCLE_ENDED and not self._displaced((cycle.id,)):
+            muddled = any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
+            for cycle in fleet.cycles():  # who reads records differently lists other divergences: a person is asked
+                if cycle.status not in CYCLE_ENDED and not muddled and not self._displaced((cycle.id,)):
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
         for node, fleet in zip(nodes, fleets, strict=True):
@@ -274,7 +276,9 @@ class Oracle:
             if status is None or status.status != "synced" or status.baseline_revision != len(self.baselines):
                 return "converged", f"{node.name}: {status and (status.status, status.baseline_revision)}"
         views = [
-            [one.operation_id for one in (*fleet.decisions(), *fleet.cycles())] + [fleet.law.policy_revision]
+            [d.operation_id for d in fleet.decisions() if not self._displaced((d.machine, d.id))]
+            + [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))]
+            + [fleet.law.policy_revision]
             for fleet in fleets
         ]
         if any(view != views[0] for view in views):

@@ -75,6 +75,8 @@ class Person:
 
     async def look(self, *, all_of_it: bool) -> None:
         rng = self.rng
+        if all_of_it and self.session.fleet.law.policy.paused:
+            await lawmaking.resume(self.session, None)
         for decision in list(self.session.fleet.decisions()):
             if decision.status not in ("pending", *AGAIN) or not (all_of_it or rng.random() < 0.5):
                 continue

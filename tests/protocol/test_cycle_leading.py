@@ -187,6 +187,14 @@ def test_who_is_excused_is_not_waited_for_and_nobody_is_not_everybody(scene):
     assert failed.arrive("pc-b").turn().checkpoint == "final", "and what fails there stops nobody"
 
 
+def test_what_is_open_on_an_excused_machine_is_not_compared(world, scene):
+    found = scene("diffs", excused={"pc-a": "off"})
+    facts = Facts(machine="pc-b", status=status_of(world), decisions=())
+    found.arrivals["pc-b"] = arrival_of(found.cycle, facts, world.now)
+    found.decision()
+    assert found.turn().checkpoint == "final", "also when the two do not know the same of it"
+
+
 @pytest.mark.parametrize(("status", "level"), [("failed", 2), ("rolled_back", 2), ("rollback_failed", 3)])
 def test_a_failed_apply_returns_one_checkpoint_and_waits_for_a_person(scene, status, level):
     found = scene("resolution").arrive("pc-a", "pc-b")

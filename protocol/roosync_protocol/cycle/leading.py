@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.cycle import ENDED, after
 from roosync_protocol.cycle import before as checkpoint_before
-from roosync_protocol.cycle.participant import digest_of, open_divergences
+from roosync_protocol.cycle.participant import digest_of, open_divergences, taking_part
 from roosync_protocol.messages import Arrival, Cycle, Decision, Escalation, Reached
 
 ANSWER = "answer "  # begins what a person is asked after a failed apply
@@ -138,9 +138,10 @@ def _answered(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
 
 
 def _reached(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
-    if cycle.status != "running" or missing(cycle, view) or not any(m not in cycle.excused for m in cycle.participants):
+    taking = taking_part(cycle)
+    if cycle.status != "running" or missing(cycle, view) or not taking:
         return None
-    left = open_divergences(view.decisions, [m for m in cycle.participants if m not in cycle.excused])
+    left = open_divergences(view.decisions, taking)
     done = Reached(checkpoint=cycle.checkpoint, round=cycle.round, at=now, divergences=len(left))
     following = after(cycle.route, cycle.checkpoint, divergences=len(left))
     reached = (*cycle.reached, done)[-200:]
@@ -158,7 +159,7 @@ def _content(cycle: Cycle, view: View, arrival: Arrival | None) -> bool:
         case "version":
             return not cycle.required_version or at_least(arrival.version, cycle.required_version)
         case "diffs":  # everybody lists the same divergences, as they are known now
-            return arrival.divergences == digest_of(view.decisions, cycle.participants)
+            return arrival.divergences == digest_of(view.decisions, taking_part(cycle))
         case "collected":
             return arrival.package is not None
         case "baseline":

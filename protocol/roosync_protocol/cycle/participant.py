@@ -41,13 +41,18 @@ def arrival_of(cycle: Cycle, facts: Facts, now: datetime) -> Arrival | None:
         checkpoint=cycle.checkpoint,
         round=cycle.round,
         status=status.status if status else "unknown",
-        divergences=digest_of(facts.decisions, cycle.participants),
+        divergences=digest_of(facts.decisions, taking_part(cycle)),
         divergences_count=status.divergences_count if status else 0,
         accepted=status.accepted_differences if status else 0,
         version=facts.version,
         baseline_revision=status.baseline_revision if status else 0,
         package=facts.package,
     )
+
+
+def taking_part(cycle: Cycle) -> list[str]:
+    """The participants that nobody excused: what is open elsewhere keeps nobody from going on."""
+    return [machine for machine in cycle.participants if machine not in cycle.excused]
 
 
 def open_divergences(decisions: Iterable[Decision], participants: Iterable[str]) -> list[Decision]:

@@ -55,7 +55,7 @@ def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
     if heard.sequence <= folded.sequence:
         return folded
-    reason = judge(folded.state, heard, law, gap=folded.since < whole)
+    reason = judge(folded.state, heard, law, gap=folded.since <= whole)
     if reason is None and isinstance(heard.message, Cycle):
         return FoldedCycle(state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused)
     return replace(folded, sequence=heard.sequence, refused=(*folded.refused, f"{heard.speaker}: {reason}")[-20:])
