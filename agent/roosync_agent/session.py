@@ -51,6 +51,7 @@ class Session:
         self.fleet = fleet
         self.now: Callable[[], datetime] = utc_now
         self.contents = Contents(link, subjects, name)
+        self.stale = False  # the connection came back, and what was missed is not read yet
         self._subscription: Subscription | None = None
         self._incarnation: str | None = None
 
@@ -84,6 +85,12 @@ class Session:
         the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
         """
         folded = self._folded(message)
+        if self.stale:
+            known = folded.state
+            await self.refresh(reports=False)
+            folded = self._folded(message)
+            if folded.state != known:
+                raise StaleError(f"{message.id} stands otherwise since the connection came back; look at it again")
         if folded.refused:
             await self._reread(record)
             folded = self._folded(message)
@@ -97,8 +104,8 @@ class Session:
             before, folded = folded.state, self._folded(message)
             if folded.state is not None and folded.state.operation_id == message.operation_id:
                 return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
-            if folded.state != before or not found:
-                raise
+            if folded.state != before or not found or found[-1].sequence <= after:
+                raise  # with a lower sequence the bus was put back to a backup: `refresh` sees that
             # Nothing that counts came: what is in the way is something that nobody can open, and it may not block it.
             receipt = await self.say(message, expect=Expect(found[-1].sequence, record))
         self.fleet.hear(
@@ -148,6 +155,14 @@ class Session:
 
     async def refresh(self, *, reports: bool = True) -> None:
         """Reads the whole state again from the bus: law first, then records, then the last reports."""
+        stale, self.stale = self.stale, False  # a connection that goes and comes meanwhile makes it stale again
+        try:
+            await self._read_all(reports)
+        except BaseException:
+            self.stale = self.stale or stale
+            raise
+
+    async def _read_all(self, reports: bool) -> None:
         await self.refresh_law()
         incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
         if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again

@@ -101,7 +101,7 @@ class Agent:
 
     def _connected(self) -> None:
         """Facts may have been missed: everything is read again before the next turn."""
-        self._reread = True
+        self._reread = self.machine.session.stale = True
         self.wake()
 
     def _heard(self, heard: Heard) -> None:
