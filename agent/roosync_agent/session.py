@@ -94,8 +94,8 @@ class Session:
         if folded.refused:
             await self._reread(record)
             folded = self._folded(message)
-        if folded.state is not None and folded.state.revision >= message.revision:
-            raise StaleError(f"{message.id} went on to revision {folded.state.revision} meanwhile; look at it again")
+        if folded.state is not None and folded.state.revision + 1 != message.revision:
+            raise StaleError(f"{message.id} stands at revision {folded.state.revision} now; look at it again")
         try:
             receipt = await self.say(message, expect=Expect(after, record))
         except StaleError:
