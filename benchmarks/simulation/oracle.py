@@ -272,6 +272,8 @@ class Oracle:
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
         for node, fleet in zip(nodes, fleets, strict=True):
+            if any(self._displaced((one.machine, one.id)) for one in fleet.decisions(node.name)):
+                continue  # it can not bring to an end what it reads differently than others
             status = fleet.status(node.name)
             if status is None or status.status != "synced" or status.baseline_revision != len(self.baselines):
                 return "converged", f"{node.name}: {status and (status.status, status.baseline_revision)}"
