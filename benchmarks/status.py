@@ -1,4 +1,4 @@
-"""How long does `roosync status` take, the whole command, while the agent is resident? And `roosync --help`?
+"""How long does `roosync status` take, the whole command, while the agent is resident? And `roosync ping`, `--help`?
 
     python benchmarks/status.py [--machines 5 20] [--runs 11]
 
@@ -18,6 +18,7 @@ from fleet import Fleet
 
 BAR = 0.10  # seconds, for 5 and for 20 machines (8-measures)
 HELP_BAR = 0.10
+PING_BARS = {5: 0.12, 20: 0.15}  # seconds; each machine answers live, and signs
 PYTHON = [sys.executable, "-c"]
 
 
@@ -42,6 +43,7 @@ def measure(environment: dict[str, str], runs: int) -> dict[str, float]:
     what = {
         "status": [*ours, "status"],
         "status_json": [*ours, "status", "--json"],
+        "ping": [*ours, "ping"],
         "help": [*ours, "--help"],
         "floor_python": [*PYTHON, "pass"],
         "floor_python_click": [*PYTHON, "import click"],
@@ -67,6 +69,7 @@ async def main() -> None:
         against(f"status_{count}_machines_s", found["status"], BAR)
         tell(f"status_{count}_machines_over_python", found["status"] / found["floor_python"])
         tell(f"status_{count}_machines_json_s", found["status_json"])
+        against(f"ping_{count}_machines_s", found["ping"], PING_BARS.get(count, max(PING_BARS.values())))
         against(f"help_beside_{count}_machines_s", found["help"], HELP_BAR)
         tell(f"help_beside_{count}_machines_over_click", found["help"] / found["floor_python_click"])
         tell(f"floor_python_beside_{count}_machines_s", found["floor_python"])

@@ -3,12 +3,12 @@
     python docs/make_protocol.py        writes docs/protocol.md and docs/asyncapi.json
 
 tests/test_docs.py fails while the files are not what this writes. Every table here is read from the code:
-subjects.KINDS, decision.TRANSITIONS, proposal.TRANSITIONS and the broker's topology.
+subjects.KINDS, the TRANSITIONS of decision, proposal, cycle and request, and the broker's topology.
 """
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Flag
 from pathlib import Path
 from typing import Any, get_args
@@ -16,10 +16,13 @@ from typing import Any, get_args
 import msgspec
 
 from roosync_broker import topology
-from roosync_protocol import __version__, decision, envelope, proposal
+from roosync_protocol import __version__, decision, envelope, proposal, request
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.decision import By
 from roosync_protocol.messages import MAX_MESSAGE
-from roosync_protocol.messages.work import DecisionStatus, ProposalStatus
+from roosync_protocol.messages.work import CycleStatus, DecisionStatus, ProposalStatus, RequestStatus
+from roosync_protocol.request import Role
 from roosync_protocol.subjects import KINDS, SubjectKind, Who
 
 HERE = Path(__file__).parent
@@ -31,6 +34,12 @@ WHO = {
     Who.JOINER: "the holder of a one-time code",
 }
 BY = {By.MACHINE: "the machine", By.OPERATOR: "an operator"}
+ROLES = {
+    Role.ASKER: "who asks",
+    Role.ADDRESSEE: "the addressee",
+    Role.OPERATOR: "an operator",
+    Role.ORCHESTRATOR: "a machine that may orchestrate, of a cycle's request",
+}
 HEADERS = {
     envelope.ID: "one per intent, made before the first try; the same on every retry",
     envelope.SIGNER: "public key of the speaker (nkey of type user, Ed25519)",
@@ -41,9 +50,12 @@ PLACES = {
     "speaker": "who says it: a machine, or an operator (op-...)",
     "machine": "the machine it is about",
     "id": "id of the record",
+    "to": "who is asked: a machine, an operator, or `op-any`, which is any operator",
     "code": "id of the invitation",
     "sha256": "SHA-256 of the whole content, in hex",
     "part": "number of the part, from 0",
+    "cycle": "id of the cycle",
+    "checkpoint": "the checkpoint at which the machine is",
 }
 
 
@@ -103,18 +115,33 @@ def _lives() -> list[str]:
         "The machine here is one that may orchestrate.",
         "",
         *_life(proposal.TRANSITIONS, get_args(ProposalStatus)),
+        "## The life of a cycle",
+        "",
+        *(f"{route}: {', '.join(checkpoints)}\n" for route, checkpoints in ROUTES.items()),
+        *_life(cycle_record.TRANSITIONS, get_args(CycleStatus)),
+        "## The life of a coordination request",
+        "",
+        "What nobody took up within its minutes is expired for every reader, whether somebody posted that or not.",
+        "What a machine may be asked for:",
+        "",
+        *_table(
+            ("action", "asked as", "the machine"),
+            [(f"`{name}`", ", ".join(sorted(kinds)), told) for name, (kinds, told) in request.ACTIONS.items()],
+        ),
+        "",
+        *_life(request.TRANSITIONS, get_args(RequestStatus), ROLES),
     ]
 
 
-def _life(transitions: dict[str, dict[str, By]], order: Sequence[str]) -> list[str]:
+def _life(transitions: Mapping[str, Mapping[str, Flag]], order: Sequence[str], words: dict[Any, str] = BY) -> list[str]:
     rows = []
     for before in ["", *sorted(transitions.keys() - {""}, key=order.index)]:
         steps = transitions[before]
-        by_whom: dict[By, list[str]] = {}
+        by_whom: dict[Flag, list[str]] = {}
         for after, by in steps.items():
             by_whom.setdefault(by, []).append(f"`{after}`")
         shown = f"`{before}`" if before else "(nothing yet)"
-        rows += [(shown, ", ".join(after), _names(by, BY)) for by, after in by_whom.items()]
+        rows += [(shown, ", ".join(after), _names(by, words)) for by, after in by_whom.items()]
         rows += [(shown, "(the end)", "")] if not steps else []
     return [*_table(("from", "to", "who"), rows), ""]
 

@@ -11,18 +11,23 @@ from datetime import UTC, datetime
 
 from roosync_broker import topology
 from roosync_broker.contents import Contents
-from roosync_broker.errors import UnavailableError
+from roosync_broker.errors import StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
 from roosync_protocol import envelope
+from roosync_protocol.cycle.record import FoldedCycle
+from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Decision, MalformedError, Message, Proposal
+from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal, Request
+from roosync_protocol.proposal import FoldedProposal
+from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import Subjects
 
 log = logging.getLogger("roosync.session")
 
+RecordMessage = Decision | Proposal | Cycle | Request
 Listener = Callable[[Heard], Awaitable[None] | None]
 
 
@@ -46,6 +51,7 @@ class Session:
         self.fleet = fleet
         self.now: Callable[[], datetime] = utc_now
         self.contents = Contents(link, subjects, name)
+        self.stale = False  # the connection came back, and what was missed is not read yet
         self._subscription: Subscription | None = None
         self._incarnation: str | None = None
 
@@ -66,8 +72,42 @@ class Session:
     async def advance_proposal(self, proposal: Proposal, after: int) -> Receipt:
         return await self._advance(proposal, after, self.subjects.record("proposal", proposal.id))
 
-    async def _advance(self, message: Decision | Proposal, after: int, record: str) -> Receipt:
-        receipt = await self.say(message, expect=Expect(after, record))
+    async def advance_cycle(self, cycle: Cycle, after: int) -> Receipt:
+        return await self._advance(cycle, after, self.subjects.record("cycle", cycle.id))
+
+    async def advance_request(self, request: Request, after: int) -> Receipt:
+        return await self._advance(request, after, self.subjects.record("request", request.to, request.id))
+
+    async def _advance(self, message: RecordMessage, after: int, record: str) -> Receipt:
+        """StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
+
+        A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
+        the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
+        """
+        folded = self._folded(message)
+        if self.stale:
+            known = folded.state
+            await self.refresh(reports=False)
+            folded = self._folded(message)
+            if folded.state != known:
+                raise StaleError(f"{message.id} stands otherwise since the connection came back; look at it again")
+        if folded.refused:
+            await self._reread(record)
+            folded = self._folded(message)
+        if folded.state is not None and folded.state.revision + 1 != message.revision:
+            raise StaleError(f"{message.id} stands at revision {folded.state.revision} now; look at it again")
+        try:
+            receipt = await self.say(message, expect=Expect(after, record))
+        except StaleError:
+            found = await self.link.last(self.subjects.stream("WORK"), [record])
+            await self._reread(record)
+            before, folded = folded.state, self._folded(message)
+            if folded.state is not None and folded.state.operation_id == message.operation_id:
+                return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
+            if folded.state != before or not found or found[-1].sequence <= after:
+                raise  # with a lower sequence the bus was put back to a backup: `refresh` sees that
+            # Nothing that counts came: what is in the way is something that nobody can open, and it may not block it.
+            receipt = await self.say(message, expect=Expect(found[-1].sequence, record))
         self.fleet.hear(
             Heard(
                 message=message,
@@ -79,6 +119,23 @@ class Session:
             )
         )
         return receipt
+
+    async def _reread(self, record: str) -> None:
+        """A record, and first the law that its steps rest on."""
+        await self.refresh_law()
+        async for stored in self.link.read(self.subjects.stream("WORK"), record):
+            self.take(stored)
+
+    def _folded(self, message: RecordMessage) -> Folded | FoldedProposal | FoldedCycle | FoldedRequest:
+        match message:
+            case Decision():
+                return self.fleet.decision(message.machine, message.id)
+            case Proposal():
+                return self.fleet.proposal(message.id)
+            case Cycle():
+                return self.fleet.cycle(message.id)
+            case Request():
+                return self.fleet.request(message.to, message.id)
 
     def open(self, stored: Stored) -> Heard | None:
         """The message inside, or None: what is malformed or wrongly signed is counted, named and left behind."""
@@ -98,16 +155,24 @@ class Session:
 
     async def refresh(self, *, reports: bool = True) -> None:
         """Reads the whole state again from the bus: law first, then records, then the last reports."""
+        stale, self.stale = self.stale, False  # a connection that goes and comes meanwhile makes it stale again
+        try:
+            await self._read_all(reports)
+        except BaseException:
+            self.stale = self.stale or stale
+            raise
+
+    async def _read_all(self, reports: bool) -> None:
         await self.refresh_law()
         incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
         if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again
-            self.fleet.forget_records((Decision, Proposal))
+            self.fleet.forget_records((Decision, Proposal, Cycle, Request))
         self._incarnation = incarnation
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         async for stored in self.link.read(stream, everything):
             self.take(stored)
         if reports:
-            kinds = ("status", "package", "inventory", "divergence")
+            kinds = ("status", "package", "inventory", "divergence", "arrival")
             for stored in await self.link.last(
                 self.subjects.stream("REPORTS"), [self.subjects.post(kind) for kind in kinds]
             ):

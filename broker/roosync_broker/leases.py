@@ -146,6 +146,19 @@ class Lease:
         self._until, self.token = 0.0, 0
 
 
+async def holders(link: Link, fleet: str) -> list[Holder]:
+    """Who holds which role now, by role. The server forgets a lease `LEASE_TTL` seconds after it was renewed."""
+    newest: dict[str, Stored] = {}
+    for message in await link.last(bucket_stream(fleet, "leases"), [bucket_subject(fleet, "leases", "*", "*")]):
+        newest[message.subject.split(".")[-2]] = message  # in stream order, so the last one of a role counts
+    found = []
+    for role, message in sorted(newest.items()):
+        if (value := _value(message)) is not None:
+            owner, number = speaker_of(message.subject), value.token or message.sequence
+            found.append(Holder(role=role, owner=owner, token=number, renewed=message.time))
+    return found
+
+
 def _value(message: Stored | None) -> _Value | None:
     """None when the role is free: never taken, or given back. Garbage counts as held until it expires."""
     if message is None or "KV-Operation" in message.headers:

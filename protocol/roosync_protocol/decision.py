@@ -124,10 +124,13 @@ def whole_from(heard: Iterable[Heard]) -> int:
 
 
 def advance(folded: Folded, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> Folded:
-    """One message further. A state from before the sequence `whole` may have had successors that are gone."""
+    """One message further. A state from before the sequence `whole` may have had successors that are gone.
+
+    And one made by the oldest message that is left may not have counted in its time: what it had to follow is gone.
+    """
     if heard.sequence <= folded.sequence:
         return folded  # delivered twice
-    reason = judge(folded.state, heard, law, verify, gap=folded.since < whole)
+    reason = judge(folded.state, heard, law, verify, gap=folded.since <= whole)
     if reason is None and isinstance(heard.message, Decision):
         return Folded(state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused)
     refused = (*folded.refused, f"{heard.speaker}: {reason}")[-20:]

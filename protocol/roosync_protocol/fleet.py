@@ -10,27 +10,35 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from roosync_protocol import decision, proposal
+from roosync_protocol import request as request_record
+from roosync_protocol.cycle import record as cycle_record
+from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
     Alarm,
+    Arrival,
     Choice,
+    Cycle,
     Decision,
     DivergenceReport,
     Enrolment,
     InventoryReport,
     PackageReport,
     Proposal,
+    Request,
     StatusReport,
 )
 from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
+from roosync_protocol.request import FoldedRequest
 
 KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
+CYCLES = 200  # whose arrivals are kept, the ones heard of last
 OTHER = "other reasons"
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
@@ -50,6 +58,9 @@ class Fleet:
         self._records: dict[tuple[type, str, str], list[Heard]] = {}  # each in the order of the stream
         self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
+        self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
+        self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
+        self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -60,6 +71,12 @@ class Fleet:
                 self._keep((Decision, machine, id_), heard)
             case Proposal(id=id_):
                 self._keep((Proposal, "", id_), heard)
+            case Cycle(id=id_):
+                self._keep((Cycle, "", id_), heard)
+            case Request(to=to, id=id_):
+                self._keep((Request, to, id_), heard)
+            case Arrival() as arrival:
+                self._hear_arrival(heard, arrival)
             case Enrolment():
                 self._hear_enrolment(heard, heard.message)
             case Alarm():
@@ -82,10 +99,16 @@ class Fleet:
         """Everything that was heard and does not count, by reason: also the steps of records that prove nothing."""
         found = Counter(self.refused)
         for kind, machine, id_ in self._records:
-            folded = self.decision(machine, id_) if kind is Decision else self.proposal(id_)
-            for reason in folded.refused:
+            for reason in self._refused(kind, machine, id_):
                 found[f"{id_}: {reason}"[:200] if len(found) < REASONS else OTHER] += 1
         return found
+
+    def _refused(self, kind: type, machine: str, id_: str) -> tuple[str, ...]:
+        if kind is Decision:
+            return self.decision(machine, id_).refused
+        if kind is Request:
+            return self.request(machine, id_).refused
+        return self.cycle(id_).refused if kind is Cycle else self.proposal(id_).refused
 
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
@@ -96,6 +119,10 @@ class Fleet:
             del self._reports[place]
         self._decisions.clear()
         self._proposals.clear()
+        self._cycles.clear()
+        self._requests.clear()
+        if Cycle in wanted:
+            self._arrivals.clear()
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
@@ -128,6 +155,11 @@ class Fleet:
         found = [state for key in keys if (state := self.decision(*key).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
+    def steps(self, machine: str, id_: str) -> list[Decision]:
+        """What members said of a decision, oldest first, as far as the broker kept it: earlier attempts are in it."""
+        kept = self._records.get((Decision, machine, id_), ())
+        return [h.message for h in kept if isinstance(h.message, Decision) and self.law.genuine(h)]
+
     def find(self, id_: str) -> list[Decision]:
         """Decisions whose id is, or begins with, what a person typed."""
         return [d for d in self.decisions() if d.id == id_] or [d for d in self.decisions() if d.id.startswith(id_)]
@@ -145,6 +177,40 @@ class Fleet:
         ids = [id_ for kind, _, id_ in self._records if kind is Proposal]
         found = [state for id_ in ids if (state := self.proposal(id_).state)]
         return sorted(found, key=lambda p: (p.timestamp, p.id))
+
+    def cycle(self, id_: str) -> FoldedCycle:
+        known = self._cycles.get(id_)
+        if known is None or known[0] != self._law_version:
+            known = self._law_version, cycle_record.fold(self._records.get((Cycle, "", id_), ()), self.law)
+            self._cycles[id_] = known
+        return known[1]
+
+    def cycles(self) -> list[Cycle]:
+        """Newest last."""
+        ids = [id_ for kind, _, id_ in self._records if kind is Cycle]
+        found = [state for id_ in ids if (state := self.cycle(id_).state)]
+        return sorted(found, key=lambda c: (c.started, c.id))
+
+    def request(self, to: str, id_: str) -> FoldedRequest:
+        known = self._requests.get((to, id_))
+        if known is None or known[0] != self._law_version:
+            known = self._law_version, request_record.fold(self._records.get((Request, to, id_), ()), self.law)
+            self._requests[to, id_] = known
+        return known[1]
+
+    def requests(self) -> list[Request]:
+        """Newest last."""
+        keys = [(to, id_) for kind, to, id_ in self._records if kind is Request]
+        found = [state for key in keys if (state := self.request(*key).state)]
+        return sorted(found, key=lambda r: (r.asked, r.id))
+
+    def arrivals(self, cycle: Cycle) -> dict[str, Arrival]:
+        """The latest report of each machine at the checkpoint that a cycle awaits."""
+        return {
+            machine: heard.message
+            for (checkpoint, machine), heard in self._arrivals.get(cycle.id, {}).items()
+            if checkpoint == cycle.checkpoint and isinstance(heard.message, Arrival) and self.law.genuine(heard)
+        }
 
     def answers(self) -> set[tuple[str, Choice]]:
         """What operators answered to the questions of proposals. Whoever orchestrates only carries answers on."""
@@ -178,6 +244,20 @@ class Fleet:
         del kept[:-KEPT]
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)
+        self._cycles.pop(key[2], None)
+        self._requests.pop(key[1:], None)
+
+    def _hear_arrival(self, heard: Heard, arrival: Arrival) -> None:
+        if self.law.ever_key(heard.speaker) not in (None, heard.signer):
+            self.refuse(f"an arrival of {heard.speaker!r} with another key than its own")
+            return
+        kept = self._arrivals.setdefault(arrival.cycle, {})
+        place = arrival.checkpoint, heard.speaker
+        known = kept.get(place)
+        if known is None or heard.sequence >= known.sequence:
+            kept[place] = heard
+        while len(self._arrivals) > CYCLES:
+            del self._arrivals[next(iter(self._arrivals))]
 
     def _hear_enrolment(self, heard: Heard, message: Enrolment) -> None:
         place = message.code, message.agent

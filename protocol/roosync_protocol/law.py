@@ -62,6 +62,8 @@ class Law(Struct, frozen=True, kw_only=True):
             raise LawRefusedError(f"{type(message).__name__} is not law")
         known = self._known(message)
         if known and (message.revision < known.revision or message == known):
+            if isinstance(message, Policy) and (policies := self._with_missed(message, heard)):
+                return replace(self, policies=policies)
             # Before the signer is looked at: the whole law is read again, also what a revoked operator signed in time.
             raise OlderLawError(f"{heard.subject} has revision {message.revision}; {known.revision} is known already")
         self._check_signer(heard)
@@ -150,6 +152,20 @@ class Law(Struct, frozen=True, kw_only=True):
         """All that are remembered, oldest first, with the one in force."""
         since = self.policy.timestamp if self.policy_known else datetime.min.replace(tzinfo=UTC)
         return (*self.policies, Answers(revision=self.policy_revision, since=since, answers=self.policy.answers))
+
+    def _with_missed(self, policy: Policy, heard: Heard) -> tuple[Answers, ...] | None:
+        """The replaced policies with one that was not heard in its time; None when it adds nothing, or is not genuine.
+
+        It is in force no more, and yet what rests on it stays allowed in the story: without it this machine would read
+        records in another way than those who heard it.
+        """
+        here = Answers(revision=policy.revision, since=policy.timestamp, answers=policy.answers)
+        if self.operator_key(heard.speaker) != heard.signer or policy.revision >= self.policy.revision:
+            return None
+        if any(known.revision == policy.revision for known in self.policies):
+            return None
+        policies = tuple(sorted((*self.policies, here), key=lambda one: one.revision))[-REMEMBERED:]
+        return policies if here in policies else None
 
     def open_invitations(self, now: datetime) -> list[Invitation]:
         """Codes that may still be used: not expired, not withdrawn, and nobody joined with them."""

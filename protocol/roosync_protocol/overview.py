@@ -19,6 +19,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
 from roosync_protocol.messages import Decision, StatusReport
 from roosync_protocol.names import is_operator
+from roosync_protocol.request import for_person
 
 Seen = Literal["present", "silent", "unknown"]
 State = Literal["synced", "diverged", "conflict", "quarantined", "unknown", "no_report"]
@@ -73,6 +74,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     baseline_version: str | None
     baseline_revision: int
     proposal: ProposalWaiting | None = None
+    requests_waiting: int = 0  # coordination requests that a person has not answered
     paused: bool = False  # automatic application, on the whole fleet
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
     refused_total: int = 0
@@ -104,6 +106,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
+        requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
         refused_total=refused.total(),
@@ -123,7 +126,7 @@ def exit_code(overview: Overview) -> int:
 
 def exit_codes(overview: Overview) -> tuple[int, ...]:
     """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
-    found = {PENDING} if overview.pending_decisions or overview.proposal else set()
+    found = {PENDING} if overview.pending_decisions or overview.proposal or overview.requests_waiting else set()
     for row in overview.machines:
         if row.seen != "present" or row.state == "no_report":
             found.add(NO_ANSWER)

@@ -60,7 +60,7 @@ def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify, *, w
     """As in `decision`: a state from before the sequence `whole` may have had successors that are gone."""
     if heard.sequence <= folded.sequence:
         return folded
-    reason = judge(folded.state, heard, law, verify, gap=folded.since < whole)
+    reason = judge(folded.state, heard, law, verify, gap=folded.since <= whole)
     if reason is None and isinstance(heard.message, Proposal):
         return FoldedProposal(
             state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused

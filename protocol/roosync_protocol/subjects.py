@@ -40,10 +40,13 @@ KINDS: tuple[SubjectKind, ...] = (
     SubjectKind("status", m.StatusReport, (), Who.MACHINE, "REPORTS"),
     SubjectKind("divergence", m.DivergenceReport, (), Who.MACHINE, "REPORTS"),
     SubjectKind("metric", m.MetricReport, (), Who.MACHINE, "REPORTS"),
+    SubjectKind("arrival", m.Arrival, ("cycle", "checkpoint"), Who.MACHINE, "REPORTS"),
     SubjectKind("alarm", m.Alarm, ("id",), Who.MACHINE | Who.OPERATOR, "REPORTS"),
     SubjectKind("audit", m.Audit, (), Who.MACHINE | Who.OPERATOR, "AUDIT"),
     SubjectKind("decision", m.Decision, ("machine", "id"), Who.MACHINE | Who.OPERATOR, "WORK", own=True),
     SubjectKind("proposal", m.Proposal, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
+    SubjectKind("cycle", m.Cycle, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
+    SubjectKind("request", m.Request, ("to", "id"), Who.MACHINE | Who.OPERATOR, "WORK"),  # the fold knows who answers
     SubjectKind("roster", m.Roster, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("policy", m.Policy, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("baseline", m.Baseline, ("=main",), Who.OPERATOR, "LAW"),

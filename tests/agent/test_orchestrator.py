@@ -30,7 +30,9 @@ def leader(monkeypatch):
     monkeypatch.setattr(orchestrator, "Lease", Role)
     law = SimpleNamespace(allowed=False, may_orchestrate=lambda name: law.allowed)
     session = SimpleNamespace(link=None, subjects=SimpleNamespace(fleet="f"), reachable=True)
-    made = orchestrator.Orchestrator(SimpleNamespace(name="a", session=session, fleet=SimpleNamespace(law=law)))
+    cycles = SimpleNamespace(running=False)
+    machine = SimpleNamespace(name="a", session=session, fleet=SimpleNamespace(law=law), cycles=cycles)
+    made = orchestrator.Orchestrator(machine)
     made.law, made.turns = law, asyncio.Event()
 
     async def turn():

@@ -357,6 +357,34 @@ def test_a_long_cut_is_seen_as_silence_and_all_catches_up(two, homes, network, w
     assert [row["seen"] for row in seen[1]["machines"]] == ["present", "present"]
 
 
+# -- a cycle over the cable
+
+
+def test_a_cycle_waits_out_a_cut_while_everybody_compares_and_while_beta_applies(two, homes, network, waiting):
+    """The cable is out at DIFFS, and again at RESOLUTION: everybody continues where it was, nothing is done twice."""
+    alpha, beta = two
+    mcp = beta.read(homes.mcp)
+    beta.write(homes.mcp, mcp.replace(b'"timeout": 61', b'"timeout": 7'))
+    asked = alpha.decision("pending", machine="beta", entity="roo.mcp/fetch")
+    network.cut()
+    started = alpha.json("cycle", "start", "--timeout", "3")
+    time.sleep(20)  # a time without a cable: nothing can be waited for
+    assert alpha.ask("cycle_show")["waits_for"] == ["beta"]
+    network.mend()
+    waiting("everybody compared", lambda: alpha.ask("cycle_show")["checkpoint"] == "resolution")
+    network.cut()
+    alpha.roosync("decision", "approve", asked["id"], "--yes")
+    time.sleep(5)
+    assert beta.read(homes.mcp) != mcp
+    network.mend()
+    done = waiting("the cycle is done", lambda: (c := alpha.ask("cycle_show"))["status"] == "done" and c)
+    assert done["id"] == started["id"]
+    assert [one["checkpoint"] for one in done["reached"]] == ["init", "status", "diffs", "resolution", "final"]
+    assert beta.read(homes.mcp) == mcp
+    assert alpha.decision("applied", machine="beta", entity="roo.mcp/fetch")["id"] == asked["id"]
+    waiting("beta knows it too", lambda: beta.ask("cycle_show")["status"] == "done")
+
+
 # -- the end
 
 

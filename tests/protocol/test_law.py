@@ -327,3 +327,19 @@ def test_who_comes_back_with_a_second_code_does_not_open_the_first_one(world):
     admit(world, replace(world.member("pc-c", invitation="i-2"), revision=3))
     assert world.law.open_invitations(world.now) == []
     assert world.law.used_codes() == {"i-1", "i-2"}
+
+
+def test_a_policy_that_was_missed_in_its_time_is_remembered_when_it_is_read(world):
+    """Whoever hears the third before the second must read records as those who heard both (tests/simulation)."""
+    start, said = world.law, []
+    for answers in ({"low": "automatic"}, {"low": "one"}, {}):
+        world.enact(world.policy(answers=answers))
+        said.append(world.say(world.law.policy))
+    late = start.admit(said[0]).admit(said[2]).admit(said[1])
+    assert (late.policy, late.policies) == (world.law.policy, world.law.policies)
+    assert late.answers_of(said[1].message.revision) == {"low": "one"}
+    with pytest.raises(OlderLawError):
+        late.admit(said[1])
+    forged = world.say(replace(said[1].message, agent="op-bob"), signer="pc-a")
+    with pytest.raises(OlderLawError):
+        start.admit(said[0]).admit(said[2]).admit(forged)

@@ -71,6 +71,28 @@ SAMPLES = {
         "arbitrations": 1,
         "choices": {"roo.mcp/github": {"take": "machine", "machine": "pc-a"}},
     },
+    m.Cycle: RECORD
+    | {
+        "route": "coordination",
+        "status": "running",
+        "participants": ["pc-a", "pc-b"],
+        "checkpoint": "init",
+        "timeout_minutes": 60,
+        "started": WHEN,
+        "entered": WHEN,
+    },
+    m.Arrival: EACH | {"cycle": "c-1", "checkpoint": "init", "round": 0},
+    m.Request: RECORD
+    | {
+        "to": "pc-b",
+        "kind": "execution",
+        "target": "pc-b",
+        "action": "publish",
+        "status": "requested",
+        "asker": "pc-a",
+        "asked": WHEN,
+        "timeout_minutes": 60,
+    },
     m.Roster: LAW | {"operators": {"op-ann": {"key": KEY}}},
     m.Member: LAW | {"machine": "pc-a", "key": KEY},
     m.Invitation: LAW | {"id": "i-1", "key": KEY},

@@ -41,6 +41,9 @@ class View:
     def open_proposal(self):
         return self.open
 
+    def requests(self):
+        return []
+
 
 def member(name, **more):
     return Member(agent="op-ana", timestamp=T0, revision=1, machine=name, key=KEY, **more)

@@ -13,6 +13,14 @@ if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 PENDING = 3
+_NEXT = "Next: roosync status"
+commit_option = click.option(
+    "--commit",
+    "repository",
+    metavar="REPO",
+    type=click.Path(path_type=Path),
+    help="Write baseline.json and configs/VERSION into this git repository, and commit them there. Nothing is pushed.",
+)
 
 
 @click.group()
@@ -97,16 +105,24 @@ def validate(id_: str | None, as_json: bool) -> None:
 @click.argument("id_", metavar="[PROPOSAL]", required=False)
 @click.option("--version", help="Version (default: the next one).")
 @click.option("--note", default="", help="A line about it.")
+@commit_option
 @json_option
-def publish(id_: str | None, version: str | None, note: str, as_json: bool) -> None:
+def publish(id_: str | None, version: str | None, note: str, repository: Path | None, as_json: bool) -> None:
     """Sign the proposal into law: every machine compares itself with it at once."""
+    where = repository.absolute() if repository is not None else None
+    if where is not None:
+        from roosync_agent.operations.committing import require_ready
+
+        require_ready(where)  # before anything is signed
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import promoting
+        from roosync_agent.operations import committing, promoting
 
-        return await promoting.publish(session, id_, version, note)
+        law = await promoting.publish(session, id_, version, note)
+        return law, await committing.commit_law(session, law, where) if where else None
 
-    _law(signed(work), as_json)
+    law, committed = signed(work)
+    _law(law, as_json, committed)
 
 
 @baseline.command("versions")
@@ -147,13 +163,42 @@ def restore(version: str | None, path: Path | None, as_json: bool) -> None:
 
 
 @baseline.command("export")
-@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), default=Path("baseline.json"))
+@click.argument("path", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option("--version", help="An earlier version.")
+@commit_option
 @json_option
-def export(path: Path, version: str | None, as_json: bool) -> None:
+def export(path: Path | None, version: str | None, repository: Path | None, as_json: bool) -> None:
     """Write the whole baseline into one file, to read, commit and restore from."""
-    answer = ask_machine("baseline_export", path=str(path.absolute()), version=version)
-    show(answer, as_json, lambda a: f"{a['path']}: baseline {a['version']}, {a['bytes']} bytes.")
+    if repository is None:
+        answer = ask_machine("baseline_export", path=str((path or Path("baseline.json")).absolute()), version=version)
+        show(answer, as_json, lambda a: f"{a['path']}: baseline {a['version']}, {a['bytes']} bytes.")
+        return
+    if path is not None:
+        raise click.UsageError("name a PATH, or --commit a repository: there it is baseline.json")
+    _commit(repository.absolute(), version, as_json)
+
+
+def _commit(repository: Path, version: str | None, as_json: bool) -> None:
+    import tempfile
+
+    import msgspec
+
+    from roosync_agent.operations.committing import commit_baseline, require_ready
+    from roosync_protocol.baseline_file import read
+
+    require_ready(repository)
+    with tempfile.TemporaryDirectory(prefix="roosync-") as folder:  # the agent writes it, git runs as the person
+        answer = ask_machine("baseline_export", path=str(Path(folder) / "baseline.json"), version=version)
+        file = read((Path(folder) / "baseline.json").read_bytes())
+    done = commit_baseline(repository, file, answer["signer"], answer["note"])
+    show(msgspec.to_builtins(done), as_json, _committed_text)
+
+
+def _committed_text(done: dict[str, Any]) -> str:
+    if not done["made"]:
+        return f"{harmless(done['repository'])} has it already, in {done['commit'][:12]}: nothing to commit."
+    first = harmless(done["message"].splitlines()[0])
+    return f"{harmless(done['repository'])}: committed as {done['commit'][:12]}, {first!r}. Nothing was pushed."
 
 
 def _show(answer: dict[str, Any], as_json: bool) -> None:
@@ -216,11 +261,11 @@ def _told(done: Any, as_json: bool, line: str, following: str) -> None:
     )
 
 
-def _law(law: Any, as_json: bool) -> None:
+def _law(law: Any, as_json: bool, committed: Any = None) -> None:
     import msgspec
 
-    show(
-        msgspec.to_builtins(law, str_keys=True),
-        as_json,
-        lambda b: f"Baseline {b['version']} (revision {b['revision']}) is law.\n\nNext: roosync status",
-    )
+    told = msgspec.to_builtins(law, str_keys=True)
+    done = msgspec.to_builtins(committed) if committed is not None else None
+    lines = [f"Baseline {told['version']} (revision {told['revision']}) is law."]
+    lines += [_committed_text(done)] if done else []
+    show({**told, **({"committed": done} if done else {})}, as_json, lambda _: "\n".join([*lines, "", _NEXT]))

@@ -1,4 +1,4 @@
-"""Commands about configuration: inventory, collect, publish, compare, diffs, apply, export."""
+"""Commands about configuration: inventory, collect, publish, compare, diffs, apply."""
 
 from typing import Any
 
@@ -77,25 +77,6 @@ def apply(targets: tuple[str, ...], source: str | None, dry_run: bool, as_json: 
     if answer["failed"]:
         raise click.exceptions.Exit(CONFLICT)
     raise click.exceptions.Exit(PENDING if answer["waiting"] and not dry_run else DRIFT if answer["waiting"] else 0)
-
-
-@click.command()
-@click.argument("folder", required=False)
-@json_option
-def export(folder: str | None, as_json: bool) -> None:
-    """Write dashboard, roadmap, baseline and manifests in the founding formats into FOLDER."""
-    answer = ask_machine("export", folder=folder)
-    show(
-        answer,
-        as_json,
-        lambda a: "\n".join(
-            [
-                f"{a['folder']}:",
-                *(f"  written    {n}" for n in a["written"]),
-                *(f"  unchanged  {n}" for n in a["unchanged"]),
-            ]
-        ),
-    )
 
 
 def _code(rows: list[dict[str, Any]], quarantine_: dict[str, str]) -> int:

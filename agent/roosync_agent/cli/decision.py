@@ -180,7 +180,7 @@ def approve_many(
     async def work(session: "Session") -> list[Any]:
         from roosync_agent.operations import deciding
 
-        return [await deciding.approve(session, deciding.find(session, c["id"]), expected=c["seen"]) for c in cards]
+        return await deciding.approve_each(session, {card["id"]: card["seen"] for card in cards})
 
     rows = [msgspec.to_builtins(decision_row(done)) for done in signed(work)]
     lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}" for row in rows]

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
-from roosync_agent.cli.text import harmless, print_json, shown_status, table, want_colour
+from roosync_agent.cli.text import print_json, shown_status, table, want_colour
 
 
 @click.command()
@@ -43,7 +43,15 @@ def machines(as_json: bool) -> None:
 @click.option("--count", type=click.IntRange(min=1), help="Stop after so many lines.")
 @json_option
 def tail(kind: str | None, count: int | None, as_json: bool) -> None:
-    """Follow the facts on the bus, a line each; KIND is one of status, decision, audit, baseline ..."""
+    """Follow the facts on the bus, a line each; KIND is one of status, decision, cycle, request, alarm, audit ...
+
+    Without KIND the audit is left out where the record itself speaks: `roosync tail audit`, or `roosync history`.
+    """
+    from roosync_agent.cli.facts_text import told_otherwise
+    from roosync_protocol.subjects import BY_NAME
+
+    if kind is not None and kind not in BY_NAME:
+        raise click.UsageError(f"there is no kind {kind!r}; there are {', '.join(sorted(BY_NAME))}")
 
     async def follow() -> None:
         async with machine_link() as session:
@@ -53,6 +61,8 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
 
             def on_fact(heard: Any) -> None:
                 if kind is not None and heard.subject.split(".")[2] != kind:
+                    return
+                if kind is None and not as_json and told_otherwise(heard.message):
                     return
                 if not session.fleet.law.genuine(heard) and heard.subject.split(".")[2] != "enrol":
                     return  # signed, but not by whom the subject says: the broker's own invention
@@ -95,15 +105,11 @@ def demo(keep: bool) -> None:
 
 
 def _fact_line(heard: Any, as_json: bool) -> str:
+    from roosync_agent.cli.facts_text import fact_line
     from roosync_protocol.messages import encode
 
     message = heard.message
     if as_json:
         return json.dumps({"subject": heard.subject, "message": json.loads(encode(message))}, ensure_ascii=False)
-    told = {
-        name: getattr(message, name)
-        for name in ("status", "entity", "risk", "version", "action", "phase", "outcome", "reason", "divergences_count")
-        if getattr(message, name, None) not in (None, "")
-    }
-    words = "  ".join(f"{name} {harmless(value)}" for name, value in told.items())
-    return f"{message.timestamp:%H:%M:%S}  {heard.speaker:<16} {harmless(heard.subject.split('.', 2)[2]):<44} {words}"
+    _, _, kind, about = heard.subject.split(".", 3)
+    return fact_line(kind, message, about, colour=want_colour())

@@ -1,29 +1,43 @@
-"""`roosync status` over the control socket, with the standard library only: a tenth of a second."""
+"""`roosync status` and `roosync ping` over the control socket, with the standard library only: a tenth of a second."""
 
 import json
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from roosync_agent.cli.text import print_json, shown_status
+from roosync_agent.cli.text import print_json, shown_ping, shown_status, want_colour
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.running.where import SettingsError, state_folder
 
 
-def quick_status(*, as_json: bool) -> int | None:
+def quick(verb: str, *, as_json: bool) -> int | None:
     """The exit code, or None when no resident agent answers: then the command connects by itself."""
     try:
-        answer = ask(state_folder(os.environ), "status", {}, timeout=10.0)
+        answer = ask(state_folder(os.environ), verb, {}, timeout=10.0)
     except (NobodyThereError, SettingsError, TimeoutError, OSError, json.JSONDecodeError):
         return None
     result = answer.get("result")
     if result is None:
         return None
+    value, code, text = ANSWERS[verb](result)
     try:
         if as_json:
-            print_json(result["overview"])
+            print_json(value)
         else:
-            print(shown_status(result["overview"], colour=sys.stdout.isatty()))
+            print(text(value, colour=want_colour()))
         sys.stdout.flush()
     except BrokenPipeError:
         sys.stderr.close()
-    return int(max(result["exit_codes"]))
+    return code
+
+
+def _status(result: dict[str, Any]) -> tuple[Any, int, Callable[..., str]]:
+    return result["overview"], int(max(result["exit_codes"])), shown_status
+
+
+def _ping(result: dict[str, Any]) -> tuple[Any, int, Callable[..., str]]:
+    return result, 5 if result["silent"] else 0, shown_ping
+
+
+ANSWERS = {"status": _status, "ping": _ping}

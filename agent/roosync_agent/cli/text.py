@@ -145,11 +145,34 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
         for row in seen["machines"]
     ]
     heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
+    if asked := seen.get("requests_waiting"):
+        head.append(f"Requests for a person: {asked}    (roosync requests)")
     lines = [*head, "", table(rows, heads, colour=colour)]
     notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
     notes += seen.get("warnings", [])
     lines += ["", *(f"! {harmless(note)}" for note in notes)] if notes else []
     return "\n".join([*lines, *_not_shared(seen), "", _next_step(seen)])
+
+
+def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
+    """Who answered, in how many milliseconds, and who did not."""
+    rows = [
+        (
+            row["machine"] + (" (this one)" if row["machine"] == answer["agent"] else ""),
+            "present" if row["answered"] else "silent",
+            f"{row['milliseconds']:.1f}" if row["answered"] else "-",
+            row["version"] or "-",
+            row["reason"] or "-",
+        )
+        for row in answer["machines"]
+    ]
+    there = len(rows) - len(answer["silent"])
+    lines = [table(rows, ("MACHINE", "ANSWER", "MS", "VERSION", "WHY NOT"), colour=colour), ""]
+    if not answer["silent"]:
+        return "\n".join([*lines, f"{there} of {len(rows)} answered."])
+    names = harmless(", ".join(answer["silent"]))
+    told = f"{there} of {len(rows)} answered; silent: {names}"
+    return "\n".join([*lines, told, "", f"Next: roosync up    (on {names})"])
 
 
 def reference_text(reference: str) -> str:
@@ -206,6 +229,8 @@ def _next_step(seen: dict[str, Any]) -> str:
         return f"Next: roosync quarantine show    (on {', '.join(held)})"
     if seen["pending_decisions"]:
         return "Next: roosync decisions    (what waits for a person)"
+    if seen.get("requests_waiting"):
+        return "Next: roosync requests    (what a person is asked for)"
     if seen["status"] == "diverged":
         return "Next: roosync diffs"
     if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:

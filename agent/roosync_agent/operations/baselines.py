@@ -69,7 +69,8 @@ async def export_file(machine: Machine, path: str, version: str | None = None) -
     value = to_value(law.version, law.revision, commons, overlays)
     data = msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
     write_private(Path(path), data)
-    return {"path": str(Path(path)), "version": law.version, "bytes": len(data)}
+    told = {"version": law.version, "revision": law.revision, "signer": law.agent, "note": law.note}
+    return {"path": str(Path(path)), **told, "bytes": len(data)}
 
 
 async def history(session: Session) -> list[Baseline]:

@@ -5,13 +5,17 @@ over exactly what will execute; the machine checks it again just before it write
 """
 
 import asyncio
+import contextlib
+from collections.abc import Mapping
 from datetime import timedelta
 
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library
+from roosync_agent.operations import requests
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.seen import answered_with, require_seen, require_shown
+from roosync_agent.operations.seen import answered_with, require_seen, require_shown, seen
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.link import Stored
@@ -23,6 +27,7 @@ from roosync_protocol.proof import needed_approvals
 from roosync_protocol.reconcile import LIFETIME
 
 APPROVAL_LIFETIME = timedelta(days=7)
+TRIES = 3  # of a step that somebody else's step came before
 
 
 def find(session: Session, id_: str) -> Decision:
@@ -36,22 +41,52 @@ def find(session: Session, id_: str) -> Decision:
     return found[0]
 
 
+class MovedError(RefusedRequestError):
+    """Somebody else moved the decision between our look and our signature; nothing was signed by us."""
+
+
+class AnsweredError(RefusedRequestError):
+    """The decision does not wait for this answer (any more)."""
+
+
 async def approve(
     session: Session, decision: Decision, action: Action | None = None, *, expected: str | None = None
 ) -> Decision:
     """Signs that this change may be applied; a failed or refused one is opened again first.
 
-    `expected` is what the person was shown (`seen`); anything else is not signed. Returns the decision as it stands
-    then: approved, or pending when a second operator has to sign as well.
+    `expected` is what the person was shown (`seen`); anything else is not signed. A step that its machine takes at the
+    same moment and that changes nothing of that does not come in the way. Returns the decision as it stands then:
+    approved, or pending when a second operator has to sign as well.
     """
+    expected = expected or seen(answered_with(decision, action))
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(MovedError):
+            return await _approve(session, decision, action, expected)
+        decision = _as_it_stands(session, decision)
+    return await _approve(session, decision, action, expected)
+
+
+async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decision]:
+    """Several by their ids, each as it was `seen`. What needs no answer any more is returned as it stands."""
+    done = []
+    for id_, expected in shown.items():
+        decision = find(session, id_)
+        try:
+            done.append(await approve(session, decision, expected=expected))
+        except AnsweredError:
+            done.append(_as_it_stands(session, decision))
+    return done
+
+
+async def _approve(session: Session, decision: Decision, action: Action | None, expected: str) -> Decision:
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
     if decision.status in AGAIN:
         decision = await reopen(session, decision)
     if decision.status not in ("pending", "approved"):
-        raise RefusedRequestError(_not_now(decision, "approved"))
+        raise AnsweredError(_not_now(decision, "approved"))
     if decision.status == "approved":
-        raise RefusedRequestError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
+        raise AnsweredError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)
@@ -72,9 +107,20 @@ async def reject(session: Session, decision: Decision, reason: str = "") -> Deci
 
 
 async def conclude(session: Session, decision: Decision, status: str, revision: int) -> Decision:
-    """The answer became law: `promoted` or `kept_special`. The baseline's `revision` was published before this."""
-    log = (*decision.log, f"{status} by {session.name}")[-50:]
-    return await _advance(session, decision, status=status, reference_revision=revision, log=log)
+    """The answer became law: `promoted` or `kept_special`. The baseline's `revision` was published before this.
+
+    Its machine may have seen the new baseline first, and have found nothing left to ask: that is the same end.
+    """
+    for _ in range(TRIES):
+        log = (*decision.log, f"{status} by {session.name}")[-50:]
+        try:
+            return await _advance(session, decision, status=status, reference_revision=revision, log=log)
+        except MovedError:
+            decision = _as_it_stands(session, decision)
+            if decision.status == "superseded":
+                await requests.answered(session, decision)
+                return decision
+    raise MovedError(f"the baseline is revision {revision} now; {decision.id} is still open, and its machine closes it")
 
 
 async def request_rollback(session: Session, decision: Decision, *, exact: bool = False) -> Decision:
@@ -99,6 +145,10 @@ async def reopen(session: Session, decision: Decision) -> Decision:
         rollback_exact=False,
         expires=session.now() + LIFETIME,
     )
+
+
+def _as_it_stands(session: Session, decision: Decision) -> Decision:
+    return session.fleet.decision(decision.machine, decision.id).state or decision
 
 
 def _approval_of(session: Session, decision: Decision) -> Approval:
@@ -128,9 +178,11 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     )
     sequence = session.fleet.decision(decision.machine, decision.id).sequence
     try:
-        await session.advance_decision(moved, sequence)
+        async with audited(session, _deed(decision, moved), decision.id, decision.action) as told:
+            await session.advance_decision(moved, sequence)
+            told.outcome = moved.status
     except StaleError as error:
-        raise RefusedRequestError(
+        raise MovedError(
             f"{decision.id} was moved by somebody else at the same moment; look at it again with "
             f"`roosync decision show {decision.id}`"
         ) from error
@@ -138,7 +190,19 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     if state is None or state.operation_id != moved.operation_id:
         folded = session.fleet.decision(decision.machine, decision.id)
         raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    if state.status != "pending":
+        await requests.answered(session, state)
     return state
+
+
+def _deed(before: Decision, after: Decision) -> str:
+    """What an operator does with this step, in the words of the audit."""
+    if after.status == "applied":
+        return "ask for rollback, exact" if after.rollback_exact else "ask for rollback"
+    if after.attempt > before.attempt:
+        return "open again"
+    deeds = {"approved": "approve", "pending": "approve, first of two", "rejected": "reject"}
+    return deeds.get(after.status, after.status)
 
 
 def _not_now(decision: Decision, what: str) -> str:

@@ -9,12 +9,13 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
+from roosync_agent.operations.audited import audited
 from roosync_agent.session import Session
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Expect
-from roosync_protocol.law import LIFETIME
+from roosync_protocol.law import LIFETIME, Law
+from roosync_protocol.messages import Baseline, Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.messages import Law as LawMessage
-from roosync_protocol.messages import Member, Operator, Policy, Roster
 from roosync_protocol.names import machine_id, token
 
 RENEW_BEFORE = timedelta(days=75)  # what has less time left than this is renewed in passing
@@ -29,20 +30,45 @@ class NotYetError(RefusedRequestError):
 
 
 async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
-    """Posts a law message as its next revision. `make` is called with the law read from the bus just now.
+    """Posts a law message as its next revision. `make` is called with the law read from the bus just now, and again.
 
-    StaleError when another operator was faster: nothing was changed, and the caller may ask again.
+    The sequence that is compared is read before the law that the message rests on: what another operator signed in
+    between makes the comparison fail, and not a second message of one revision. StaleError when another operator was
+    faster: nothing was changed, and the caller may ask again.
     """
+    await session.refresh_law()
+    record = session.subjects.of(make()).rsplit(".", 1)[0] + ".*"
+    known = await session.link.last(session.subjects.stream("LAW"), [record])
+    sequence = max((stored.sequence for stored in known), default=0)
     await session.refresh_law()
     message = make()
     message = replace(message, revision=session.fleet.law.next_revision(message))
-    subject = session.subjects.of(message)
-    record = subject.rsplit(".", 1)[0] + ".*"
-    known = await session.link.last(session.subjects.stream("LAW"), [record])
-    sequence = max((stored.sequence for stored in known), default=0)
-    await session.say(message, expect=Expect(sequence, record))
+    action, about = _told(message, session.fleet.law)
+    async with audited(session, action, about):
+        await session.say(message, expect=Expect(sequence, record))
     await session.refresh_law()
     return message
+
+
+def _told(message: LawMessage, law: Law) -> tuple[str, str]:
+    """What this law does, and to whom, in the words of the audit."""
+    match message:
+        case Member(machine=machine, revoked=revoked):
+            known = law.members.get(machine)
+            renewed = known is not None and not known.revoked
+            return ("revoke" if revoked else "renew membership" if renewed else "enrol"), machine
+        case Policy(paused=paused, paused_machines=machines) as policy:
+            old, whole = law.policy, law.fleet
+            if (paused, machines) != (old.paused, old.paused_machines) or policy.resumed != old.resumed:
+                more = paused > old.paused or machines > old.paused_machines
+                changed = sorted(machines ^ old.paused_machines) or [m for m in policy.resumed if m not in old.resumed]
+                return ("pause" if more else "release pause"), whole if paused != old.paused else " ".join(changed)
+            return "set policy", f"policy {message.revision}"
+        case Baseline(version=version, revision=revision):
+            return "publish baseline", f"{version} revision {revision}"
+        case Invitation(id=id_):
+            return "invite", id_
+    return "set roster" if law.roster else "found fleet", law.fleet
 
 
 async def found(session: Session, machine: str, machine_key: str, certificate: str | None) -> None:

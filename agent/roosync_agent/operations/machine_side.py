@@ -6,7 +6,6 @@ compares with a reference is in `comparing`, what writes into files in `applying
 """
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +14,11 @@ from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
 from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.deciding import find
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, step, whole
 from roosync_agent.operations.showing import card, decision_row, diff_row
-from roosync_agent.operations.views import write_views
 from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError
 from roosync_broker.private_files import write_private
@@ -73,7 +72,9 @@ async def collect(machine: Machine, targets: list[str] | None = None, dry_run: b
 async def publish(machine: Machine, version: str | None = None, description: str = "") -> CollectAnswer:
     """Contents first, then the announcement. What the broker has already is not sent again."""
     looked = await machine.look()
-    done = await machine.publisher.publish(looked, version, description)
+    async with audited(machine.session, "publish package", machine.name) as told:
+        done = await machine.publisher.publish(looked, version, description)
+        told.outcome = done.version
     await asyncio.to_thread(machine.local.believe, looked)
     files = [file for file in looked.collection.contents() if file.target in looked.trusted]
     built = package.build(machine.name, done.version, machine.session.now(), files)
@@ -114,8 +115,9 @@ async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
             f"{target!r} can not be read, so there is nothing to believe: `roosync quarantine repair {target}`, "
             "or move its file away first"
         )
-    machine.local.released.add(target)
-    await machine.take_turn()  # what is gone is now a decision, and the others are told
+    async with audited(machine.session, "release from quarantine", target):
+        machine.local.released.add(target)
+        await machine.take_turn()  # what is gone is now a decision, and the others are told
     return {"machine": machine.name, "released": target, "quarantine": dict(machine.looked_now.quarantine)}
 
 
@@ -123,16 +125,10 @@ async def pause(machine: Machine) -> dict[str, Any]:
     """This machine applies nothing by itself any more, until an operator resumes it. Needs no key."""
     since = machine.session.now()
     write_private(machine.state.paused, since.isoformat().encode())
+    await machine.audit("pause", "after", machine.name, outcome="paused")  # never before: a pause waits for no broker
     await machine.look()
     await machine.report()
     return {"machine": machine.name, "paused": True, "since": since}
-
-
-async def export(machine: Machine, folder: str | None = None) -> dict[str, Any]:
-    into = Path(folder) if folder else machine.settings.export_folder
-    present = await machine.present()
-    done = await write_views(machine.fleet, machine.name, into, machine.library, machine.session.now(), present)
-    return {"folder": str(into), **msgspec.to_builtins(done)}
 
 
 # -- inside

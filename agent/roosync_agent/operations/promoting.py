@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import BASELINE, Library
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.baselines import find_proposal, version_of
 from roosync_agent.operations.deciding import conclude, reopen
 from roosync_agent.operations.lawmaking import RefusedRequestError, enact
@@ -306,7 +307,9 @@ async def _advance(session: Session, proposal: Proposal, **changes: object) -> P
         **changes,
     )
     try:
-        await session.advance_proposal(moved, session.fleet.proposal(proposal.id).sequence)
+        async with audited(session, f"proposal {moved.status}", proposal.id, f"report {moved.report}") as told:
+            told.outcome = moved.status
+            await session.advance_proposal(moved, session.fleet.proposal(proposal.id).sequence)
     except StaleError as error:
         raise RefusedRequestError(
             f"{proposal.id} was moved by somebody else at the same moment; look at it again"

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from roosync_agent.collecting.reference import Library, Received
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import SenderError, StaleError, UnavailableError
@@ -130,7 +131,8 @@ async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
         arbitrations=open_questions,
     )
     try:
-        await session.advance_proposal(proposal, known.sequence)
+        async with audited(session, "propose baseline", proposal.id):
+            await session.advance_proposal(proposal, known.sequence)
     except StaleError:
         await session.refresh(reports=False)  # another orchestrator was faster; its proposal is the same one
     for older in session.fleet.proposals():

@@ -14,11 +14,19 @@ from roosync_agent.operations import (
     applying,
     baselines,
     comparing,
+    cycling,
     explaining,
+    history,
+    locks,
     machine_side,
+    pinging,
     policy,
+    reporting,
+    requests,
     secrets_seen,
     servers,
+    sharing_in,
+    views,
 )
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.machine import Machine
@@ -42,12 +50,30 @@ VERBS: dict[str, Verb] = {
     "quarantine_release": machine_side.quarantine_release,
     "pause": machine_side.pause,
     "policy_show": policy.show,
-    "export": machine_side.export,
+    "export": views.export,
     "explain": explaining.explain,
     "secrets": secrets_seen.secrets,
     "servers": servers.table,
     "servers_removal": servers.removal,
     "servers_share": servers.share,
+    "history": history.history,
+    "locks": locks.locks,
+    "ping": pinging.ask,
+    "requests": requests.listed,
+    "request_ask": requests.ask,
+    "request_show": requests.show,
+    "request_ready": requests.ready,
+    "cycle_start": cycling.start,
+    "cycle_show": cycling.show,
+    "cycle_metrics": cycling.metrics,
+    "cycle_report": reporting.cycle,
+    "import_share": sharing_in.import_share,
+    "imported": sharing_in.imported,
+    "imported_compare": sharing_in.imported_compare,
+    "imported_propose": sharing_in.imported_propose,
+    "report_status": reporting.status,
+    "report_divergence": reporting.divergence,
+    "report_request": reporting.request,
     "baseline_propose": baselines.propose,
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,
@@ -55,6 +81,8 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
+    | {"history", "ping", "requests", "request_show"}
+    | {"report_status", "report_divergence", "report_request", "cycle_report", "imported"}
 )
 
 

@@ -11,10 +11,11 @@ import logging
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
-from roosync_agent.operations import served
+from roosync_agent.operations import pinging, served
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
+from roosync_agent.running.requests import Requests
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
 from roosync_agent.state import HeldError, State, StateError
@@ -23,13 +24,25 @@ from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
 from roosync_broker.tasks import end
 from roosync_protocol.envelope import Heard
-from roosync_protocol.messages import Alarm, Decision, Enrolment, Law, PackageReport, Proposal
+from roosync_protocol.messages import (
+    Alarm,
+    Arrival,
+    Cycle,
+    Decision,
+    Enrolment,
+    Law,
+    PackageReport,
+    Proposal,
+    Request,
+    StatusReport,
+)
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.agent")
 
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
 RETRY = 2.0  # seconds after a turn that the bus interrupted, or our own disk
+NUDGE = 0.05  # seconds: a burst of reports is one look
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
 
 
@@ -39,8 +52,10 @@ class Agent:
     def __init__(self, settings: Settings, machine: Machine) -> None:
         self.machine = machine
         self.orchestrator = Orchestrator(machine)
+        self.requests = Requests(machine)
         self._settings = settings
         self._wake = asyncio.Event()
+        self._nudge = asyncio.Event()
         self._reread = True
         self._trouble = ""  # why the last turn failed, if it did
         self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
@@ -57,6 +72,7 @@ class Agent:
                 ("clock", self._clock()),
                 ("files", self._files()),
                 ("beat", self._beat()),
+                ("cycles", self._cycles()),
                 ("orchestrator", self.orchestrator.run()),
             )
         ]
@@ -85,7 +101,7 @@ class Agent:
 
     def _connected(self) -> None:
         """Facts may have been missed: everything is read again before the next turn."""
-        self._reread = True
+        self._reread = self.machine.session.stale = True
         self.wake()
 
     def _heard(self, heard: Heard) -> None:
@@ -95,10 +111,29 @@ class Agent:
                 self.orchestrator.wake()
             case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
                 self.wake()
-            case PackageReport() | Enrolment():
+                if self.machine.cycles.running:
+                    self.orchestrator.wake()
+            case Cycle():
+                self.wake()
+                self.orchestrator.wake()
+            case Request(to=to, status="requested") if to == self.machine.name:
+                self.wake()
+            case PackageReport() | Enrolment() | Arrival():
+                self.orchestrator.wake()
+            case Decision() | StatusReport() if self.machine.cycles.running:
+                self._nudge.set()
                 self.orchestrator.wake()
             case Alarm(level=level, reason=reason) if level >= 2 and self.machine.fleet.law.genuine(heard):
                 log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))
+
+    async def _cycles(self) -> None:
+        """What others say may bring this machine to a checkpoint of a cycle; no file has to be looked at for that."""
+        while True:
+            await self._nudge.wait()
+            await asyncio.sleep(NUDGE)
+            self._nudge.clear()
+            with contextlib.suppress(BusError):
+                await self.machine.cycles.participate()
 
     async def _turns(self) -> None:
         following = False
@@ -111,11 +146,14 @@ class Agent:
                 if self._reread:
                     if not following:
                         await self.machine.session.follow(self._heard)
+                        await pinging.serve(self.machine)
                         following = True
                     self._reread = False
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
                 await self.machine.reconcile()
+                if await self.requests.answer():
+                    self.wake()
                 self._trouble = ""
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)

@@ -7,7 +7,7 @@ or doubled message is harmless (2-house, "Level, not edge").
 
 import asyncio
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
@@ -17,6 +17,7 @@ from roosync_agent.collecting.places import folders_named
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.running import reports
+from roosync_agent.running.cycles import Cycles
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -27,7 +28,7 @@ from roosync_broker.presence import Presence
 from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
-from roosync_protocol.messages import Alarm, Audit, Decision, Message, encode
+from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
 from roosync_protocol.secrets import scrub
@@ -35,6 +36,7 @@ from roosync_protocol.secrets import scrub
 log = logging.getLogger("roosync.machine")
 
 SECOND_LOOK = 2.0  # seconds; editors rename and write in steps, so nobody believes the worst at once
+REPEAT = timedelta(seconds=10)  # after which a status that the bus does not show is said again
 
 
 class Machine:
@@ -50,11 +52,12 @@ class Machine:
         self.library = Library(session)
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
+        self.cycles = Cycles(self)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
-        self._said: dict[type, bytes] = {}
+        self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
 
     # -- one turn
@@ -79,6 +82,7 @@ class Machine:
             await self.applier.run(None)
         await self.report()
         await self.publisher.publish_if_changed(self.looked_now)
+        await self.cycles.participate()
         await asyncio.to_thread(self.local.believe, self.looked_now)
 
     @property
@@ -138,11 +142,15 @@ class Machine:
     async def _post_steps(self, steps: list[Decision]) -> None:
         for decision in steps:
             sequence = self.fleet.decision(self.name, decision.id).sequence
+            if decision.status == "approved":  # the machine's own yes; the other steps do nothing yet
+                await self.audit("approve by policy", "before", decision.id, details=f"risk {decision.risk}")
             try:
                 await self.session.advance_decision(decision, sequence)
             except StaleError:
                 log.info("decision %s was moved by somebody else; it is looked at again", decision.id)
                 return
+            if decision.status == "approved":
+                await self.audit("approve by policy", "after", decision.id, outcome="approved")
 
     def own_decisions(self) -> dict[str, Decision]:
         return {decision.id: decision for decision in self.fleet.decisions(self.name)}
@@ -156,10 +164,14 @@ class Machine:
         await self.say_if_new(await reports.inventory_report(self))
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
-        content = encode(replace(message, timestamp=datetime.min.replace(tzinfo=message.timestamp.tzinfo)))
-        if always or self._said.get(type(message)) != content:
+        """`always`: also when it was said before. What the bus shows counts: it may have been put back to a backup."""
+        said = self._said.get(type(message))
+        same = said is not None and replace(said, timestamp=message.timestamp) == message
+        shown = self.fleet.status(self.name) if isinstance(message, StatusReport) else said
+        lost = said is not None and shown != said and message.timestamp - said.timestamp > REPEAT
+        if always or not same or lost:
             await self.session.say(message)
-            self._said[type(message)] = content
+            self._said[type(message)] = message
 
     async def present(self) -> dict[str, datetime] | None:
         """Machines that beat within the last seconds, this one always; None when that could not be read."""

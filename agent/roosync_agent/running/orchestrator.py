@@ -13,6 +13,7 @@ from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations import baselines
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.views import write_views
+from roosync_agent.running import approvals
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease
 from roosync_protocol.package import HostilePackageError
@@ -25,6 +26,7 @@ log = logging.getLogger("roosync.orchestrator")
 
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
+SOON = 0.03  # the same while a cycle runs: somebody waits for each step
 
 
 class Orchestrator:
@@ -60,7 +62,7 @@ class Orchestrator:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(renew_every):
                     await self._wake.wait()
-                    await asyncio.sleep(SETTLE)
+                    await asyncio.sleep(SOON if self._machine.cycles.running else SETTLE)
                     if may and not self._lease.held:  # somebody else leads
                         await asyncio.sleep(renew_every)
 
@@ -73,6 +75,9 @@ class Orchestrator:
                 await baselines.propose(machine)
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
+        await machine.cycles.lead(self._lease.token)
+        await approvals.follow(machine, self.wake)
+        machine.cycles.alarm_clock(self.wake)
         present = await machine.present()
         with contextlib.suppress(OSError):
             await write_views(

@@ -12,6 +12,7 @@ from roosync_protocol.messages.enrolment import Enrolment
 from roosync_protocol.messages.law import Baseline, Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.messages.reports import (
     Alarm,
+    Arrival,
     Audit,
     Divergence,
     DivergenceReport,
@@ -20,7 +21,19 @@ from roosync_protocol.messages.reports import (
     PackageReport,
     StatusReport,
 )
-from roosync_protocol.messages.work import Approval, Choice, Decision, PackageRef, PolicyProof, Proposal, Side
+from roosync_protocol.messages.work import (
+    Approval,
+    Choice,
+    Cycle,
+    Decision,
+    Escalation,
+    PackageRef,
+    PolicyProof,
+    Proposal,
+    Reached,
+    Request,
+    Side,
+)
 
 AnyMessage = (
     InventoryReport
@@ -28,10 +41,13 @@ AnyMessage = (
     | StatusReport
     | DivergenceReport
     | MetricReport
+    | Arrival
     | Alarm
     | Audit
     | Decision
     | Proposal
+    | Cycle
+    | Request
     | Roster
     | Member
     | Invitation
@@ -70,13 +86,16 @@ __all__ = [
     "Alarm",
     "AnyMessage",
     "Approval",
+    "Arrival",
     "Audit",
     "Baseline",
     "Choice",
+    "Cycle",
     "Decision",
     "Divergence",
     "DivergenceReport",
     "Enrolment",
+    "Escalation",
     "InventoryReport",
     "Invitation",
     "Law",
@@ -90,7 +109,9 @@ __all__ = [
     "Policy",
     "PolicyProof",
     "Proposal",
+    "Reached",
     "Record",
+    "Request",
     "Roster",
     "Side",
     "Signed",

@@ -75,6 +75,21 @@ class MetricReport(Message, tag="roosync.v1.metric", frozen=True, kw_only=True):
     divergences_resolved: Count
 
 
+class Arrival(Message, tag="roosync.v1.arrival", frozen=True, kw_only=True):
+    """A machine says that it has reached a checkpoint of a cycle, and what it saw there."""
+
+    cycle: Token
+    checkpoint: Token
+    round: Count
+    status: SyncStatus = "unknown"
+    divergences: Sha256 | None = None  # digest of the fleet's open divergences as this machine lists them
+    divergences_count: Count = 0  # of its own
+    accepted: Count = 0
+    version: Line = ""
+    baseline_revision: Count = 0
+    package: Sha256 | None = None  # the manifest of its latest complete package
+
+
 class Alarm(Message, tag="roosync.v1.alarm", frozen=True, kw_only=True):
     """Escalation 1 warning, 2 a person must act, 3 emergency (5-protocols)."""
 

@@ -1,6 +1,6 @@
-"""Records that machines and operators advance together: decisions and baseline proposals.
+"""Records that machines and operators advance together: decisions, proposals, cycles and requests.
 
-Which transition is whose is a table in `decision` and `proposal`; here is only what a state says.
+Which transition is whose is a table in `decision`, `proposal`, `cycle` and `request`; here is only what a state says.
 """
 
 from typing import Annotated, Any, Literal
@@ -123,3 +123,68 @@ class Proposal(Record, tag="roosync.v1.proposal", frozen=True, kw_only=True):
     choices: dict[EntityKey, Choice] = {}
     validated: Signed | None = None  # an operator's signature over the report's hash
     version: Line = ""
+
+
+CycleRoute = Literal["coordination", "deployment"]
+CycleStatus = Literal["running", "waiting", "done", "aborted"]  # waiting: for a person
+Checkpoint = Literal["init", "status", "diffs", "resolution", "final", "version", "collected", "baseline", "synced"]
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    checkpoint: Checkpoint
+    round: Count
+    at: Moment
+    divergences: Count = 0  # that were open then, over all participants
+
+
+class Escalation(Struct, frozen=True, kw_only=True):
+    """A trigger of the table in 5-protocols: 1 warning, 2 a person must act, 3 emergency."""
+
+    level: Annotated[int, Meta(ge=1, le=3)]
+    reason: Line
+    checkpoint: Checkpoint
+    round: Count
+    at: Moment
+
+
+class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
+    """A run of some machines through checkpoints, together. 5-protocols, "Cycle"."""
+
+    route: CycleRoute
+    status: CycleStatus
+    participants: Annotated[tuple[MachineId, ...], Meta(min_length=1, max_length=20_000)]  # before anything is asked
+    excused: dict[MachineId, Line] = {}  # by an operator, with the reason
+    checkpoint: Checkpoint  # the one that is awaited; of an ended cycle the last
+    round: Count = 0  # grows with each return to an earlier checkpoint: arrivals of before do not count any more
+    strict: bool = False  # there are divergences: each step is checked together
+    timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]  # for each checkpoint
+    required_version: Line = ""
+    started: Moment
+    entered: Moment  # when the awaited checkpoint began to be awaited
+    reached: Annotated[tuple[Reached, ...], Meta(max_length=200)] = ()
+    escalations: Annotated[tuple[Escalation, ...], Meta(max_length=200)] = ()
+    failures: Annotated[tuple[Line, ...], Meta(max_length=200)] = ()  # counted attempts: machine/id/attempt
+    waiting_for: Line = ""  # what a person is asked, when the cycle waits
+    token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
+    note: Line = ""
+
+
+RequestKind = Literal["approval", "execution", "verification"]
+RequestStatus = Literal["requested", "accepted", "done", "failed", "refused", "expired"]
+
+
+class Request(Record, tag="roosync.v1.request", frozen=True, kw_only=True):
+    """Somebody is asked for something, and finds it also when they were away. 5-protocols, "Coordination request"."""
+
+    to: Token  # a machine, an operator, or any operator (`request.ANY_OPERATOR`)
+    kind: RequestKind  # "type" in the founding protocol's form
+    target: Annotated[str, Meta(min_length=1, max_length=100)]  # a decision's id, or a machine
+    action: Line  # of a machine: a name of `request.ACTIONS`; of a person: what to do, in words
+    status: RequestStatus
+    asker: Token
+    asked: Moment
+    timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]
+    dependencies: Literal["ready", "waiting"] = "ready"  # waiting: not to be begun yet
+    cycle: Annotated[str, Meta(max_length=63)] = ""  # that it belongs to, if any
+    checkpoint: Annotated[str, Meta(max_length=63)] = ""
+    outcome: Prose = ""  # what came of it

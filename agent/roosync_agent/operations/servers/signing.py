@@ -12,6 +12,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from roosync_agent.collecting.reference import BASELINE, Library
+from roosync_agent.operations.audited import audited
 from roosync_agent.operations.deciding import approve
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.promoting import revise
@@ -96,10 +97,12 @@ async def _carry_out(
     plan: Removal | Share,
     patience: float,
 ) -> Carried:
-    async with following:
+    deed, _, about = note.partition(" ")
+    async with audited(session, f"mcp server: {deed}", plan.name, about) as told, following:
         if contents != (known.commons, known.overlays):  # else it is law already, and only the machines are asked again
             await revise(session, library, *contents, None, note)
         outcomes = await following.until_settled(patience)
+        told.outcome = law.version if (law := session.fleet.law.baseline) else "done"
     law = session.fleet.law.baseline
     return Carried(
         name=plan.name,

@@ -1,0 +1,197 @@
+"""Commands about coordination requests: ask a machine or a person, look at what waits, answer."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless, many, table, want_colour
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+PENDING, NO_ANSWER, FAILED = 3, 5, 4
+OPEN = ("requested", "accepted")
+
+
+class Asking(click.Group):
+    """`request MACHINE` asks; the other words are commands (a machine of such a name: `request ask show`)."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands:
+            args = ["ask", *args]
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Asking)
+def request() -> None:
+    """Ask a machine or a person for something, so that it waits until they are there: `roosync request MACHINE`."""
+
+
+@request.command("ask")
+@click.argument("to", metavar="MACHINE|OPERATOR")
+@click.option("--type", "kind", type=click.Choice(["approval", "execution", "verification"]), default="execution")
+@click.option("--action", default="", help="publish, collect, export, compare, report, verify; of a person in words.")
+@click.option("--target", default="", help="What it is about, such as the id of a decision.")
+@click.option("--timeout", type=float, default=60.0, show_default=True, metavar="MINUTES")
+@click.option("--checkpoint", default="", help="Of a cycle, for the person who reads it.")
+@click.option("--waiting", is_flag=True, help="Not to be begun before `roosync request ready`.")
+@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait so long for the answer.")
+@json_option
+def ask(
+    to: str, kind: str, action: str, target: str, timeout: float, checkpoint: str, waiting: bool, wait: float,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Leave a request for MACHINE, for an operator by name, or for `operators`.
+
+    Exit code: 0 asked (with --wait: done), 4 failed or refused, 5 not answered in the time of --wait.
+    """
+    answer = ask_machine(
+        "request_ask", to=to, kind=kind, action=action, target=target, timeout=timeout, checkpoint=checkpoint,
+        waiting=waiting,
+    )  # fmt: skip
+    answer = _waited(answer, wait)
+    show(answer, as_json, _text)
+    code = _code(answer)
+    raise click.exceptions.Exit(code if wait > 0 or code == FAILED else 0)
+
+
+@request.command("show")
+@click.argument("id_", metavar="REQUEST")
+@click.option("--markdown", is_flag=True, help="The founding protocol's Coordination Request.")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en")
+@json_option
+def show_(id_: str, markdown: bool, language: str, as_json: bool) -> None:
+    """One request. Exit code: 0 answered, 4 failed or refused, 5 it waits."""
+    answer = ask_machine("request_show", id_=id_, language=language)
+    show(answer, as_json, (lambda found: harmless(found["form"].rstrip("\n"), lines=True)) if markdown else _text)
+    raise click.exceptions.Exit(_code(answer))
+
+
+@request.command("ready")
+@click.argument("id_", metavar="REQUEST")
+@json_option
+def ready(id_: str, as_json: bool) -> None:
+    """What REQUEST waited for is there: its addressee may begin."""
+    show(ask_machine("request_ready", id_=id_), as_json, _text)
+
+
+@request.command("done")
+@click.argument("id_", metavar="REQUEST")
+@click.option("--note", default="", help="What came of it.")
+@json_option
+def done(id_: str, note: str, as_json: bool) -> None:
+    """Answer REQUEST: it is done. Signed by an operator. (A decision is approved with `roosync decision approve`.)"""
+    _conclude(id_, "done", note, as_json)
+
+
+@request.command("refuse")
+@click.argument("id_", metavar="REQUEST")
+@click.option("--note", default="", help="Why.")
+@json_option
+def refuse(id_: str, note: str, as_json: bool) -> None:
+    """Answer REQUEST: it will not be done. Signed by an operator."""
+    _conclude(id_, "refused", note, as_json)
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Also what was answered, or expired.")
+@json_option
+def requests(everything: bool, as_json: bool) -> None:
+    """What was asked of machines and people, and waits. Exit code: 3 when something waits for a person."""
+    found = ask_machine("requests", everything=everything)
+    show(found, as_json, lambda rows: _list(rows, everything=everything))
+    for_person = any(r["status"] in OPEN and _to_person(r) for r in found)
+    raise click.exceptions.Exit(PENDING if for_person else 0)
+
+
+# -- inside
+
+
+def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations import requests as operations
+
+        made = await operations.conclude(session, id_, status, note)
+        return operations.answer(session.fleet, made, session.now())
+
+    import msgspec
+
+    show(msgspec.to_builtins(signed(work)), as_json, _text)
+
+
+def _waited(answer: dict[str, Any], seconds: float) -> dict[str, Any]:
+    import time
+
+    end = time.monotonic() + seconds
+    while answer["status"] in OPEN and time.monotonic() < end:
+        time.sleep(0.1)
+        answer = ask_machine("request_show", id_=answer["id"])
+    return answer
+
+
+def _to_person(row: dict[str, Any]) -> bool:
+    to = str(row["to"])
+    return to == "operators" or to.startswith("op-")
+
+
+def _code(answer: dict[str, Any]) -> int:
+    if answer["status"] == "done":
+        return 0
+    return NO_ANSWER if answer["status"] in OPEN else FAILED
+
+
+def _text(answer: dict[str, Any]) -> str:
+    waits = ", waiting" if answer["dependencies"] == "waiting" else ""
+    rows = [
+        ("asked of", answer["to"]),
+        ("type", answer["type"] + waits),
+        ("action", harmless(answer["action"])),
+        ("target", harmless(answer["target"])),
+        ("asked by", f"{answer['asked_by']}, {answer['asked'][:19]} UTC"),
+        ("expires", f"{answer['expires'][:19]} UTC"),
+        ("cycle", harmless(f"{answer['cycle']} {answer['checkpoint'].upper()}".strip())),
+        ("answered by", answer["answered_by"]),
+        ("outcome", harmless(answer["outcome"])),
+    ]
+    lines = [f"Request {answer['id']}: {answer['status']}"]
+    lines += [f"  {name:<12}{value}" for name, value in rows if value]
+    lines += [f"! does not count: {harmless(line)}" for line in answer["refused"]]
+    return "\n".join([*lines, "", _next(answer)])
+
+
+def _next(answer: dict[str, Any]) -> str:
+    if answer["status"] in OPEN and _to_person(answer):
+        about = answer["target"] if answer["type"] == "approval" and answer["target"].startswith("d-") else ""
+        if about:
+            return f"Next: roosync decision show {about}    (answering the decision answers this)"
+        return f"Next: roosync request done {answer['id']}, or refuse"
+    if answer["status"] in OPEN:
+        return f"Next: roosync request show {answer['id']}    ({answer['to']} answers when it is there)"
+    return "Next: roosync requests"
+
+
+def _list(rows: list[dict[str, Any]], *, everything: bool) -> str:
+    if not rows:
+        return "Nothing is asked of anybody." + ("" if everything else " `roosync requests --all` shows what was.")
+    cells = [
+        (
+            r["id"],
+            r["to"],
+            r["type"],
+            r["action"][:60],
+            r["status"],
+            r["asked_by"],
+            r["expires"][:16],
+            r["outcome"][:60],
+        )
+        for r in rows
+    ]
+    heads = ("REQUEST", "ASKED OF", "TYPE", "ACTION", "STATUS", "ASKED BY", "EXPIRES (UTC)", "OUTCOME")
+    waiting = [r for r in rows if r["status"] in OPEN and _to_person(r)]
+    told = f"{many(len(waiting), 'request')} for a person. Next: {_next(waiting[0])[6:]}" if waiting else ""
+    return "\n".join(
+        [table(cells, heads, colour=want_colour()), "", told or f"Next: roosync request show {rows[-1]['id']}"]
+    )

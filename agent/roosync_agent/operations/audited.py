@@ -1,0 +1,49 @@
+"""Every action is told before it is done and again after, by whoever does it, on a stream that only grows.
+
+What can not be told beforehand is not done. What can not be told afterwards was done all the same: the line before it
+stands, and the reader sees that its end was never told.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from msgspec import Struct
+
+from roosync_agent.session import Session
+from roosync_broker.errors import BusError
+from roosync_protocol.messages import Audit
+from roosync_protocol.secrets import scrub
+
+
+class Told(Struct):
+    """What will be told afterwards; who acts may say more precisely what came of it."""
+
+    outcome: str = "done"
+    details: str = ""
+
+
+@asynccontextmanager
+async def audited(session: Session, action: str, about: str, details: str = "") -> AsyncIterator[Told]:
+    """Around one action. Whatever it raises is told as its outcome, and goes on."""
+    told = Told()
+    await session.say(_entry(session, action, "before", about, details=details))
+    try:
+        yield told
+    except BaseException as error:
+        told.outcome, told.details = "not done", str(error) or type(error).__name__
+        raise
+    finally:
+        with suppress(BusError):
+            await session.say(_entry(session, action, "after", about, told.outcome, told.details), attempts=1)
+
+
+def _entry(session: Session, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> Audit:
+    return Audit(
+        agent=session.name,
+        timestamp=session.now(),
+        action=action[:500],
+        phase=phase,  # type: ignore[arg-type]
+        about=about[:500],
+        outcome=outcome[:500],
+        details=scrub(details)[:8000],
+    )

@@ -1,0 +1,216 @@
+"""What a person asks of a cycle: start it, look at it, excuse a machine, go on, end it.
+
+Starting and looking need this machine's key; excusing, resuming and aborting are an operator's word.
+"""
+
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import replace
+
+from roosync_agent.operations.audited import audited
+from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.running.machine import Machine
+from roosync_agent.session import Session, new_operation
+from roosync_broker.errors import StaleError
+from roosync_protocol.cycle import ENDED, ROUTES, first
+from roosync_protocol.cycle.leading import View, missing
+from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Cycle
+from roosync_protocol.messages.work import CycleRoute
+
+
+class CycleAnswer(Struct, frozen=True, kw_only=True):
+    id: str
+    route: str
+    status: str
+    checkpoint: str
+    round: int
+    strict: bool
+    participants: list[str]
+    excused: dict[str, str]
+    waits_for: list[str]  # machines that have not passed the awaited checkpoint
+    waiting_for: str  # what a person is asked
+    reached: list[dict[str, Any]]
+    escalations: list[dict[str, Any]]
+    started: datetime
+    timeout_minutes: float
+    refused: list[str]  # messages about it that do not count
+
+
+async def start(
+    machine: Machine,
+    route: str = "coordination",
+    targets: list[str] | None = None,
+    timeout: float = 60.0,
+    version: str = "",
+    note: str = "",
+) -> CycleAnswer:
+    """Opens a cycle for the expected machines; who takes part is written before anything is asked."""
+    if not machine.fleet.law.may_orchestrate(machine.name):
+        raise RefusedRequestError(f"{machine.name} may not orchestrate in this fleet; start it on another machine")
+    if route not in ROUTES:
+        raise RefusedRequestError(f"there is no route {route!r}; there are {', '.join(ROUTES)}")
+    if not 0 < timeout <= 100_000:
+        raise RefusedRequestError(f"a time-out of {timeout:g} minutes is none; give a number of minutes above 0")
+    await machine.session.refresh()
+    taking = chosen(machine.fleet, targets or [])
+    if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
+        raise RefusedRequestError(f"{busy[0]} runs with some of these machines; `roosync cycle show {busy[0]}`")
+    now = machine.session.now()
+    which: CycleRoute = "deployment" if route == "deployment" else "coordination"
+    cycle = Cycle(
+        agent=machine.name,
+        timestamp=now,
+        id="c-" + new_operation()[2:12],
+        revision=1,
+        operation_id=new_operation(),
+        route=which,
+        status="running",
+        participants=tuple(taking),
+        checkpoint=first(which),
+        timeout_minutes=timeout,
+        required_version=version,
+        started=now,
+        entered=now,
+        note=note[:500],
+    )
+    async with audited(machine.session, "start cycle", cycle.id, f"{which} of {', '.join(taking)}"[:2000]):
+        await machine.session.advance_cycle(cycle, 0)
+    await machine.cycles.participate()
+    return answer(machine.fleet, find(machine.fleet, cycle.id))
+
+
+async def show(machine: Machine, id_: str | None = None) -> CycleAnswer:
+    """One cycle; without an id the one that runs, else the last."""
+    return answer(machine.fleet, find(machine.fleet, id_))
+
+
+async def metrics(machine: Machine, id_: str | None = None) -> dict[str, Any]:
+    """The metric report, field for field as the founding protocol has it; of a running cycle so far."""
+    cycle = find(machine.fleet, id_)
+    report = metric_report(cycle, machine.fleet.decisions(), machine.name, machine.session.now())
+    found = to_builtins(report)
+    return {name: value for name, value in found.items() if name not in ("type", "agent", "timestamp")}
+
+
+async def excuse(session: Session, id_: str | None, machine: str, reason: str) -> Cycle:
+    """A person says that the others go on without this machine."""
+    cycle = _open(session, id_)
+    if machine not in cycle.participants:
+        raise RefusedRequestError(
+            f"{machine!r} takes no part in {cycle.id}; its machines: {', '.join(cycle.participants)}"
+        )
+    left = set(cycle.participants) - cycle.excused.keys() - {machine}
+    if not left:
+        raise RefusedRequestError(f"nobody would be left in {cycle.id}; `roosync cycle abort {cycle.id}` ends it")
+    moved = {**cycle.excused, machine: reason[:500] or "excused"}
+    return await _advance(session, cycle, status="running", excused=moved, entered=session.now(), waiting_for="")
+
+
+async def resume(session: Session, id_: str | None) -> Cycle:
+    """A person says: go on waiting, with fresh time."""
+    cycle = _open(session, id_)
+    if cycle.status != "waiting":
+        raise RefusedRequestError(f"{cycle.id} is {cycle.status}, and waits for nobody's word")
+    return await _advance(session, cycle, status="running", entered=session.now(), waiting_for="")
+
+
+async def abort(session: Session, id_: str | None, reason: str = "") -> Cycle:
+    cycle = _open(session, id_)
+    return await _advance(session, cycle, status="aborted", waiting_for="", note=reason[:500] or cycle.note)
+
+
+# -- inside
+
+
+def chosen(fleet: Fleet, targets: list[str]) -> list[str]:
+    """The machines that names and globs mean, in order; all of them without any."""
+    known = list(fleet.law.machines())
+    if not known:
+        raise RefusedRequestError("this fleet has no machine")
+    found: dict[str, None] = {}
+    for target in targets:
+        meant = [m for m in known if fnmatchcase(m, target)]
+        if not meant:
+            raise RefusedRequestError(f"{target!r} is no machine of this fleet; its machines: {', '.join(known)}")
+        found |= dict.fromkeys(meant)
+    return list(found) if targets else known
+
+
+def find(fleet: Fleet, id_: str | None) -> Cycle:
+    cycles = fleet.cycles()
+    if id_:
+        meant = [c for c in cycles if c.id == id_] or [c for c in cycles if c.id.startswith(id_)]
+        if len(meant) != 1:
+            known = ", ".join(c.id for c in cycles[-5:]) or "none yet"
+            raise RefusedRequestError(
+                f"{id_!r} is {'no cycle' if not meant else 'more than one cycle'}; there are {known}"
+            )
+        return meant[0]
+    if not cycles:
+        raise RefusedRequestError("no cycle was started yet: `roosync cycle start`")
+    return next((c for c in reversed(cycles) if c.status not in ENDED), cycles[-1])
+
+
+def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
+    revision = fleet.law.baseline.revision if fleet.law.baseline else 0
+    view = View(
+        arrivals=fleet.arrivals(cycle), decisions=tuple(fleet.decisions()), present=None, baseline_revision=revision
+    )
+    return CycleAnswer(
+        id=cycle.id,
+        route=cycle.route,
+        status=cycle.status,
+        checkpoint=cycle.checkpoint,
+        round=cycle.round,
+        strict=cycle.strict,
+        participants=list(cycle.participants),
+        excused=dict(cycle.excused),
+        waits_for=[] if cycle.status in ENDED else missing(cycle, view),
+        waiting_for=cycle.waiting_for,
+        reached=[to_builtins(one) for one in cycle.reached],
+        escalations=[to_builtins(one) for one in cycle.escalations],
+        started=cycle.started,
+        timeout_minutes=cycle.timeout_minutes,
+        refused=list(fleet.cycle(cycle.id).refused),
+    )
+
+
+def _open(session: Session, id_: str | None) -> Cycle:
+    cycle = find(session.fleet, id_)
+    if cycle.status in ENDED:
+        raise RefusedRequestError(f"{cycle.id} is {cycle.status}; `roosync cycle start` begins another one")
+    return cycle
+
+
+async def _advance(session: Session, cycle: Cycle, **changes: object) -> Cycle:
+    moved = replace(
+        cycle,
+        agent=session.name,
+        timestamp=session.now(),
+        revision=cycle.revision + 1,
+        operation_id=new_operation(),
+        **changes,
+    )
+    try:
+        async with audited(session, _deed(cycle, moved), cycle.id) as told:
+            told.outcome = moved.status
+            await session.advance_cycle(moved, session.fleet.cycle(cycle.id).sequence)
+    except StaleError as error:
+        raise RefusedRequestError(f"{cycle.id} moved at the same moment; look at it and ask again") from error
+    folded = session.fleet.cycle(cycle.id)
+    if folded.state is None or folded.state.operation_id != moved.operation_id:
+        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    return folded.state
+
+
+def _deed(before: Cycle, after: Cycle) -> str:
+    """What an operator does with this step, in the words of the audit."""
+    if after.status == "aborted":
+        return "abort cycle"
+    excused = sorted(after.excused.keys() - before.excused.keys())
+    return f"excuse {', '.join(excused)}" if excused else "resume cycle"

@@ -1,0 +1,141 @@
+"""Cycles as this machine lives them: what it reports at each checkpoint, and how it leads while it holds the lease.
+
+Level-triggered like everything else: at each turn the whole is worked out from the records, so a machine that was
+away, or took the lease over, goes on from where the others are.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from roosync_agent.operations import pinging
+from roosync_agent.session import new_operation
+from roosync_broker.errors import StaleError
+from roosync_protocol import __version__
+from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle.leading import View, deadline, missing, next_state
+from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.cycle.participant import Facts, arrival_of
+from roosync_protocol.messages import Arrival, Cycle
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine
+
+log = logging.getLogger("roosync.cycles")
+
+REPEAT = 10.0  # seconds after which an arrival that the bus does not show is said again
+STEPS = 12  # that one turn makes at most: a route is shorter
+
+
+class Cycles:
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
+        self._said: dict[tuple[str, str], Arrival] = {}  # by cycle and checkpoint, as it was said last
+
+    @property
+    def running(self) -> list[Cycle]:
+        return [cycle for cycle in self._machine.fleet.cycles() if cycle.status not in ENDED]
+
+    async def participate(self) -> None:
+        """Says where this machine is, for each cycle that it takes part in; again only when it says something new.
+
+        And again when the bus shows something else than was said: a broker that was put back to a backup lost it.
+        """
+        machine = self._machine
+        for cycle in self.running:
+            arrival = arrival_of(cycle, self._facts(), machine.session.now())
+            place = cycle.id, cycle.checkpoint
+            if arrival is None or _stands(
+                arrival, self._said.get(place), machine.fleet.arrivals(cycle).get(machine.name)
+            ):
+                continue
+            await machine.session.say(arrival)
+            self._said[place] = arrival
+
+    async def lead(self, token: int) -> None:
+        """Moves every cycle as far as the reports let it. `token` is the lease's."""
+        for cycle in self.running:
+            current: Cycle | None = cycle
+            for _ in range(STEPS):
+                current = await self._step(current, token) if current else None
+                if current is None:
+                    break
+
+    async def _step(self, cycle: Cycle, token: int) -> Cycle | None:
+        machine, now = self._machine, self._machine.session.now()
+        view = await self._view(cycle, token)
+        made = next_state(cycle, view, now)
+        if made is not None and _calls_late(cycle, made):
+            made = next_state(cycle, await self._asked(cycle, view), now)
+        if made is None:
+            return None
+        made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
+        about = f"{cycle.id} {cycle.checkpoint}"
+        await machine.audit("cycle", "before", about, details=f"{cycle.status} -> {made.status} {made.checkpoint}")
+        try:
+            await machine.session.advance_cycle(made, machine.fleet.cycle(cycle.id).sequence)
+        except StaleError:
+            log.info("cycle %s was moved by somebody else; it is looked at again", cycle.id)
+            return None
+        for escalation in made.escalations[len(cycle.escalations) :]:
+            await machine.alarm(escalation.level, escalation.reason, cycle.id)
+        await machine.audit("cycle", "after", about, outcome=made.status)
+        if made.status == "done":
+            await machine.session.say(metric_report(made, machine.fleet.decisions(), machine.name, now))
+        folded = machine.fleet.cycle(cycle.id).state
+        return folded if folded is not None and folded.operation_id == made.operation_id else None
+
+    async def _view(self, cycle: Cycle, token: int) -> View:
+        fleet = self._machine.fleet
+        present = await self._machine.present()
+        return View(
+            arrivals=fleet.arrivals(cycle),
+            decisions=tuple(fleet.decisions()),
+            present=frozenset(present) if present is not None else None,
+            baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
+            token=token,
+        )
+
+    async def _asked(self, cycle: Cycle, view: View) -> View:
+        """Nobody is called stuck unasked: each machine that is waited for is pinged, and that tells who is there."""
+        waited = missing(cycle, view)
+        rows = await pinging.ping_all(self._machine, waited)
+        there = frozenset(row.machine for row in rows if row.answered)
+        return replace(view, present=((view.present or frozenset()) - frozenset(waited)) | there)
+
+    def _facts(self) -> Facts:
+        fleet, name = self._machine.fleet, self._machine.name
+        package = fleet.package(name)
+        return Facts(
+            machine=name,
+            status=fleet.status(name),
+            decisions=tuple(fleet.decisions()),
+            statuses=frozenset(m for m in fleet.law.machines() if fleet.status(m) is not None),
+            version=__version__,
+            package=package.manifest if package and package.complete else None,
+        )
+
+    def alarm_clock(self, wake: Callable[[], None]) -> None:
+        """Has `wake` called when the time for a checkpoint is nearly over, or over."""
+        now: datetime = self._machine.session.now()
+        dues = [due for cycle in self.running if (due := deadline(cycle, now))]
+        if dues:
+            seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
+            asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
+
+
+def _calls_late(before: Cycle, made: Cycle) -> bool:
+    """Does this state say of machines that they are late? (What failed is told by the records, and needs no asking.)"""
+    return len(made.escalations) > len(before.escalations) and made.failures == before.failures
+
+
+def _stands(arrival: Arrival, said: Arrival | None, heard: Arrival | None) -> bool:
+    """Was this said, and is it what the others hear? Its fact takes a moment, and can get lost."""
+    if said is None or replace(said, timestamp=arrival.timestamp) != arrival:
+        return False
+    waits = abs((arrival.timestamp - said.timestamp).total_seconds()) < REPEAT
+    return waits or (heard is not None and replace(heard, timestamp=arrival.timestamp) == arrival)

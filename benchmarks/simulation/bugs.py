@@ -1,0 +1,146 @@
+"""Planted bugs: what a wrong version of the product would do. The oracle has to find each within some hundred seeds.
+
+They replace functions of the product, one mistake each, and stay as tests of the simulation itself.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from unittest import mock
+
+from msgspec.structs import replace
+
+from roosync_agent.applying import applier
+from roosync_protocol import decision, fleet
+from roosync_protocol.cycle import leading, record
+from roosync_protocol.cycle.record import FoldedCycle
+from roosync_protocol.decision import Folded
+from roosync_protocol.messages import Cycle, Decision
+
+Patch = tuple[Any, str, Any]
+
+
+def no_fencing() -> Iterator[Patch]:
+    """Whoever once held the lease goes on: no token is asked for, and no sequence is compared."""
+    acted = leading.next_state
+    step_fault = record._step_fault
+
+    def next_state(cycle: Cycle, view: Any, now: Any) -> Cycle | None:
+        return acted(replace(cycle, token=0), view, now)
+
+    def no_token(before: Cycle, new: Cycle, by: Any) -> str | None:
+        return step_fault(replace(before, token=0), replace(new, token=0), by)
+
+    from roosync_agent.running import cycles, orchestrator
+
+    yield cycles, "next_state", next_state
+    yield record, "_step_fault", no_token
+    yield orchestrator.Lease, "held", property(lambda self: self.token > 0)
+    yield orchestrator.Lease, "renew", _always
+
+
+def no_claim() -> Iterator[Patch]:
+    """The change is written without claiming it first."""
+    move = applier.Applier._move
+
+    async def moved(self: Any, made: Decision, status: str, **changes: Any) -> Decision | None:
+        return made if status == "applying" else await move(self, made, status, **changes)
+
+    yield applier.Applier, "_move", moved
+
+
+async def _always(self: Any) -> bool:
+    return True
+
+
+def no_approval() -> Iterator[Patch]:
+    """What is pending is claimed and applied at once."""
+    yield applier, "applicable", lambda *args, **more: None
+    run = applier.Applier.run
+
+    async def all_of_them(self: Any, reference: Any) -> bool:
+        for one in list(self._machine.own_decisions().values()):
+            if one.status == "pending":
+                return await self._apply(one, reference)
+        return await run(self, reference)
+
+    yield applier.Applier, "run", all_of_them
+
+
+def last_message() -> Iterator[Patch]:
+    """The last message of a record is believed, whoever said it and whatever came before."""
+
+    def last(heard: Any, *_: Any) -> Folded:
+        newest = max(heard, key=lambda one: one.sequence, default=None)
+        return Folded(state=newest.message, sequence=newest.sequence, since=newest.sequence) if newest else Folded()
+
+    def last_cycle(heard: Any, *_: Any) -> FoldedCycle:
+        newest = max(heard, key=lambda one: one.sequence, default=None)
+        if newest is None:
+            return FoldedCycle()
+        return FoldedCycle(state=newest.message, sequence=newest.sequence, since=newest.sequence)
+
+    yield decision, "fold", last
+    yield fleet.cycle_record, "fold", last_cycle
+
+
+def any_round() -> Iterator[Patch]:
+    """An arrival counts whatever its round: after a return nobody is waited for again."""
+
+    def counted(cycle: Cycle, view: Any) -> dict[str, Any]:
+        return {m: a for m, a in view.arrivals.items() if m in cycle.participants and a.checkpoint == cycle.checkpoint}
+
+    yield leading, "counted", counted
+
+
+def forgets_attempts() -> Iterator[Patch]:
+    """The journal of ended attempts is not kept: an approval that the bus still shows is used again."""
+
+    def forget(self: Any, made: Decision) -> None:
+        self.ended.clear()
+
+    yield applier.Applier, "_end", forget
+
+
+def older_law() -> Iterator[Patch]:
+    """Whatever law arrives last is taken, also an older one."""
+    from roosync_protocol.law import Law
+
+    admit = Law.admit
+
+    def last(self: Law, heard: Any) -> Law:
+        message = heard.message
+        if type(message).__name__ == "Baseline" and self.operator_key(heard.speaker) == heard.signer:
+            return replace(self, baseline=message)
+        return admit(self, heard)
+
+    yield Law, "admit", last
+
+
+def goes_on_alone() -> Iterator[Patch]:
+    """A checkpoint is passed when most machines are there."""
+    missing = leading.missing
+    yield leading, "missing", lambda cycle, view: missing(cycle, view)[1:]
+
+
+BUGS: dict[str, Callable[[], Iterator[Patch]]] = {
+    one.__name__: one
+    for one in (
+        no_fencing,
+        no_claim,
+        no_approval,
+        last_message,
+        any_round,
+        forgets_attempts,
+        older_law,
+        goes_on_alone,
+    )
+}
+
+
+@contextlib.contextmanager
+def planted(name: str) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for place, what, wrong in BUGS[name]():
+            stack.enter_context(mock.patch.object(place, what, wrong))
+        yield

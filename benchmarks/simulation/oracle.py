@@ -1,0 +1,288 @@
+"""What must hold, judged by what was really said and done, and not by the code under test.
+
+The truth is kept from the messages as they were stored, in order, leaving out what the simulation itself forged or
+repeated: who claimed what, what the operator signed, who arrived where, whose lease token is whose. Beliefs of the
+machines are then held against it after every message, writes at every write, and everything at the end.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from roosync_broker.link import Expect, Stored
+from roosync_broker.topology import bucket_stream
+from roosync_protocol.baseline import Commons, encode
+from roosync_protocol.cycle import ENDED as CYCLE_ENDED
+from roosync_protocol.decision import ENDED, RETAINED
+from roosync_protocol.digest import digest, digest_bytes
+from roosync_protocol.entity import Entities, Entity
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Decision, MalformedError, Policy, decode
+from roosync_protocol.messages import Law as LawMessage
+
+if TYPE_CHECKING:
+    from simulation.node import Node, SimFleet
+    from simulation.world import World
+
+YES = ("approved", "applying", "applied", "failed")  # states that rest on somebody's yes
+KINDS = {
+    "claim": "a change was written without the claim of its decision",
+    "yes": "a change was written, or believed to be approved, without a valid approval or policy",
+    "twice": "one approval was used for two writes",
+    "older": "a machine went back to an older law",
+    "content": "something else was written than the law says",
+    "passed": "a cycle passed a checkpoint that a participant did not reach",
+    "fence": "a cycle was moved by a machine that did not hold the lease, or under an older one",
+    "beliefs": "two machines believe two different states of one revision",
+    "back": "a machine went back to an earlier state of a record",
+    "converged": "not everybody is in step although the faults have stopped",
+    "forgotten": "a decision that was approved came to no end",
+    "ended": "a cycle neither ended nor waits for a person",
+    "error": "a machine met an error that its code does not expect",
+}
+
+
+class Oracle:
+    def __init__(self, world: "World") -> None:
+        self.world = world
+        self.violations: list[tuple[str, str]] = []
+        self.checked: Counter[str] = Counter()
+        self.baselines: list[Entities] = []  # by revision - 1
+        self.on_decision: Callable[[Decision], None] = lambda decision: None
+        self._contents: dict[str, Entities] = {}
+        self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
+        self._signed: set[tuple[str, str, int, str | None]] = set()
+        self._policies: dict[int, Policy] = {}
+        self._arrivals: set[tuple[str, str, int, str]] = set()
+        self._tokens: dict[int, str] = {}
+        self._highest: dict[str, int] = {}  # lease token under which a cycle was moved
+        self._excused: dict[str, set[str]] = {}
+        self._faults: dict[str, list[tuple[str, str]]] = {}  # of a state of a cycle, by its operation
+        self._believed: dict[tuple[str, ...], dict[int, str]] = {}
+        self._said: Counter[str] = Counter()  # messages by subject, also what was repeated
+        self._repeated: set[str] = set()
+        self._seen: list[dict[tuple[str, ...], int]] = []  # of each view: the revision it believed last
+        self._was_put_back = False
+        self._used: dict[bytes, str] = {}
+        self._law: dict[tuple[str, str], int] = {}  # the baseline whose value a machine wrote last
+
+    def fail(self, kind: str, text: str) -> None:
+        self.violations.append((kind, f"{KINDS[kind]}: {text}"))
+        self.world.trace("VIOLATION", kind, text)
+
+    # -- the truth
+
+    def published(self, commons: Commons) -> None:
+        """What a baseline will say, if it comes to be."""
+        self._contents[digest_bytes(encode(commons))] = commons.entities
+
+    def stored(self, stream: str, stored: Stored, expect: Expect | None) -> None:
+        if stream == bucket_stream("home", "leases"):
+            self._lease(stored)
+            return
+        self._said[stored.subject] += 1
+        if self.world.hostile:
+            self._repeated.add(stored.subject)
+            self.world.trace("repeated", stored.subject, stored.sequence)
+            return
+        if not stored.subject.startswith("post.") or stream.endswith("CONTENTS"):
+            return
+        try:
+            message = decode(stored.data)
+        except MalformedError:
+            return
+        self.world.trace("stored", stored.subject, getattr(message, "status", ""), getattr(message, "revision", ""))
+        if isinstance(message, Decision):
+            self.on_decision(message)
+        match message:
+            case Decision() if message.agent == message.machine:
+                self._claims[message.machine, message.id] = message
+            case Decision(status="approved"):
+                self._signed.add((message.machine, message.id, message.attempt, message.wanted.digest))
+            case Arrival():
+                self._arrivals.add((message.cycle, message.checkpoint, message.round, message.agent))
+            case Cycle():
+                self._cycle(message)
+            case Policy():
+                self._policies[message.revision] = message
+            case Baseline():
+                self.baselines.append(self._contents[message.commons])
+
+    def _lease(self, stored: Stored) -> None:
+        if "KV-Operation" not in stored.headers and not msgspec.json.decode(stored.data).get("token"):
+            self._tokens[stored.sequence] = stored.subject.rsplit(".", 1)[-1]
+
+    def _cycle(self, new: Cycle) -> None:
+        """What would be wrong with this state if somebody believed it."""
+        faults = self._faults.setdefault(new.operation_id, [])
+        if new.agent.startswith("op-"):
+            self._excused.setdefault(new.id, set()).update(new.excused)
+            return
+        if new.revision > 1:
+            owner, highest = self._tokens.get(new.token), self._highest.get(new.id, 0)
+            if owner != new.agent or new.token < highest:
+                faults.append(
+                    ("fence", f"{new.id} {new.revision} by {new.agent} under {new.token} of {owner}, {highest}")
+                )
+        if not set(new.excused) <= self._excused.get(new.id, set()):
+            faults.append(("passed", f"{new.id} excuses {sorted(new.excused)} by itself"))
+        if new.reached:
+            last = new.reached[-1]
+            for machine in new.participants:
+                place = (new.id, last.checkpoint, last.round, machine)
+                if machine not in new.excused and place not in self._arrivals:
+                    faults.append(("passed", f"{new.id} {last.checkpoint} round {last.round} without {machine}"))
+
+    # -- what machines do
+
+    def writes(self, node: "Node", id_: str, changes: dict[str, Entity | None]) -> None:
+        """Just before the managed file is written."""
+        self.checked["writes"] += 1
+        claim = self._claims.get((node.name, id_))
+        if claim is None or claim.status != "applying":
+            self.fail("claim", f"{id_} on {node.name} is {claim.status if claim else 'unknown'}")
+            return
+        self._require_yes(claim)
+        law = node.machine.fleet.law.baseline if node.machine else None
+        revision = law.revision if law else 0
+        for key, wanted in changes.items():
+            value = digest(wanted.value) if wanted else None
+            if value != claim.wanted.digest:
+                self.fail("content", f"{key} on {node.name} is not what {id_} says")
+            said = [known.get(key) for known in self.baselines[:revision]]
+            agreed = [at for at, known in enumerate(said, 1) if (known and known.value) == (wanted and wanted.value)]
+            if wanted and max(agreed, default=0) < self._law.get((node.name, key), 1):
+                last = self._law.get((node.name, key))
+                self.fail("older", f"{node.name} writes {key} of {agreed} (law {revision}) after {last}")
+            self._law[node.name, key] = max(agreed, default=0)
+
+    def wrote(self, node: "Node", id_: str) -> None:
+        """It stands, and no crash takes it back: whatever allowed it is used up."""
+        claim = self._claims[node.name, id_]
+        self.world.count["writes"] += 1
+        for signed in claim.approvals:
+            key = msgspec.json.encode(signed)
+            if key in self._used:
+                self.fail("twice", f"{id_} attempt {claim.attempt} on {node.name}")
+            self._used[key] = id_
+
+    def _require_yes(self, decision: Decision) -> None:
+        self.checked["approvals"] += 1
+        proof = decision.policy_proof
+        if proof is not None:
+            policy = self._policies.get(proof.policy_revision)
+            medium = decision.entity.endswith("/model") or decision.wanted.digest is None
+            if policy is None or policy.answers.get("medium" if medium else "low") != "automatic":
+                self.fail("yes", f"{decision.id} on {decision.machine} by policy {proof.policy_revision}")
+        elif (decision.machine, decision.id, decision.attempt, decision.wanted.digest) not in self._signed:
+            self.fail("yes", f"{decision.id} attempt {decision.attempt} on {decision.machine}")
+
+    # -- what machines believe
+
+    def started(self, node: "Node", law: Any) -> None:
+        self.world.trace("start", node.name, law.baseline.revision if law.baseline else 0)
+
+    def listener(self, node: "Node | None") -> Callable[["SimFleet", Any], None]:
+        """For one view of the fleet: told after each message that it took in."""
+        law = {"roster": 0, "policy": 0, "baseline": 0}
+        at: dict[tuple[str, ...], int] = {}
+        self._seen.append(at)
+        who = node.name if node else "operator"
+
+        def told(fleet: "SimFleet", heard: Any) -> None:
+            message = heard.message
+            if isinstance(message, LawMessage):
+                for name, known in law.items():
+                    now = getattr(getattr(fleet.law, name), "revision", 0)
+                    if now < known:
+                        self.fail("older", f"{who}: {name} {now} after {known}")
+                    law[name] = now
+            elif isinstance(message, Decision | Cycle) and not fleet.reading:
+                self._believes(who, fleet, message, at)
+
+        return told
+
+    def has_read(self, who: str, fleet: "SimFleet") -> None:
+        """After everything was read again: whatever is believed now counts."""
+        for state in (*fleet.decisions(), *fleet.cycles()):
+            self._believes(who, fleet, state, {})
+
+    def _believes(self, who: str, fleet: "SimFleet", message: Decision | Cycle, at: dict[tuple[str, ...], int]) -> None:
+        self.checked["beliefs"] += 1
+        state: Decision | Cycle | None
+        if isinstance(message, Decision):
+            key: tuple[str, ...] = (message.machine, message.id)
+            state = fleet.decision(*key).state
+        else:
+            key = (message.id,)
+            state = fleet.cycle(message.id).state
+        if state is None:
+            return
+        if isinstance(state, Cycle):
+            for kind, text in self._faults.pop(state.operation_id, ()):
+                self.fail(kind, text)
+            if not state.agent.startswith("op-"):
+                self._highest[state.id] = max(state.token, self._highest.get(state.id, 0))
+        elif state.status in YES:
+            self._require_yes(state)
+        if self._displaced(key) or (self._was_put_back and isinstance(state, Cycle)):
+            return  # a step that did not count may stand at the beginning of what is left
+        known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
+        if known != state.operation_id:
+            self.fail("beliefs", f"{who}: revision {state.revision} of {'/'.join(key)}")
+        if state.revision < at.get(key, 0):
+            self.fail("back", f"{who}: revision {state.revision} of {'/'.join(key)} after {at[key]}")
+        at[key] = state.revision
+
+    def _displaced(self, key: tuple[str, ...]) -> bool:
+        """Did what was repeated push out what was said? The broker keeps RETAINED messages of a subject.
+
+        Who holds the broker can set a record back in this way, as by hiding messages; what is written then is checked
+        all the same (`writes`), and by the machine's own journal.
+        """
+        place = f"post.home.{'.'.join(('decision', *key) if len(key) == 2 else ('cycle', *key))}."
+        if not any(one.startswith(place) for one in self._repeated):
+            return False
+        return any(times > RETAINED for one, times in self._said.items() if one.startswith(place))
+
+    def put_back(self) -> None:
+        """The broker lost what was said since its backup: records may go on differently from there."""
+        self._was_put_back = True
+        self._believed.clear()
+        self._highest.clear()  # a lease under which something was said that is gone
+        for at in self._seen:
+            at.clear()
+
+    # -- the end
+
+    def unsettled(self) -> tuple[str, str] | None:
+        """Why it is not over yet; None when everybody is in step, everything has an end, and all agree."""
+        nodes = list(self.world.nodes.values())
+        if late := [node.name for node in nodes if not node.ready]:
+            return "converged", f"not up: {late}"
+        fleets = [node.machine.fleet for node in nodes if node.machine]
+        for fleet in fleets:
+            for decision in fleet.decisions():
+                if decision.status not in ENDED and not self._displaced((decision.machine, decision.id)):
+                    return "forgotten", f"{decision.id} of {decision.machine} is {decision.status} ({decision.entity})"
+            muddled = any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
+            for cycle in fleet.cycles():  # who reads records differently lists other divergences: a person is asked
+                if cycle.status not in CYCLE_ENDED and not muddled and not self._displaced((cycle.id,)):
+                    why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
+                    return "ended", f"{cycle.id} {why}"
+        for node, fleet in zip(nodes, fleets, strict=True):
+            if any(self._displaced((one.machine, one.id)) for one in fleet.decisions(node.name)):
+                continue  # it can not bring to an end what it reads differently than others
+            status = fleet.status(node.name)
+            if status is None or status.status != "synced" or status.baseline_revision != len(self.baselines):
+                return "converged", f"{node.name}: {status and (status.status, status.baseline_revision)}"
+        views = [
+            [d.operation_id for d in fleet.decisions() if not self._displaced((d.machine, d.id))]
+            + [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))]
+            + [fleet.law.policy_revision]
+            for fleet in fleets
+        ]
+        if any(view != views[0] for view in views):
+            return "converged", "the machines do not know the same records"
+        return None
