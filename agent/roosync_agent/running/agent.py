@@ -43,6 +43,7 @@ log = logging.getLogger("roosync.agent")
 EVERY = 60.0  # seconds between two looks when nothing else wakes the agent
 RETRY = 2.0  # seconds after a turn that the bus interrupted, or our own disk
 NUDGE = 0.05  # seconds: a burst of reports is one look
+BEAT_AGAIN = 0.5  # seconds after a heartbeat that was not stored
 LOOKS_AFTER = (2.0, 10.0, 12.5)  # seconds after an apply; the last one ends the watch
 
 
@@ -55,6 +56,7 @@ class Agent:
         self.requests = Requests(machine)
         self._settings = settings
         self._wake = asyncio.Event()
+        self._silent = asyncio.Event()  # nobody may have heard the last heartbeat
         self._nudge = asyncio.Event()
         self._reread = True
         self._trouble = ""  # why the last turn failed, if it did
@@ -102,6 +104,7 @@ class Agent:
     def _connected(self) -> None:
         """Facts may have been missed: everything is read again before the next turn."""
         self._reread = self.machine.session.stale = True
+        self._silent.set()
         self.wake()
 
     def _heard(self, heard: Heard) -> None:
@@ -192,10 +195,17 @@ class Agent:
             self.wake()
 
     async def _beat(self) -> None:
+        """The broker forgets heartbeats with its memory: one follows each new connection, and a lost one soon."""
         while True:
-            with contextlib.suppress(BusError):
+            self._silent.clear()
+            try:
                 await self.machine.presence.beat(self.machine.name)
-            await asyncio.sleep(BEAT)
+                following = BEAT
+            except BusError:
+                following = BEAT_AGAIN
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(following):
+                    await self._silent.wait()
 
 
 async def run(settings: Settings, state: State) -> None:
