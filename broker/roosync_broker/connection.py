@@ -26,14 +26,22 @@ from roosync_broker.errors import (
     UnavailableError,
 )
 from roosync_broker.keys import KeyPair
-from roosync_broker.link import Announcer, ErrorReport
+from roosync_broker.link import AWAY, Announcer, ErrorReport
 from roosync_broker.permissions import REPLIES, inbox
 from roosync_broker.tasks import end
 from roosync_broker.wire import Take, Wire, dial, discard
 
 log = logging.getLogger("roosync.bus")
 
-FIRST_DELAY, LONGEST_DELAY = 0.5, 20.0  # seconds between two attempts to connect
+# Seconds between two attempts to connect: they double, up to a bound, and each is shortened by chance. To knock where
+# nobody is costs the broker nothing, and it is found soon when it is back; one that is there and does not take us, or
+# does not keep us, has its reasons, and perhaps too much to do.
+FIRST_DELAY = 0.5
+LONGEST_DELAYS: tuple[tuple[type[BusError], float], ...] = (
+    (NobodyListensError, 1.0),  # on this computer
+    (UnavailableError, 3.0),
+    (BusError, 20.0),
+)
 STEADY = 5.0  # seconds a connection has to last before the next attempt may be quick again
 ASK_EVERY, ASK_TIMEOUT = 15.0, 10.0  # seconds: how a socket is found dead that nobody closed
 GONE = (nats_errors.Error, OSError, TimeoutError)  # what a wire raises when it is no longer one
@@ -66,6 +74,7 @@ class Connection:
         self._changed = asyncio.Condition()
         self._problem: BusError | None = None
         self._task: asyncio.Task[None] | None = None
+        self._since = 0.0  # the loop's time at which there was no connection any more
 
     @property
     def connected(self) -> bool:
@@ -77,7 +86,9 @@ class Connection:
         return None if self.connected else self._problem
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._stay_connected(), name=f"link of {self.name}")
+        loop = asyncio.get_running_loop()
+        self._since = loop.time()
+        self._task = loop.create_task(self._stay_connected(), name=f"link of {self.name}")
 
     async def ready(self, timeout: float, *, patient: bool = True) -> Wire:
         """The wire, when there is one within `timeout` seconds; a refused key is told at once.
@@ -125,11 +136,15 @@ class Connection:
     async def ask(
         self, asking: "Asking", data: bytes, headers: dict[str, str] | None, timeout: float
     ) -> AsyncIterator[Callable[[], Awaitable[Msg]]]:
-        """Publish with a reply address; gives a function that waits for the next reply. `timeout` is for all of it."""
+        """Publish with a reply address; gives a function that waits for the next reply. `timeout` is for all of it.
+
+        An outage is waited for once, not by each call anew: UnavailableError when it lasts longer than `AWAY`.
+        """
         address = ""
         try:
             async with asyncio.timeout(timeout):
-                wire = await self.ready(timeout)
+                left = self._since + AWAY - asyncio.get_running_loop().time()
+                wire = await self.ready(min(timeout, max(left, 0.0)))
                 address = self._reply_address(asking)
                 self._asking[address] = asking
                 await wire.publish(asking.subject, data, reply=address, headers=headers)
@@ -189,7 +204,8 @@ class Connection:
     # -- staying connected
 
     async def _stay_connected(self) -> None:
-        failures, attempts, loop = 0, 0, asyncio.get_running_loop()
+        failures = attempts = short = 0  # `short`: connections one after the other that did not last
+        loop = asyncio.get_running_loop()
         while True:
             urls = self._urls()
             lost = asyncio.Event()
@@ -200,15 +216,18 @@ class Connection:
                     self.report(error)  # once, not with each attempt
                 await self._tell(None, error)
                 failures += 1
+                longest = next(seconds for kind, seconds in LONGEST_DELAYS if isinstance(error, kind))
             else:
                 began = loop.time()
                 await self._tell(wire, None)
                 self.announcer.announce()
                 await self._until_lost(wire, lost)
                 await self._lose(wire)
-                failures = 0 if loop.time() - began > STEADY else failures + 1
+                steady, longest = loop.time() - began > STEADY, LONGEST_DELAYS[-1][1]
+                short = 0 if steady else short + 1
+                failures = short
             attempts += 1
-            longest = min(LONGEST_DELAY, FIRST_DELAY * 2**failures)
+            longest = min(longest, FIRST_DELAY * 2 ** min(failures, 10))
             await asyncio.sleep(random.uniform(0.1, 1) * longest)  # noqa: S311 (a fleet must not knock all at once)
 
     def _urls(self) -> list[str]:
@@ -268,6 +287,8 @@ class Connection:
 
     async def _tell(self, wire: Wire | None, problem: BusError | None) -> None:
         async with self._changed:
+            if wire is None and self.wire is not None:
+                self._since = asyncio.get_running_loop().time()
             self.wire, self._problem = wire, problem
             self._changed.notify_all()
 

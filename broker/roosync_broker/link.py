@@ -17,6 +17,7 @@ from roosync_broker.tasks import end
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
+AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.
 SERVERS_HEADERS = frozenset(
     {"Nats-Stream", "Nats-Subject", "Nats-Sequence", "Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-Num-Pending"}
@@ -84,6 +85,7 @@ class Link(Protocol):
     ) -> Receipt:
         """Store a message; returns when it is on the server's disk.
 
+        While there is no connection it waits for one, all calls together not beyond `AWAY` seconds of the outage.
         StaleError, RefusedError, FullError, UnavailableError (then the message may still be stored: retry with
         the same `Nats-Msg-Id` header, and after a StaleError on a retry read again, it may be one's own).
         """
@@ -168,14 +170,19 @@ async def post_until_stored(
     expect: Expect | None = None,
     attempts: int = 5,
 ) -> Receipt:
-    """Post, and post again with the same message id while the bus is unavailable."""
+    """Post, and post again with the same message id while the bus is unavailable.
+
+    UnavailableError after so many attempts, and before that when there was no connection for all of one attempt:
+    what waits for the broker waits without a lock in its hand, until `on_connected`.
+    """
     if MESSAGE_ID not in headers:
         raise OursError("a message without Nats-Msg-Id can not be retried: give it one id per intent")
     for attempt in range(1, attempts + 1):
+        away = not link.connected
         try:
             return await link.post(subject, data, headers, expect=expect)
         except UnavailableError:
-            if attempt == attempts:
+            if attempt == attempts or (away and not link.connected):
                 raise
             await asyncio.sleep(min(0.5 * 2**attempt, 10))
     raise AssertionError("unreachable")
