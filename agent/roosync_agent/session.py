@@ -6,7 +6,7 @@ before; what is said is signed, carries one id per intent, and is posted until i
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
 from roosync_broker import topology
@@ -19,7 +19,19 @@ from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Cycle, Decision, MalformedError, Message, Proposal, Request
+from roosync_protocol.messages import (
+    Arrival,
+    Cycle,
+    Decision,
+    DivergenceReport,
+    InventoryReport,
+    MalformedError,
+    Message,
+    PackageReport,
+    Proposal,
+    Request,
+    StatusReport,
+)
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
@@ -28,6 +40,8 @@ from roosync_protocol.subjects import Subjects
 log = logging.getLogger("roosync.session")
 
 RecordMessage = Decision | Proposal | Cycle | Request
+RECORDS = (Decision, Proposal, Cycle, Request)
+REPORTS = (StatusReport, PackageReport, InventoryReport, DivergenceReport, Arrival)
 Listener = Callable[[Heard], Awaitable[None] | None]
 
 
@@ -53,7 +67,7 @@ class Session:
         self.contents = Contents(link, subjects, name)
         self.stale = False  # the connection came back, and what was missed is not read yet
         self._subscription: Subscription | None = None
-        self._incarnation: str | None = None
+        self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
 
     async def say(
         self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = 5
@@ -84,10 +98,11 @@ class Session:
         A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
         the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
         """
-        folded = self._folded(message)
+        folded, incarnation = self._folded(message), self._incarnations.get("WORK")
         if self.stale:
             known = folded.state
             await self.refresh(reports=False)
+            incarnation = self._incarnations.get("WORK")
             folded = self._folded(message)
             if folded.state != known:
                 raise StaleError(f"{message.id} stands otherwise since the connection came back; look at it again")
@@ -108,6 +123,8 @@ class Session:
                 raise  # with a lower sequence the bus was put back to a backup: `refresh` sees that
             # Nothing that counts came: what is in the way is something that nobody can open, and it may not block it.
             receipt = await self.say(message, expect=Expect(found[-1].sequence, record))
+        if self.stale or self._incarnations.get("WORK") != incarnation:
+            return await self._found(message, record)
         self.fleet.hear(
             Heard(
                 message=message,
@@ -119,6 +136,18 @@ class Session:
             )
         )
         return receipt
+
+    async def _found(self, message: RecordMessage, record: str) -> Receipt:
+        """The connection was lost while it was said: only the bus tells whether it still has it.
+
+        A receipt from before the bus was put back names a sequence that belongs to another message now.
+        """
+        await self.refresh(reports=False)
+        async for stored in self.link.read(self.subjects.stream("WORK"), record):
+            heard = self.open(stored)
+            if heard is not None and (heard.speaker, heard.operation) == (self.name, message.operation_id):
+                return Receipt(stored.sequence, duplicate=True)
+        raise StaleError(f"{message.id} was put back to a backup while it was said; look at it again")
 
     async def _reread(self, record: str) -> None:
         """A record, and first the law that its steps rest on."""
@@ -164,19 +193,30 @@ class Session:
 
     async def _read_all(self, reports: bool) -> None:
         await self.refresh_law()
-        incarnation = await topology.incarnation(self.link, self.subjects.stream("WORK"))
-        if self._incarnation not in (None, incarnation):  # restored from a backup, or made anew: sequences start again
-            self.fleet.forget_records((Decision, Proposal, Cycle, Request))
-        self._incarnation = incarnation
+        await self._forget_what_was_put_back("WORK", RECORDS)
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
+        shown: list[int] = []
         async for stored in self.link.read(stream, everything):
             self.take(stored)
+            shown.append(stored.sequence)
+        self.fleet.forget_unshown(shown)
         if reports:
+            await self._forget_what_was_put_back("REPORTS", REPORTS)
             kinds = ("status", "package", "inventory", "divergence", "arrival")
             for stored in await self.link.last(
                 self.subjects.stream("REPORTS"), [self.subjects.post(kind) for kind in kinds]
             ):
                 self.take(stored)
+
+    async def _forget_what_was_put_back(self, stream: str, kinds: Iterable[type]) -> None:
+        """A stream that was restored from a backup, or made anew, begins its sequences again at a lower one.
+
+        What was heard before the first reading goes too: nobody knows of which stream it was.
+        """
+        incarnation = await topology.incarnation(self.link, self.subjects.stream(stream))
+        if self._incarnations.get(stream) != incarnation:
+            self.fleet.forget_records(kinds)
+        self._incarnations[stream] = incarnation
 
     async def refresh_law(self) -> None:
         async for stored in self.link.read(self.subjects.stream("LAW"), f"post.{self.subjects.fleet}.>"):

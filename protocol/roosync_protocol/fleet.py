@@ -7,7 +7,7 @@ speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands an
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from roosync_protocol import decision, proposal
 from roosync_protocol import request as request_record
@@ -121,8 +121,24 @@ class Fleet:
         self._proposals.clear()
         self._cycles.clear()
         self._requests.clear()
-        if Cycle in wanted:
+        if Cycle in wanted or Arrival in wanted:
             self._arrivals.clear()
+
+    def forget_unshown(self, shown: Collection[int]) -> None:
+        """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
+
+        So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
+        the records as whoever reads them now for the first time.
+        """
+        sequences = frozenset(shown)
+        newest = max(sequences, default=0)
+        for key, kept in list(self._records.items()):
+            left = [one for one in kept if one.sequence > newest or one.sequence in sequences]
+            if len(left) < len(kept):
+                self._changed(key)
+                self._records[key] = left
+            if not left:
+                del self._records[key]
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
@@ -235,13 +251,20 @@ class Fleet:
         """A fact can be heard while older messages are still being read, so each takes its place in the order."""
         kept = self._records.setdefault(key, [])
         at = bisect_left(kept, heard.sequence, key=lambda one: one.sequence)
-        if at < len(kept) and kept[at].sequence == heard.sequence:
+        there = kept[at] if at < len(kept) and kept[at].sequence == heard.sequence else None
+        if there is None:
+            kept.insert(at, heard)
+        elif (there.speaker, there.operation) == (heard.speaker, heard.operation):
             return  # delivered twice
-        kept.insert(at, heard)
+        else:
+            kept[at] = heard  # the bus was put back, and its place is taken by another one since
         own = [index for index, one in enumerate(kept) if one.speaker == heard.speaker]
         if len(own) > decision.RETAINED:  # as the broker does: whoever reads it later reads the same record
             del kept[own[0]]
         del kept[:-KEPT]
+        self._changed(key)
+
+    def _changed(self, key: tuple[type, str, str]) -> None:
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)
         self._cycles.pop(key[2], None)

@@ -138,6 +138,32 @@ def test_records_are_forgotten_before_a_restored_broker_is_read(world, fleet):
     assert fleet.status("pc-a") == again.message
 
 
+def test_a_place_of_the_stream_that_is_taken_by_another_message_is_that_ones(world, fleet):
+    """Only a broker that was put back can do so; what stood there before is gone."""
+    first, other = begin(world), begin(world)
+    fleet.hear(world.say(first))
+    heard = replace(world.say(other), sequence=fleet.decision("pc-a", first.id).sequence)
+    fleet.hear(heard)
+    assert fleet._records[Decision, "pc-a", first.id] == [heard]
+    assert fleet.decision("pc-a", first.id).state == other
+
+
+def test_what_the_stream_no_longer_shows_is_forgotten_and_what_came_since_is_kept(world, fleet):
+    life, newer = a_life(world), world.say(begin(world, "pc-b"))
+    for heard in (*life, newer):
+        fleet.hear(heard)
+    list(fleet.decisions())
+    shown = [one.sequence for one in life]
+    fleet.forget_unshown(shown[:2] + shown[3:])
+    assert fleet._records[Decision, "pc-a", life[0].message.id] == [life[0], life[1], life[3]]
+    assert fleet.decision("pc-a", life[0].message.id).state.status == "approved", (
+        "a step that is gone is not leapt over"
+    )
+    assert fleet.decision("pc-b", newer.message.id).state == newer.message
+    fleet.forget_unshown([newer.sequence])
+    assert [d.machine for d in fleet.decisions()] == ["pc-b"]
+
+
 def test_proposals(world, fleet):
     packages = (PackageRef(machine="pc-a", manifest="a" * 64, version="1"),)
     made = Proposal(
