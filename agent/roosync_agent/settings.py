@@ -38,6 +38,7 @@ class Settings:
     exports: Path | None = None
     plain: bool = False  # clear text to a broker on another host, asked for in so many words
     port: int | None = None  # of the embedded broker; None: the one used last time, at first 4222
+    lease_seconds: float = 15.0  # for which nobody leads after the leader died; said by the broker's machine for all
     public_names: frozenset[str] = frozenset()
     labels: dict[str, str] = field(default_factory=dict)
     workspaces: dict[str, str] = field(default_factory=dict)

@@ -46,6 +46,7 @@ class MachineSection(_Section):
 class BrokerSection(_Section):
     plain: bool = False
     port: int | None = Field(default=None, ge=1, le=65535)
+    lease_seconds: float = Field(default=15.0, ge=2, le=600)  # below that, a busy moment is taken for a death
 
 
 class SettingsFile(_Section):
@@ -105,6 +106,7 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         workspaces=found.this_machine.workspaces,
         plain=found.broker.plain,
         port=found.broker.port,
+        lease_seconds=found.broker.lease_seconds,
     )
 
 

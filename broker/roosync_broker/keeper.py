@@ -73,9 +73,10 @@ class Keeper:
         root: str,
         *,
         replicas: int = 1,
+        lease_ttl: float = topology.LEASE_TTL,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._broker, self._now, self._replicas = broker, now, replicas
+        self._broker, self._now, self._replicas, self._lease_ttl = broker, now, replicas, lease_ttl
         self._subjects = Subjects(fleet)
         self._kept = broker.users_file.with_name("law.json")
         self.law = self._remembered(Law(fleet=fleet, root=root))
@@ -159,7 +160,8 @@ class Keeper:
         if self._admin is None:
             raise UnavailableError("the keeper is not running")
         if self._after == 0:
-            for line in await topology.ensure(self._admin, self._subjects.fleet, self._replicas):
+            fleet, ttl = self._subjects.fleet, self._lease_ttl
+            for line in await topology.ensure(self._admin, fleet, self._replicas, lease_ttl=ttl):
                 log.info("%s", line)
         await self._read_law(self._admin)
         text = users_text(self._broker.keeper_keys.public, rights(self.law, self._now())).encode()

@@ -3,9 +3,10 @@
 Each holder writes under its own name, as everywhere on the bus; the last message of the role tells who holds
 it, and compare-and-swap over all of the role's names lets one win. The server forgets a lease that was not
 renewed. The lease only spares work: what fences an old leader is the compare-and-swap of each record, and
-`token`, which it writes into each record it advances.
+`token`, which the next holder writes into every open record as its first act.
 """
 
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -15,11 +16,13 @@ from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker.errors import StaleError
 from roosync_broker.link import MESSAGE_ID, Expect, Link, Stored
-from roosync_broker.topology import LEASE_TTL, bucket_stream, bucket_subject
+from roosync_broker.topology import LEASE_TTL, bucket_stream, bucket_subject, lifetime
 from roosync_protocol.names import token as a_token
 from roosync_protocol.subjects import speaker_of
 
 CAUTION = 0.8  # of the time-to-live: our clock and the server's are not the same, and messages take time
+RENEWALS = 3  # within a time-to-live
+LOOKS = 20  # within a time-to-live, while the holder is overdue
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -27,6 +30,11 @@ class Holder(Struct, frozen=True, kw_only=True):
     owner: str
     token: int  # the sequence at which it was acquired; a later holder's is higher
     renewed: datetime | None  # the broker's clock
+
+
+def elapsed() -> float:
+    """Seconds that also pass while the computer sleeps: a laptop that wakes up knows that its lease is over."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class _Value(Struct, frozen=True, kw_only=True):
@@ -44,22 +52,38 @@ class Lease:
         role: str,
         owner: str,
         ttl: float = LEASE_TTL,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = elapsed,
     ) -> None:
         self.role, self.owner, self.ttl = a_token(role), a_token(owner), ttl
-        self._link, self._clock = link, clock
+        self._link, self._fleet, self._clock = link, fleet, clock
         self._stream = bucket_stream(fleet, "leases")
         self._all = bucket_subject(fleet, "leases", role, "*")
         self._own = bucket_subject(fleet, "leases", role, owner)
         self._session = secrets.token_hex(8)
         self._sequence = 0
-        self._until = 0.0
+        self._until = -math.inf
+        self._looked = self._free = -math.inf  # when the holder was looked at, and from when on it may be over
+        self._seen = 0  # the holder's last renewal that was seen: its sequence
         self.token = 0
 
     @property
     def held(self) -> bool:
         """Whether we may act as the holder now. Becomes false by itself, before others can acquire it."""
         return self._clock() < self._until
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next `renew`, or until an `acquire` may win.
+
+        Who waits needs no clock of the server's: a renewal that it sees for the first time came after its look before.
+        Once that is a time-to-live ago it looks often, so a dead holder is followed soon after its lease ended.
+        """
+        regular, left = self.ttl / RENEWALS, self._free - self._clock()
+        return regular if self.held else min(regular, max(left, self.ttl / LOOKS))
+
+    async def learn(self) -> None:
+        """The time-to-live is what the broker does. Before the first `acquire`, and after a reconnection."""
+        self.ttl = await lifetime(self._link, self._fleet, "leases")
 
     async def acquire(self) -> bool:
         """Take the role if it is free, or was ours; renews it when we hold it. False: somebody else has it.
@@ -71,7 +95,7 @@ class Lease:
             value = _value(newest)
             if newest is not None and value is not None:
                 if speaker_of(newest.subject) != self.owner:
-                    self._lost()
+                    self._await(newest)
                     return False
                 if value.session == self._session:  # also when the answer to our last write got lost
                     self._sequence, self.token = newest.sequence, value.token or newest.sequence
@@ -142,8 +166,14 @@ class Lease:
         self._until = began + self.ttl * CAUTION
         return True
 
+    def _await(self, newest: Stored) -> None:
+        if newest.sequence != self._seen:
+            self._seen, self._free = newest.sequence, self._looked + self.ttl
+        self._looked = self._clock()
+        self._lost()
+
     def _lost(self) -> None:
-        self._until, self.token = 0.0, 0
+        self._until, self.token = -math.inf, 0
 
 
 async def holders(link: Link, fleet: str) -> list[Holder]:

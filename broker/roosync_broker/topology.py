@@ -188,6 +188,15 @@ async def incarnation(link: Link, stream: str) -> str:
     return info.created
 
 
+async def lifetime(link: Link, fleet: str, bucket: str) -> float:
+    """Seconds after which the server forgets a value of this bucket: what it does counts, not what our table says."""
+    info = await _api(link, f"STREAM.INFO.{bucket_stream(fleet, bucket)}", {})
+    seconds = info.config.get("max_age")
+    if info.error is not None or not isinstance(seconds, int) or seconds <= 0:
+        raise UnavailableError(f"the broker has no bucket {bucket} of {fleet} yet")
+    return seconds / SECOND
+
+
 # The server leaves out of its answers what is false, zero or "none".
 _DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete": False, "deny_purge": False}
 

@@ -68,6 +68,35 @@ async def test_a_holder_that_is_gone_is_followed_after_its_time(bus):
     assert b.held
 
 
+async def test_who_waits_looks_seldom_while_the_holder_renews_and_often_once_it_is_overdue(bus):
+    a, b = lease(bus, "a"), lease(bus, "b")
+    await b.learn()
+    assert (b.ttl, await a.acquire()) == (10.0, True)
+    assert a.pause == pytest.approx(10 / 3)
+    for _ in range(5):
+        assert not await b.acquire()
+        bus.clock.now += 2
+        assert await a.renew()
+    assert not await b.acquire()
+    pauses, died = [], bus.clock.now  # a says nothing from now on
+    while not await b.acquire():
+        pauses.append(b.pause)
+        bus.clock.now += b.pause
+    assert 10 <= bus.clock.now - died <= 10.5
+    assert pauses[:2] == [pytest.approx(10 / 3)] * 2
+    assert pauses[-1] == 0.5
+    assert len(pauses) < 10
+
+
+async def test_the_time_to_live_is_what_the_broker_does(bus):
+    a = Lease(bus.link("a"), "home", "orchestrator", "a", clock=bus.clock)
+    assert a.ttl == topology.LEASE_TTL
+    await a.learn()
+    assert a.ttl == 10.0
+    with pytest.raises(UnavailableError, match="no bucket"):
+        await Lease(bus.link("a"), "elsewhere", "orchestrator", "a").learn()
+
+
 async def test_a_released_role_does_not_come_back_when_the_release_is_forgotten(bus):
     a, b = lease(bus, "a"), lease(bus, "b")
     assert await a.acquire()

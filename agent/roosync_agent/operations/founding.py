@@ -129,7 +129,7 @@ async def _on_external(
     )
     try:
         identity = replace(identity, keyless=link.keyless)
-        await topology.ensure(link, fleet)
+        await topology.ensure(link, fleet, lease_ttl=settings.lease_seconds)
     finally:
         await link.close()
     await _found(state, identity, own, root, own, plain=settings.plain)

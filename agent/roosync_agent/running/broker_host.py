@@ -27,7 +27,7 @@ class BrokerHost:
             state.broker, fleet=fleet, port=settings.port if port is None else port, report=log.warning
         )
         self.server.prepare()
-        self.keeper = Keeper(self.server, fleet, root)
+        self.keeper = Keeper(self.server, fleet, root, lease_ttl=settings.lease_seconds)
         self._control = ControlServer(state.broker, self._answer)
 
     async def start(self) -> None:

@@ -56,8 +56,8 @@ class Cycles:
             await machine.session.say(arrival)
             self._said[place] = arrival
 
-    async def lead(self, token: int) -> None:
-        """Moves every cycle as far as the reports let it. `token` is the lease's."""
+    async def lead(self, token: Callable[[], int]) -> None:
+        """Moves every cycle as far as the reports let it. `token` gives the one of the lease that is held now, or 0."""
         for cycle in self.running:
             current: Cycle | None = cycle
             for _ in range(STEPS):
@@ -65,25 +65,29 @@ class Cycles:
                 if current is None:
                     break
 
-    async def _step(self, cycle: Cycle, token: int) -> Cycle | None:
+    async def _step(self, cycle: Cycle, token: Callable[[], int]) -> Cycle | None:
         machine, now = self._machine, self._machine.session.now()
-        view = await self._view(cycle, token)
+        view = await self._view(cycle, token())
         made = next_state(cycle, view, now)
         if made is not None and _calls_late(cycle, made):
             made = next_state(cycle, await self._asked(cycle, view), now)
-        if made is None:
+        made = made or _taken_over(cycle, view.token)
+        if made is None or not view.token:
             return None
         made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
-        about = f"{cycle.id} {cycle.checkpoint}"
-        await machine.audit("cycle", "before", about, details=f"{cycle.status} -> {made.status} {made.checkpoint}")
+        action, about = _deed(cycle, made), f"{cycle.id} {cycle.checkpoint.upper()}"
+        await machine.audit(action, "before", about)
+        if token() != view.token:
+            return None
         try:
             await machine.session.advance_cycle(made, machine.fleet.cycle(cycle.id).sequence)
         except StaleError:
             log.info("cycle %s was moved by somebody else; it is looked at again", cycle.id)
+            await machine.audit(action, "after", about, outcome="not done", details="somebody else moved it first")
             return None
         for escalation in made.escalations[len(cycle.escalations) :]:
             await machine.alarm(escalation.level, escalation.reason, cycle.id)
-        await machine.audit("cycle", "after", about, outcome=made.status)
+        await machine.audit(action, "after", about, outcome=_came(made))
         if made.status == "done":
             await machine.session.say(metric_report(made, machine.fleet.decisions(), machine.name, now))
         folded = machine.fleet.cycle(cycle.id).state
@@ -126,6 +130,30 @@ class Cycles:
         if dues:
             seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
             asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
+
+
+def _taken_over(cycle: Cycle, token: int) -> Cycle | None:
+    """The same state under our lease, said by who leads before anything else is to be said.
+
+    Whatever an older holder still has on its way, worked out from what it saw then, fails from now on: by the sequence
+    that it expects, and by the token that it carries.
+    """
+    return replace(cycle, revision=cycle.revision + 1, token=token) if token > cycle.token else None
+
+
+def _deed(before: Cycle, after: Cycle) -> str:
+    """What the leader does with this step, in the words of the audit."""
+    if len(after.reached) > len(before.reached):
+        return "pass checkpoint"
+    if after.round > before.round:
+        return "go back"
+    if len(after.escalations) > len(before.escalations):
+        return "escalate"
+    return "lead on"
+
+
+def _came(made: Cycle) -> str:
+    return made.status if made.status != "running" else f"{made.checkpoint.upper()} awaited"
 
 
 def _calls_late(before: Cycle, made: Cycle) -> bool:

@@ -1,7 +1,10 @@
 """The orchestrator's role: held by lease, by any machine that may, and carried on from the records alone.
 
-It proposes a first baseline as soon as two complete packages are there, and keeps the exported views fresh.
-It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
+It proposes a first baseline as soon as two complete packages are there, moves the cycles, and keeps the exported views
+fresh. It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
+
+Holding the role and working in it are two tasks, so a long turn does not lose the lease. Whoever wins it takes a turn
+at once, whatever woke it or did not; what it can do only as the leader asks for `token` at that moment.
 """
 
 import asyncio
@@ -27,57 +30,104 @@ log = logging.getLogger("roosync.orchestrator")
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
 SOON = 0.03  # the same while a cycle runs: somebody waits for each step
+AGAIN = 2.0  # seconds after a turn that the bus interrupted
 
 
 class Orchestrator:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._lease = Lease(machine.session.link, machine.session.subjects.fleet, ROLE, machine.name)
-        self._wake = asyncio.Event()
+        self._wake = asyncio.Event()  # there may be something to do
+        self._news = asyncio.Event()  # the law, or the bus, may be another: is the role for us now?
+        self._led = asyncio.Event()  # the role was won, or renewed
+        self._learn = True  # the connection is new, and the broker may have another time-to-live
 
     @property
     def leads(self) -> bool:
-        return self._lease.held
+        return self._lease.held and self._may
+
+    @property
+    def token(self) -> int:
+        """Of the lease that is held at this moment; 0 while none is."""
+        return self._lease.token if self.leads else 0
+
+    @property
+    def _may(self) -> bool:
+        return self._machine.session.reachable and self._machine.fleet.law.may_orchestrate(self._machine.name)
 
     def wake(self) -> None:
         self._wake.set()
+        self._news.set()
 
     async def run(self) -> None:
-        """Holds the lease while it can, and takes a turn when something changed. Never ends by itself."""
-        renew_every = self._lease.ttl / 3
+        """Holds the role while it can, and takes a turn when something changed. Never ends by itself."""
+        self._machine.session.link.on_connected(self._connected)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._hold(), name="lease")
+            tasks.create_task(self._work(), name="leading")
+
+    def _connected(self) -> None:
+        self._learn = True
+        self._news.set()
+
+    async def _hold(self) -> None:
         while True:
-            may = self._machine.session.reachable and self._machine.fleet.law.may_orchestrate(self._machine.name)
-            if not may:
-                self._wake.clear()  # the law, or the bus when it is back, wakes us again
+            self._news.clear()
+            pause: float | None = None  # until the law, or the bus when it is back, wakes us
+            if self._may:
+                try:
+                    await self._keep()
+                    pause = self._lease.pause
+                except BusError as error:
+                    log.info("the lease was not reached: %s", error)
+                    pause = min(1.0, self._lease.pause)
+                except Exception:
+                    log.exception("the lease failed in an unexpected way; it is tried again")
+                    pause = self._lease.pause
+            await (self._news.wait() if pause is None else asyncio.sleep(pause))
+
+    async def _keep(self) -> None:
+        lease = self._lease
+        if self._learn:
+            await lease.learn()
+            self._learn = False
+        led, token = lease.held, lease.token
+        if not await (lease.renew() if led else lease.acquire()):
+            return
+        if not led or lease.token != token:
+            log.info("%s leads from now on (lease %d)", self._machine.name, lease.token)
+            self._wake.set()
+        self._led.set()
+
+    async def _work(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(SOON if self._machine.cycles.running else SETTLE)
+            if not self.leads:
+                self._led.clear()
+                await self._led.wait()
+                continue
+            self._wake.clear()
             try:
-                if may:
-                    held = await (self._lease.renew() if self._lease.held else self._lease.acquire())
-                    if held and self._wake.is_set():
-                        self._wake.clear()
-                        await self.turn()
+                await self.turn()
             except BusError as error:
                 log.info("the orchestrator's turn was not finished: %s", error)
+                asyncio.get_running_loop().call_later(AGAIN, self.wake)
             except Exception:
                 log.exception("the orchestrator's turn failed in an unexpected way; it goes on")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(renew_every):
-                    await self._wake.wait()
-                    await asyncio.sleep(SOON if self._machine.cycles.running else SETTLE)
-                    if may and not self._lease.held:  # somebody else leads
-                        await asyncio.sleep(renew_every)
 
     async def turn(self) -> None:
         machine = self._machine
         fleet = machine.fleet
+        await machine.cycles.lead(lambda: self.token)
+        await approvals.follow(machine, self.wake)
+        machine.cycles.alarm_clock(self.wake)
         complete = [name for name, package in fleet.packages().items() if package.complete]
         if fleet.law.baseline is None and len(complete) >= 2:
             try:
                 await baselines.propose(machine)
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
-        await machine.cycles.lead(self._lease.token)
-        await approvals.follow(machine, self.wake)
-        machine.cycles.alarm_clock(self.wake)
         present = await machine.present()
         with contextlib.suppress(OSError):
             await write_views(
