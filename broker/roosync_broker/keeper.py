@@ -74,9 +74,11 @@ class Keeper:
         *,
         replicas: int = 1,
         lease_ttl: float = topology.LEASE_TTL,
+        sweeps: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._broker, self._now, self._replicas, self._lease_ttl = broker, now, replicas, lease_ttl
+        self._does_sweep = sweeps  # of several keepers of one fleet, one is enough
         self._subjects = Subjects(fleet)
         self._kept = broker.users_file.with_name("law.json")
         self.law = self._remembered(Law(fleet=fleet, root=root))
@@ -108,7 +110,9 @@ class Keeper:
         self._admin.on_connected(self._from_the_beginning)
         self._system.on_connected(self._from_the_beginning)
         loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._run(), name="keeper"), loop.create_task(self._sweeps(), name="sweeper")]
+        self._tasks = [loop.create_task(self._run(), name="keeper")]
+        if self._does_sweep:
+            self._tasks.append(loop.create_task(self._sweeps(), name="sweeper"))
 
     async def stop(self) -> None:
         tasks, self._tasks = self._tasks, []

@@ -11,6 +11,21 @@ from roosync_broker.wire import is_loopback
 MAX_PAYLOAD = 1024 * 1024  # bytes
 
 
+class Cluster(Struct, frozen=True, kw_only=True):
+    """One server's place among several that hold the streams together.
+
+    Routes always speak TLS, on loopback too, and each side shows the certificate that all of them share: whoever
+    reaches a route without it would be a server of the cluster, and above every permission.
+    """
+
+    name: str
+    listen: str
+    port: int
+    routes: tuple[str, ...]  # host:port of the others
+    certificate: str  # path
+    certificate_key: str
+
+
 class ServerSettings(Struct, frozen=True, kw_only=True):
     name: str
     listen: str = "127.0.0.1"
@@ -23,6 +38,7 @@ class ServerSettings(Struct, frozen=True, kw_only=True):
     max_file: str = "8GB"
     max_memory: str = "256MB"
     monitor_port: int | None = None  # on loopback only; None: no monitoring
+    cluster: Cluster | None = None
 
 
 def config_text(settings: ServerSettings) -> str:
@@ -58,9 +74,29 @@ def config_text(settings: ServerSettings) -> str:
             "  timeout: 5",
             "}",
         ]
+    if settings.cluster is not None:
+        lines += _cluster_lines(settings.cluster)
     if settings.monitor_port is not None:
         lines.append(f'http: "127.0.0.1:{settings.monitor_port}"')
     return "\n".join(lines) + "\n"
+
+
+def _cluster_lines(cluster: Cluster) -> list[str]:
+    routes = ", ".join(quoted(f"nats://{route}") for route in cluster.routes)
+    return [
+        "cluster {",
+        f"  name: {quoted(cluster.name)}",
+        f"  listen: {quoted(f'{_bracketed(cluster.listen)}:{cluster.port}')}",
+        f"  routes: [{routes}]",
+        "  tls {",
+        f"    cert_file: {quoted(cluster.certificate)}",
+        f"    key_file: {quoted(cluster.certificate_key)}",
+        f"    ca_file: {quoted(cluster.certificate)}",
+        "    verify: true",
+        "    timeout: 5",
+        "  }",
+        "}",
+    ]
 
 
 def first_users(keeper_key: str) -> str:

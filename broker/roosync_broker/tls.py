@@ -5,8 +5,11 @@ whatever address it reaches the broker, so host names are not compared.
 """
 
 import asyncio
+import contextlib
 import hashlib
+import ipaddress
 import ssl
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -23,14 +26,23 @@ class Certificate(Struct, frozen=True):
     fingerprint: str
 
 
-def make_certificate(fleet: str, now: datetime | None = None) -> Certificate:
-    """A self-signed EC P-256 certificate for the broker of a fleet, valid for ten years."""
+def make_certificate(fleet: str, now: datetime | None = None, hosts: Sequence[str] = ()) -> Certificate:
+    """A self-signed EC P-256 certificate for the broker of a fleet, valid for ten years.
+
+    `hosts`: names and addresses of the servers of a cluster, which compare them among themselves.
+    """
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     now = now or datetime.now(UTC)
     key = ec.generate_private_key(ec.SECP256R1())
+    names: list[x509.GeneralName] = [x509.DNSName(f"{fleet}.roosync.internal")]
+    for host in dict.fromkeys(hosts):
+        try:
+            names.append(x509.IPAddress(ipaddress.ip_address(host)))
+        except ValueError:
+            names.append(x509.DNSName(host))
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"roosync fleet {fleet}")])
     certificate = (
         x509.CertificateBuilder()
@@ -41,7 +53,7 @@ def make_certificate(fleet: str, now: datetime | None = None) -> Certificate:
         .not_valid_before(now - timedelta(days=1))  # clocks of a fleet differ
         .not_valid_after(now + LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(f"{fleet}.roosync.internal")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -69,9 +81,18 @@ def pinned_context(pem: str) -> ssl.SSLContext:
 async def fetch_pinned(url: str, fingerprint: str, timeout: float = 8.0) -> str:
     """The certificate (PEM) that the broker at `url` shows, when it is the one the join code names.
 
-    NATS begins in clear (INFO) and then becomes TLS, so `ssl.get_server_certificate` does not work here.
+    Of several addresses, separated by commas, the first that answers counts.
     RefusedError when it is another one, or when the broker has none; UnavailableError when nobody answers.
     """
+    *others, last = url.split(",")
+    for other in others:
+        with contextlib.suppress(UnavailableError):
+            return await _fetch_pinned(other, fingerprint, timeout)
+    return await _fetch_pinned(last, fingerprint, timeout)
+
+
+async def _fetch_pinned(url: str, fingerprint: str, timeout: float) -> str:
+    """NATS begins in clear (INFO) and then becomes TLS, so `ssl.get_server_certificate` does not work here."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 4222
     look = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     look.check_hostname = False

@@ -4,12 +4,13 @@ The subjects of the streams come from the protocol's table of kinds. `ensure` ma
 table and may be called at any time; it never deletes. `describe` prints the table for `roosync topology`.
 """
 
+import contextlib
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import asdict
 
-from roosync_broker.errors import OursError, UnavailableError
+from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.link import Link
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
@@ -17,6 +18,7 @@ from roosync_protocol.subjects import KINDS
 MIB = 1024 * 1024
 SECOND = 1_000_000_000  # nanoseconds, the server's unit
 API_TIMEOUT = 12.0
+ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
 
 LEASE_TTL = 15.0  # seconds after the last renewal; how long a lost leader keeps others waiting
 PRESENCE_TTL = 30.0  # seconds after the last heartbeat
@@ -202,14 +204,27 @@ _DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete":
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
-    data = await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", API_TIMEOUT)
+    data = await _asked(link, f"$JS.API.{verb}", json.encode(body) if body else b"")
     try:
         return json.decode(data, type=_Info)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
 
 
-def _failure(name: str, error: _ApiError) -> OursError:
+async def _asked(link: Link, subject: str, data: bytes) -> bytes:
+    """A question alone may be asked again; what changes something is waited for."""
+    if ".STREAM.INFO." in subject:
+        for _ in range(int(API_TIMEOUT / ASK_AGAIN) - 1):
+            with contextlib.suppress(UnavailableError):
+                return await link.request(subject, data, ASK_AGAIN)
+            if not link.connected:
+                break
+    return await link.request(subject, data, API_TIMEOUT if ".INFO." not in subject else ASK_AGAIN)
+
+
+def _failure(name: str, error: _ApiError) -> BusError:
+    if error.code == 503 or error.err_code == 10005:  # no leader of the cluster, or too few of its nodes are there
+        return UnavailableError(f"the broker can not make stream {name} at this moment: {error.description}")
     return OursError(
         f"the broker does not make stream {name} as it should be: {error.description} ({error.err_code}); "
         "if it is an external broker, compare its limits with 'roosync topology'"

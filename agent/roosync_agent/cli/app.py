@@ -14,7 +14,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("look", "demo", "Show the whole story on three sample machines, in under a minute."),
     "init": ("fleet", "init", "Create a fleet on this machine: keys, broker, first law."),
     "up": ("parts", "up", "Start broker and agent of this machine, and keep them running."),
-    "broker": ("parts", "broker", "Run the embedded broker and its keeper alone."),
+    "broker": ("broker", "broker", "Run the embedded broker and its keeper alone; or keep a cluster of your own."),
     "agent": ("parts", "agent", "Run the agent alone."),
     "invite": ("fleet", "invite", "Print a one-time code, and admit the machine that joins with it."),
     "join": ("fleet", "join", "Join a fleet with a code."),

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
 @click.option("--operator", help="Your name as operator (default: your login name).")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
 @click.option("--no-passphrase", is_flag=True, help="Leave the operator's key unprotected.")
+@click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Found it on a cluster: a folder of `roosync broker nodes` whose server runs. May be given several times.",
+)
 @json_option
 def init(
     fleet: str | None,
@@ -30,6 +39,7 @@ def init(
     operator: str | None,
     port: int | None,
     no_passphrase: bool,
+    nodes: tuple[Path, ...],
     as_json: bool,
 ) -> None:
     """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
@@ -51,6 +61,7 @@ def init(
             machine=machine,
             operator=operator,
             port=port,
+            nodes=[node.absolute() for node in nodes],
         )
     )
 
@@ -67,7 +78,8 @@ def init(
             lines.append(f"! {KEYLESS[0].upper()}{KEYLESS[1:]}.")
         if not answer["protected"]:
             lines.append("! The operator's key has no passphrase: whoever reads this account can approve.")
-        return "\n".join([*lines, "", "Next: roosync up"])
+        keep = f"roosync broker keep {' '.join(map(str, nodes))}    (leave it running), then: " if nodes else ""
+        return "\n".join([*lines, "", f"Next: {keep}roosync up"])
 
     show(msgspec.to_builtins(done), as_json, text)
 

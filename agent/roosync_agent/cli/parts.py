@@ -1,4 +1,4 @@
-"""`up`, `broker`, `agent`: the parts that run."""
+"""`up`, `agent`: the parts that run; `broker` has a module of its own."""
 
 import asyncio
 import sys
@@ -52,38 +52,19 @@ def up(port: int | None) -> None:
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
-@part_option
-def broker(port: int | None, part: bool) -> None:
-    """Run the embedded broker and its keeper, until stopped."""
-    from roosync_agent.connect import identity_of
-    from roosync_agent.running.broker_host import run
-
-    configure_logging()
-    with _hopeless_told(part):
-        settings = load()
-        state = State(settings.state)
-        identity = identity_of(state)
-        if settings.nats is not None or not identity.embedded:
-            where = settings.nats or identity.url
-            raise click.ClickException(f"the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here")
-        asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
-
-
-@click.command()
 @part_option
 def agent(part: bool) -> None:
     """Run the agent of this machine, until stopped."""
     from roosync_agent.running.agent import run
 
     configure_logging()
-    with _hopeless_told(part):
+    with hopeless_told(part):
         settings = load()
         asyncio.run(run(settings, State(settings.state)))
 
 
 @contextmanager
-def _hopeless_told(part: bool) -> Iterator[None]:
+def hopeless_told(part: bool) -> Iterator[None]:
     """Tells `up` by the exit code that starting this part again is of no use; the person reads the message as ever."""
     try:
         yield

@@ -3,6 +3,9 @@
 The identity is written last: an init that was interrupted can simply be run again.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -10,12 +13,14 @@ from roosync_agent.connect import as_machine
 from roosync_agent.operations.lawmaking import RefusedRequestError, found
 from roosync_agent.operations.views import write_views
 from roosync_agent.running.broker_host import BrokerHost
+from roosync_agent.running.broker_keep import keepers, notes_of
 from roosync_agent.session import Session, utc_now
 from roosync_agent.settings import Settings, proposed_machine
 from roosync_agent.state import Identity, State
 from roosync_broker import keys, topology
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, fingerprint, verify
+from roosync_broker.nodes import open_node
 from roosync_broker.tls import fingerprint_of
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
@@ -46,8 +51,12 @@ async def init(
     machine: str | None = None,
     operator: str | None = None,
     port: int | None = None,
+    nodes: Sequence[Path] = (),
 ) -> Founded:
-    """Creates the fleet. RefusedRequestError when there is one already; `passphrase` None leaves the key open."""
+    """Creates the fleet. RefusedRequestError when there is one already; `passphrase` None leaves the key open.
+
+    `nodes`: folders of a cluster's nodes that run already; the fleet is founded there (`roosync broker nodes`).
+    """
     require_no_fleet(state)
     state.prepare()
     fleet_name = token(fleet or settings.fleet or "home")
@@ -55,7 +64,11 @@ async def init(
     operator_name = token(f"op-{operator or propose(_login())}")
     root = _operator_key(state, passphrase)
     own = _machine_key(state)
-    if settings.nats:
+    if nodes:
+        names = (fleet or settings.fleet, machine_name, operator_name)
+        identity = await _on_nodes(state, nodes, *names, root, own)
+        fleet_name = identity.fleet
+    elif settings.nats:
         identity = await _on_external(settings, state, fleet_name, machine_name, operator_name, root, own)
     else:
         identity = await _on_embedded(settings, state, fleet_name, machine_name, operator_name, root, own, port)
@@ -115,6 +128,37 @@ async def _on_embedded(
         return identity
     finally:
         await host.stop()
+
+
+async def _on_nodes(
+    state: State, nodes: Sequence[Path], fleet: str | None, machine: str, operator: str, root: KeyPair, own: KeyPair
+) -> Identity:
+    """On servers that people run from folders made for them: their keepers work for the moment of founding."""
+    note = notes_of(nodes)[0]
+    if fleet not in (None, note.fleet):
+        raise RefusedRequestError(f"these are nodes of a fleet named {note.fleet!r}, and not {fleet!r}")
+    made, broker = keepers(nodes, root.public), open_node(nodes[0])
+    identity = Identity(
+        fleet=note.fleet,
+        machine=machine,
+        root=root.public,
+        url=note.urls,
+        certificate=broker.certificate,
+        operator=operator,
+    )
+    try:
+        for keeper in made:
+            await keeper.start()
+        if made[0].law.roster is not None:
+            raise RefusedRequestError(f"a fleet was founded on {nodes[0]} already; join it with a code")
+        await _found(state, replace(identity, url=note.url), broker.keeper_keys, root, own)
+        for keeper in made:
+            await keeper.settled()
+        state.save_identity(identity)
+        return identity
+    finally:
+        for keeper in made:
+            await keeper.stop()
 
 
 async def _on_external(

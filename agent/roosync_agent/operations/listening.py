@@ -24,8 +24,10 @@ async def address_for_others(settings: Settings, state: State, address: str | No
     """Where a joining machine finds the broker. Off loopback the broker listens with TLS from now on."""
     identity = identity_of(state)
     if settings.nats or not identity.embedded:
-        fingerprint = fingerprint_of(identity.certificate) if identity.certificate else None
-        return Where(url=settings.nats or identity.url, fingerprint=fingerprint, notes=[])
+        url = settings.nats or identity.url
+        here = all(map(is_loopback, url.split(",")))  # without TLS then, so there is nothing to pin
+        fingerprint = fingerprint_of(identity.certificate) if identity.certificate and not here else None
+        return Where(url=url, fingerprint=fingerprint, notes=[])
     host = address or _primary_address()
     if host is None:
         told = await _listen(state, None)
