@@ -1,12 +1,13 @@
 """A baseline in a real git repository: what is in the commit, what never is, and each way it can not be done."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
 
-from roosync_agent.operations import committing
 from roosync_agent.operations.committing import commit_baseline, require_ready
+from roosync_agent.operations.git import Repository
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_protocol.baseline import Commons
 from roosync_protocol.baseline_file import BaselineFile, read
@@ -73,13 +74,13 @@ def test_the_same_again_is_nothing_to_commit_and_the_next_is_a_commit(repo):
 
 
 def test_a_crash_between_writing_and_committing_is_carried_on(repo, monkeypatch):
-    real = committing._git
+    real = Repository.run
     monkeypatch.setattr(
-        committing, "_git", lambda folder, *words, **more: 1 / 0 if words[0] == "add" else real(folder, *words, **more)
+        Repository, "run", lambda self, *words, **more: 1 / 0 if words[0] == "add" else real(self, *words, **more)
     )
     with pytest.raises(ZeroDivisionError):
         commit_baseline(repo, baseline(), "operator-ana")
-    monkeypatch.setattr(committing, "_git", real)
+    monkeypatch.setattr(Repository, "run", real)
     assert commit_baseline(repo, baseline(), "operator-ana").made
     assert git(repo, "status", "--porcelain") == ""
 
@@ -207,3 +208,115 @@ def test_a_version_never_leads_out(repo, version):
     with pytest.raises(RefusedRequestError):
         commit_baseline(repo, baseline(version), "operator-ana")
     assert not (repo / "baseline.json").exists()
+
+
+# -- a repository that was written to harm whoever commits into it
+
+
+def _filtered(kind, names="*"):
+    def spoil(repo, program):
+        (repo / ".gitattributes").write_text(f"{names} filter=e\n")
+        git(repo, "config", f"filter.e.{kind}", str(program))
+        git(repo, "config", "filter.e.required", "true")
+
+    return spoil
+
+
+def _included(repo, program):
+    """A name that no command line can override, from a file that the configuration includes."""
+    (repo / "more.cfg").write_text(f'[filter "e=x"]\n  clean = {program}\n')
+    (repo / ".gitattributes").write_text("theirs.txt filter=e=x\n")
+    git(repo, "config", "include.path", "../more.cfg")
+
+
+def _fetching(*settings):
+    """The tree of HEAD is missing: git would fetch it, with what the configuration names."""
+
+    def spoil(repo, program):
+        tree = git(repo, "rev-parse", "HEAD^{tree}")
+        for name, value in (("extensions.partialClone", "e"), ("remote.e.promisor", "true"), *settings):
+            git(repo, "config", name, value.format(repo=repo, program=program))
+        git(repo, "config", "core.repositoryFormatVersion", "1")
+        (repo / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+
+    return spoil
+
+
+def _shadowed(repo, program):
+    shutil.copy(program, repo / "git")
+
+
+EXECUTES = {  # -> what the repository tries, and whether a commit is made all the same
+    "a filter of ours": (_filtered("clean"), False),
+    "a process of ours": (_filtered("process"), False),
+    "a filter of another file": (_filtered("clean", "theirs.txt"), True),
+    "a process of another file": (_filtered("process", "theirs.txt"), True),
+    "a name with a sign": (_included, False),
+    "a remote's own program": (_fetching(("remote.e.url", "{repo}"), ("remote.e.uploadpack", "{program}")), False),
+    "a remote that is a program": (
+        _fetching(("remote.e.url", "ext::{program}"), ("protocol.ext.allow", "always")),
+        False,
+    ),
+    "a remote over its own ssh": (_fetching(("remote.e.url", "ssh://x/y"), ("core.sshCommand", "{program}")), False),
+    "a program called git": (_shadowed, True),
+}
+
+
+@pytest.mark.parametrize(("spoil", "commits"), EXECUTES.values(), ids=EXECUTES)
+def test_nothing_that_a_repository_names_is_executed(repo, tmp_path, monkeypatch, spoil, commits):
+    ran, program = tmp_path / "ran", tmp_path / "program"
+    program.write_text(f"#!/bin/sh\necho run >> '{ran}'\nexit 1\n")
+    program.chmod(0o755)
+    (repo / "theirs.txt").write_text("theirs")
+    git(repo, "add", ".")
+    git(repo, "commit", "-qm", "theirs")
+    spoil(repo, program)
+    ran.unlink(missing_ok=True)
+    (repo / "theirs.txt").write_text("there is another size now")
+    monkeypatch.setenv("PATH", os.pathsep.join([".", "", os.environ["PATH"]]))
+    if commits:
+        assert commit_baseline(repo, baseline(), "operator-ana").made
+    else:
+        with pytest.raises(RefusedRequestError):
+            commit_baseline(repo, baseline(), "operator-ana")
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize("name", ["COMMIT_EDITMSG", "logs/HEAD", "logs/refs/heads/main", "index", "refs/heads", "logs"])
+def test_git_writes_through_no_link(repo, tmp_path, name):
+    """A line of the log has the committer's name, which the repository's configuration says: `x;rm -r ...`."""
+    commit_baseline(repo, baseline(), "operator-ana")
+    inside, outside = repo / ".git" / name, tmp_path / "outside"
+    inside.rename(outside)
+    inside.symlink_to(outside)
+    before = outside.read_bytes() if outside.is_file() else sorted(outside.iterdir())
+    with pytest.raises(RefusedRequestError, match="is a link"):
+        commit_baseline(repo, baseline("1.3.0", 4), "operator-ana")
+    assert (outside.read_bytes() if outside.is_file() else sorted(outside.iterdir())) == before
+
+
+@pytest.mark.parametrize("how", ["file", "commondir"])
+def test_a_tree_that_points_at_another_repository_is_refused(repo, tmp_path, how):
+    git(repo, "commit", "-qm", "theirs", "--allow-empty")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    if how == "file":
+        (tree / ".git").write_text(f"gitdir: {repo / '.git'}\n")
+    else:
+        git(tree, "init", "-q", "-b", "main")
+        (tree / ".git" / "commondir").write_text(f"{repo / '.git'}\n")
+    with pytest.raises(RefusedRequestError, match="knows nothing of it"):
+        commit_baseline(tree, baseline(), "operator-ana")
+    assert git(repo, "rev-list", "--count", "HEAD") == "1"
+
+
+def test_a_further_work_tree_and_a_submodule_are_repositories_too(repo, tmp_path):
+    git(repo, "commit", "-qm", "first", "--allow-empty")
+    git(repo, "worktree", "add", "-q", str(tmp_path / "more"))
+    assert commit_baseline(tmp_path / "more", baseline(), "operator-ana").made
+    above = tmp_path / "above"
+    git(tmp_path, "init", "-q", str(above))
+    git(above, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(repo), "below")
+    for name in ("name", "email"):
+        git(above / "below", "config", f"user.{name}", "ana@example.org")
+    assert commit_baseline(above / "below", baseline(), "operator-ana").made
