@@ -3,6 +3,7 @@
 The law a machine believed last is where it starts from, so an older one that a broker offers is refused.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -16,9 +17,12 @@ from roosync_broker import keys
 from roosync_broker.errors import KeyFileError, WrongPassphraseError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, verify
+from roosync_broker.spool import Spool
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.subjects import Subjects
+
+log = logging.getLogger("roosync.connect")
 
 AskPassphrase = Callable[[str], str]
 TRIES = 3  # passphrases a person may type before the command ends
@@ -71,7 +75,9 @@ async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, t
             "this has to be signed, and no operator's key lies on this machine: run it where `roosync init` was run"
         )
     pair = unlock(settings, state, ask)
-    return await _session(settings, state, identity, pair, identity.operator, timeout)
+    session = await _session(settings, state, identity, pair, identity.operator, timeout)
+    await session.telling.catch_up()  # what an earlier command could not tell; the resident agent does its own
+    return session
 
 
 def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
@@ -143,4 +149,5 @@ async def _session(
         timeout=timeout,
         patient=resident(settings.state),
     )
-    return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify))
+    spool = Spool(state.folder / "spool" / name, report=log.warning)
+    return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify), spool)

@@ -9,11 +9,13 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 
+from roosync_agent.telling import Telling
 from roosync_broker import topology
 from roosync_broker.contents import Contents
 from roosync_broker.errors import StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
+from roosync_broker.spool import Spool
 from roosync_protocol import envelope
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
@@ -57,7 +59,9 @@ def new_operation() -> str:
 class Session:
     """One speaker, connected. `fleet` is what it knows; `refresh` and `follow` keep that true."""
 
-    def __init__(self, link: Link, subjects: Subjects, keys: KeyPair, name: str, fleet: Fleet) -> None:
+    def __init__(
+        self, link: Link, subjects: Subjects, keys: KeyPair, name: str, fleet: Fleet, spool: Spool | None = None
+    ) -> None:
         self.link = link
         self.subjects = subjects
         self.keys = keys
@@ -65,6 +69,7 @@ class Session:
         self.fleet = fleet
         self.now: Callable[[], datetime] = utc_now
         self.contents = Contents(link, subjects, name)
+        self.telling = Telling(self, spool)
         self.stale = False  # the connection came back, and what was missed is not read yet
         self._subscription: Subscription | None = None
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
@@ -78,6 +83,10 @@ class Session:
         return await post_until_stored(
             self.link, posting.subject, posting.data, posting.headers, expect=expect, attempts=attempts
         )
+
+    async def tell(self, message: Message) -> None:
+        """Says what nobody can work out again later: now, or from the disk as soon as the broker is back."""
+        await self.telling.tell(message, new_operation())
 
     async def advance_decision(self, decision: Decision, after: int) -> Receipt:
         """Compare-and-swap on a decision's record; the own view has the new state when this returns."""

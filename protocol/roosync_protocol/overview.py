@@ -79,6 +79,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
     refused_total: int = 0
     warnings: tuple[str, ...] = ()
+    not_kept: int = 0  # messages that the asking machine could neither tell nor keep; nobody was told of that yet
 
 
 def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now: datetime) -> Overview:
@@ -136,6 +137,8 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
             found.add(DRIFT)
     if not overview.machines:
         found.add(DRIFT)
+    if overview.not_kept:
+        found.add(NO_ANSWER)  # what the fleet knows is incomplete
     return tuple(sorted(found)) or (IN_STEP,)
 
 

@@ -66,3 +66,65 @@ def test_a_folder_that_can_not_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FullError):
         Spool(tmp_path / "file" / "spool").add("post.home.audit.a", b"", {"Nats-Msg-Id": "o-1"})
+
+
+async def test_what_was_stored_long_ago_is_recognised_without_the_servers_memory(world, tmp_path):
+    link, spool = await world.link("a"), Spool(tmp_path)
+    await link.post(subject(world), b"first", {"Nats-Msg-Id": "o-1"})
+    spool.add(subject(world), b"first", {"Nats-Msg-Id": "o-1"})
+    spool.add(subject(world), b"second", {"Nats-Msg-Id": "o-2"})
+    posted = []
+
+    class Forgetful:
+        """A server whose window of message ids is over: whatever is posted is stored."""
+
+        connected, last = True, staticmethod(link.last)
+
+        async def post(self, on, data, headers):
+            posted.append(data)
+            return await link.post(on, data, {**headers, "Nats-Msg-Id": "again-" + headers["Nats-Msg-Id"]})
+
+    assert await spool.drain(Forgetful(), lambda _: f"{world.fleet}-WORK") == 2
+    assert posted == [b"second"]
+    assert await stored(world, link) == [b"first", b"second"]
+
+
+def test_two_processes_overwrite_nothing_of_each_other(tmp_path):
+    one, other = Spool(tmp_path), Spool(tmp_path)
+    known = one._waiting
+    one._waiting = list  # it looked before the other one wrote
+    other.add("post.home.audit.a", b"1", {"Nats-Msg-Id": "o-1"})
+    one.add("post.home.audit.a", b"2", {"Nats-Msg-Id": "o-2"})
+    assert len(known()) == 2
+
+
+def test_what_is_lost_is_counted_until_it_was_told(tmp_path):
+    spool = Spool(tmp_path, max_intents=1)
+    spool.add("post.home.audit.a", b"", {"Nats-Msg-Id": "o-0"})
+    assert spool.lost is None
+    for number, kind in enumerate(("audit", "audit", "alarm.x"), 1):
+        with pytest.raises(FullError):
+            spool.add(f"post.home.{kind}.a", b"", {"Nats-Msg-Id": f"o-{number}"})
+    again = Spool(tmp_path, max_intents=1)  # after a kill
+    assert again.lost == spool.lost
+    told = again.lost
+    assert (told.count, told.kinds) == (3, {"audit": 2, "alarm": 1})
+    with pytest.raises(FullError):
+        again.add("post.home.audit.a", b"", {"Nats-Msg-Id": "o-9"})
+    assert again.lost.id == told.id
+    again.told(told)
+    assert (again.lost.kinds, again.lost.id == told.id) == ({"audit": 1}, False)
+    again.told(told)
+    assert again.lost.count == 1, "another one was told than what is lost now"
+    again.told(again.lost)
+    assert again.lost is None
+    assert Spool(tmp_path).lost is None
+
+
+def test_lost_is_counted_in_memory_when_the_disk_takes_nothing(tmp_path):
+    (tmp_path / "file").write_text("")
+    spool = Spool(tmp_path / "file" / "spool")
+    for number in range(2):
+        with pytest.raises(FullError):
+            spool.add("post.home.audit.a", b"", {"Nats-Msg-Id": f"o-{number}"})
+    assert spool.lost.count == 2

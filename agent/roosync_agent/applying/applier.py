@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent.applying.apply import Outcome, execute
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.applier")
 
 ENDED = "attempts.json"  # outlives the records: an approval is used once, whatever a broker forgets
+CAME = "outcomes.json"  # what came of it, until the bus knows
 _ROLLED_BACK = "rolled back "  # before the id of a decision in it: the highest attempt that was taken back here
 PAUSES = (0.5, 2.0, 5.0)  # seconds between the tries of a write that was deferred
 WATCHED = timedelta(seconds=12)  # how long a tool may write over what was applied before it counts as drift
@@ -45,12 +47,23 @@ class GoneError(Exception):
     """What was approved can no longer be found: the reference moved on. The next comparison asks anew."""
 
 
+class Came(Struct, frozen=True, kw_only=True):
+    """What came of an attempt whose files are written, or put back: told as often as it takes, done once."""
+
+    attempt: int
+    status: str
+    log: tuple[str, ...] = ()
+    snapshot: str = ""
+
+
 class Applier:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self.on_applied: Callable[[], None] = lambda: None
         self._watched: dict[str, datetime] = {}  # decisions applied a moment ago, and until when they are watched
         self.ended = machine.state.read(ENDED, dict[str, int]) or {}  # highest attempt ended here, by decision
+        self.came = machine.state.read(CAME, dict[str, Came]) or {}
+        self._claiming: set[tuple[str, int]] = set()  # claims of which the bus did not say whether it stored them
         self._told: set[tuple[str, int, str]] = set()  # refusals that were told already: a wait is not a failure
 
     async def run(self, reference: Reference | None) -> bool:
@@ -62,9 +75,9 @@ class Applier:
                 case "approved":
                     wrote = await self._apply(decision, reference)
                 case "applying":
-                    await self._orphan(decision)
-                case "failed":  # a crash between restoring and saying so
-                    await self._move(decision, "rolled_back", log=(*decision.log, "restored before a restart"))
+                    wrote = await self._claimed(decision, reference)
+                case "failed":  # a crash, or a broker that went, between restoring and saying so
+                    await self._restored(decision)
                 case "applied" if rollback_due(decision, self._machine.fleet.law):
                     wrote = await self._roll_back(decision)
             if wrote:
@@ -85,6 +98,9 @@ class Applier:
         fault = applicable(decision, machine.fleet.law, verify, machine.session.now(), ended_attempt=ended)
         if fault is None and machine.paused and decision.policy_proof:
             fault = "automatic application is paused; `roosync resume` turns it on"
+        stopped = machine.cycles.stopped
+        if fault is None and (stopped >= 3 or (stopped == 2 and decision.policy_proof)):
+            fault = "a cycle is stopped, and a person is asked first: `roosync cycle show`"
         fault = fault or self._moved_on(decision)
         if fault is not None:
             self._wait(decision, fault)
@@ -100,19 +116,42 @@ class Applier:
         if refusal := made.refusals.get(decision.entity):
             self._wait(decision, refusal)
             return False
-        claimed = await self._move(decision, "applying", before=f"apply {decision.action}")
+        claimed = await self._claim(decision)
         if claimed is None:
             return False
         if wanted is None:
             machine.local.approved |= {decision.entity}
         outcome = await self._patiently(made, claimed, wanted, placing)
-        await self._tell(claimed, outcome)
+        self._note(claimed, outcome)
         if outcome.status == "applied":
             if decision.reference == BASELINE:
                 machine.local.agree(decision.entity, agreed)
             self._watched[decision.id] = machine.session.now() + WATCHED
             self.on_applied()
+        await self._tell(claimed, outcome.status)
         return outcome.touched
+
+    async def _claim(self, decision: Decision) -> Decision | None:
+        """The decision as it is claimed; None when somebody moved it first. UnavailableError: it may be claimed."""
+        if decision.status == "applying":
+            return decision
+        claim = decision.id, decision.attempt
+        self._claiming.add(claim)
+        claimed = await self._move(decision, "applying", before=f"apply {decision.action}")
+        self._claiming.discard(claim)
+        return claimed
+
+    async def _claimed(self, decision: Decision, reference: Reference | None) -> bool:
+        """A claim of our own that was not finished: told to its end, or begun, or from before a crash."""
+        claim = decision.id, decision.attempt
+        if (came := self._came(decision)) is not None:
+            await self._tell(decision, came.status)
+            return False
+        if claim in self._claiming:  # the broker went away before it said that it is ours; no file was touched
+            self._claiming.discard(claim)
+            return await self._apply(decision, reference)
+        await self._orphan(decision)
+        return False
 
     async def _planned(self, decision: Decision, wanted: Entity | None, placing: Placing) -> Plan:
         local, looked = self._machine.local, self._machine.looked_now
@@ -163,25 +202,53 @@ class Applier:
             check_timeout=settings.check_timeout,
         )
 
-    async def _tell(self, claimed: Decision, outcome: Outcome) -> None:
-        """What happened, on the record; a failure is restored already, and a person is asked before another try."""
-        lines = self._lines(outcome)
-        if outcome.status == "applied":
+    def _note(self, claimed: Decision, outcome: Outcome) -> None:
+        """On the disk before it is told: a broker that is away now hears it later, and nothing is done twice."""
+        if outcome.status != "deferred":
             self._end(claimed)
-            await self._move(claimed, "applied", snapshot=outcome.snapshot, log=lines, after="applied")
+        self._keep(
+            claimed.id,
+            Came(attempt=claimed.attempt, status=outcome.status, log=self._lines(outcome), snapshot=outcome.snapshot),
+        )
+
+    def _came(self, decision: Decision, key: str = "") -> Came | None:
+        came = self.came.get(key + decision.id)
+        return came if came is not None and came.attempt == decision.attempt else None
+
+    def _keep(self, key: str, came: Came | None) -> None:
+        if came is not None:
+            self.came[key] = came
+        elif self.came.pop(key, None) is None:
             return
-        if outcome.status == "deferred":  # nothing was written: the file is busy, or changed since it was read
+        self._machine.state.write(CAME, self.came)
+
+    async def _tell(self, claimed: Decision, status: str) -> None:
+        """What happened, on the record; a failure is restored already, and a person is asked before another try."""
+        came = self._came(claimed) or Came(attempt=claimed.attempt, status=status)
+        lines = came.log
+        if status == "applied":
+            await self._move(claimed, "applied", snapshot=came.snapshot, log=lines, after="applied")
+        elif status == "deferred":  # nothing was written: the file is busy, or changed since it was read
             await self._move(claimed, "pending", log=lines, after="deferred", approvals=(), policy_proof=None)
             self._machine.note(f"{claimed.entity}: {lines[-1] if lines else 'deferred'}; approve it again")
+        else:
+            failed = await self._move(claimed, "failed", snapshot=came.snapshot, log=lines)
+            if failed is not None:
+                await self._restored(failed)
+        self._keep(claimed.id, None)
+
+    async def _restored(self, failed: Decision) -> None:
+        """The last step of an attempt that failed, and the alarm that goes with it."""
+        came = self._came(failed)
+        if came is None:
+            await self._move(failed, "rolled_back", log=(*failed.log, "restored before a restart"))
             return
-        self._end(claimed)
-        failed = await self._move(claimed, "failed", snapshot=outcome.snapshot, log=lines)
-        end = "rolled_back" if outcome.status == "rolled_back" else "rollback_failed"
-        if failed is not None:
-            await self._move(failed, end, after=end)
+        end = "rolled_back" if came.status == "rolled_back" else "rollback_failed"
+        await self._move(failed, end, after=end)
+        self._keep(failed.id, None)
         level = 2 if end == "rolled_back" else 3
-        reason = f"{claimed.entity} could not be applied on {claimed.machine}: {lines[-1] if lines else outcome.status}"
-        await self._machine.alarm(level, reason, claimed.id)
+        why = came.log[-1] if came.log else came.status
+        await self._machine.alarm(level, f"{failed.entity} could not be applied on {failed.machine}: {why}", failed.id)
 
     def _lines(self, outcome: Outcome) -> tuple[str, ...]:
         return tuple(self._machine.public(line)[:500] for line in outcome.log[-50:])
@@ -192,10 +259,11 @@ class Applier:
 
     async def _roll_back(self, decision: Decision) -> bool:
         machine = self._machine
+        if (came := self._came(decision, _ROLLED_BACK)) is not None:
+            await self._tell_back(decision, came)
+            return False
         if self.ended.get(_ROLLED_BACK + decision.id, 0) >= decision.attempt or self._later(decision):
-            await self._move(
-                decision, "rolled_back", log=(*decision.log, "it was rolled back before"), rollback_requested=False
-            )
+            await self._move(decision, "rolled_back", log=(*decision.log, "it was rolled back before"))
             return False
         await machine.audit("rollback, exact" if decision.rollback_exact else "rollback", "before", decision.id)
         machine.local.approved |= self._taken_back(decision)
@@ -216,13 +284,19 @@ class Applier:
         self.ended[_ROLLED_BACK + decision.id] = decision.attempt
         self._machine.state.write(ENDED, self.ended)
         end = "rolled_back" if outcome.status == "applied" else "rollback_failed"
-        await self._move(decision, end, log=lines, rollback_requested=False, rollback_exact=False, after=end)
-        if end == "rollback_failed":
-            await machine.alarm(
-                3, f"{decision.entity} could not be rolled back: {lines[-1] if lines else ''}", decision.id
-            )
+        came = Came(attempt=decision.attempt, status=end, log=lines)
+        self._keep(_ROLLED_BACK + decision.id, came)
         self._watched.pop(decision.id, None)
+        await self._tell_back(decision, came)
         return True
+
+    async def _tell_back(self, decision: Decision, came: Came) -> None:
+        end, lines = came.status, came.log
+        await self._move(decision, end, log=lines, after=end)  # it goes on saying that a person asked
+        self._keep(_ROLLED_BACK + decision.id, None)
+        if end == "rollback_failed":
+            why = lines[-1] if lines else ""
+            await self._machine.alarm(3, f"{decision.entity} could not be rolled back: {why}", decision.id)
 
     def _taken_back(self, decision: Decision) -> frozenset[str]:
         """What may go with a rollback and is no loss: what was added; with `exact`, all that came since in the file."""

@@ -1,7 +1,7 @@
 """Every action is told before it is done and again after, by whoever does it, on a stream that only grows.
 
-What can not be told beforehand is not done. What can not be told afterwards was done all the same: the line before it
-stands, and the reader sees that its end was never told.
+What can not be told beforehand is not done. What can not be told afterwards was done all the same, so that line waits
+on the disk until the broker is back.
 """
 
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ async def audited(session: Session, action: str, about: str, details: str = "") 
         raise
     finally:
         with suppress(BusError):
-            await session.say(_entry(session, action, "after", about, told.outcome, told.details), attempts=1)
+            await session.tell(_entry(session, action, "after", about, told.outcome, told.details))
 
 
 def _entry(session: Session, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> Audit:

@@ -41,6 +41,9 @@ class StatusAnswer(msgspec.Struct, frozen=True, kw_only=True):
 async def status(machine: Machine) -> StatusAnswer:
     """The fleet at one look; every expected machine by name."""
     seen = overview(machine.fleet, machine.name, await machine.present(), machine.session.now())
+    if untold := machine.session.telling.untold:
+        lost = machine.session.telling.not_kept
+        seen = msgspec.structs.replace(seen, warnings=(*seen.warnings, *untold), not_kept=lost)
     return StatusAnswer(overview=seen, exit_codes=exit_codes(seen))
 
 

@@ -152,6 +152,7 @@ class Agent:
                         await pinging.serve(self.machine)
                         following = True
                     self._reread = False
+                    await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
                 await self.machine.reconcile()

@@ -183,23 +183,24 @@ class Machine:
     async def alarm(self, level: int, reason: str, about: str) -> None:
         id_ = "a-" + new_operation()[2:14]
         now, told = self.session.now(), self.public(reason)
-        await self.session.say(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
+        await self.session.tell(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
+        """Told once: now, or from the disk when the broker is back."""
 
     async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
-        await self.session.say(
-            Audit(
-                agent=self.name,
-                timestamp=self.session.now(),
-                action=action,
-                phase=phase,  # type: ignore[arg-type]
-                about=about[:500],
-                outcome=outcome,
-                details=self.public(details)[:8000],
-            )
+        """Before an action: BusError when that can not be told, and then it is not done. After it: told, or kept."""
+        entry = Audit(
+            agent=self.name,
+            timestamp=self.session.now(),
+            action=action,
+            phase=phase,  # type: ignore[arg-type]
+            about=about[:500],
+            outcome=outcome,
+            details=self.public(details)[:8000],
         )
 
     # -- law and pause
 
+        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
     def keep_law(self) -> None:
         """What was believed once is not given up for something older, also after a restart."""
         law = self.fleet.law
