@@ -140,7 +140,8 @@ class Keeper:
             except (BusError, OSError) as error:
                 log.warning("the permissions could not be brought up to date: %s", error)
                 await asyncio.sleep(1)
-                self._wake.set()
+                if self._reachable:  # else the next connection wakes it
+                    self._wake.set()
             except Exception:
                 log.exception("the keeper's look failed in an unexpected way; it goes on")
                 await asyncio.sleep(5)
@@ -159,6 +160,10 @@ class Keeper:
     def _from_the_beginning(self) -> None:
         self._after, self._stale = 0, True
         self._wake.set()
+
+    @property
+    def _reachable(self) -> bool:
+        return all(link is not None and link.connected for link in (self._admin, self._system))
 
     async def _look(self) -> None:
         if self._admin is None:

@@ -5,10 +5,12 @@ change, so what was read once is kept in memory.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from roosync_agent.session import Session
+from roosync_broker.errors import BusError
 from roosync_protocol import baseline as content
 from roosync_protocol import package
 from roosync_protocol.entity import Entities, target_of
@@ -88,6 +90,24 @@ class Library:
             entities |= found.entities
             placing = placing.beside(found.placing)
         return Received(report=report, manifest=manifest, entities=entities, placing=placing)
+
+    async def packages(self, machines: Iterable[str]) -> tuple[dict[str, Received], dict[str, str]]:
+        """The latest package of each of these machines; and of the others, why theirs does not count.
+
+        UnavailableError when the broker is away and one of them would have to come from it: nobody is called unknown
+        for that, and nobody waits for it once a machine.
+        """
+        received: dict[str, Received] = {}
+        faults: dict[str, str] = {}
+        for machine in machines:
+            try:
+                received[machine] = await self.package(machine)
+            except (NothingToCompareError, package.HostilePackageError) as error:
+                faults[machine] = str(error)
+            except BusError as error:
+                self._session.require_bus()
+                faults[machine] = str(error)
+        return received, faults
 
     async def of_machine(self, machine: str) -> Reference:
         received = await self.package(machine)

@@ -12,7 +12,6 @@ import msgspec
 
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
-from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.deciding import find
@@ -173,11 +172,12 @@ async def _runs_on(machine: Machine, decision: Decision, action: Action | None) 
     """Machines whose published package holds exactly what would stand."""
     found = []
     wanted = step(decision, action)[1].digest
-    for name in machine.fleet.packages():
-        try:
-            entity = (await machine.library.package(name)).entities.get(decision.entity)
-        except (BusError, NothingToCompareError, package.HostilePackageError):
-            continue
+    try:
+        packages, _ = await machine.library.packages(machine.fleet.packages())
+    except BusError:  # the card is of use without it
+        return []
+    for name, received in packages.items():
+        entity = received.entities.get(decision.entity)
         if entity is not None and digest(entity.value) == wanted:
             found.append(name)
     return found

@@ -11,11 +11,11 @@ from datetime import timedelta
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.collecting.reference import Library, Received
+from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import SenderError, StaleError, UnavailableError
+from roosync_broker.errors import StaleError
 from roosync_protocol.consolidation import Consolidation, consolidate
 from roosync_protocol.consolidation.votes import Collected, NotEnoughError
 from roosync_protocol.digest import digest_bytes
@@ -42,19 +42,14 @@ async def gather(
     packages: tuple[PackageRef, ...] | None = None,
 ) -> Proposed:
     """Consolidates the latest complete packages, or exactly the given ones; RefusedRequestError: what is missing."""
-    received: dict[str, Received] = {}
-    bad: list[str] = []  # one machine that sends rubbish, or nothing, does not stop the others
-    for name, report in session.fleet.packages().items():
-        if report.complete:
-            try:
-                one = await library.package(name)
-                if one.manifest.timestamp > session.now() + AHEAD:  # "the newest" would be whoever lies most
-                    bad.append(f"the package of {name} does not count: it says {one.manifest.timestamp:%Y-%m-%d %H:%M}")
-                else:
-                    received[name] = one
-            except (HostilePackageError, SenderError, UnavailableError) as error:
-                session.require_bus()
-                bad.append(f"the package of {name} does not count: {error}")
+    complete = [name for name, report in session.fleet.packages().items() if report.complete]
+    received, faults = await library.packages(complete)
+    for name, one in list(received.items()):
+        if one.manifest.timestamp > session.now() + AHEAD:  # "the newest" would be whoever lies most
+            faults[name] = f"it says {one.manifest.timestamp:%Y-%m-%d %H:%M}"
+            del received[name]
+    # One machine that sends rubbish, or nothing, does not stop the others.
+    bad = [f"the package of {name} does not count: {fault}" for name, fault in sorted(faults.items())]
     refs = tuple(
         PackageRef(machine=name, manifest=one.report.manifest, version=one.report.version)
         for name, one in sorted(received.items())
