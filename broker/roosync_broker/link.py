@@ -17,6 +17,7 @@ from roosync_broker.tasks import end
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
+TRY_FOR = 20.0  # seconds after the first try in which a post is tried again
 AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.
 SERVERS_HEADERS = frozenset(
@@ -172,17 +173,19 @@ async def post_until_stored(
 ) -> Receipt:
     """Post, and post again with the same message id while the bus is unavailable.
 
-    UnavailableError after so many attempts, and before that when there was no connection for all of one attempt:
-    what waits for the broker waits without a lock in its hand, until `on_connected`.
+    UnavailableError after so many attempts, or TRY_FOR seconds, and before that when there was no connection for all of
+    one attempt: what waits for the broker waits without a lock in its hand, until `on_connected`.
     """
     if MESSAGE_ID not in headers:
         raise OursError("a message without Nats-Msg-Id can not be retried: give it one id per intent")
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TRY_FOR
     for attempt in range(1, attempts + 1):
         away = not link.connected
         try:
             return await link.post(subject, data, headers, expect=expect)
         except UnavailableError:
-            if attempt == attempts or (away and not link.connected):
+            if attempt == attempts or loop.time() > until or (away and not link.connected):
                 raise
             await asyncio.sleep(min(0.5 * 2**attempt, 10))
     raise AssertionError("unreachable")

@@ -21,6 +21,13 @@ _FULL = {
     10122,  # too many messages are on their way in
 }
 _TOO_LARGE = {10054}
+_NOT_NOW = {
+    10004,  # the cluster is not whole
+    10008,  # nobody leads the cluster
+    10009,  # this node does not lead it
+    10118,  # the stream is offline
+    10158,  # a message of this id is on its way: a try before this one, of which nobody knows yet whether it is stored
+}
 _REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
 
 
@@ -63,7 +70,7 @@ def failure(number: int, code: int, description: str, subject: str) -> BusError:
         return FullError(f"the broker can not store {subject!r}: {description}; make room or raise the bound")
     if number in _TOO_LARGE:
         return OursError(f"{subject!r}: {description}; large things travel as contents")
-    if code == 503 or number in (10008, 10009):
+    if code == 503 or number in _NOT_NOW:
         return UnavailableError(f"the broker can not store {subject!r} at this moment: {description}")
     return OursError(f"the broker refused {subject!r}: {description} ({number})")
 
