@@ -228,9 +228,4 @@ class Law(Struct, frozen=True, kw_only=True):
 
 def _end(law: LawMessage) -> datetime:
     """Nothing that must be renewed lives for ever, also when whoever signed it named no end."""
-    if law.expires is not None:
-        return law.expires
-    try:
-        return law.timestamp + LIFETIME
-    except OverflowError:
-        return law.timestamp
+    return law.timestamp + LIFETIME if law.expires is None else law.expires

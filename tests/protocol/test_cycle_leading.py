@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_protocol.cycle import ROUTES
-from roosync_protocol.cycle.leading import View, counted, deadline, missing, next_state
+from roosync_protocol.cycle.leading import View, at_least, counted, deadline, missing, next_state
 from roosync_protocol.cycle.metrics import metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, digest_of
 from roosync_protocol.cycle.record import judge
@@ -107,6 +107,15 @@ THERE = {  # checkpoint, what the reports of both say -> what follows; None: it 
     "synced": ("synced", {}, "done"),
     "synced, unknown": ("synced", {"status": "unknown"}, None),
 }
+
+
+@pytest.mark.parametrize(
+    ("version", "enough"), [("1.2.3", True), ("v1.10", True), ("1.1.9", False), ("\u00b2", False), ("1.\u00b2", False)]
+)
+def test_a_version_is_compared_whatever_a_machine_calls_it(version, enough):
+    """A digit in Unicode's sense, such as a superscript, is no number."""
+    assert at_least(version, "1.2") is enough
+    assert at_least("1.2", version) is not (version in ("v1.10", "1.2.3"))
 
 
 @pytest.mark.parametrize(("checkpoint", "says", "following"), THERE.values(), ids=THERE)

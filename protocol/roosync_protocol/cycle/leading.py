@@ -218,4 +218,4 @@ def at_least(version: str, required: str) -> bool:
 
 def _numbers(version: str) -> tuple[int, ...]:
     parts = version.removeprefix("v").split("+")[0].split("-")[0].split(".")
-    return tuple(int(part) if part.isdigit() and len(part) < 10 else 0 for part in parts)
+    return tuple(int(part) if part.isdecimal() and len(part) < 10 else 0 for part in parts)

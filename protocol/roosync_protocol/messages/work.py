@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from roosync_protocol.entity import Kind
-from roosync_protocol.messages.base import Count, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
+from roosync_protocol.messages.base import Count, Dated, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
 from roosync_protocol.messages.law import RiskName
 from roosync_protocol.names import MachineId
 
@@ -38,7 +38,7 @@ class Side(Struct, frozen=True, kw_only=True):
     size: Count = 0  # bytes of the canonical value
 
 
-class Approval(Struct, frozen=True, kw_only=True):
+class Approval(Dated, frozen=True, kw_only=True):
     """What an operator signs. It names exactly what may execute; any other content voids it (6-trust)."""
 
     fleet: Token
@@ -130,14 +130,14 @@ CycleStatus = Literal["running", "waiting", "done", "aborted"]  # waiting: for a
 Checkpoint = Literal["init", "status", "diffs", "resolution", "final", "version", "collected", "baseline", "synced"]
 
 
-class Reached(Struct, frozen=True, kw_only=True):
+class Reached(Dated, frozen=True, kw_only=True):
     checkpoint: Checkpoint
     round: Count
     at: Moment
     divergences: Count = 0  # that were open then, over all participants
 
 
-class Escalation(Struct, frozen=True, kw_only=True):
+class Escalation(Dated, frozen=True, kw_only=True):
     """A trigger of the table in 5-protocols: 1 warning, 2 a person must act, 3 emergency."""
 
     level: Annotated[int, Meta(ge=1, le=3)]
