@@ -171,9 +171,9 @@ class Fleet:
         found = [state for key in keys if (state := self.decision(*key).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
-    def steps(self, machine: str, id_: str) -> list[Decision]:
+    def steps(self, machine: str, id_: str, *, after: int = 0) -> list[Decision]:
         """What members said of a decision, oldest first, as far as the broker kept it: earlier attempts are in it."""
-        kept = self._records.get((Decision, machine, id_), ())
+        kept = [h for h in self._records.get((Decision, machine, id_), ()) if h.sequence > after]
         return [h.message for h in kept if isinstance(h.message, Decision) and self.law.genuine(h)]
 
     def find(self, id_: str) -> list[Decision]:
@@ -206,6 +206,17 @@ class Fleet:
         ids = [id_ for kind, _, id_ in self._records if kind is Cycle]
         found = [state for id_ in ids if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
+
+    def earlier(self, cycle: Cycle) -> frozenset[str]:
+        """Decisions that stand as they did before a cycle began, by the order of the stream: clocks differ."""
+        taking = frozenset(cycle.participants)
+        keys = [(m, i) for kind, m, i in self._records if kind is Decision and m in taking]
+        return frozenset(id_ for machine, id_ in keys if self.decision(machine, id_).since <= cycle.after)
+
+    @property
+    def newest(self) -> int:
+        """Sequence of the newest message that is known of any record."""
+        return max((kept[-1].sequence for kept in self._records.values() if kept), default=0)
 
     def request(self, to: str, id_: str) -> FoldedRequest:
         known = self._requests.get((to, id_))

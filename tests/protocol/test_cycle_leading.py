@@ -6,10 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_protocol.cycle import ROUTES
-from roosync_protocol.cycle.leading import View, at_least, counted, deadline, missing, next_state
-from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.cycle.leading import at_least, counted, deadline, missing, next_state
+from roosync_protocol.cycle.metrics import Evidence, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, digest_of
 from roosync_protocol.cycle.record import judge
+from roosync_protocol.cycle.view import View
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages import Arrival, Cycle, StatusReport
@@ -41,6 +42,7 @@ class Scene:
         )
         self.cycle = replace(self.cycle, **more)
         self.decisions, self.arrivals, self.present, self.token, self.baseline = [], {}, BOTH, 0, 2
+        self.seen = {}  # what else the leader sees
 
     def decision(self, status="pending", machine="pc-a", name="x", **more):
         found = Divergence(key=f"claude.settings/{name}", kind=Kind.SETTING, verdict=Verdict.TAKE, local=1, wanted=2)
@@ -73,6 +75,7 @@ class Scene:
             present=self.present,
             baseline_revision=self.baseline,
             token=self.token,
+            **self.seen,
         )
 
     def turn(self, minutes=0.0):
@@ -244,15 +247,20 @@ def test_several_failures_return_once_and_all_are_answered(scene):
 
 
 def test_what_failed_before_the_cycle_began_is_not_its_failure(scene):
-    found = scene("diffs")
-    found.decision("rolled_back", timestamp=found.world.now - timedelta(hours=1))
-    assert found.turn() is None
+    """By the order of the stream: the clocks of two machines may be hours apart, either way."""
+    for hours in (-3, 3):
+        found = scene("diffs")
+        old = found.decision("rolled_back", timestamp=found.world.now + timedelta(hours=hours))
+        found.seen = {"earlier": frozenset({old.id})}
+        assert found.turn() is None
+        found.seen = {}
+        assert found.turn().failures == (f"pc-a/{old.id}/1",)
 
 
 def test_time_is_told_once_at_four_fifths_and_stops_at_the_end(scene):
-    found = scene("status").arrive("pc-a")
-    assert deadline(found.cycle, found.world.now) == found.cycle.entered + timedelta(minutes=8)
-    assert found.turn(minutes=7.9) is None
+    found = scene("status", noticed=("slow status/0",)).arrive("pc-a")
+    assert deadline(found.cycle, found.world.wait(minutes=3)) == found.cycle.entered + timedelta(minutes=8)
+    assert found.turn(minutes=4.9) is None
     assert found.turn(minutes=0.2).escalations[-1].level == 1
     assert found.turn(minutes=1) is None
     assert deadline(found.cycle, found.world.now) == found.cycle.entered + timedelta(minutes=10)
@@ -372,8 +380,13 @@ def test_the_metric_report_field_for_field(world, scene):
     found.decision("applied")
     found.decision("rejected", name="y")
     found.decision("applied", machine="pc-z")
-    found.decision("rolled_back", name="z", timestamp=began - timedelta(days=1))
-    report = metric_report(replace(found.cycle, reached=tuple(reached)), found.decisions, "pc-a", world.wait(hours=9))
+    old = found.decision("rolled_back", name="z")
+    report = metric_report(
+        replace(found.cycle, reached=tuple(reached)),
+        Evidence(decisions=tuple(found.decisions), earlier=frozenset({old.id})),
+        "pc-a",
+        world.wait(hours=9),
+    )
     assert report.test_session == "c-1"
     assert report.duration_minutes == 3.5
     assert report.checkpoints_reached == tuple(name.upper() for name in names)
@@ -383,5 +396,5 @@ def test_the_metric_report_field_for_field(world, scene):
 
 
 def test_the_metric_report_of_a_cycle_that_reached_nothing(world, scene):
-    report = metric_report(scene().cycle, [], "pc-a", world.wait(minutes=3))
+    report = metric_report(scene().cycle, Evidence(decisions=()), "pc-a", world.wait(minutes=3))
     assert (report.duration_minutes, report.sync_latency_avg_seconds, report.checkpoints_reached) == (3.0, 0.0, ())

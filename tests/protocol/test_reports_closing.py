@@ -6,11 +6,12 @@ import msgspec
 import pytest
 
 from roosync_broker.keys import verify
+from roosync_protocol.cycle.metrics import Evidence
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Baseline, Cycle, Decision, Side, StatusReport
 from roosync_protocol.messages.work import Escalation, Reached
-from roosync_protocol.reports import Evidence, closing_markdown, closing_report
+from roosync_protocol.reports import closing_markdown, closing_report
 
 T0 = datetime(2025, 12, 8, 9, tzinfo=UTC)
 TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"

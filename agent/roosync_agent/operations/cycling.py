@@ -3,6 +3,7 @@
 Starting and looking need this machine's key; excusing, resuming and aborting are an operator's word.
 """
 
+import re
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,11 +17,17 @@ from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol.cycle import ENDED, ROUTES, first
-from roosync_protocol.cycle.leading import View, missing
-from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.cycle.leading import ANSWER, missing
+from roosync_protocol.cycle.metrics import evidence_of, metric_report
+from roosync_protocol.cycle.participant import stopped_at
+from roosync_protocol.cycle.triggers import next_step
+from roosync_protocol.cycle.view import View
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Cycle
 from roosync_protocol.messages.work import CycleRoute
+
+LONGEST = 100_000  # minutes for one checkpoint
+VERSION = re.compile(r"v?\d{1,9}(\.\d{1,9}){0,3}([-+][0-9A-Za-z.+-]{1,50})?")
 
 
 class CycleAnswer(Struct, frozen=True, kw_only=True):
@@ -34,6 +41,8 @@ class CycleAnswer(Struct, frozen=True, kw_only=True):
     excused: dict[str, str]
     waits_for: list[str]  # machines that have not passed the awaited checkpoint
     waiting_for: str  # what a person is asked
+    stopped: int  # the level at which it is stopped; 0 while it is not
+    next_step: str  # the commands for a person who is asked
     reached: list[dict[str, Any]]
     escalations: list[dict[str, Any]]
     started: datetime
@@ -50,16 +59,22 @@ async def start(
     note: str = "",
 ) -> CycleAnswer:
     """Opens a cycle for the expected machines; who takes part is written before anything is asked."""
-    if not machine.fleet.law.may_orchestrate(machine.name):
-        raise RefusedRequestError(f"{machine.name} may not orchestrate in this fleet; start it on another machine")
-    if route not in ROUTES:
-        raise RefusedRequestError(f"there is no route {route!r}; there are {', '.join(ROUTES)}")
-    if not 0 < timeout <= 100_000:
-        raise RefusedRequestError(f"a time-out of {timeout:g} minutes is none; give a number of minutes above 0")
+    fault = _start_fault(machine, route, timeout, version)
+    if fault is not None:
+        raise RefusedRequestError(fault)
     await machine.session.refresh()
-    taking = chosen(machine.fleet, targets or [])
+    fleet = machine.fleet
+    taking = chosen(fleet, targets or [])
     if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
-        raise RefusedRequestError(f"{busy[0]} runs with some of these machines; `roosync cycle show {busy[0]}`")
+        raise RefusedRequestError(
+            f"{busy[0]} runs with some of these machines: `roosync cycle watch {busy[0]}`, or end it with "
+            f"`roosync cycle abort {busy[0]}`"
+        )
+    if route == "coordination" and fleet.law.baseline is None:
+        raise RefusedRequestError(
+            "this fleet has no baseline yet, so there is nothing to compare with: `roosync cycle start --route "
+            "deployment` comes first"
+        )
     now = machine.session.now()
     which: CycleRoute = "deployment" if route == "deployment" else "coordination"
     cycle = Cycle(
@@ -75,6 +90,7 @@ async def start(
         timeout_minutes=timeout,
         required_version=version,
         started=now,
+        after=fleet.newest,
         entered=now,
         note=note[:500],
     )
@@ -92,7 +108,7 @@ async def show(machine: Machine, id_: str | None = None) -> CycleAnswer:
 async def metrics(machine: Machine, id_: str | None = None) -> dict[str, Any]:
     """The metric report, field for field as the founding protocol has it; of a running cycle so far."""
     cycle = find(machine.fleet, id_)
-    report = metric_report(cycle, machine.fleet.decisions(), machine.name, machine.session.now())
+    report = metric_report(cycle, evidence_of(cycle, machine.fleet), machine.name, machine.session.now())
     found = to_builtins(report)
     return {name: value for name, value in found.items() if name not in ("type", "agent", "timestamp")}
 
@@ -107,24 +123,47 @@ async def excuse(session: Session, id_: str | None, machine: str, reason: str) -
     left = set(cycle.participants) - cycle.excused.keys() - {machine}
     if not left:
         raise RefusedRequestError(f"nobody would be left in {cycle.id}; `roosync cycle abort {cycle.id}` ends it")
+    if machine in cycle.excused:
+        raise RefusedRequestError(f"{machine} is excused from {cycle.id} already; `roosync cycle show {cycle.id}`")
     moved = {**cycle.excused, machine: reason[:500] or "excused"}
-    return await _advance(session, cycle, status="running", excused=moved, entered=session.now(), waiting_for="")
+    if cycle.waiting_for.startswith(ANSWER):  # about another machine too, perhaps: whoever leads sees what is left
+        return await _advance(session, cycle, excused=moved)
+    return await _advance(session, cycle, status="running", excused=moved, entered=session.now(), **GOES_ON)
 
 
 async def resume(session: Session, id_: str | None) -> Cycle:
     """A person says: go on waiting, with fresh time."""
     cycle = _open(session, id_)
     if cycle.status != "waiting":
-        raise RefusedRequestError(f"{cycle.id} is {cycle.status}, and waits for nobody's word")
-    return await _advance(session, cycle, status="running", entered=session.now(), waiting_for="")
+        raise RefusedRequestError(
+            f"{cycle.id} is {cycle.status}, and waits for nobody's word: `roosync cycle watch {cycle.id}`"
+        )
+    return await _advance(session, cycle, status="running", entered=session.now(), **GOES_ON)
 
 
 async def abort(session: Session, id_: str | None, reason: str = "") -> Cycle:
     cycle = _open(session, id_)
-    return await _advance(session, cycle, status="aborted", waiting_for="", note=reason[:500] or cycle.note)
+    return await _advance(session, cycle, status="aborted", note=reason[:500] or cycle.note, **GOES_ON)
 
 
 # -- inside
+
+GOES_ON: dict[str, object] = {"waiting_for": "", "stopped": 0}
+
+
+def _start_fault(machine: Machine, route: str, timeout: float, version: str) -> str | None:
+    """Why no such cycle can begin, and what to do instead; None when it can."""
+    if not machine.fleet.law.may_orchestrate(machine.name):
+        return f"{machine.name} may not orchestrate in this fleet; start it on another machine"
+    if route not in ROUTES:
+        return f"there is no route {route!r}; there are {', '.join(ROUTES)}"
+    if not 0 < timeout <= LONGEST:
+        return f"a time-out of {timeout:g} minutes is none; give minutes above 0, and at most {LONGEST:,}"
+    if version and route != "deployment":
+        return "a version is asked for on the way of a deployment: add `--route deployment`, or leave it out"
+    if version and not VERSION.fullmatch(version):
+        return f"{version!r} is no version; give one such as v2.1.0"
+    return None
 
 
 def chosen(fleet: Fleet, targets: list[str]) -> list[str]:
@@ -172,6 +211,8 @@ def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
         excused=dict(cycle.excused),
         waits_for=[] if cycle.status in ENDED else missing(cycle, view),
         waiting_for=cycle.waiting_for,
+        stopped=stopped_at(cycle),
+        next_step=next_step(cycle),
         reached=[to_builtins(one) for one in cycle.reached],
         escalations=[to_builtins(one) for one in cycle.escalations],
         started=cycle.started,

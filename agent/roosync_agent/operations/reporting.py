@@ -14,10 +14,11 @@ from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_protocol import reports
 from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle.metrics import evidence_of
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Cycle, Decision
+from roosync_protocol.messages import Decision
 from roosync_protocol.overview import overview
-from roosync_protocol.reports import CoordinationRequest, Evidence, Language, LastAction
+from roosync_protocol.reports import CoordinationRequest, Language, LastAction
 
 # What a machine did last to a decision, by the founding documents' name of the tool, and how it ended.
 LAST = {
@@ -72,7 +73,7 @@ async def request(machine: Machine, id_: str, language: str = "en") -> Report:
 async def cycle(machine: Machine, id_: str | None = None, language: str = "en") -> Report:
     """The closing report; of a cycle that still runs, as far as it has come."""
     found = cycling.find(machine.fleet, id_)
-    made = reports.closing_report(found, evidence(machine.fleet, found), machine.name, machine.session.now())
+    made = reports.closing_report(found, evidence_of(found, machine.fleet), machine.name, machine.session.now())
     fields = {**msgspec.to_builtins(made), "successful": made.successful}
     return Report(fields=fields, markdown=reports.closing_markdown(made, spoken(language)))
 
@@ -84,16 +85,6 @@ def spoken(language: str) -> Language:
     if language not in ("en", "fr"):
         raise RefusedRequestError(f"reports are written in en and fr, not in {language!r}")
     return "fr" if language == "fr" else "en"
-
-
-def evidence(fleet: Fleet, cycle: Cycle) -> Evidence:
-    decisions = [d for d in fleet.decisions() if d.machine in cycle.participants]
-    return Evidence(
-        decisions=tuple(decisions),
-        steps={d.id: tuple(fleet.steps(d.machine, d.id)) for d in decisions},
-        statuses={m: status for m in cycle.participants if (status := fleet.status(m)) is not None},
-        baseline=fleet.law.baseline,
-    )
 
 
 def last_action(fleet: Fleet, machine: str) -> LastAction | None:

@@ -25,6 +25,7 @@ from roosync_protocol import reports, request
 from roosync_protocol.baseline import MalformedContent
 from roosync_protocol.baseline_file import to_value
 from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle.metrics import evidence_of
 from roosync_protocol.entity import Skipped
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.overview import overview
@@ -133,15 +134,13 @@ def _known(
 
 def _cycles(fleet: Fleet, me: str, now: datetime, into: Folder, language: Language) -> Iterator[File]:
     """The report of a cycle that ended is written once: what comes after is no part of it."""
-    from roosync_agent.operations import reporting
-
     for cycle in fleet.cycles():
         name = f"{REPORTS}cycles/{cycle.id}"
         ended = f"{name}.metrics.json"  # written last, and only then
         if into.has(ended):
             yield from (File(name=one, data=None) for one in (f"{name}.json", f"{name}.md", ended))
             continue
-        made = reports.closing_report(cycle, reporting.evidence(fleet, cycle), me, now)
+        made = reports.closing_report(cycle, evidence_of(cycle, fleet), me, now)
         fields = {**msgspec.to_builtins(made), "successful": made.successful}
         yield File(name=f"{name}.json", data=json_bytes(fields), ignoring="timestamp")
         text = reports.closing_markdown(made, language)

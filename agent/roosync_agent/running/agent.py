@@ -199,6 +199,7 @@ class Agent:
         """The broker forgets heartbeats with its memory: one follows each new connection, and a lost one soon."""
         while True:
             self._silent.clear()
+            self.machine.cycles.count_time()
             try:
                 await self.machine.presence.beat(self.machine.name)
                 following = BEAT

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from roosync_agent.operations import pinging
+from roosync_agent.running.awaited import Awaited
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
 from roosync_protocol.cycle import ENDED
-from roosync_protocol.cycle.leading import View, deadline, missing, next_state
-from roosync_protocol.cycle.metrics import metric_report
-from roosync_protocol.cycle.participant import Facts, arrival_of
+from roosync_protocol.cycle.leading import deadline, missing, next_state
+from roosync_protocol.cycle.metrics import evidence_of, metric_report
+from roosync_protocol.cycle.participant import Facts, arrival_of, stopped_at
+from roosync_protocol.cycle.view import View
 from roosync_protocol.messages import Arrival, Cycle
 
 if TYPE_CHECKING:
@@ -35,10 +37,21 @@ class Cycles:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._said: dict[tuple[str, str], Arrival] = {}  # by cycle and checkpoint, as it was said last
+        self._awaited = Awaited(lambda: asyncio.get_running_loop().time())
 
     @property
     def running(self) -> list[Cycle]:
         return [cycle for cycle in self._machine.fleet.cycles() if cycle.status not in ENDED]
+
+    @property
+    def stopped(self) -> int:
+        """The level at which a cycle of this machine is stopped; 0 while none is."""
+        name = self._machine.name
+        return max((stopped_at(c) for c in self.running if name in c.participants and name not in c.excused), default=0)
+
+    def count_time(self) -> None:
+        """To be called often: how long each checkpoint is awaited is told by this machine's own clock."""
+        self._awaited.sample(self.running, there=self._machine.session.reachable)
 
     async def participate(self) -> None:
         """Says where this machine is, for each cycle that it takes part in; again only when it says something new.
@@ -89,19 +102,30 @@ class Cycles:
             await machine.alarm(escalation.level, escalation.reason, cycle.id)
         await machine.audit(action, "after", about, outcome=_came(made))
         if made.status == "done":
-            await machine.session.say(metric_report(made, machine.fleet.decisions(), machine.name, now))
+            await self.tell_figures(made)
         folded = machine.fleet.cycle(cycle.id).state
         return folded if folded is not None and folded.operation_id == made.operation_id else None
+
+    async def tell_figures(self, cycle: Cycle) -> None:
+        """The metric report of a cycle that ended."""
+        machine = self._machine
+        await machine.session.say(metric_report(cycle, evidence_of(cycle, machine.fleet), machine.name, machine.session.now()))
 
     async def _view(self, cycle: Cycle, token: int) -> View:
         fleet = self._machine.fleet
         present = await self._machine.present()
+        self.count_time()
+        elapsed, outage = self._awaited.of(cycle)
         return View(
             arrivals=fleet.arrivals(cycle),
             decisions=tuple(fleet.decisions()),
             present=frozenset(present) if present is not None else None,
+            earlier=fleet.earlier(cycle),
+            statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
             baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
             token=token,
+            elapsed=elapsed,
+            outage=outage,
         )
 
     async def _asked(self, cycle: Cycle, view: View) -> View:
@@ -109,7 +133,8 @@ class Cycles:
         waited = missing(cycle, view)
         rows = await pinging.ping_all(self._machine, waited)
         there = frozenset(row.machine for row in rows if row.answered)
-        return replace(view, present=((view.present or frozenset()) - frozenset(waited)) | there)
+        present = ((view.present or frozenset()) - frozenset(waited)) | there
+        return replace(view, present=present, asked=frozenset(waited))
 
     def _facts(self) -> Facts:
         fleet, name = self._machine.fleet, self._machine.name
@@ -126,7 +151,8 @@ class Cycles:
     def alarm_clock(self, wake: Callable[[], None]) -> None:
         """Has `wake` called when the time for a checkpoint is nearly over, or over."""
         now: datetime = self._machine.session.now()
-        dues = [due for cycle in self.running if (due := deadline(cycle, now))]
+        self.count_time()
+        dues = [due for cycle in self.running if (due := deadline(cycle, now, self._awaited.of(cycle)[0]))]
         if dues:
             seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
             asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)

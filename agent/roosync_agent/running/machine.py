@@ -22,7 +22,7 @@ from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets.marks import raised
-from roosync_broker.errors import BusError, StaleError
+from roosync_broker.errors import BusError, ContentError, StaleError
 from roosync_broker.keys import verify
 from roosync_broker.presence import Presence
 from roosync_protocol import reconcile
@@ -56,6 +56,7 @@ class Machine:
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
+        self.corrupt: tuple[str, ...] = ()  # what was shown to be damaged: not what its signed hash says
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
@@ -101,11 +102,13 @@ class Machine:
 
     async def baseline(self) -> Reference | None:
         """The reference everybody compares with; None when there is none yet, or when it can not be believed."""
+        self.corrupt = ()
         try:
             return self.local.here(await self.library.of_baseline(self.name))
         except NothingToCompareError:
             return None
-        except (HostilePackageError, ValueError) as error:
+        except (ContentError, HostilePackageError, ValueError) as error:
+            self.corrupt = ("the baseline",)
             self.note(f"the baseline can not be used: {error}")
             return None
 
@@ -125,7 +128,7 @@ class Machine:
             asked,
             self.fleet.law,
             new_operation,
-            paused=self.paused,
+            paused=self.paused or self.cycles.stopped >= 2,
             verify=verify,
             ended_attempts=self.applier.ended,
             unseen=frozenset(target_of(d.entity) for d in known.values()) - looked.trusted,
@@ -181,10 +184,10 @@ class Machine:
             return None
 
     async def alarm(self, level: int, reason: str, about: str) -> None:
+        """Told once: now, or from the disk when the broker is back."""
         id_ = "a-" + new_operation()[2:14]
         now, told = self.session.now(), self.public(reason)
         await self.session.tell(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
-        """Told once: now, or from the disk when the broker is back."""
 
     async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
         """Before an action: BusError when that can not be told, and then it is not done. After it: told, or kept."""
@@ -197,10 +200,10 @@ class Machine:
             outcome=outcome,
             details=self.public(details)[:8000],
         )
+        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
 
     # -- law and pause
 
-        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
     def keep_law(self) -> None:
         """What was believed once is not given up for something older, also after a restart."""
         law = self.fleet.law

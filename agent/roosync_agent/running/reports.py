@@ -63,6 +63,7 @@ async def status_report(machine: "Machine") -> StatusReport:
         roosync_version=__version__,
         paused=machine.paused,
         quarantine={target: reason[:500] for target, reason in looked.quarantine.items()},
+        corrupt=machine.corrupt,
         unread={target: reason[:500] for target, reason in looked.unread.items()},
         skipped=tuple(f"{s.path}: {s.reason}"[:500] for s in looked.skipped[:100]),
         only_here=sum(d.verdict is Verdict.LOCAL_ONLY for d in machine.divergences) if settled else None,

@@ -55,6 +55,11 @@ def taking_part(cycle: Cycle) -> list[str]:
     return [machine for machine in cycle.participants if machine not in cycle.excused]
 
 
+def stopped_at(cycle: Cycle) -> int:
+    """The level at which it is stopped: from 2 on no policy applies anything on its machines, at 3 nobody does."""
+    return cycle.stopped if cycle.status == "waiting" else 0
+
+
 def open_divergences(decisions: Iterable[Decision], participants: Iterable[str]) -> list[Decision]:
     """The fleet's divergences that wait for an end, in one order on every machine."""
     taking = frozenset(participants)

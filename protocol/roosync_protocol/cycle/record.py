@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.cycle import ENDED, ROUTES, after, first
 from roosync_protocol.cycle import before as checkpoint_before
-from roosync_protocol.decision import By, whole_from
+from roosync_protocol.decision import By, best_told, whole_from
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Cycle
@@ -33,7 +33,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
     "done": {},
     "aborted": {},
 }
-FIXED = ("route", "participants", "timeout_minutes", "required_version", "started")
+FIXED = ("route", "participants", "timeout_minutes", "required_version", "started", "after")
 
 
 class FoldedCycle(Struct, frozen=True, kw_only=True):
@@ -46,10 +46,14 @@ class FoldedCycle(Struct, frozen=True, kw_only=True):
 def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
-    folded, whole = FoldedCycle(), whole_from(ordered)
-    for one in ordered:
-        folded = advance(folded, one, law, whole=whole)
-    return folded
+
+    def told(whole: int) -> FoldedCycle:
+        folded = FoldedCycle()
+        for one in ordered:
+            folded = advance(folded, one, law, whole=whole)
+        return folded
+
+    return best_told(told, whole_from(ordered))
 
 
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
@@ -73,6 +77,8 @@ def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) ->
         return f"{heard.speaker!r} may not orchestrate"
     if new.checkpoint not in ROUTES[new.route]:
         return f"{new.checkpoint!r} is no checkpoint of the route {new.route!r}"
+    if new.after >= heard.sequence:
+        return "it can not have begun after it was said"
     if before is None:
         return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
     if gap and before.status not in ENDED and new.revision > before.revision + 1:

@@ -145,6 +145,7 @@ class Escalation(Dated, frozen=True, kw_only=True):
     checkpoint: Checkpoint
     round: Count
     at: Moment
+    trigger: Annotated[str, Meta(max_length=63)] = ""  # of that table, by the names in `cycle.triggers`
 
 
 class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
@@ -160,10 +161,14 @@ class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
     timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]  # for each checkpoint
     required_version: Line = ""
     started: Moment
+    after: Count = 0  # the newest sequence of the stream of records then: what stood before is not the cycle's doing
     entered: Moment  # when the awaited checkpoint began to be awaited
     reached: Annotated[tuple[Reached, ...], Meta(max_length=200)] = ()
     escalations: Annotated[tuple[Escalation, ...], Meta(max_length=200)] = ()
     failures: Annotated[tuple[Line, ...], Meta(max_length=200)] = ()  # counted attempts: machine/id/attempt
+    listed: Annotated[tuple[Token, ...], Meta(max_length=1_000)] = ()  # decisions that were open when DIFFS was reached
+    noticed: Annotated[tuple[Line, ...], Meta(max_length=500)] = ()  # triggers that were told: each is told once
+    stopped: Annotated[int, Meta(ge=0, le=3)] = 0  # level of the escalation for which it waits
     waiting_for: Line = ""  # what a person is asked, when the cycle waits
     token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
     note: Line = ""
