@@ -107,17 +107,17 @@ class Session:
         A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
         the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
         """
-        folded, incarnation = self._folded(message), self._incarnations.get("WORK")
+        folded = self._folded(message)
+        known = folded.state
         if self.stale:
-            known = folded.state
             await self.refresh(reports=False)
-            incarnation = self._incarnations.get("WORK")
             folded = self._folded(message)
-            if folded.state != known:
-                raise StaleError(f"{message.id} stands otherwise since the connection came back; look at it again")
         if folded.refused:
             await self._reread(record)
             folded = self._folded(message)
+        if folded.state != known:
+            raise StaleError(f"{message.id} stands otherwise than it was known here; look at it again")
+        incarnation = self._incarnations.get("WORK")
         if folded.state is not None and folded.state.revision + 1 != message.revision:
             raise StaleError(f"{message.id} stands at revision {folded.state.revision} now; look at it again")
         try:
@@ -159,7 +159,10 @@ class Session:
         raise StaleError(f"{message.id} was put back to a backup while it was said; look at it again")
 
     async def _reread(self, record: str) -> None:
-        """A record, and first the law that its steps rest on."""
+        """A record, and first the law that its steps rest on; everything when the bus was put back since."""
+        if await self._incarnation("WORK") != self._incarnations.get("WORK"):
+            await self.refresh(reports=False)
+            return
         await self.refresh_law()
         async for stored in self.link.read(self.subjects.stream("WORK"), record):
             self.take(stored)
@@ -222,10 +225,13 @@ class Session:
 
         What was heard before the first reading goes too: nobody knows of which stream it was.
         """
-        incarnation = await topology.incarnation(self.link, self.subjects.stream(stream))
+        incarnation = await self._incarnation(stream)
         if self._incarnations.get(stream) != incarnation:
             self.fleet.forget_records(kinds)
         self._incarnations[stream] = incarnation
+
+    async def _incarnation(self, stream: str) -> str:
+        return await topology.incarnation(self.link, self.subjects.stream(stream))
 
     async def refresh_law(self) -> None:
         async for stored in self.link.read(self.subjects.stream("LAW"), f"post.{self.subjects.fleet}.>"):

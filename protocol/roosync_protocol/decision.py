@@ -9,8 +9,9 @@ counted by its reason, never believed: a writer may skip compare-and-swap, so th
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Flag, auto
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -105,10 +106,39 @@ def decision_id(machine: str, entity: str, reference: str) -> str:
 def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
-    folded, whole = Folded(), whole_from(ordered)
-    for one in ordered:
-        folded = advance(folded, one, law, verify, whole=whole)
-    return folded
+
+    def told(whole: int) -> Folded:
+        folded = Folded()
+        for one in ordered:
+            folded = advance(folded, one, law, verify, whole=whole)
+        return folded
+
+    return best_told(told, whole_from(ordered))
+
+
+class Told(Protocol):
+    """A record as one reading tells it."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def since(self) -> int: ...
+
+
+ToldT = TypeVar("ToldT", bound=Told)
+
+
+def best_told(told: Callable[[int], ToldT], whole: int) -> ToldT:
+    """The reading of a record whose beginning is gone, with what is complete from the sequence `whole` on.
+
+    Did the message at `whole` itself count in its time? What it had to follow is gone. Most often it did: then nothing
+    is missing behind it, and what leaps over a revision there did not count. If that leads nowhere, it did not.
+    """
+    counted = told(whole - 1)
+    if counted.since == counted.sequence:
+        return counted
+    stray = told(whole)
+    return stray if stray.since > counted.since else counted
 
 
 def whole_from(heard: Iterable[Heard]) -> int:
@@ -124,10 +154,7 @@ def whole_from(heard: Iterable[Heard]) -> int:
 
 
 def advance(folded: Folded, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> Folded:
-    """One message further. A state from before the sequence `whole` may have had successors that are gone.
-
-    And one made by the oldest message that is left may not have counted in its time: what it had to follow is gone.
-    """
+    """One message further. A state that was made up to the sequence `whole` may have had successors that are gone."""
     if heard.sequence <= folded.sequence:
         return folded  # delivered twice
     reason = judge(folded.state, heard, law, verify, gap=folded.since <= whole)

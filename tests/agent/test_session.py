@@ -116,6 +116,30 @@ async def test_what_was_said_stands_when_the_connection_came_back_to_the_same_bu
     assert names(alpha) == ["theme"]
 
 
+async def test_a_step_from_a_view_of_before_the_backup_is_not_posted(bus):
+    """Something in the way that the own view can not place is not what nobody can open: it is another story."""
+    alpha, operator = session(bus, "alpha"), session(bus, "op-ann")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    bus.backup()
+    old = replace(pending(operation="o-2"), revision=2, status="superseded")
+    await alpha.advance_decision(old, 1)
+    await operator.refresh()
+    bus.put_back()
+    await alpha.refresh()
+    for number in (2, 3):
+        new = replace(
+            pending(operation=f"o-new{number}"), revision=number, status=("superseded", "pending")[number % 2]
+        )
+        new = replace(new, attempt=number - 1)
+        await alpha.advance_decision(new, number - 1)
+    stray = replace(old, agent="op-ann", revision=3, attempt=2, status="pending", operation_id="o-3")
+    with pytest.raises(StaleError):
+        await operator.advance_decision(stray, 2)
+    assert operator.fleet.decision("alpha", old.id).state == new
+    assert bus.streams["home-WORK"].last_sequence == 3, "nothing was posted"
+
+
 async def test_facts_from_before_the_first_reading_are_of_nobody_knows_which_stream(bus):
     """The broker is put back while an agent starts, which hears facts already and has not read anything."""
     alpha, beta = session(bus, "alpha"), session(bus, "beta")

@@ -695,6 +695,19 @@ def test_a_long_life_reads_the_same_when_the_broker_forgot_its_beginning(make_wo
         world.wait(seconds=1)
 
 
+def test_a_step_that_did_not_count_does_not_count_either_when_the_beginning_is_gone(world):
+    """An operator posted it from a view of before a broker was put back; it proves itself, and leads nowhere."""
+    for word in ("a:pending", "ann:approved+", "a:applying", "a:applied", "a:pending,q"):
+        state = world.told(next_state(world, world.fold().state, word)).state
+    stray = world.step(state, "op-ann", "pending", reopened=True)
+    world.told(stray, world.approved(stray))
+    assert world.fold().state == state
+    for word in ("ann:approved+", *("a:superseded", "a:pending,q") * d.RETAINED):
+        state = next_state(world, state, word)
+        world.told(state)
+        assert fold(retained(world.records), world.law, verify).state == state
+
+
 def test_a_gap_is_no_way_around_the_steps(world):
     """A machine that says much hides what it said before, and never what an operator said."""
     for word in ("a:pending", "ann:rejected"):
