@@ -108,8 +108,8 @@ class Cycles:
 
     async def tell_figures(self, cycle: Cycle) -> None:
         """The metric report of a cycle that ended."""
-        machine = self._machine
-        await machine.session.say(metric_report(cycle, evidence_of(cycle, machine.fleet), machine.name, machine.session.now()))
+        machine, now = self._machine, self._machine.session.now()
+        await machine.session.say(metric_report(cycle, evidence_of(cycle, machine.fleet), machine.name, now))
 
     async def _view(self, cycle: Cycle, token: int) -> View:
         fleet = self._machine.fleet

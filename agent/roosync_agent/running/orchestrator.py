@@ -16,7 +16,7 @@ from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations import baselines
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.views import write_views
-from roosync_agent.running import approvals
+from roosync_agent.running import approvals, owed
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease
 from roosync_protocol.package import HostilePackageError
@@ -40,6 +40,7 @@ class Orchestrator:
         self._wake = asyncio.Event()  # there may be something to do
         self._news = asyncio.Event()  # the law, or the bus, may be another: is the role for us now?
         self._led = asyncio.Event()  # the role was won, or renewed
+        self._made_up = 0  # the lease under which it was looked at what the leader before left unsaid
         self._learn = True  # the connection is new, and the broker may have another time-to-live
 
     @property
@@ -120,6 +121,9 @@ class Orchestrator:
         machine = self._machine
         fleet = machine.fleet
         await machine.cycles.lead(lambda: self.token)
+        if self._made_up != (token := self.token):
+            await owed.make_up(machine)
+            self._made_up = token
         await approvals.follow(machine, self.wake)
         machine.cycles.alarm_clock(self.wake)
         complete = [name for name, package in fleet.packages().items() if package.complete]

@@ -1,0 +1,228 @@
+"""Whoever leads a cycle, or only takes part, may die at any checkpoint: it is carried on, and nothing is done twice.
+
+Each agent is a process of its own, beside the broker, so nobody starts it again but the test. What is killed is killed
+on the fact that tells of the checkpoint, with SIGKILL, a millisecond after the broker stored it.
+"""
+
+import asyncio
+import json
+import queue
+import threading
+import time
+from collections import Counter
+
+import pytest
+
+from roosync_agent.connect import as_operator
+from roosync_agent.settings import Settings
+from roosync_agent.state import State
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.messages import Cycle, Decision, MetricReport, Request
+
+SETTINGS = ".claude/settings.json"
+TTL = 3.0  # seconds; a setting of the broker's machine, and 15 without it
+BAR = TTL + 2
+
+
+def settings(model):
+    return json.dumps({"model": model, "cleanupPeriodDays": 30}, indent=2) + "\n"
+
+
+class Watch:
+    """Every fact as an operator hears it, in a thread of its own; `trap` is called with each at once."""
+
+    def __init__(self, site):
+        self.settings = Settings(state=site.state, home=site.home, machine=site.name, config=site.state / "config.toml")
+        self.facts = []  # (seconds, message), in the order of the stream
+        self.trap = lambda message: None
+        self._ready, self._thread = threading.Event(), threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread.start()
+        assert self._ready.wait(30)
+
+    async def _run(self):
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        session = await as_operator(self.settings, State(self.settings.state), lambda _: "")
+
+        def heard(one):
+            self.facts.append((time.monotonic(), one.message))
+            self.trap(one.message)
+
+        await session.refresh()
+        await session.follow(heard)
+        self._ready.set()
+        await self._stop.wait()
+        await session.close()
+
+    def close(self):
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(20)
+
+    def said(self, kind, **fields):
+        """(seconds, message) of each of this kind with these fields."""
+        facts = [(at, m) for at, m in list(self.facts) if isinstance(m, kind)]
+        return [(at, m) for at, m in facts if all(getattr(m, name) == value for name, value in fields.items())]
+
+
+class Kills:
+    """Kills an agent at each checkpoint of the next cycle: the one that leads, or one that does not."""
+
+    def __init__(self, fleet, watch, *, leading, done=False):
+        self.fleet, self.watch, self.leading, self.done = fleet, watch, leading, done
+        self.killed = queue.Queue()  # (site, message, seconds)
+        self.known = {m.id for _, m in watch.said(Cycle)}
+        self.at = set()
+        self.leader = leader_of(fleet)
+        self.left = list(fleet.sites)[1:] * 9  # who is killed when the leader is not
+        watch.trap = self.heard
+
+    def heard(self, message):
+        if not isinstance(message, Cycle) or message.id in self.known:
+            return
+        self.leader = message.agent if message.token else self.leader
+        place = "done" if message.status == "done" else message.checkpoint
+        if place in self.at or (place == "done" and not self.done):
+            return
+        self.at.add(place)
+        victim = self.leader if self.leading else next(name for name in self.left if name != self.leader)
+        if not self.leading:
+            self.left.remove(victim)
+        site = self.fleet.sites[victim]
+        site.process.kill()
+        self.killed.put((site, message, time.monotonic()))
+
+    def next(self):
+        return self.killed.get(timeout=40)
+
+
+def leader_of(fleet):
+    for site in fleet.sites.values():
+        if site.process and site.process.poll() is None and site.status() is not None:
+            held = [row["owner"] for row in site.ask("locks")["leases"]]
+            return held[0] if held else None
+    return None
+
+
+def back(site):
+    """The killed agent is started again."""
+    site.process.wait(10)
+    site.up("agent")
+
+
+@pytest.fixture(scope="module")
+def three(fleets, waiting):
+    fleet = fleets()
+    alpha, beta, gamma = (fleet.site(name) for name in ("alpha", "beta", "gamma"))
+    for site in (alpha, beta, gamma):
+        site.write(SETTINGS, settings("opus"))
+        site.write(".claude/CLAUDE.md", "# Memory\n")
+    alpha.settings(f"[broker]\nlease_seconds = {TTL}\n")
+    fleet.found(alpha, start=False)
+    alpha.begin("broker")
+    alpha.up("agent")
+    for site in (beta, gamma):
+        fleet.join(alpha, site)
+    fleet.agree(alpha)
+    return fleet
+
+
+@pytest.fixture
+def watch(three):
+    made = Watch(three.sites["alpha"])
+    yield made
+    made.close()
+
+
+def started(three, kills, *words):
+    """Asked of a machine that is not killed at once."""
+    site = next(site for name, site in three.sites.items() if (name == kills.leader) != kills.leading)
+    return site.json("cycle", "start", "--timeout", "5", *words)["id"]
+
+
+def one_life(watch, id_):
+    """The states of a cycle, each revision once and in order; told by whoever led then."""
+    states = [m for _, m in watch.said(Cycle, id=id_)]
+    assert [m.revision for m in states] == list(range(1, len(states) + 1))
+    assert [m.token for m in states] == sorted(m.token for m in states)
+    last = states[-1]
+    assert last.status == "done"
+    counted = Counter(one.checkpoint for one in last.reached)
+    assert set(counted.values()) == {1}, "no checkpoint is passed twice"
+    return last
+
+
+def once_applied(watch, site, before):
+    """Each apply was claimed once, asked for once, and made one snapshot."""
+    claims = Counter((m.id, m.attempt) for _, m in watch.said(Decision, status="applying"))
+    assert set(claims.values()) == {1}
+    asked = Counter(m.id for _, m in watch.said(Request, status="requested"))
+    assert set(asked.values()) == {1}
+    assert len(site.json("snapshots")) == len(before) + len(claims)
+    return len(claims)
+
+
+def until_done(three, watch, waiting, id_):
+    waiting(
+        lambda: f"{id_} is done, as {three.sites['alpha'].ask('cycle_show', id_=id_)}",
+        lambda: watch.said(Cycle, id=id_, status="done"),
+    )
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+def test_the_leading_agent_dies_at_each_checkpoint(three, watch, waiting, route):
+    alpha, gamma = three.sites["alpha"], three.sites["gamma"]
+    diverges = route == "coordination"
+    before = gamma.json("snapshots")
+    if diverges:
+        gamma.write(SETTINGS, settings("sonnet"))
+        decision = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+    kills, took = Kills(three, watch, leading=True, done=True), []
+    id_ = started(three, kills, "--route", route)
+    for checkpoint in (*ROUTES[route], "done"):
+        site, state, at = kills.next()
+        assert checkpoint in (state.checkpoint, state.status)
+        if state.status != "done":
+            step = waiting(
+                f"another one leads {id_} on after {site.name} died at {checkpoint}",
+                lambda old=state: [(t, m) for t, m in watch.said(Cycle, id=id_) if m.revision == old.revision + 1],
+            )
+            assert step[0][1].agent != site.name
+            assert step[0][1].token > state.token
+            took.append(step[0][0] - at)
+        back(site)
+        if checkpoint == "resolution":
+            alpha.roosync("decision", "approve", decision["id"], "--yes")
+    until_done(three, watch, waiting, id_)
+    last = one_life(watch, id_)
+    assert [one.checkpoint for one in last.reached] == list(ROUTES[route])
+    assert not last.escalations
+    assert max(took) < BAR, took
+    waiting("its figures are told", lambda: watch.said(MetricReport, test_session=id_))
+    if diverges:
+        assert once_applied(watch, gamma, before) == 1
+        assert json.loads(gamma.read(SETTINGS))["model"] == "opus"
+    alpha.until_synced()
+
+
+@pytest.mark.parametrize("route", list(ROUTES))
+def test_an_agent_that_only_takes_part_dies_at_each_checkpoint(three, watch, waiting, route):
+    alpha, gamma = three.sites["alpha"], three.sites["gamma"]
+    diverges = route == "coordination"
+    before = gamma.json("snapshots")
+    if diverges:
+        gamma.write(SETTINGS, settings("sonnet"))
+        decision = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+    kills = Kills(three, watch, leading=False)
+    id_ = started(three, kills, "--route", route)
+    for checkpoint in ROUTES[route]:
+        site, state, _ = kills.next()
+        assert checkpoint == state.checkpoint
+        back(site)
+        if checkpoint == "resolution":
+            alpha.roosync("decision", "approve", decision["id"], "--yes")
+    until_done(three, watch, waiting, id_)
+    last = one_life(watch, id_)
+    assert [one.checkpoint for one in last.reached] == list(ROUTES[route])
+    if diverges:
+        assert once_applied(watch, gamma, before) == 1
+        assert json.loads(gamma.read(SETTINGS))["model"] == "opus"
+    alpha.until_synced()
