@@ -15,9 +15,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle.participant import stopped_at
+from roosync_protocol.cycle.triggers import next_step
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
-from roosync_protocol.messages import Decision, StatusReport
+from roosync_protocol.messages import Cycle, Decision, StatusReport
 from roosync_protocol.names import is_operator
 from roosync_protocol.request import for_person
 
@@ -60,6 +63,18 @@ class ProposalWaiting(Struct, frozen=True, kw_only=True):
     after_revision: int
 
 
+class CycleRow(Struct, frozen=True, kw_only=True):
+    """A cycle that has not ended."""
+
+    id: str
+    route: str
+    status: str
+    checkpoint: str
+    stopped: int  # the level of the escalation for which it waits; 0 while it goes on
+    waiting_for: str  # what a person is asked
+    next_step: str  # the commands for that
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     """The first five fields are those of the founding protocol's Status report (5-protocols)."""
 
@@ -74,6 +89,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     baseline_version: str | None
     baseline_revision: int
     proposal: ProposalWaiting | None = None
+    cycles: tuple[CycleRow, ...] = ()  # that run, or wait for a person
     requests_waiting: int = 0  # coordination requests that a person has not answered
     paused: bool = False  # automatic application, on the whole fleet
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
@@ -107,6 +123,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
+        cycles=tuple(_cycle(one) for one in fleet.cycles() if one.status not in ENDED),
         requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
@@ -127,7 +144,9 @@ def exit_code(overview: Overview) -> int:
 
 def exit_codes(overview: Overview) -> tuple[int, ...]:
     """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
-    found = {PENDING} if overview.pending_decisions or overview.proposal or overview.requests_waiting else set()
+    asked = any(cycle.status == "waiting" for cycle in overview.cycles)
+    waits = asked or overview.pending_decisions or overview.proposal or overview.requests_waiting
+    found = {PENDING} if waits else set()
     for row in overview.machines:
         if row.seen != "present" or row.state == "no_report":
             found.add(NO_ANSWER)
@@ -140,6 +159,18 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
     if overview.not_kept:
         found.add(NO_ANSWER)  # what the fleet knows is incomplete
     return tuple(sorted(found)) or (IN_STEP,)
+
+
+def _cycle(cycle: Cycle) -> CycleRow:
+    return CycleRow(
+        id=cycle.id,
+        route=cycle.route,
+        status=cycle.status,
+        checkpoint=cycle.checkpoint.upper(),
+        stopped=stopped_at(cycle),
+        waiting_for=cycle.waiting_for,
+        next_step=next_step(cycle),
+    )
 
 
 def _row(

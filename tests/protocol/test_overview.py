@@ -28,6 +28,7 @@ class View:
     found: list = field(default_factory=list)
     open: object = None
     refused: Counter = field(default_factory=Counter)
+    run: list = field(default_factory=list)
 
     def refusals(self):
         return self.refused
@@ -43,6 +44,9 @@ class View:
 
     def requests(self):
         return []
+
+    def cycles(self):
+        return self.run
 
 
 def member(name, **more):

@@ -11,6 +11,10 @@ from roosync_agent.cli.text import harmless, table, want_colour
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
+STOPPED = {
+    2: "Stopped: no policy applies anything on its machines until a person answers.",
+    3: "Stopped as an emergency: nothing at all is applied on its machines until a person answers.",
+}
 DRIFT, PENDING, CONFLICT, SILENT = 2, 3, 4, 5
 
 
@@ -28,7 +32,9 @@ def cycle() -> None:
 @json_option
 def start(route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, as_json: bool) -> None:
     """Begin a cycle. Who takes part is written first; the orchestrator moves it on."""
-    named = [name for one in targets for name in one.split(",") if name]
+    named = [name for one in targets for name in one.split(",") if name.strip()]
+    if targets and not named:
+        raise click.UsageError("--targets names no machine; leave it out for all of them")
     answer = ask_machine("cycle_start", route=route, targets=named, timeout=timeout, version=required, note=note)
     show(answer, as_json, _text)
 
@@ -153,6 +159,8 @@ def _text(answer: dict[str, Any]) -> str:
         lines.append(f"Waiting for: {', '.join(answer['waits_for'])}")
     lines += [f"! level {one['level']} at {one['checkpoint'].upper()}: {harmless(one['reason'])}"
               for one in answer["escalations"]]  # fmt: skip
+    if answer["stopped"]:
+        lines += ["", STOPPED[answer["stopped"]]]
     if answer["waiting_for"]:
         lines += ["", f"A person is asked: {harmless(answer['waiting_for'])}"]
     return "\n".join([*lines, "", _next(answer)])
@@ -161,7 +169,7 @@ def _text(answer: dict[str, Any]) -> str:
 def _next(answer: dict[str, Any]) -> str:
     match answer["status"]:
         case "waiting":
-            return f"Next: roosync decisions, roosync cycle excuse MACHINE, resume or abort {answer['id']}"
+            return f"Next: {harmless(answer['next_step'])}"
         case "running":
             return f"Next: roosync cycle watch {answer['id']}"
     return f"Next: roosync cycle report {answer['id']}"

@@ -147,11 +147,21 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
     heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
     if asked := seen.get("requests_waiting"):
         head.append(f"Requests for a person: {asked}    (roosync requests)")
+    head += [_cycle(one, colour) for one in seen.get("cycles", [])]
     lines = [*head, "", table(rows, heads, colour=colour)]
     notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
     notes += seen.get("warnings", [])
     lines += ["", *(f"! {harmless(note)}" for note in notes)] if notes else []
     return "\n".join([*lines, *_not_shared(seen), "", _next_step(seen)])
+
+
+def _cycle(one: dict[str, Any], colour: bool) -> str:
+    """A cycle that has not ended: the awaited checkpoint, or what a person is asked."""
+    place = f"Cycle {harmless(one['id'])} ({one['route']})"
+    if one["status"] != "waiting":
+        return f"{place}: CHECKPOINT-{one['checkpoint']} is awaited"
+    level = paint(f"stopped, level {one['stopped']}", "bad", colour)
+    return f"{place}: {level}, at CHECKPOINT-{one['checkpoint']}; a person is asked: {harmless(one['waiting_for'])}"
 
 
 def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
@@ -227,6 +237,8 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync baseline propose"
     if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
         return f"Next: roosync quarantine show    (on {', '.join(held)})"
+    if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
+        return f"Next: {harmless(asked[0]['next_step'])}"
     if seen["pending_decisions"]:
         return "Next: roosync decisions    (what waits for a person)"
     if seen.get("requests_waiting"):
