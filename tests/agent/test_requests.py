@@ -425,7 +425,7 @@ async def test_what_is_held_by_whom_and_who_of_them_is_not_there(world, done, mo
     world.now = datetime.now(UTC)
     lease = Lease(world.beta.session.link, "home", "orchestrator", "beta")
     assert await lease.acquire()
-    await world.beta.presence.beat("beta")
+    serving = await pinging.serve(world.beta)
     id_ = await world.asked()
     monkeypatch.setattr(Requests, "_do", _crash)
     with pytest.raises(CrashError):
@@ -436,7 +436,7 @@ async def test_what_is_held_by_whom_and_who_of_them_is_not_there(world, done, mo
     assert (held.role, held.owner, held.token, held.present) == ("orchestrator", "beta", lease.token, True)
     assert [(row.kind, row.id, row.machine) for row in answer.claims] == [("request", id_, "beta")]
     assert answer.orphans == []
-    await world.beta.presence.leave("beta")
+    await serving.close()
     answer = await locks.locks(world.alpha)
     assert answer.orphans == ["lease orchestrator of beta", f"request {id_} of beta"]
     await lease.release()

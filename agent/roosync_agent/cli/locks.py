@@ -58,7 +58,7 @@ def _next(answer: dict[str, Any]) -> str:
 
 
 def _seen(row: dict[str, Any]) -> str:
-    return "unknown" if row["present"] is None else "present" if row["present"] else "silent"
+    return "present" if row["present"] else "silent"
 
 
 def _age(seconds: float | None) -> str:

@@ -1,5 +1,6 @@
 """What is held at this moment, by whom, and which of the holders is not there: leases, claims, local locks.
 
+Each holder is asked directly: a lease is over before a heartbeat is missed, so only a ping finds its orphans in time.
 Everything here ends by itself, and the answer says when: a lease expires, a claim is asked anew by its machine when it
 is back, an assistant's lock is taken over when it is stale, what was interrupted is finished at the next start.
 """
@@ -12,11 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import DecodeError, Struct
+from msgspec.structs import asdict
 
 from roosync_agent.applying import journal, tool_locks
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_broker.leases import holders
-from roosync_broker.topology import LEASE_TTL
+from roosync_agent.operations import pinging
+from roosync_broker.leases import Holder, holders
+from roosync_broker.topology import lifetime
 from roosync_protocol.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class LeaseRow(Struct, frozen=True, kw_only=True):
     renewed: datetime | None
     age_seconds: float | None  # since it was renewed
     expires: datetime | None
-    present: bool | None  # the owner's heartbeat; None: not known
+    present: bool  # the owner's agent answers at this moment
     orphan: bool
 
 
@@ -43,7 +46,7 @@ class ClaimRow(Struct, frozen=True, kw_only=True):
     machine: str
     since: datetime
     age_seconds: float
-    present: bool | None
+    present: bool
     orphan: bool
     ends: str
 
@@ -81,11 +84,13 @@ class LocksAnswer(Struct, frozen=True, kw_only=True):
 
 async def locks(machine: "Machine") -> LocksAnswer:
     machine.session.require_bus()
+    held = await holders(machine.session.link, machine.session.subjects.fleet)
+    taken = _taken(machine.fleet)
+    present = await _present(machine, {one.owner for one in held} | {one.machine for one in taken})
     now = machine.session.now()
-    beats = await machine.present()
-    present = frozenset(beats) if beats is not None else None
-    leases = await _leases(machine, present, now)
-    claims = _claims(machine.fleet, present, now)
+    ttl = await lifetime(machine.session.link, machine.session.subjects.fleet, "leases")
+    leases = [_lease(one, ttl, present, now) for one in held]
+    claims = [_claim(one, present, now) for one in taken]
     orphans = [f"lease {row.role} of {row.owner}" for row in leases if row.orphan]
     orphans += [f"{row.kind} {row.id} of {row.machine}" for row in claims if row.orphan]
     local, unfinished = await asyncio.to_thread(_local, machine)
@@ -95,53 +100,52 @@ async def locks(machine: "Machine") -> LocksAnswer:
     )  # fmt: skip
 
 
-async def _leases(machine: "Machine", present: frozenset[str] | None, now: datetime) -> list[LeaseRow]:
-    rows = []
-    for held in await holders(machine.session.link, machine.session.subjects.fleet):
-        there = _there(held.owner, present)
-        rows.append(
-            LeaseRow(
-                role=held.role,
-                owner=held.owner,
-                token=held.token,
-                renewed=held.renewed,
-                age_seconds=_age(held.renewed, now),
-                expires=held.renewed + timedelta(seconds=LEASE_TTL) if held.renewed else None,
-                present=there,
-                orphan=there is False,
-            )
-        )
-    return rows
+async def _present(machine: "Machine", owners: set[str]) -> frozenset[str]:
+    rows = await pinging.ping_all(machine, sorted(owners - {machine.name}))
+    return frozenset(row.machine for row in rows if row.answered) | {machine.name}
 
 
-def _claims(fleet: Fleet, present: frozenset[str] | None, now: datetime) -> list[ClaimRow]:
+def _lease(held: Holder, ttl: float, present: frozenset[str], now: datetime) -> LeaseRow:
+    return LeaseRow(
+        role=held.role,
+        owner=held.owner,
+        token=held.token,
+        renewed=held.renewed,
+        age_seconds=_age(held.renewed, now),
+        expires=held.renewed + timedelta(seconds=ttl) if held.renewed else None,
+        present=held.owner in present,
+        orphan=held.owner not in present,
+    )
+
+
+class _Taken(Struct, frozen=True):
+    kind: str
+    id: str
+    about: str
+    machine: str
+    since: datetime
+    ends: str
+
+
+def _taken(fleet: Fleet) -> list[_Taken]:
     back = "when its machine is back: it recovers, and the decision is asked anew"
-    taken = [
-        ("decision", d.id, d.entity, d.machine, d.timestamp, back) for d in fleet.decisions() if d.status == "applying"
+    found = [
+        _Taken("decision", d.id, d.entity, d.machine, d.timestamp, back)
+        for d in fleet.decisions()
+        if d.status == "applying"
     ]
     answer = "when its addressee answers it"
-    taken += [
-        ("request", r.id, f"{r.action} for {r.asker}", r.agent, r.timestamp, answer)
+    return found + [
+        _Taken("request", r.id, f"{r.action} for {r.asker}", r.agent, r.timestamp, answer)
         for r in fleet.requests()
         if r.status == "accepted"
     ]
-    rows = []
-    for kind, id_, about, machine, since, ends in taken:
-        there = _there(machine, present)
-        rows.append(
-            ClaimRow(
-                kind=kind,
-                id=id_,
-                about=about,
-                machine=machine,
-                since=since,
-                age_seconds=_age(since, now) or 0.0,
-                present=there,
-                orphan=there is False,
-                ends=ends,
-            )
-        )
-    return rows
+
+
+def _claim(one: _Taken, present: frozenset[str], now: datetime) -> ClaimRow:
+    there = one.machine in present
+    age = _age(one.since, now) or 0.0
+    return ClaimRow(**asdict(one), age_seconds=age, present=there, orphan=not there)
 
 
 def _local(machine: "Machine") -> tuple[list[LocalRow], list[Unfinished]]:
@@ -198,10 +202,6 @@ def _unfinished(machine: "Machine") -> list[Unfinished]:
         return []
     since = datetime.fromtimestamp(record.time_ns / 1e9, UTC) if record.time_ns else None
     return [Unfinished(label=record.label, phase=record.phase, snapshot=record.snapshot, since=since, ends=ends)]
-
-
-def _there(owner: str, present: frozenset[str] | None) -> bool | None:
-    return None if present is None else owner in present
 
 
 def _age(since: datetime | None, now: datetime) -> float | None:
