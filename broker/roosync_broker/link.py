@@ -17,7 +17,9 @@ from roosync_broker.tasks import end
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
-TRY_FOR = 20.0  # seconds after the first try in which a post is tried again
+# Seconds for one try, and after the first in which there is another. What the leader of a cluster took with it when it
+# died is never answered; the next leads after some 5 s, and the message id tells it what is stored already.
+TRY_TIMEOUT, TRY_FOR = 5.0, 20.0
 AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.
 SERVERS_HEADERS = frozenset(
@@ -183,7 +185,7 @@ async def post_until_stored(
     for attempt in range(1, attempts + 1):
         away = not link.connected
         try:
-            return await link.post(subject, data, headers, expect=expect)
+            return await link.post(subject, data, headers, expect=expect, timeout=TRY_TIMEOUT)
         except UnavailableError:
             if attempt == attempts or loop.time() > until or (away and not link.connected):
                 raise
