@@ -14,7 +14,7 @@ from roosync_broker import topology
 from roosync_broker.contents import Contents
 from roosync_broker.errors import StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
-from roosync_broker.link import Expect, Link, Receipt, Stored, Subscription, post_until_stored
+from roosync_broker.link import ATTEMPTS, Expect, Link, Receipt, Stored, Subscription, post_until_stored
 from roosync_broker.spool import Spool
 from roosync_protocol import envelope
 from roosync_protocol.cycle.record import FoldedCycle
@@ -75,7 +75,7 @@ class Session:
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
 
     async def say(
-        self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = 5
+        self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = ATTEMPTS
     ) -> Receipt:
         """Signs and posts until stored. StaleError when `expect` was lost; UnavailableError when the bus stays away."""
         operation = operation or getattr(message, "operation_id", None) or new_operation()

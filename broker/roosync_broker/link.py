@@ -20,6 +20,7 @@ POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster take
 # Seconds for one try, and after the first in which there is another. What the leader of a cluster took with it when it
 # died is never answered; the next leads after some 5 s, and the message id tells it what is stored already.
 TRY_TIMEOUT, TRY_FOR = 5.0, 20.0
+ATTEMPTS = 10
 AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.
 SERVERS_HEADERS = frozenset(
@@ -171,7 +172,7 @@ async def post_until_stored(
     headers: Mapping[str, str],
     *,
     expect: Expect | None = None,
-    attempts: int = 5,
+    attempts: int = ATTEMPTS,
 ) -> Receipt:
     """Post, and post again with the same message id while the bus is unavailable.
 
@@ -189,7 +190,7 @@ async def post_until_stored(
         except UnavailableError:
             if attempt == attempts or loop.time() > until or (away and not link.connected):
                 raise
-            await asyncio.sleep(min(0.5 * 2**attempt, 10))
+            await asyncio.sleep(min(0.5 * 2**attempt, 2))
     raise AssertionError("unreachable")
 
 
