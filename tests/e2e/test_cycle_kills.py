@@ -5,8 +5,11 @@ on the fact that tells of the checkpoint, with SIGKILL, a millisecond after the 
 """
 
 import asyncio
+import contextlib
 import json
 import queue
+import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -61,6 +64,54 @@ class Watch:
         """(seconds, message) of each of this kind with these fields."""
         facts = [(at, m) for at, m in list(self.facts) if isinstance(m, kind)]
         return [(at, m) for at, m in facts if all(getattr(m, name) == value for name, value in fields.items())]
+
+
+class Cable:
+    """Between one agent and the broker. Once `armed`, it stops what the agent says from its next step of a cycle on."""
+
+    STEP = b"HPUB post.e2e.cycle."
+
+    def __init__(self, port):
+        self.armed, self.holds, self.open = (threading.Event() for _ in range(3))
+        self.held = self.answers = b""
+        self._to, self._listener = port, socket.create_server(("127.0.0.1", 0))
+        self.url = f"nats://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads(self._accept)
+
+    def _threads(self, *runs):
+        for run in runs:
+            threading.Thread(target=run, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                agent, _ = self._listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self._to))
+                self._threads(lambda a=agent, b=broker: self._up(a, b), lambda a=agent, b=broker: self._down(b, a))
+
+    def _up(self, agent, broker):
+        with contextlib.suppress(OSError):
+            while data := agent.recv(65536):
+                at = data.find(self.STEP) if self.armed.is_set() else -1
+                if at >= 0 and not self.open.is_set():
+                    broker.sendall(data[:at])
+                    self.held, data = data[at:], b""
+                    self.holds.set()
+                    self.open.wait()
+                    data = self.held
+                broker.sendall(data)
+        broker.close()
+
+    def _down(self, broker, agent):
+        with contextlib.suppress(OSError):
+            while data := broker.recv(65536):
+                self.answers += data if self.open.is_set() else b""
+                agent.sendall(data)
+        agent.close()
+
+    def close(self):
+        self.open.set()
+        self._listener.close()
 
 
 class Kills:
@@ -226,3 +277,84 @@ def test_an_agent_that_only_takes_part_dies_at_each_checkpoint(three, watch, wai
         assert once_applied(watch, gamma, before) == 1
         assert json.loads(gamma.read(SETTINGS))["model"] == "opus"
     alpha.until_synced()
+
+
+@pytest.fixture
+def cable(three):
+    """beta leads, and speaks with the broker over it."""
+    alpha, beta, gamma = three.sites.values()
+    made = Cable(int(State(alpha.state).identity().url.rsplit(":", 1)[1]))
+    beta.stop()
+    beta.up("agent", env={"ROOSYNC_NATS": made.url})
+    for site in (alpha, gamma):
+        site.stop()
+    until_leads(beta)
+    for site in (alpha, gamma):
+        site.up("agent")
+    yield made
+    made.close()
+    beta.stop(signal.SIGKILL)
+    beta.up("agent")
+
+
+def until_leads(site):
+    end = time.monotonic() + 20
+    while [row["owner"] for row in site.ask("locks")["leases"]] != [site.name]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_what_an_old_leader_had_in_its_socket_changes_nothing(three, watch, waiting, cable):
+    """It says that gamma is in step; while that is on its way gamma differs again, and another one leads."""
+    alpha, beta, gamma = three.sites.values()
+    gamma.write(SETTINGS, settings("sonnet"))
+    alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+    id_ = alpha.json("cycle", "start", "--timeout", "5")["id"]
+    waiting("all compared", lambda: watch.said(Cycle, id=id_, checkpoint="resolution"))
+    old = watch.said(Cycle, id=id_)[-1][1]
+    assert old.agent == "beta"
+
+    cable.armed.set()
+    gamma.write(SETTINGS, settings("opus"))
+    assert cable.holds.wait(20), "beta passes the checkpoint"
+    beta.process.send_signal(signal.SIGSTOP)
+    gamma.write(SETTINGS, settings("haiku"))
+    fence = waiting("another one leads", lambda: watch.said(Cycle, id=id_, revision=old.revision + 1))[0][1]
+    assert fence.agent != "beta"
+    assert (fence.checkpoint, fence.reached) == ("resolution", old.reached), "nothing else was to be done"
+    assert fence.token > old.token
+    wanted = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+
+    assert b'"reached":[' in cable.held
+    assert b'"checkpoint":"final"' in cable.held, "what it wanted to say"
+    cable.open.set()
+    waiting("the broker answers it", lambda: b"wrong last sequence" in cable.answers)
+    beta.process.send_signal(signal.SIGCONT)
+    waiting("the old leader knows it", lambda: beta.ask("cycle_show", id_=id_)["checkpoint"] == "resolution")
+    assert watch.said(Cycle, id=id_)[-1][1].checkpoint == "resolution"
+
+    alpha.roosync("decision", "approve", wanted["id"], "--yes")
+    until_done(three, watch, waiting, id_)
+    assert [one.checkpoint for one in one_life(watch, id_).reached] == list(ROUTES["coordination"])
+    alpha.until_synced()
+
+
+def test_what_a_dead_holder_held_is_named_and_ends_by_itself(three, waiting):
+    lead = three.sites[leader_of(three)]
+    other = next(site for site in three.sites.values() if site is not lead)
+    held = other.json("locks", codes=(0,))["leases"][0]
+    assert (held["owner"], held["orphan"], held["role"]) == (lead.name, False, "orchestrator")
+    assert 0 <= held["age_seconds"] < TTL
+    lead.process.kill()
+    ran = other.roosync("locks", codes=(5,))
+    assert f"lease orchestrator of {lead.name}" in ran.out
+    assert "silent" in ran.out
+
+    def followed():
+        now = other.json("locks")
+        return now["leases"] and now["leases"][0]["owner"] != lead.name and now
+
+    after = waiting("another one holds it", followed)
+    assert after["orphans"] == []
+    assert after["leases"][0]["token"] > held["token"]
+    back(lead)
