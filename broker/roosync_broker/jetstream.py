@@ -109,8 +109,8 @@ class JetStreamLink:
             reply = await self._ask(subject, data, head or None, timeout)
         except NoResponderError:
             raise NoResponderError(
-                f"no stream of the broker stores {subject!r} now: it was just started, its keeper is not running, or it "
-                "is a cluster of which not more than half of the nodes run"
+                f"no stream of the broker stores {subject!r} now: it was just started, its keeper is not running, or "
+                "it is a cluster of which not more than half of the nodes run"
             ) from None
         return replies.receipt(reply.data, subject)
 
