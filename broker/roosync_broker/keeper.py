@@ -20,6 +20,7 @@ from typing import Protocol
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker import topology
+from roosync_broker.clearing import clear_records
 from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.jetstream import JetStreamLink, connect
 from roosync_broker.keys import KeyPair, verify
@@ -150,12 +151,19 @@ class Keeper:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
-                if self._admin is not None and (count := await sweep(self._admin, self._subjects.fleet, self._now())):
-                    log.info("swept away %d contents that nothing mentions", count)
+                if self._admin is not None:
+                    await self._sweep(self._admin)
             except BusError as error:
-                log.warning("the contents were not swept: %s", error)
+                log.warning("records and contents were not swept: %s", error)
             except Exception:
                 log.exception("the sweep failed in an unexpected way; nothing depends on it")
+
+    async def _sweep(self, admin: JetStreamLink) -> None:
+        """Records first: what only they mentioned is mentioned by nothing then."""
+        if cleared := await clear_records(admin, self.law, self._now()):
+            log.info("cleared away %d records that ended long ago", len(cleared))
+        if count := await sweep(admin, self._subjects.fleet, self._now()):
+            log.info("swept away %d contents that nothing mentions", count)
 
     def _from_the_beginning(self) -> None:
         self._after, self._stale = 0, True

@@ -43,7 +43,7 @@ async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE)
     for sha256 in sorted(unmentioned):
         time, sequence = await _youngest(link, fleet, stored[sha256])
         if time < now - grace:
-            await _purge(link, fleet, sha256, sequence)
+            await purge(link, stream_name(fleet, "CONTENTS"), Subjects(fleet).post("content", sha256), sequence)
             count += 1
     return count
 
@@ -93,10 +93,12 @@ async def _youngest(link: Link, fleet: str, subjects: list[str]) -> tuple[dateti
     return max(times)
 
 
-async def _purge(link: Link, fleet: str, sha256: str, sequence: int) -> None:
-    """What was looked at goes; what somebody stored again in this very moment stays."""
-    ask = {"filter": Subjects(fleet).post("content", sha256), "seq": sequence + 1}
-    await _api(link, f"STREAM.PURGE.{stream_name(fleet, 'CONTENTS')}", ask)
+async def purge(link: Link, stream: str, subject: str, sequence: int | None = None) -> None:
+    """What was looked at goes, up to `sequence`; what somebody stored again in this very moment stays."""
+    ask: dict[str, Any] = {"filter": subject}
+    if sequence is not None:
+        ask["seq"] = sequence + 1
+    await _api(link, f"STREAM.PURGE.{stream}", ask)
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Listing:

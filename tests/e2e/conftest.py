@@ -446,6 +446,12 @@ def port():
     return free_port()
 
 
+@pytest.fixture(scope="session")
+def new_port():
+    """`free_port()`, for fixtures that need several."""
+    return free_port
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """When a test fails, what the machines said is shown with it."""

@@ -1,0 +1,38 @@
+"""Clears records away that ended long ago (3-bus, "The keeper"). Which ones is `roosync_protocol.clearing`'s to say.
+
+Everything is read and folded before anything goes, with the law that the keeper believes. A record leaves whole up to
+the last message that was read: what somebody says about it in this very moment stays, and has to prove itself.
+"""
+
+import contextlib
+from datetime import datetime, timedelta
+
+from roosync_broker.keys import verify
+from roosync_broker.link import Link
+from roosync_broker.sweeper import purge
+from roosync_protocol import envelope
+from roosync_protocol.clearing import GRACE, Key, Told, leaving
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import Law
+from roosync_protocol.messages import MalformedError
+from roosync_protocol.subjects import Subjects
+
+
+async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = GRACE) -> list[Key]:
+    """Purge what may leave, with the arrivals of cycles that do; returns which records. Needs the keeper's rights."""
+    subjects, view = Subjects(law.fleet), Fleet(law, verify)
+    told: dict[Key, Told] = {}
+    last: dict[Key, int] = {}
+    async for stored in link.read(subjects.stream("WORK"), f"post.{law.fleet}.>"):
+        key = tuple(stored.subject.split(".")[2:-1])
+        time = stored.time or now  # without a time it counts as young
+        told.setdefault(key, Told(newest=time)).add(time, stored.data)
+        last[key] = stored.sequence
+        with contextlib.suppress(MalformedError):  # it counts for nothing, but keeps the record it is about for a while
+            view.hear(envelope.unseal(subjects, stored.subject, stored.data, stored.headers, verify, stored.sequence))
+    gone = leaving(view, told, now, grace)
+    for key in gone:
+        if key[0] == "cycle":  # first: a cycle that is left without them says nothing wrong
+            await purge(link, subjects.stream("REPORTS"), subjects.post("arrival", key[1]))
+        await purge(link, subjects.stream("WORK"), subjects.record(*key), last[key])
+    return gone
