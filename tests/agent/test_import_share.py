@@ -10,7 +10,7 @@ import pytest
 
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import import_share, imported, imported_compare, imported_propose, kept
-from roosync_agent.operations.sharing_in.folder import decode
+from roosync_agent.operations.sharing_in.folder import Share, decode
 from roosync_agent.state import State
 from roosync_broker.keys import verify
 from roosync_protocol import old_share
@@ -278,6 +278,30 @@ async def test_hostile_packages_are_named_and_left(share, machine, tmp_path, man
     told = [one["reason"] for one in done.skipped if "bad" in one["path"] or "mcp-settings" in one["path"]]
     assert any(says in reason for reason in told), done.skipped
     assert all(TOKEN not in reason for reason in told)
+
+
+async def test_a_message_is_never_taken_for_a_package(share, machine):
+    """A machine may be called `messages`, and a message `manifest`."""
+    package(share, "configs/incoming/messages/p", WHOLE)
+    put(share, "messages/inbox/1.json", {**MESSAGE, "id": "manifest"})
+    done = await import_share(machine, str(share))
+    assert (len(done.packages), done.messages) == (1, 1)
+    assert [row["name"] for row in await imported(machine)] == ["shared-state/messages"]
+    assert kept.find(machine.state, "messages").entities
+
+
+async def test_a_file_is_read_once_however_often_it_is_listed(share, machine, monkeypatch):
+    package(share, "configs/incoming/pc-a/p", WHOLE)
+    manifest = share / "configs/incoming/pc-a/p/manifest.json"
+    value = json.loads(manifest.read_bytes())
+    spelled = [{**one, "path": f"./{one['path']}".replace("/", "\\")} for one in value["files"]]
+    put(share, "configs/incoming/pc-a/p/manifest.json", {**value, "files": (value["files"] + spelled) * 50})
+    read = []
+    monkeypatch.setattr(Share, "data", lambda self, name, real=Share.data: read.append(name) or real(self, name))
+    done = await import_share(machine, str(share))
+    assert len(done.packages[0].entities) == 4
+    assert all(read.count(name) == 1 for name in read)
+    assert sum("lists it twice" in one["reason"] for one in done.skipped) == 99 * len(WHOLE)
 
 
 async def test_machines_with_hostile_names_get_harmless_ones(share, machine):

@@ -19,7 +19,7 @@ from roosync_protocol.entity import Skipped
 from roosync_protocol.secrets import find_secrets, scrub
 
 FILE_LIMIT = 8 * 1024 * 1024  # bytes of one file
-TOTAL_LIMIT = 256 * 1024 * 1024  # bytes that one import reads
+TOTAL_LIMIT = 64 * 1024 * 1024  # bytes that one import reads: to look for secrets takes about a second for each MiB
 NAMES_LIMIT = 5_000  # of one folder
 TOLD = 1_000  # things left out that are named one by one
 
