@@ -205,6 +205,7 @@ def test_what_was_listed_or_follows_from_the_baseline_is_not_unexpected(scene):
     found = scene("resolution")
     listed = found.decision(verdict="drift")
     found.decision(verdict="take", name="y")
+    found.decision(verdict="drift", name="z", reopened=True, attempt=2)
     found.cycle = replace(found.cycle, listed=(listed.id,))
     assert found.turn() is None
 

@@ -132,8 +132,12 @@ def _told(done: Any, as_json: bool, what: str) -> None:
     show(
         msgspec.to_builtins(done, str_keys=True),
         as_json,
-        lambda a: f"{a['id']}: {what}; {a['status']}.\n\nNext: roosync cycle watch {a['id']}",
+        lambda a: f"{a['id']}: {what}; {a['status']}.\n\nNext: roosync cycle {_look(a['status'])} {a['id']}",
     )
+
+
+def _look(status: str) -> str:
+    return {"running": "watch", "waiting": "show"}.get(status, "report")
 
 
 def _code(answer: dict[str, Any]) -> int:
@@ -157,6 +161,7 @@ def _text(answer: dict[str, Any]) -> str:
     lines += [f"Excused:  {harmless(m)}: {harmless(why)}" for m, why in answer["excused"].items()]
     if answer["waits_for"]:
         lines.append(f"Waiting for: {', '.join(answer['waits_for'])}")
+        lines.append(f"Known:    {harmless(answer['why'])}")
     lines += [f"! level {one['level']} at {one['checkpoint'].upper()}: {harmless(one['reason'])}"
               for one in answer["escalations"]]  # fmt: skip
     if answer["stopped"]:

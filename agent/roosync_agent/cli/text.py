@@ -227,6 +227,8 @@ def _next_step(seen: dict[str, Any]) -> str:
     own = [note for row in seen["machines"] if row["machine"] == seen["agent"] for note in row.get("notes", [])]
     if any(note.startswith("revoked") for note in own):
         return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
+    if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
+        return f"Next: {harmless(asked[0]['next_step'])}"
     if proposal and proposal["open_questions"]:
         return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
     if proposal:
@@ -237,8 +239,6 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync baseline propose"
     if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
         return f"Next: roosync quarantine show    (on {', '.join(held)})"
-    if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
-        return f"Next: {harmless(asked[0]['next_step'])}"
     if seen["pending_decisions"]:
         return "Next: roosync decisions    (what waits for a person)"
     if seen.get("requests_waiting"):

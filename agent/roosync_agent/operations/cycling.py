@@ -17,10 +17,10 @@ from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol.cycle import ENDED, ROUTES, first
-from roosync_protocol.cycle.leading import ANSWER, missing
+from roosync_protocol.cycle.leading import ANSWER, counted, missing
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import next_step
+from roosync_protocol.cycle.triggers import next_step, why
 from roosync_protocol.cycle.view import View
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Cycle
@@ -40,6 +40,7 @@ class CycleAnswer(Struct, frozen=True, kw_only=True):
     participants: list[str]
     excused: dict[str, str]
     waits_for: list[str]  # machines that have not passed the awaited checkpoint
+    why: str  # what is known of each of them
     waiting_for: str  # what a person is asked
     stopped: int  # the level at which it is stopped; 0 while it is not
     next_step: str  # the commands for a person who is asked
@@ -200,6 +201,7 @@ def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
     view = View(
         arrivals=fleet.arrivals(cycle), decisions=tuple(fleet.decisions()), present=None, baseline_revision=revision
     )
+    waits = [] if cycle.status in ENDED else missing(cycle, view)
     return CycleAnswer(
         id=cycle.id,
         route=cycle.route,
@@ -209,7 +211,8 @@ def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
         strict=cycle.strict,
         participants=list(cycle.participants),
         excused=dict(cycle.excused),
-        waits_for=[] if cycle.status in ENDED else missing(cycle, view),
+        waits_for=waits,
+        why=why(cycle, view, waits, counted(cycle, view)) if waits else "",
         waiting_for=cycle.waiting_for,
         stopped=stopped_at(cycle),
         next_step=next_step(cycle),

@@ -106,7 +106,8 @@ def warning(cycle: Cycle, view: View) -> Found | None:
     fresh = {
         f"unexpected {attempt_of(d)}": f"{d.entity} on {d.machine} ({d.id})"
         for d in open_divergences(view.decisions, taking_part(cycle))
-        if d.status == "pending" and d.risk != "critical" and d.verdict in CHANGED_HERE and d.id not in cycle.listed
+        if d.status == "pending" and d.risk != "critical" and d.verdict in CHANGED_HERE
+        if d.id not in cycle.listed and not d.reopened  # which a person opened again
     }
     fresh = {key: named for key, named in fresh.items() if key not in cycle.noticed}
     if not fresh or len(cycle.listed) >= 1_000:  # there were more than are kept by name
@@ -118,26 +119,26 @@ def warning(cycle: Cycle, view: View) -> Found | None:
 def of_time(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str], now: datetime) -> Found | None:
     """Late, nearly late, slow. `waits`: machines that have not passed; `arrived`: those that reported here."""
     share, name = used(cycle, view, now), cycle.checkpoint.upper()
-    why = _why(cycle, view, waits, arrived)
+    reason = why(cycle, view, waits, arrived)
     if share >= 1:
         opposed = contradicting(cycle, view, waits, arrived)
-        reason = f"time is over at {name}: {why}"
+        said = f"agents contradict each other at {name}" if opposed else f"time is over at {name}"
         return Found(
             trigger="contradiction" if opposed else "time_over",
-            reason=f"agents contradict each other at {name}: {why}" if opposed else reason,
+            reason=f"{said}: {reason}",
             keys=(),
-            asks=f"{why}; excuse a machine, resume, or abort",
+            asks=f"{reason}; excuse a machine, resume, or abort",
         )
     nearly, slow = f"time {_here(cycle)}", f"slow {_here(cycle)}"
     if share >= WARN_AT and nearly not in cycle.noticed:
-        return Found(trigger="time_nearly_over", reason=f"{share:.0%} of the time for {name} is used: {why}",
+        return Found(trigger="time_nearly_over", reason=f"{share:.0%} of the time for {name} is used: {reason}",
                      keys=(nearly, slow))  # fmt: skip
     seconds, longest = share * cycle.timeout_minutes * 60, _longest(cycle)
     ours = set(waits) - _of_people(cycle, view, waits).keys()
     slowly = share >= SLOW_AT and seconds >= SLOWER * longest and ours and cycle.checkpoint != "baseline"
     if slowly and slow not in cycle.noticed:
         so_far = f", and none took more than {longest:.1f} s so far" if longest else ""
-        return Found(trigger="slow", reason=f"{name} is slow: {seconds:.0f} s{so_far}; {why}", keys=(slow,))
+        return Found(trigger="slow", reason=f"{name} is slow: {seconds:.0f} s{so_far}; {reason}", keys=(slow,))
     return None
 
 
@@ -184,8 +185,10 @@ def _here(cycle: Cycle) -> str:
     return f"{cycle.checkpoint}/{cycle.round}"
 
 
-def _why(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) -> str:
+def why(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) -> str:
     """Who is waited for, by what is known of each: whom a person keeps waiting is not called late."""
+    if cycle.checkpoint == "baseline" and not view.baseline_revision:
+        return "a person has to publish a baseline (roosync baseline show)"
     people, there = _of_people(cycle, view, waits), frozenset(arrived)
     away = [m for m in waits if view.present is not None and m not in view.present]
     deciding = [f"{m} ({', '.join(people[m][:2])})" for m in waits if m in people and m not in away]
