@@ -12,7 +12,9 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from roosync_protocol import cycle, proposal, request
+from roosync_protocol.decision import declined_after
 from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Decision
 
 GRACE = timedelta(days=30)  # after the last word about a record
 CLEARED = frozenset({"applied", "promoted", "kept_special", "superseded"})  # ends of a decision that ask for no memory
@@ -45,7 +47,7 @@ def _over(fleet: Fleet, key: Key, now: datetime) -> bool:
     match key:
         case ("decision", machine, id_):
             state = fleet.decision(machine, id_).state
-            return state is not None and state.status in CLEARED and not state.declined and not state.rollback_requested
+            return state is not None and state.status in CLEARED and not _remembers(state)
         case ("proposal", id_):
             law, kept = fleet.law.baseline, fleet.proposal(id_).state
             return kept is not None and kept.status in proposal.ENDED and not (law and law.proposal == id_)
@@ -54,8 +56,16 @@ def _over(fleet: Fleet, key: Key, now: datetime) -> bool:
             return run is not None and run.status in cycle.ENDED
         case ("request", to, id_):
             asked = fleet.request(to, id_).state
-            return asked is not None and request.standing(asked, now) in request.ENDED
+            # Before its time is over, a message of it that comes again would be a request again.
+            return (
+                asked is not None and request.standing(asked, now) in request.ENDED and request.deadline(asked) <= now
+            )
     return False  # a kind that this version does not know
+
+
+def _remembers(state: Decision) -> bool:
+    """Would the machine's next attempt know of questions to which a policy may not say yes, or is something due yet?"""
+    return bool(declined_after(state)) or state.rollback_requested
 
 
 def _answers_needed(fleet: Fleet) -> set[Key]:
@@ -75,9 +85,10 @@ def _needed(fleet: Fleet, told: Mapping[Key, Told], going: set[Key]) -> set[Key]
 def _of_cycles(fleet: Fleet, staying: Iterable[Key], going: set[Key]) -> Iterable[Key]:
     """The report of a cycle is made of the decisions that moved since it began, and of what it asked for."""
     runs = [run for key in staying if key[0] == "cycle" and (run := fleet.cycle(key[-1]).state)]
-    since = {
-        machine: min(r.started for r in runs if machine in r.participants) for r in runs for machine in r.participants
-    }
+    since: dict[str, datetime] = {}
+    for run in runs:
+        for machine in run.participants:
+            since[machine] = min(run.started, since.get(machine, run.started))
     ids = {run.id for run in runs}
     for key in going:
         if key[0] == "decision" and key[1] in since:
