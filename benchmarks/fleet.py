@@ -103,10 +103,12 @@ class Node:
 class Fleet:
     """`count` machines named m00, m01 ...; m00 has the broker and the operator's key (no passphrase).
 
-    `config` is the text of each machine's settings file; without it there is none, as after `init`.
+    `config` is the text of each machine's settings file; without it there is none, as after `init`. `port` is the
+    broker's; 0: any that is free.
     """
 
-    def __init__(self, count: int, *, config: str = "") -> None:
+    def __init__(self, count: int, *, config: str = "", port: int = 0) -> None:
+        self._port = port
         self.folder = Path(tempfile.mkdtemp(prefix="roosync-bench-")).resolve()
         self.nodes = [self._node(f"m{number:02}", config) for number in range(count)]
 
@@ -182,7 +184,9 @@ class Fleet:
 
     async def _found(self) -> None:
         first = self.first
-        await founding.init(first.settings, State(first.state), passphrase=None, fleet="bench", operator="me", port=0)
+        await founding.init(
+            first.settings, State(first.state), passphrase=None, fleet="bench", operator="me", port=self._port
+        )
         first.start("up")
         await until("the first agent answers", lambda: first.ask("status") is not None, self.nodes)
         async with self.operator() as session:

@@ -187,7 +187,7 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
             f"`roosync decision show {decision.id}`"
         ) from error
     state = session.fleet.decision(decision.machine, decision.id).state
-    if state is None or state.operation_id != moved.operation_id:
+    if state is None or (state.operation_id != moved.operation_id and state.revision <= moved.revision):
         folded = session.fleet.decision(decision.machine, decision.id)
         raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
     if state.status != "pending":
