@@ -111,7 +111,7 @@ async def prepare(many: Many, divergent: int) -> None:
     key = f"claude.settings/{SETTING}"
     fresh = Entity(key=key, kind=commons.entities[key].kind, value=NEW)
     wanted = Commons(entities={**commons.entities, key: fresh})
-    await promoting.revise(session, Library(session), wanted, overlays, None, "")
+    await promoting.revise(session, Library(session), wanted, overlays, None, "", follows=law.revision)
     wanted_states = {"synced 2": len(many.names) - divergent, "diverged 2": divergent}
     await many.said({state: number for state, number in wanted_states.items() if number})
 

@@ -51,7 +51,9 @@ class Troubles:
             "restored": self.restore,
         }
         chosen = {name: one for name, one in everything.items() if self.rng.random() < 0.6}
-        self.acts = {**chosen, "edit": self.edit, "cycle started": self.world.person.start_cycle, "signed": self.sign}
+        person = self.world.person
+        daily = {"edit": self.edit, "cycle started": person.start_cycle, "asked": person.ask_a_machine}
+        self.acts = {**chosen, **daily, "signed": self.sign}
 
     def _some(self, *levels: float) -> float:
         return self.rng.choice((0.0, *levels))

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
 from roosync_agent.running import machine as running_machine
-from roosync_agent.running import orchestrator, reports
+from roosync_agent.running import orchestrator, reports, requests
 from roosync_agent.running.machine import Machine
 from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair, verify
@@ -58,8 +58,6 @@ class World:
         self._tracing = tracing
         self.loop = VirtualLoop(self._slow)
         self.net = Network(self.loop, self.rng, lambda: self.now(0.0).timestamp())
-        self.oracle = Oracle(self)
-        self.net.watch = self.oracle.stored
         self.verify = verified
         self.root = self.key(OPERATOR).public
         self.hostile = False
@@ -67,6 +65,8 @@ class World:
         self.over = False
         self.failing = 0.0  # share of the writes that do not end well
         self.nodes = {name: Node(self, name, self._files()) for name in self._names()}
+        self.oracle = Oracle(self)
+        self.net.watch = self.oracle.stored
         self.person = Person(self)
 
     # -- what the parts ask
@@ -239,6 +239,15 @@ def _simulated(world: World) -> Iterator[None]:
     def roll_back(snapshot: str, disk: Any, *_: object, **__: object) -> Any:
         return sim.roll_back(snapshot, disk)
 
+    do = requests.Requests._do
+
+    async def done_once(self: Any, request: Any, done: Any) -> Any:
+        node = world.nodes[self._machine.name]
+        world.oracle.begins(node, request)
+        result = await do(self, request, done)
+        world.oracle.did(node, request)
+        return result
+
     opened: dict[Any, Any] = {}
     unseal = envelope.unseal
 
@@ -262,6 +271,7 @@ def _simulated(world: World) -> Iterator[None]:
         (agent_session, "verify", verified),
         (orchestrator, "write_views", no_views),
         (reports, "take_inventory", lambda *_: {}),
+        (requests.Requests, "_do", done_once),
     ]
     with contextlib.ExitStack() as stack:
         for place, name, stand_in in patches:

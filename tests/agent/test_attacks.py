@@ -74,7 +74,8 @@ class World:
             }
         )
         await self.operator.refresh()
-        return await promoting.revise(self.operator, promoting.Library(self.operator), commons, {}, None, "test")
+        library, follows = promoting.Library(self.operator), promoting.in_force(self.operator)
+        return await promoting.revise(self.operator, library, commons, {}, None, "test", follows=follows)
 
     async def turn(self):
         await self.honest.session.refresh()
@@ -274,6 +275,21 @@ async def test_what_changed_after_the_card_is_not_signed(world):
         with pytest.raises(RefusedRequestError, match="changed after it was shown"):
             await promoting.promote(world.operator, now, action, expected=card.seen)
     assert await deciding.approve(world.operator, now, expected=(await world.card(first.id)).seen)
+
+
+async def test_of_two_answers_that_become_law_at_the_same_moment_none_is_lost(world):
+    """Each is made from the baseline that was read; the one that comes second would take the first one away."""
+    await world.publish(github={"command": "npx"}, files={"command": "uvx"})
+    first = Commons(
+        entities=(await promoting.Library(world.operator).whole(world.operator.fleet.law.baseline))[0].entities
+    )
+    follows = promoting.in_force(world.operator)
+    await world.publish(github={"command": "bun"}, files={"command": "uvx"})
+    with pytest.raises(RefusedRequestError, match="at the same moment"):
+        await promoting.revise(
+            world.operator, promoting.Library(world.operator), first, {}, None, "late", follows=follows
+        )
+    assert world.operator.fleet.law.baseline.revision == follows + 1
 
 
 async def test_promoting_shows_what_becomes_agreed_for_everybody(world):

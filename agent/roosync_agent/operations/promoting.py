@@ -88,10 +88,12 @@ async def publish(session: Session, id_: str | None = None, version: str | None 
         proposal = await validate_proposal(session, proposal.id)
     if proposal.status != "validated":
         raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be published now")
-    library = Library(session)
+    library, follows = Library(session), in_force(session)
     made = (await gather(session, library, proposal.choices, proposal.packages)).consolidation
     commons, overlays = made.baseline()
-    law = await revise(session, library, commons, overlays, version, note, proposal.id, made.provenance)
+    law = await revise(
+        session, library, commons, overlays, version, note, proposal.id, made.provenance, follows=follows
+    )
     await _advance(session, proposal, status="published", version=law.version)
     return law
 
@@ -139,9 +141,8 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
         raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
     if decision.status in AGAIN:
         decision = await reopen(session, decision)
-    new = await revise(
-        session, library, commons, overlays, None, f"{action} of {decision.entity} by {decision.machine}"
-    )
+    note = f"{action} of {decision.entity} by {decision.machine}"
+    new = await revise(session, library, commons, overlays, None, note, follows=law.revision)
     status = "promoted" if action == "override_remote" else "kept_special"
     return await conclude(session, decision, status, new.revision)
 
@@ -149,11 +150,17 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
 async def _restore(
     session: Session, library: Library, commons: Commons, overlays: Mapping[str, Overlay], note: str
 ) -> Baseline:
-    removed = set(commons.removed)
+    removed, follows = set(commons.removed), in_force(session)
     if (now := await _in_force(session, library)) is not None:
         removed |= now.entities.keys() | now.removed
     gone = frozenset(removed - commons.entities.keys())
-    return await revise(session, library, replace(commons, removed=gone), overlays, None, note)
+    return await revise(session, library, replace(commons, removed=gone), overlays, None, note, follows=follows)
+
+
+def in_force(session: Session) -> int:
+    """The revision of the baseline as this session knows it; 0 while there is none."""
+    law = session.fleet.law.baseline
+    return law.revision if law else 0
 
 
 async def revise(
@@ -165,8 +172,14 @@ async def revise(
     note: str,
     proposal: str | None = None,
     provenance: object = None,
+    *,
+    follows: int,
 ) -> Baseline:
-    """Signs the next revision of the baseline: contents first, then the law. `version`: None for the next one."""
+    """Signs the next revision of the baseline: contents first, then the law. `version`: None for the next one.
+
+    `follows` is the revision that the contents were made from (`in_force`): one that came since would be lost in them,
+    so RefusedRequestError.
+    """
     import msgspec
 
     _require_readable(commons, overlays)
@@ -181,6 +194,11 @@ async def revise(
 
     def make() -> Baseline:
         known = session.fleet.law.baseline
+        if known is not None and known.revision != follows:
+            raise RefusedRequestError(
+                f"{known.agent} published baseline {known.version} at the same moment, and nothing was signed: look at "
+                "what it says, and ask again"
+            )
         return Baseline(
             agent=session.name,
             timestamp=session.now(),
