@@ -38,7 +38,7 @@ from roosync_protocol.request import FoldedRequest
 KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
-CYCLES = 200  # whose arrivals are kept, the ones heard of last
+CYCLES = 200  # whose arrivals are kept of each machine, the ones that it spoke of last
 OTHER = "other reasons"
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
@@ -61,6 +61,7 @@ class Fleet:
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
         self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
         self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
+        self._arrived: dict[str, dict[str, None]] = {}  # by machine: the cycles that it spoke of, the last one last
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -123,6 +124,7 @@ class Fleet:
         self._requests.clear()
         if Cycle in wanted or Arrival in wanted:
             self._arrivals.clear()
+            self._arrived.clear()
 
     def forget_unshown(self, shown: Collection[int]) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
@@ -290,8 +292,17 @@ class Fleet:
         known = kept.get(place)
         if known is None or heard.sequence >= known.sequence:
             kept[place] = heard
-        while len(self._arrivals) > CYCLES:
-            del self._arrivals[next(iter(self._arrivals))]
+        spoken = self._arrived.setdefault(heard.speaker, {})
+        spoken.pop(arrival.cycle, None)
+        spoken[arrival.cycle] = None
+        while len(spoken) > CYCLES:  # each forgets only its own: who makes up cycles takes nobody's word away
+            self._forget_arrivals(next(iter(spoken)), heard.speaker)
+
+    def _forget_arrivals(self, cycle: str, speaker: str) -> None:
+        del self._arrived[speaker][cycle]
+        left = {place: heard for place, heard in self._arrivals.pop(cycle, {}).items() if place[1] != speaker}
+        if left:
+            self._arrivals[cycle] = left
 
     def _hear_enrolment(self, heard: Heard, message: Enrolment) -> None:
         place = message.code, message.agent

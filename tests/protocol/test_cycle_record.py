@@ -208,6 +208,7 @@ GAPS = {
     "later": ({"checkpoint": "final", "round": 2, "token": 9}, None),
     "with other participants": ({"participants": ("pc-b",)}, "is about"),
     "under an older lease": ({"token": 6}, "lease 6"),
+    "with another machine excused": ({"excused": {"pc-b": "slow", "pc-a": "x"}}, "only an operator excuses"),
 }
 
 
@@ -218,6 +219,20 @@ def test_what_steps_that_are_gone_can_have_changed(world, changes, why):
     assert "does not follow" in fault(world, cycle, later), "without a gap"
     found = fault(world, cycle, later, gap=True)
     assert found is None if why is None else why in (found or "")
+
+
+@pytest.mark.parametrize("changes", [{"excused": {"pc-a": "x"}}, {"status": "aborted"}], ids=["excuses", "aborts"])
+def test_a_machine_that_speaks_often_makes_no_gap_for_an_operators_right(world, changes):
+    """The broker keeps the last words of each speaker: nobody can see whether those of before counted."""
+    cycle = start(world)
+    noise = [replace(step(world, cycle, "pc-b"), revision=1) for _ in range(RETAINED - 1)]
+    lie = replace(step(world, cycle, "pc-b", **changes), revision=3)
+    folded = fold([world.say(one) for one in (cycle, *noise, lie)], world.law)
+    assert (folded.state.status, folded.state.excused) == ("running", {})
+    named = step(world, cycle, "op-ann", excused={"pc-a": "slow"})
+    moved = replace(step(world, named, "pc-b"), revision=4)
+    folded = fold([world.say(one) for one in (cycle, *noise, named, moved)], world.law)
+    assert folded.state.excused == {"pc-a": "slow"}, folded.refused
 
 
 def test_an_ended_cycle_is_not_reached_again_through_a_gap(world):

@@ -11,11 +11,13 @@ from roosync_protocol import proposal
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
-from roosync_protocol.fleet import Fleet
+from roosync_protocol.fleet import CYCLES, Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import (
     Alarm,
+    Arrival,
     Audit,
+    Cycle,
     Decision,
     Enrolment,
     PackageRef,
@@ -304,3 +306,19 @@ def test_alarms_are_kept_once_and_the_last_ones(world, fleet):
 def test_what_is_only_read_on_demand_is_not_kept(world, fleet):
     fleet.hear(world.say(Audit(agent="pc-a", timestamp=world.now, action="x", phase="before")))
     assert not fleet.refused
+
+
+def test_who_makes_up_cycles_takes_nobodys_arrival_away(world):
+    live = Fleet(world.law, verify)
+    given = {"timestamp": world.now, "checkpoint": "init", "round": 0, "status": "synced", "divergences": "0" * 64}
+    cycle = Cycle(
+        agent="pc-a", timestamp=world.now, id="c-1", revision=1, operation_id="o-1", route="coordination",
+        status="running", participants=("pc-a", "pc-b"), checkpoint="init", timeout_minutes=1, started=world.now,
+        entered=world.now,
+    )  # fmt: skip
+    for number in range(2 * CYCLES):
+        live.hear(world.say(Arrival(agent="pc-b", cycle=f"c-x{number}", **given)))
+        if number == 0:  # and nothing after it
+            live.hear(world.say(Arrival(agent="pc-a", cycle="c-1", **given)))
+    assert set(live.arrivals(cycle)) == {"pc-a"}
+    assert len(live._arrivals) == CYCLES + 1

@@ -6,7 +6,7 @@ away, or took the lease over, goes on from where the others are.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from roosync_agent.running.awaited import Awaited
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
-from roosync_protocol.cycle import ENDED
+from roosync_protocol.cycle import ENDED, triggers
 from roosync_protocol.cycle.leading import deadline, missing, next_state
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, stopped_at
@@ -69,18 +69,26 @@ class Cycles:
             await machine.session.say(arrival)
             self._said[place] = arrival
 
-    async def lead(self, token: Callable[[], int]) -> None:
-        """Moves every cycle as far as the reports let it. `token` gives the one of the lease that is held now, or 0."""
+    async def lead(self, token: Callable[[], int], asked: Callable[[], Awaitable[int]]) -> None:
+        """Moves every cycle as far as the reports let it. `token` gives the one of the lease that is held now, or 0.
+
+        `asked`: the same, as the broker knows it.
+        """
         for cycle in self.running:
             current: Cycle | None = cycle
             for _ in range(STEPS):
-                current = await self._step(current, token) if current else None
+                current = await self._step(current, token, asked) if current else None
                 if current is None:
                     break
 
-    async def _step(self, cycle: Cycle, token: Callable[[], int]) -> Cycle | None:
-        machine, now = self._machine, self._machine.session.now()
-        view = await self._view(cycle, token())
+    async def _step(self, cycle: Cycle, token: Callable[[], int], asked: Callable[[], Awaitable[int]]) -> Cycle | None:
+        machine, now, held = self._machine, self._machine.session.now(), token()
+        under = held
+        if 0 < held < cycle.token and await asked() == held:
+            # Ours is the newest lease there is: a greater number was made up, or is of before the broker was put back.
+            # The record goes on under it, or nobody could move it any more.
+            under = cycle.token
+        view = await self._view(cycle, under)
         made = next_state(cycle, view, now)
         if made is not None and _calls_late(cycle, made):
             made = next_state(cycle, await self._asked(cycle, view), now)
@@ -90,7 +98,7 @@ class Cycles:
         made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
         action, about = _deed(cycle, made), f"{cycle.id} {cycle.checkpoint.upper()}"
         await machine.audit(action, "before", about)
-        if token() != view.token:
+        if token() != held:
             return None
         try:
             await machine.session.advance_cycle(made, machine.fleet.cycle(cycle.id).sequence)
@@ -183,8 +191,8 @@ def _came(made: Cycle) -> str:
 
 
 def _calls_late(before: Cycle, made: Cycle) -> bool:
-    """Does this state say of machines that they are late? (What failed is told by the records, and needs no asking.)"""
-    return len(made.escalations) > len(before.escalations) and made.failures == before.failures
+    """Does this state say of machines that they are late? (What else stops a cycle is told by the records.)"""
+    return any(one.trigger in triggers.OF_TIME for one in made.escalations[len(before.escalations) :])
 
 
 def _stands(arrival: Arrival, said: Arrival | None, heard: Arrival | None) -> bool:

@@ -120,7 +120,7 @@ class Orchestrator:
     async def turn(self) -> None:
         machine = self._machine
         fleet = machine.fleet
-        await machine.cycles.lead(lambda: self.token)
+        await machine.cycles.lead(lambda: self.token, self._asked)
         if self._made_up != (token := self.token):
             await owed.make_up(machine)
             self._made_up = token
@@ -137,6 +137,11 @@ class Orchestrator:
             await write_views(
                 fleet, machine.name, machine.settings.export_folder, machine.library, machine.session.now(), present
             )
+
+    async def _asked(self) -> int:
+        """The token of our lease as the broker knows it; 0 when it is another's, or nobody's."""
+        holder = await self._lease.holder()
+        return holder.token if holder is not None and holder.owner == self._machine.name else 0
 
     async def release(self) -> None:
         """Gives the role back, so that the next machine need not wait for the lease to expire."""

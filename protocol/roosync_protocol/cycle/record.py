@@ -40,6 +40,7 @@ class FoldedCycle(Struct, frozen=True, kw_only=True):
     state: Cycle | None = None
     sequence: int = 0  # of the last message seen, valid or not: for compare-and-swap
     since: int = 0
+    named: frozenset[str] = frozenset()  # machines that operators excused, in states that counted or not
     refused: tuple[str, ...] = ()
 
 
@@ -59,14 +60,22 @@ def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
     if heard.sequence <= folded.sequence:
         return folded
-    reason = judge(folded.state, heard, law, gap=folded.since <= whole)
-    if reason is None and isinstance(heard.message, Cycle):
-        return FoldedCycle(state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused)
+    new = heard.message
+    if isinstance(new, Cycle) and is_operator(heard.speaker) and law.genuine(heard):
+        folded = replace(folded, named=folded.named | new.excused.keys())
+    reason = judge(folded.state, heard, law, gap=folded.since <= whole, named=folded.named)
+    if reason is None and isinstance(new, Cycle):
+        return replace(folded, state=new, sequence=heard.sequence, since=heard.sequence)
     return replace(folded, sequence=heard.sequence, refused=(*folded.refused, f"{heard.speaker}: {reason}")[-20:])
 
 
-def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) -> str | None:
-    """Why this message is not the next state of the cycle; None when it is. `gap`: states between may be gone."""
+def judge(
+    before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False, named: frozenset[str] = frozenset()
+) -> str | None:
+    """Why this message is not the next state of the cycle; None when it is.
+
+    `gap`: states between may be gone. `named`: the machines that operators excused, as far as their words are left.
+    """
     new = heard.message
     if not isinstance(new, Cycle):
         return f"{type(new).__name__} is no cycle"
@@ -82,15 +91,21 @@ def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) ->
     if before is None:
         return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
     if gap and before.status not in ENDED and new.revision > before.revision + 1:
-        return _leap_fault(before, new)
+        return _leap_fault(before, new, by, named)
     return _step_fault(before, new, by)
 
 
-def _leap_fault(before: Cycle, new: Cycle) -> str | None:
+def _leap_fault(before: Cycle, new: Cycle, by: By, named: frozenset[str]) -> str | None:
     """What no steps in between, however many are gone, can have changed.
 
-    No more than this: what is left of the beginning may itself be a step that did not count in its time.
+    No more than this: what is left of the beginning may itself be a step that did not count in its time. But a machine
+    makes a gap by speaking often, so what only an operator may do is believed for an operator's own words: each state
+    of theirs names all who are excused, and who ends a cycle is the last to speak.
     """
+    if (new.status == "aborted" and by is By.MACHINE) or (new.status == "done" and by is By.OPERATOR):
+        return f"{by.name} may not move it to {new.status!r}"
+    if by is By.MACHINE and (unsaid := new.excused.keys() - before.excused.keys() - named):
+        return f"only an operator excuses a machine, and none named {', '.join(sorted(unsaid)[:5])}"
     if any(getattr(before, name) != getattr(new, name) for name in FIXED):
         return "what a cycle is about may not change"
     if new.token < before.token:

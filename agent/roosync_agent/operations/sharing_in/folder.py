@@ -55,7 +55,15 @@ class Share:
             return []
         if len(found) > NAMES_LIMIT:
             self.skip(folder, f"it has {len(found)} files; the first {NAMES_LIMIT} are read")
-        return found[:NAMES_LIMIT]
+        return [name for name in found[:NAMES_LIMIT] if self._usable(folder, name)]
+
+    def _usable(self, folder: str, name: str) -> bool:
+        try:
+            safe_relative(name)
+        except ValueError as error:
+            self.skip(f"{folder}/{name}", str(error))
+            return False
+        return True
 
     def is_folder(self, name: str) -> bool:
         try:
