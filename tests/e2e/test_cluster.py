@@ -7,14 +7,18 @@ import asyncio
 import json
 import subprocess
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from roosync_broker.clearing import clear_records
 from roosync_broker.jetstream import connect
 from roosync_broker.nodes import node_note, open_node
 from roosync_broker.server import find_server
+from roosync_protocol.law import Law
 
 SETTINGS = ".claude/settings.json"
 NAMES = ("n1", "n2", "n3")
@@ -180,6 +184,44 @@ def test_without_a_majority_it_is_said_and_with_one_it_goes_on(cluster, waiting)
     waiting("gamma has it", lambda: json.loads(gamma.read(SETTINGS))["model"] == "opus")
     alpha.until_synced()
     assert not alpha.json("policy", "show")["paused"], "what was said to have failed was not done later"
+
+
+def test_agents_that_come_back_after_old_records_were_cleared_do_nothing_again(cluster, waiting):
+    """As the keeper clears them a month later: the machine's own journal outlives what the bus forgot."""
+    alpha, gamma = cluster.sites["alpha"], cluster.sites["gamma"]
+    servers = cluster.servers
+    model = alpha.decision("applied", machine="gamma", entity="claude.settings/model")
+    law = msgspec.json.decode((servers.folder / "n1" / "law.json").read_bytes(), type=Law)
+    gamma.write(".claude/CLAUDE.md", "# Memory\n\nOf gamma.\n")
+    refused = alpha.decision("pending", machine="gamma", entity="claude.memory/CLAUDE.md")
+    alpha.roosync("decision", "reject", refused["id"])
+    waiting("everybody knows", lambda: alpha.decisions(machine="gamma", status="rejected"))
+    audited = len(servers.stored("e2e-AUDIT"))
+    assert servers.run(lambda link: clear_records(link, law, datetime.now(UTC))) == [], "all of it is young"
+    cleared = servers.run(lambda link: clear_records(link, law, datetime.now(UTC) + timedelta(days=40)))
+    assert ("decision", "gamma", model["id"]) in cleared
+    assert {key[0] for key in cleared} >= {"cycle", "request"}
+    left = {tuple(message.subject.split(".")[2:-1]) for message in servers.stored("e2e-WORK")}
+    assert ("decision", "gamma", refused["id"]) in left
+    assert not left & set(cleared)
+    assert not [message for message in servers.stored("e2e-REPORTS") if ".arrival." in message.subject]
+    assert len(servers.stored("e2e-AUDIT")) == audited, "the history stays"
+
+    files = {name: gamma.read(name) for name in (SETTINGS, ".claude/CLAUDE.md")}
+    for site in (alpha, gamma):
+        site.stop()
+        site.up("up")
+    alpha.until_synced()
+    assert {name: gamma.read(name) for name in files} == files
+    assert [(d["id"], d["status"]) for d in alpha.decisions(machine="gamma")] == [(refused["id"], "rejected")]
+    assert alpha.roosync("history", "gamma").out.count(model["id"]) > 0
+
+    gamma.write(SETTINGS, settings("fable"))
+    again = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+    assert (again["id"], again["attempt"]) == (model["id"], model["attempt"] + 1), "no yes of before counts for it"
+    alpha.roosync("decision", "approve", again["id"], "--yes")
+    waiting("gamma is as agreed", lambda: gamma.read(SETTINGS) == files[SETTINGS])
+    alpha.until_synced()
 
 
 def test_everything_ends_when_it_is_told_to(cluster):
