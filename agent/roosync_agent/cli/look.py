@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
-from roosync_agent.cli.text import print_json, shown_status, table, want_colour
+from roosync_agent.cli.text import print_json, shown_status, table, want_colour, width
 
 
 @click.command()
@@ -56,6 +56,8 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
     async def follow() -> None:
         async with machine_link() as session:
             await session.refresh_law()
+            roster, law = session.fleet.law.roster, session.fleet.law
+            who = min(16, max(map(len, [*law.machines(), *(roster.operators if roster else ())]), default=16))
             done = asyncio.Event()
             left = [count]
 
@@ -66,7 +68,7 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
                     return
                 if not session.fleet.law.genuine(heard) and heard.subject.split(".")[2] != "enrol":
                     return  # signed, but not by whom the subject says: the broker's own invention
-                click.echo(_fact_line(heard, as_json))
+                click.echo(_fact_line(heard, as_json, who))
                 if left[0] is not None:
                     left[0] -= 1
                     if left[0] <= 0:
@@ -104,7 +106,7 @@ def demo(keep: bool) -> None:
     raise click.exceptions.Exit(run_demo(keep=keep))
 
 
-def _fact_line(heard: Any, as_json: bool) -> str:
+def _fact_line(heard: Any, as_json: bool, who: int) -> str:
     from roosync_agent.cli.facts_text import fact_line
     from roosync_protocol.messages import encode
 
@@ -112,4 +114,4 @@ def _fact_line(heard: Any, as_json: bool) -> str:
     if as_json:
         return json.dumps({"subject": heard.subject, "message": json.loads(encode(message))}, ensure_ascii=False)
     _, _, kind, about = heard.subject.split(".", 3)
-    return fact_line(kind, message, about, colour=want_colour())
+    return fact_line(kind, message, about, colour=want_colour(), who=who, room=width())

@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -183,6 +185,19 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     names = harmless(", ".join(answer["silent"]))
     told = f"{there} of {len(rows)} answered; silent: {names}"
     return "\n".join([*lines, told, "", f"Next: roosync up    (on {names})"])
+
+
+def width() -> int:
+    """Columns of this terminal, or as COLUMNS says; 0 when neither is there, as in a pipe: nothing is folded."""
+    return shutil.get_terminal_size((0, 0)).columns
+
+
+def folded(text: str, room: int, place: int) -> list[str]:
+    """A text in lines that end at `room` columns and begin at `place`; 0 room is endless. Long words stay whole."""
+    if not room:
+        return [" " * place + text]
+    fold = textwrap.TextWrapper(max(room - place, 20), break_long_words=False, break_on_hyphens=False)
+    return [" " * place + line for line in fold.wrap(text)]
 
 
 def reference_text(reference: str) -> str:

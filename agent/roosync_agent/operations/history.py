@@ -120,7 +120,7 @@ def _row(said: Audit, known: dict[str, Decision], fleet: Fleet) -> HistoryRow:
         ended=said.timestamp if ended else None,
         details=said.details,
     )
-    decision = known.get(said.about.split(" ")[0])
+    decision = next((known[word] for word in said.about.split() if word in known), None)
     if decision is not None:
         row.entity, row.machine, row.content = decision.entity, decision.machine, decision.wanted.digest
         row.approved_by = sorted(approval.approvers(decision, fleet.law, verify, None))

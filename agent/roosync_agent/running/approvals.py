@@ -69,7 +69,7 @@ async def _ask(machine: "Machine", cycle: Cycle, decision: Decision) -> None:
     if known.state is not None:
         return
     try:
-        async with audited(machine.session, f"ask operators for approval of {decision.id}", request.id):
+        async with audited(machine.session, "ask for approval", f"{request.id} {decision.id}"):
             await machine.session.advance_request(request, known.sequence)
     except StaleError:
         log.info("%s was asked for by another leader", request.id)
