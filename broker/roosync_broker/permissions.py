@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from roosync_broker.keys import is_public
 from roosync_broker.topology import BUCKETS, bucket_stream, bucket_subject
+from roosync_protocol import micro
 from roosync_protocol.law import Law
 from roosync_protocol.names import is_operator
 from roosync_protocol.subjects import STREAMS, Subjects
@@ -46,12 +47,12 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
         publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")
     hear = [*_heard(fleet, "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
     if is_operator(name):
-        publish += _reads(fleet, ("ENROL",))
+        publish += [*_reads(fleet, ("ENROL",)), *micro.asked(fleet)]
     else:
-        publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.*"]
+        publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.>"]
         if orchestrates:
             publish.append(bucket_subject(fleet, "leases", "*", name))
-        hear.append(f"roosync-rpc.{fleet}.{name}.>")
+        hear += [f"roosync-rpc.{fleet}.{name}.>", *micro.answered(fleet, name)]
     return Rights(name=name, key=key, publish=tuple(publish), subscribe=tuple(hear))
 
 
@@ -79,10 +80,13 @@ def joiner_name(code: str) -> str:
 
 
 def observer(fleet: str, name: str, key: str) -> Rights:
-    """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`."""
+    """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`.
+
+    It may ask which agents are there (`nats micro ls`); their answers go below `_INBOX.<name>.rpc`.
+    """
     name = f"observer-{name}"
-    hear = ("roosync.>", f"{inbox(name)}.>")
-    return Rights(name=name, key=key, publish=(), subscribe=hear, unheard=(f"roosync.{fleet}.mail.>",))
+    hear, asks = ("roosync.>", f"{inbox(name)}.>"), tuple(micro.asked(fleet))
+    return Rights(name=name, key=key, publish=asks, subscribe=hear, unheard=(f"roosync.{fleet}.mail.>",))
 
 
 def inbox(name: str) -> str:

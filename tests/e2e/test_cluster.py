@@ -16,6 +16,7 @@ import pytest
 
 from roosync_broker.clearing import clear_records
 from roosync_broker.jetstream import connect
+from roosync_broker.keys import KeyPair
 from roosync_broker.nodes import node_note, open_node
 from roosync_broker.server import find_server
 from roosync_protocol.law import Law
@@ -222,6 +223,31 @@ def test_agents_that_come_back_after_old_records_were_cleared_do_nothing_again(c
     alpha.roosync("decision", "approve", again["id"], "--yes")
     waiting("gamma is as agreed", lambda: gamma.read(SETTINGS) == files[SETTINGS])
     alpha.until_synced()
+
+
+def test_nats_tools_list_the_agents(cluster, waiting):
+    """Raw requests of ADR-32, with the credential of an observer, on any node."""
+    alpha = cluster.sites["alpha"]
+    made = alpha.json("observer", "create", "wall")
+    alpha.roosync("ping")
+
+    async def ask(subject):
+        link = await connect(
+            node_note(cluster.servers.folder / "n2").url, KeyPair.from_seed(made["seed"]), name="observer-wall"
+        )
+        try:
+            said, wire = [], link._connection.wire
+            await wire.listen(f"{made['inbox_prefix']}.>", lambda message: said.append(json.loads(message.data)))
+            await wire.publish(subject, b"{}", reply=f"{made['inbox_prefix']}.nuid.token")
+            await asyncio.sleep(0.5)  # as the tool does: nobody knows how many will answer
+            return sorted(said, key=lambda one: one["id"])
+        finally:
+            await link.close()
+
+    waiting("everybody answers", lambda: len(asyncio.run(ask("$SRV.PING"))) == 3)
+    assert [one["id"] for one in asyncio.run(ask("$SRV.INFO.roosync-e2e"))] == ["alpha", "beta", "gamma"]
+    (beta,) = asyncio.run(ask("$SRV.STATS.roosync-e2e.beta"))
+    assert beta["endpoints"][0]["num_requests"] >= 1
 
 
 def test_everything_ends_when_it_is_told_to(cluster):

@@ -259,23 +259,22 @@ def observer() -> None:
 @click.argument("name", default="watcher")
 @json_option
 def observer_create(name: str, as_json: bool) -> None:
-    """Make a credential for `nats sub 'roosync.>'`; its seed is printed once."""
+    """Make a credential for `nats sub 'roosync.>'` and `nats micro ls`; its seed is printed once."""
     from roosync_agent.connect import identity_of, url_of
     from roosync_agent.operations import lawmaking
 
     pair = signed(lambda session: lawmaking.add_observer(session, name))
     settings = load()
     identity = identity_of(State(settings.state))
+    prefix = f"_INBOX.observer-{name}.rpc"  # below which agents may answer
     if as_json:
-        show(
-            {"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": f"_INBOX.observer-{name}"}, True, str
-        )
+        show({"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": prefix}, True, str)
         return
     click.echo(pair.seed)
     click.echo(
         f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
-        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk "
-        f"--inbox-prefix _INBOX.observer-{name}",
+        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk --inbox-prefix {prefix}\n"
+        "`nats micro ls` with the same options shows the agents that are there.",
         err=True,
     )
 

@@ -5,6 +5,7 @@ has to be known before anybody is called stuck.
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Iterable
@@ -13,10 +14,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_broker.errors import BusError, NoResponderError
+from roosync_broker.errors import BusError, NoResponderError, RefusedError
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored, Subscription
-from roosync_protocol import __version__, ping
+from roosync_protocol import __version__, micro, ping
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -41,13 +42,33 @@ class PingAnswer(Struct, frozen=True, kw_only=True):
 
 
 async def serve(machine: "Machine") -> Subscription:
-    """Answers pings for as long as the link lives; what is no ping is left without an answer."""
+    """Answers pings for as long as the link lives; what is no ping is left without an answer.
+
+    And tells `nats micro ls` that it does, where the broker permits that: one with an older keeper does not yet.
+    """
     session = machine.session
+    served = micro.Served(started=session.now())
+    fleet = session.subjects.fleet
+    service = micro.Service(fleet=fleet, machine=machine.name, version=__version__, served=served)
+
+    async def counted(asked: Stored) -> bytes:
+        began, error = time.perf_counter_ns(), "no answer was made"
+        try:
+            reply, error = await answer(asked), ""
+        except ValueError as refused:
+            error = str(refused)[:200]
+            raise
+        finally:
+            served.count(time.perf_counter_ns() - began, error)
+        return reply
+
+    async def described(asked: Stored) -> bytes:
+        return service.answer(micro.verb_of(asked.subject))
 
     async def answer(asked: Stored) -> bytes:
         status = machine.fleet.status(machine.name)
         pong = ping.Pong(
-            fleet=session.subjects.fleet,
+            fleet=fleet,
             machine=machine.name,
             nonce=ping.read_question(asked.data).nonce,
             version=__version__,
@@ -55,7 +76,10 @@ async def serve(machine: "Machine") -> Subscription:
         )
         return ping.reply(pong, session.keys.public, session.keys.sign)
 
-    return await session.link.serve(session.subjects.call(machine.name, ping.VERB, "*"), answer)
+    with contextlib.suppress(RefusedError):
+        for subject in micro.answered(fleet, machine.name):
+            await session.link.serve(subject, described)
+    return await session.link.serve(session.subjects.call(machine.name, ping.VERB, "*"), counted)
 
 
 async def ask(machine: "Machine", machines: list[str] | None = None, timeout: float = PATIENCE) -> PingAnswer:
