@@ -221,14 +221,20 @@ def test_an_agent_that_hangs_then_a_file_that_can_not_be_put_back(three, waiting
     seen = alpha.roosync("cycle", "show", codes=(3,)).out
     assert "nothing at all is applied on its machines" in seen
     assert "Next: roosync snapshots, on the machine named" in seen
+    alpha.write(SETTINGS, settings("meanwhile"))
+    held = alpha.decision("pending", machine="alpha", entity=MODEL)
+    alpha.roosync("decision", "approve", held["id"], "--yes", codes=None)
+    waiting("alpha says why it waits", lambda: any("a cycle is stopped" in n for n in alpha.row("alpha")["notes"]))
+    assert json.loads(alpha.read(SETTINGS))["model"] == "meanwhile", "approved, and not applied"
     (beta.base / "ruin").unlink()
     shutil.rmtree(beta.path(SETTINGS))
     beta.write(SETTINGS, settings("opus"))  # the person repairs it
     alpha.roosync("decision", "reject", decision["id"], codes=None)
+    alpha.decision("applied", machine="alpha", entity=MODEL)
     done = at(alpha, waiting, status="done")
     assert done["excused"] == {"gamma": "it hangs"}
     report = alpha.json("cycle", "report", codes=None)
-    assert [one["level"] for one in report["escalations"]][-1] == 3
+    assert levels(report) == [1, 2, 3]
     assert report["excused"] == {"gamma": "it hangs"}
 
 

@@ -52,7 +52,28 @@ def a_life(world, machine="pc-a"):
     return [world.say(m) for m in (first, approved, applying, world.step(applying, machine, "applied"))]
 
 
+def cycle(world, **more):
+    return Cycle(
+        agent="pc-a", timestamp=world.now, id="c-1", revision=1, operation_id="o-1", route="coordination",
+        status="running", participants=("pc-a",), checkpoint="init", timeout_minutes=1, started=world.now,
+        entered=world.now, **more,
+    )  # fmt: skip
+
+
 # -- records
+
+
+def test_what_stood_before_a_cycle_began_is_told_by_the_stream_and_not_by_clocks(world, fleet):
+    old, new, other = (begin(world, key=f"roo.mcp/{name}") for name in ("old", "new", "other"))
+    for one in (old, new):
+        fleet.hear(world.say(replace(one, timestamp=world.now.replace(year=2031))))  # a clock that is far ahead
+    began = cycle(world, after=fleet.newest)
+    fleet.hear(world.say(world.step(new, "op-ann", "rejected")))
+    fleet.hear(world.say(begin(world, "pc-b")))
+    fleet.hear(world.say(replace(other, timestamp=world.now.replace(year=2001))))  # and one that is far behind
+    assert fleet.earlier(began) == {old.id}
+    assert [one.status for one in fleet.steps("pc-a", new.id)] == ["pending", "rejected"]
+    assert [one.status for one in fleet.steps("pc-a", new.id, after=began.after)] == ["rejected"]
 
 
 def test_a_decision_as_it_is_proven(world, fleet):

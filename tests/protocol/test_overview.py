@@ -1,7 +1,7 @@
 """The fleet at one look: who is named, what counts as known, and the exit code a monitor gets."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,7 +11,8 @@ import pytest
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Baseline, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages import Baseline, Cycle, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages.work import Escalation
 from roosync_protocol.overview import exit_code, exit_codes, overview
 
 T0 = datetime(2026, 1, 16, 12, tzinfo=UTC)
@@ -71,6 +72,13 @@ def decision(machine, status="pending", verdict="drift", action="override_local"
     return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_)
 
 
+def cycle(status="running", **more):
+    return Cycle(
+        agent="a", timestamp=T0, id="c-1", revision=1, operation_id="o-1", route="coordination", status=status,
+        participants=("a", "b"), checkpoint="diffs", timeout_minutes=1, started=T0, entered=T0, **more,
+    )  # fmt: skip
+
+
 def fleet(*reports, decisions=(), names=("a", "b"), **more):
     return View(law(*names, **more), {r.agent: r for r in reports}, list(decisions))
 
@@ -120,6 +128,11 @@ SITUATIONS = {
     "present, and never reported": (fleet(report("a")), ALL, "no_report", "unknown", 0, (5,)),
     "nobody reported": (fleet(), ALL, "no_report", "unknown", None, (5,)),
     "presence could not be read": (fleet(*BOTH), None, "synced", "synced", 0, (5,)),
+    "a cycle that goes on": (replace(fleet(*BOTH), run=[cycle()]), ALL, "synced", "synced", 0, (0,)),
+    "a cycle that ended": (replace(fleet(*BOTH), run=[cycle("aborted")]), ALL, "synced", "synced", 0, (0,)),
+    "a cycle that waits for a person": (
+        replace(fleet(*BOTH), run=[cycle("waiting", stopped=2)]), ALL, "synced", "synced", 0, (3,)
+    ),
     "no baseline": (
         fleet(report("a", "unknown"), report("b", "unknown"), revision=0), ALL, "unknown", "unknown", None, (2,)
     ),
@@ -241,3 +254,11 @@ def test_it_reads_a_real_fleet_and_believes_only_genuine_reports():
     seen = overview(real, "a", ALL, T0)
     assert [row.state for row in seen.machines] == ["synced", "no_report"]
     assert seen.refused_total == 1
+
+
+def test_a_cycle_that_stopped_is_told_with_what_to_do_next():
+    told = Escalation(level=2, reason="late", checkpoint="diffs", round=0, at=T0, trigger="time_over")
+    stopped = cycle("waiting", stopped=2, waiting_for="not there: b", escalations=(told,))
+    (row,) = overview(replace(fleet(*BOTH), run=[cycle("done"), stopped]), "a", ALL, T0).cycles
+    assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, "not there: b")
+    assert row.next_step == "roosync cycle excuse MACHINE, roosync cycle resume c-1, or roosync cycle abort c-1"

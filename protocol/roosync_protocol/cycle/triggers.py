@@ -43,6 +43,7 @@ NEXT = {  # what a person does about it, as commands; CYCLE stands for the id
 }
 SLOW_AT, WARN_AT = 0.25, 0.8  # shares of the time for a checkpoint
 SLOWER = 10  # times as long as the longest checkpoint so far: then it is slow
+OF_TIME = frozenset({"time_nearly_over", "slow", "time_over", "contradiction"})  # they speak of machines that are late
 OF_PEOPLE = frozenset({"resolution", "baseline"})  # checkpoints that take as long as a person does
 DECIDING = frozenset({"resolution", "final", "synced"})  # checkpoints at which divergences have to end
 CHANGED_HERE = frozenset({"drift", "local_deletion", "conflict", "delete_modify"})  # verdicts: not the baseline's doing
