@@ -72,6 +72,7 @@ class Service(Struct, frozen=True, kw_only=True):
                     "last_error": done.last_error,
                     "processing_time": done.nanoseconds,
                     "average_processing_time": done.nanoseconds // done.requests if done.requests else 0,
+                    "data": None,  # nothing of our own; some readers insist that it is there
                 }
                 started = f"{done.started:%Y-%m-%dT%H:%M:%S.%f}Z"  # with a fraction: some readers insist on one
                 said |= {"started": started, "endpoints": [endpoint | counts]}

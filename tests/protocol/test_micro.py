@@ -39,6 +39,7 @@ def test_the_counts(service, world):
         "last_error": "no ping",
         "processing_time": 400,
         "average_processing_time": 200,
+        "data": None,
     }
 
 
