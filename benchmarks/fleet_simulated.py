@@ -2,11 +2,11 @@
 
     python benchmarks/fleet_simulated.py --agents 100 1000 [--divergent 10]
 
-One real `roosync up` leads; the others are the product's own agents in two processes, each with a key, a connection
-and permissions of its own, and a disk in memory (`simulated/`). A new baseline is published that some machines do not hold
-yet, and for its risk a person has to be asked; a cycle is asked for; when it is at RESOLUTION the operator signs a policy
-that lets each of them apply by itself. The time is told from the request until `done` is heard, and the record, and what every machine
-holds, are looked at afterwards.
+One real `roosync up` leads; the others are the product's own agents in two processes, each with a key, a connection and
+permissions of its own, and a disk in memory (`simulated/`). A new baseline is published that some machines do not hold
+yet, of a risk for which a person has to be asked; then a cycle is asked for. When it is at RESOLUTION, the operator
+signs a policy that lets each of them apply by itself. The time is told from the request until `done` is heard; the
+record, and what every machine holds, are looked at afterwards.
 """
 
 import argparse

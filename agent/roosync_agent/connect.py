@@ -150,4 +150,6 @@ async def _session(
         patient=resident(settings.state),
     )
     spool = Spool(state.folder / "spool" / name, report=log.warning)
-    return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify), spool)
+    session = Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify), spool)
+    session.law_read = state.law_read()
+    return session

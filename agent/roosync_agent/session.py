@@ -6,9 +6,10 @@ before; what is said is signed, carries one id per intent, and is posted until i
 
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from roosync_agent.state import LawRead
 from roosync_agent.telling import Telling
 from roosync_broker import topology
 from roosync_broker.contents import Contents
@@ -37,7 +38,7 @@ from roosync_protocol.messages import (
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
-from roosync_protocol.subjects import Subjects
+from roosync_protocol.subjects import OWN, Subjects
 
 log = logging.getLogger("roosync.session")
 
@@ -57,7 +58,10 @@ def new_operation() -> str:
 
 
 class Session:
-    """One speaker, connected. `fleet` is what it knows; `refresh` and `follow` keep that true."""
+    """One speaker, connected. `fleet` is what it knows; `refresh` and `follow` keep that true.
+
+    The view is of the whole fleet, or of what concerns this member (`following`).
+    """
 
     def __init__(
         self, link: Link, subjects: Subjects, keys: KeyPair, name: str, fleet: Fleet, spool: Spool | None = None
@@ -71,7 +75,9 @@ class Session:
         self.contents = Contents(link, subjects, name)
         self.telling = Telling(self, spool)
         self.stale = False  # the connection came back, and what was missed is not read yet
+        self.whole = True  # is `fleet` kept true of everything, or of what concerns this member?
         self._subscription: Subscription | None = None
+        self.law_read: LawRead | None = None  # how far `fleet.law` was read from its stream
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
 
     async def say(
@@ -208,17 +214,22 @@ class Session:
         await self._forget_what_was_put_back("WORK", RECORDS)
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         shown: list[int] = []
-        async for stored in self.link.read(stream, everything):
-            self.take(stored)
-            shown.append(stored.sequence)
+        for subject in [everything] if self.whole else self.subjects.records_concerning(self.name):
+            async for stored in self.link.read(stream, subject):
+                self.take(stored)
+                shown.append(stored.sequence)
         self.fleet.forget_unshown(shown)
         if reports:
             await self._forget_what_was_put_back("REPORTS", REPORTS)
-            kinds = ("status", "package", "inventory", "divergence", "arrival")
-            for stored in await self.link.last(
-                self.subjects.stream("REPORTS"), [self.subjects.post(kind) for kind in kinds]
-            ):
-                self.take(stored)
+            await self.read_reports("*" if self.whole else self.name)
+
+    async def read_reports(self, speaker: str) -> int:
+        """The last of each kind, of one speaker or of all ("*"); the sequence of the newest, 0 when there is none."""
+        subjects = [self.subjects.post(kind, speaker=speaker) for kind in OWN]
+        found = await self.link.last(self.subjects.stream("REPORTS"), subjects)
+        for stored in found:
+            self.take(stored)
+        return found[-1].sequence if found else 0
 
     async def _forget_what_was_put_back(self, stream: str, kinds: Iterable[type]) -> None:
         """A stream that was restored from a backup, or made anew, begins its sequences again at a lower one.
@@ -234,15 +245,34 @@ class Session:
         return await topology.incarnation(self.link, self.subjects.stream(stream))
 
     async def refresh_law(self) -> None:
-        async for stored in self.link.read(self.subjects.stream("LAW"), f"post.{self.subjects.fleet}.>"):
-            self.take(stored)
+        """What was signed since the law was read last; all of it when the stream does not go on from there.
+
+        Nothing in that stream is ever deleted, so the same message at the same place has the same story before it.
+        """
+        if self.law_read is None or not await self._read_law(self.law_read):
+            await self._read_law(None)
+
+    async def _read_law(self, known: LawRead | None) -> bool:
+        stream, found = self.subjects.stream("LAW"), known is None
+        after = known.sequence - 1 if known else 0
+        async for stored in self.link.read(stream, f"post.{self.subjects.fleet}.>", after):
+            place = LawRead(stored.sequence, stored.headers.get(envelope.SIGNATURE, ""))
+            if not found and place != known:
+                return False
+            if found:
+                self.take(stored)
+            found, self.law_read = True, place
+        return found
 
     async def refresh_enrolments(self) -> None:
         async for stored in self.link.read(self.subjects.stream("ENROL"), self.subjects.post("enrol")):
             self.take(stored)
 
-    async def follow(self, listener: Listener) -> None:
-        """From now on the view follows the facts, and `listener` hears each one after the view has it."""
+    async def follow(self, listener: Listener, subjects: Sequence[str] | None = None) -> Subscription:
+        """From now on the view follows the facts, and `listener` hears each one after the view has it.
+
+        `subjects`: which facts; without them all that a member may hear.
+        """
 
         async def on_fact(stored: Stored) -> None:
             heard = self.take(stored)
@@ -251,7 +281,11 @@ class Session:
                 if result is not None:
                     await result
 
-        self._subscription = await self.link.follow(self.subjects.heard(), on_fact)
+        before = self._subscription
+        self._subscription = await self.link.follow(subjects or self.subjects.heard(), on_fact)
+        if before is not None:  # only now: what passes meanwhile is heard twice, and not missed
+            await before.close()
+        return self._subscription
 
     async def close(self) -> None:
         if self._subscription is not None:

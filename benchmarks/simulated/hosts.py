@@ -31,6 +31,7 @@ from roosync_protocol.messages import Member
 
 HERE = Path(__file__).parent
 TARGET = "claude.settings"
+RELOADED = 1.0  # seconds after which the server has read the users that the keeper wrote
 PATIENCE = float(os.environ.get("PAT", "600"))
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -57,7 +58,9 @@ class Host:
 
     async def _told(self, line: dict[str, Any]) -> dict[str, Any]:
         process = self._process
-        assert process is not None and process.stdin is not None and process.stdout is not None
+        assert process is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         async with self._turn:
             process.stdin.write(json.dumps(line).encode() + b"\n")
             await process.stdin.drain()
@@ -177,6 +180,7 @@ class Many:
             if time.monotonic() - began > PATIENCE:
                 raise RuntimeError("the keeper did not write the users of the law")
             await asyncio.sleep(0.2)
+        await asyncio.sleep(RELOADED)
         await self.session.refresh_law()
         law = self.fleet.folder / "law.json"
         law.write_bytes(msgspec.json.encode(self.session.fleet.law))
@@ -187,6 +191,7 @@ class Many:
             "url": identity["url"],
             "certificate": identity.get("certificate"),
             "law": str(law),
+            "law_read": msgspec.to_builtins(self.session.law_read),
             "managed": msgspec.to_builtins(await self._managed()),
         }
         await asyncio.gather(

@@ -18,6 +18,7 @@ from typing import Any
 from unittest import mock
 
 import msgspec
+from simulation import node as sim
 
 from roosync_agent.applying import applier
 from roosync_agent.running import machine as running_machine
@@ -25,6 +26,7 @@ from roosync_agent.running import reports
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
+from roosync_agent.state import LawRead
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol.entity import Entity
@@ -32,9 +34,8 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import StatusReport
 from roosync_protocol.subjects import Subjects
-from simulation import node as sim
 
-DIALLED_AT_ONCE = 40  # connections that are being made at the same time
+DIALLED_AT_ONCE = 16  # connections that are being made at the same time: the server waits two seconds for a key
 FLEET_LAW = msgspec.json.Decoder(Law)
 
 
@@ -44,6 +45,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     certificate: str | None
     law: str  # path of the law that each of them starts with, as if it had run before
+    law_read: LawRead | None  # how far of it
     managed: list[Entity]  # what each machine holds
     agents: dict[str, str]  # machine -> seed of its key
 
@@ -58,7 +60,7 @@ class State(sim.MemoryState):
     def law(self) -> Law:
         return self._law
 
-    def save_law(self, law: Law) -> None:
+    def save_law(self, law: Law, read: LawRead | None = None) -> None:
         self._law = law
 
 
@@ -74,6 +76,7 @@ class Host:
         self._runs: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        """All connect first: an agent that works already would keep the others from answering the server in time."""
         gate = asyncio.Semaphore(DIALLED_AT_ONCE)
 
         async def one(name: str, seed: str) -> None:
@@ -83,6 +86,7 @@ class Host:
         async with asyncio.TaskGroup() as group:
             for name, seed in self.given.agents.items():
                 group.create_task(one(name, seed))
+        self._runs = [asyncio.create_task(agent.run(self.stop), name=name) for name, agent in self.agents.items()]
 
     async def _agent(self, name: str, seed: str) -> None:
         given, keys = self.given, KeyPair.from_seed(seed)
@@ -91,6 +95,7 @@ class Host:
         state = State(folder, disk, self.law)
         link = await connect(given.url, keys, name=name, certificate=given.certificate, timeout=30)
         session = Session(link, Subjects(self.law.fleet), keys, name, Fleet(self.law, verify))
+        session.law_read = given.law_read
         settings = Settings(state=folder, home=folder / "home", machine=name, os="posix")
         with mock.patch.object(
             running_machine, "Local", lambda settings, state: sim.MemoryLocal(settings, state, disk)
@@ -99,7 +104,6 @@ class Host:
         agent = self.agents[name] = sim.SimAgent(settings, machine)
         agent._control = sim._NoControl()  # type: ignore[assignment]
         agent.saved = asyncio.Event()
-        self._runs.append(asyncio.create_task(agent.run(self.stop), name=name))
 
     async def leave(self) -> None:
         self.stop.set()

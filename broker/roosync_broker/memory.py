@@ -71,7 +71,8 @@ class MemoryBus:
         if name not in self.streams:
             return {"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}
         stream = self.streams[name]
-        return {"config": stream.configuration, "created": stream.created.isoformat()}
+        created, state = stream.created.isoformat(), {"num_subjects": stream.count(self.clock())}
+        return {"config": stream.configuration, "created": created, "state": state}
 
 
 class MemoryLink:

@@ -41,7 +41,8 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     publish = subjects.granted(name, orchestrates=orchestrates)
     publish += _reads(fleet, (stream for stream in STREAMS if stream not in ("MAIL", "ENROL")))
     publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
-    publish.append(f"$JS.API.STREAM.INFO.{bucket_stream(fleet, 'leases')}")  # how long a lease lives
+    # How long a lease lives, and how many heartbeats there are.
+    publish += [f"$JS.API.STREAM.INFO.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
     if "MAIL" in STREAMS:  # by subject only: a batched request has its subjects in the body, where no permission looks
         publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")

@@ -156,8 +156,13 @@ class _ApiError(Struct):
     description: str = ""
 
 
+class _State(Struct, frozen=True):
+    num_subjects: int = 0
+
+
 class _Info(Struct):
     created: str = ""
+    state: _State = _State()
     config: dict[str, Any] = {}
     error: _ApiError | None = None
 
@@ -197,6 +202,14 @@ async def lifetime(link: Link, fleet: str, bucket: str) -> float:
     if info.error is not None or not isinstance(seconds, int) or seconds <= 0:
         raise UnavailableError(f"the broker has no bucket {bucket} of {fleet} yet")
     return seconds / SECOND
+
+
+async def keys(link: Link, fleet: str, bucket: str) -> int:
+    """How many keys this bucket has, in one answer however many they are; what was given back counts until it ends."""
+    info = await _api(link, f"STREAM.INFO.{bucket_stream(fleet, bucket)}", {})
+    if info.error is not None:
+        raise UnavailableError(f"the broker has no bucket {bucket} of {fleet} yet")
+    return info.state.num_subjects
 
 
 # The server leaves out of its answers what is false, zero or "none".

@@ -60,6 +60,7 @@ class Fleet:
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
         self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
+        self._ids: dict[tuple[type, str], dict[str, None]] = {}  # heard of, by kind and machine; some may be forgotten
         self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
         self._arrived: dict[str, dict[str, None]] = {}  # by machine: the cycles that it spoke of, the last one last
 
@@ -146,6 +147,14 @@ class Fleet:
         report = self._report(StatusReport, machine)
         return report if isinstance(report, StatusReport) else None
 
+    def reporting(self) -> frozenset[str]:
+        """The machines whose status report is known."""
+        return frozenset(
+            machine
+            for (kind, machine), heard in self._reports.items()
+            if kind is StatusReport and self.law.speaker_key(machine) == heard.signer
+        )
+
     def package(self, machine: str) -> PackageReport | None:
         report = self._report(PackageReport, machine)
         return report if isinstance(report, PackageReport) else None
@@ -169,7 +178,10 @@ class Fleet:
 
     def decisions(self, machine: str | None = None) -> Iterator[Decision]:
         """Decisions as they are proven, in one order on every machine: by machine, entity, id."""
-        keys = [(m, i) for kind, m, i in self._records if kind is Decision and machine in (None, m)]
+        if machine is not None:
+            keys = [(machine, id_) for id_ in self._ids.get((Decision, machine), ())]
+        else:
+            keys = [(m, i) for kind, m, i in self._records if kind is Decision]
         found = [state for key in keys if (state := self.decision(*key).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
@@ -205,7 +217,7 @@ class Fleet:
 
     def cycles(self) -> list[Cycle]:
         """Newest last."""
-        ids = [id_ for kind, _, id_ in self._records if kind is Cycle]
+        ids = self._ids.get((Cycle, ""), ())
         found = [state for id_ in ids if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
 
@@ -263,6 +275,7 @@ class Fleet:
     def _keep(self, key: tuple[type, str, str], heard: Heard) -> None:
         """A fact can be heard while older messages are still being read, so each takes its place in the order."""
         kept = self._records.setdefault(key, [])
+        self._ids.setdefault(key[:2], {})[key[2]] = None
         at = bisect_left(kept, heard.sequence, key=lambda one: one.sequence)
         there = kept[at] if at < len(kept) and kept[at].sequence == heard.sequence else None
         if there is None:

@@ -92,6 +92,7 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
     if run is None:
         return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
     try:
+        await machine.following.look_around()
         if verb in READ_ONLY:
             result = await run(machine, **args)
         else:

@@ -148,13 +148,15 @@ class Agent:
             try:
                 if self._reread:
                     if not following:
-                        await self.machine.session.follow(self._heard)
+                        await self.machine.following.start(self._heard)
                         await pinging.serve(self.machine)
                         following = True
                     self._reread = False
                     await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
+                    self.machine.following.forget()
                     self.orchestrator.wake()
+                await self.machine.following.adjust(self.orchestrator.leads)
                 await self.machine.reconcile()
                 if await self.requests.answer():
                     self.wake()

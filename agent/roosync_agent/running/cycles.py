@@ -17,7 +17,7 @@ from roosync_agent.running.awaited import Awaited
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
-from roosync_protocol.cycle import ENDED, triggers
+from roosync_protocol.cycle import ENDED, each_with_each, triggers
 from roosync_protocol.cycle.leading import deadline, missing, next_state
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, stopped_at
@@ -60,6 +60,8 @@ class Cycles:
         """
         machine = self._machine
         for cycle in self.running:
+            if each_with_each(cycle) and not machine.session.whole:
+                continue  # soon: the next turn begins by following everybody
             arrival = arrival_of(cycle, self._facts(), machine.session.now())
             place = cycle.id, cycle.checkpoint
             if arrival is None or _stands(
@@ -121,13 +123,12 @@ class Cycles:
 
     async def _view(self, cycle: Cycle, token: int) -> View:
         fleet = self._machine.fleet
-        present = await self._machine.present()
         self.count_time()
         elapsed, outage = self._awaited.of(cycle)
         return View(
             arrivals=fleet.arrivals(cycle),
             decisions=tuple(fleet.decisions()),
-            present=frozenset(present) if present is not None else None,
+            present=None,  # looked up when somebody is to be called late
             earlier=fleet.earlier(cycle),
             statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
             baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
@@ -151,7 +152,7 @@ class Cycles:
             machine=name,
             status=fleet.status(name),
             decisions=tuple(fleet.decisions()),
-            statuses=frozenset(m for m in fleet.law.machines() if fleet.status(m) is not None),
+            statuses=fleet.reporting() if self._machine.session.whole else frozenset(),
             version=__version__,
             package=package.manifest if package and package.complete else None,
         )

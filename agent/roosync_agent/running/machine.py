@@ -18,6 +18,7 @@ from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.running import reports
 from roosync_agent.running.cycles import Cycles
+from roosync_agent.running.following import Following
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -28,6 +29,7 @@ from roosync_broker.presence import Presence
 from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
+from roosync_protocol.law import Law
 from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
@@ -53,10 +55,12 @@ class Machine:
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.cycles = Cycles(self)
+        self.following = Following(self)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
         self.corrupt: tuple[str, ...] = ()  # what was shown to be damaged: not what its signed hash says
+        self._kept_law: Law | None = None  # as it is known to lie in the state folder
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
@@ -183,6 +187,15 @@ class Machine:
         except BusError:
             return None
 
+    async def detected(self) -> int:
+        """How many machines are there. In a large fleet each would look at all the others only to count them."""
+        if self.session.whole:
+            return len(await self.present() or {self.name})
+        try:
+            return max(1, await self.presence.count())
+        except BusError:
+            return 1
+
     async def alarm(self, level: int, reason: str, about: str) -> None:
         """Told once: now, or from the disk when the broker is back."""
         id_ = "a-" + new_operation()[2:14]
@@ -207,8 +220,10 @@ class Machine:
     def keep_law(self) -> None:
         """What was believed once is not given up for something older, also after a restart."""
         law = self.fleet.law
-        if law != self.state.law():
-            self.state.save_law(law)
+        if law is not self._kept_law:  # a law is never changed, only replaced; and reading a large one takes a while
+            if law != self.state.law():
+                self.state.save_law(law, self.session.law_read)
+            self._kept_law = law
         identity = self.state.identity()
         certificate = law.roster.certificate if law.roster else None
         if identity and certificate and identity.certificate != certificate:

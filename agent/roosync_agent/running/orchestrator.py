@@ -3,12 +3,12 @@
 It proposes a first baseline as soon as two complete packages are there, moves the cycles, and keeps the exported views
 fresh. It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
 
-Holding the role and working in it are two tasks, so a long turn does not lose the lease. Whoever wins it takes a turn
-at once, whatever woke it or did not; what it can do only as the leader asks for `token` at that moment.
+Holding the role, working in it and writing the exports are three tasks, so a long turn does not lose the lease, and
+exports delay no checkpoint. Whoever wins the role takes a turn at once, whatever woke it or did not; what it can do
+only as the leader asks for `token` at that moment.
 """
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ log = logging.getLogger("roosync.orchestrator")
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
 SOON = 0.03  # the same while a cycle runs: somebody waits for each step
+REST = 10  # times as long as writing the exports took: so long until they are written again
 AGAIN = 2.0  # seconds after a turn that the bus interrupted
 
 
@@ -41,6 +42,7 @@ class Orchestrator:
         self._news = asyncio.Event()  # the law, or the bus, may be another: is the role for us now?
         self._led = asyncio.Event()  # the role was won, or renewed
         self._made_up = 0  # the lease under which it was looked at what the leader before left unsaid
+        self._changed = asyncio.Event()  # what the exports show may be another
         self._learn = True  # the connection is new, and the broker may have another time-to-live
 
     @property
@@ -66,6 +68,7 @@ class Orchestrator:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._hold(), name="lease")
             tasks.create_task(self._work(), name="leading")
+            tasks.create_task(self._show(), name="exports")
 
     def _connected(self) -> None:
         self._learn = True
@@ -120,6 +123,7 @@ class Orchestrator:
     async def turn(self) -> None:
         machine = self._machine
         fleet = machine.fleet
+        await machine.following.widen()
         await machine.cycles.lead(lambda: self.token, self._asked)
         if self._made_up != (token := self.token):
             await owed.make_up(machine)
@@ -132,11 +136,27 @@ class Orchestrator:
                 await baselines.propose(machine)
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
-        present = await machine.present()
-        with contextlib.suppress(OSError):
-            await write_views(
-                fleet, machine.name, machine.settings.export_folder, machine.library, machine.session.now(), present
-            )
+        self._changed.set()
+
+    async def _show(self) -> None:
+        """The exported views, beside the turns: nobody waits for them at a checkpoint, and they rest between two."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            began = loop.time()
+            try:
+                await self._write()
+            except (BusError, OSError) as error:
+                log.info("the exports were not brought up to date: %s", error)
+            except Exception:
+                log.exception("the exports failed in an unexpected way; it goes on")
+            await asyncio.sleep(REST * (loop.time() - began))
+
+    async def _write(self) -> None:
+        machine = self._machine
+        folder, now, present = machine.settings.export_folder, machine.session.now(), await machine.present()
+        await write_views(machine.fleet, machine.name, folder, machine.library, now, present)
 
     async def _asked(self) -> int:
         """The token of our lease as the broker knows it; 0 when it is another's, or nobody's."""

@@ -53,7 +53,7 @@ async def status_report(machine: "Machine") -> StatusReport:
     return StatusReport(
         agent=machine.name,
         timestamp=now,
-        machines_detected=len(await machine.present() or {machine.name}),
+        machines_detected=await machine.detected(),
         status=status,  # type: ignore[arg-type]
         divergences_count=len(left),
         pending_decisions=sum(1 for d in machine.own_decisions().values() if d.status in ("pending", "failed")),

@@ -4,11 +4,12 @@ From the records alone: whoever takes the lease over goes on from the same place
 not made again. What stops it, and with which level, is told by `triggers`; "stuck" is looked up before it is said.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from roosync_protocol.cycle import ENDED, after, triggers
+from roosync_protocol.cycle import ENDED, after, each_with_each, triggers
 from roosync_protocol.cycle import before as checkpoint_before
 from roosync_protocol.cycle.participant import digest_of, open_divergences, taking_part
 from roosync_protocol.cycle.triggers import Found, attempt_of
@@ -22,19 +23,19 @@ PACKAGES = 2  # complete ones from which a baseline is made, at least
 
 def counted(cycle: Cycle, view: View) -> dict[str, Arrival]:
     """The arrivals that count: of participants, at this checkpoint, in this round."""
-    here = (cycle.id, cycle.checkpoint, cycle.round)
+    here, taking = (cycle.id, cycle.checkpoint, cycle.round), frozenset(cycle.participants)
     return {
         machine: arrival
         for machine, arrival in view.arrivals.items()
-        if machine in cycle.participants and (arrival.cycle, arrival.checkpoint, arrival.round) == here
+        if machine in taking and (arrival.cycle, arrival.checkpoint, arrival.round) == here
         and arrival.agent == machine
     }  # fmt: skip
 
 
 def missing(cycle: Cycle, view: View) -> list[str]:
     """The machines that are waited for, in the order of the participants."""
-    there = counted(cycle, view)
-    return [m for m in cycle.participants if m not in cycle.excused and not _content(cycle, view, there.get(m))]
+    there, passes = counted(cycle, view), _passing(cycle, view)
+    return [m for m in cycle.participants if m not in cycle.excused and not (m in there and passes(there[m]))]
 
 
 def next_state(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
@@ -64,10 +65,11 @@ def failures(cycle: Cycle, view: View) -> list[Decision]:
 
     A person who takes back what was applied well lets nothing fail, unless it can not be put back.
     """
+    taking = frozenset(cycle.participants)
     return [
         d
         for d in view.decisions
-        if d.machine in cycle.participants
+        if d.machine in taking
         and d.machine not in cycle.excused
         and d.status in FAILED
         and d.id not in view.earlier
@@ -163,24 +165,36 @@ def _reached(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     return replace(cycle, checkpoint=following, entered=now, reached=reached, strict=strict, listed=listed)
 
 
-def _content(cycle: Cycle, view: View, arrival: Arrival | None) -> bool:
-    """Does what a machine reported there let it pass?"""
-    if arrival is None:
-        return False
+def _passing(cycle: Cycle, view: View) -> Callable[[Arrival], bool]:
+    """What a report has to say there to let its machine pass; what is the same for all is worked out once."""
     match cycle.checkpoint:
         case "version":
-            return not cycle.required_version or at_least(arrival.version, cycle.required_version)
+            return lambda one: not cycle.required_version or at_least(one.version, cycle.required_version)
         case "diffs":  # everybody lists the same divergences, as they are known now
-            return arrival.divergences == digest_of(view.decisions, taking_part(cycle))
+            listed = _lists(cycle, view)
+            return lambda one: one.divergences == listed(one.agent)
         case "collected":
-            return arrival.package is not None
+            return lambda one: one.package is not None
         case "baseline":
-            return 0 < view.baseline_revision == arrival.baseline_revision
-        case "resolution":
-            return not open_divergences(view.decisions, (arrival.agent,))
-        case "final" | "synced":
-            return arrival.status == "synced" and not open_divergences(view.decisions, (arrival.agent,))
-    return True
+            return lambda one: 0 < view.baseline_revision == one.baseline_revision
+        case "resolution" | "final" | "synced":
+            open_ = {d.machine for d in open_divergences(view.decisions, cycle.participants)}
+            told = cycle.checkpoint != "resolution"
+            return lambda one: one.agent not in open_ and (not told or one.status == "synced")
+    return lambda one: True
+
+
+def _lists(cycle: Cycle, view: View) -> Callable[[str], str]:
+    """The digest of what each machine has to list at DIFFS."""
+    taking = taking_part(cycle)
+    if each_with_each(cycle):
+        of_all = digest_of(view.decisions, taking)
+        return lambda machine: of_all
+    parts: dict[str, list[Decision]] = {}
+    for one in open_divergences(view.decisions, taking):
+        parts.setdefault(one.machine, []).append(one)
+    nothing = digest_of((), ())
+    return lambda machine: digest_of(parts[machine], (machine,)) if machine in parts else nothing
 
 
 def _warned(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
