@@ -19,7 +19,7 @@ MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id 
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
 # Seconds for one try, and after the first in which there is another. What the leader of a cluster took with it when it
 # died is never answered; the next leads after some 5 s, and the message id tells it what is stored already.
-TRY_TIMEOUT, TRY_FOR = 5.0, 20.0
+TRY_TIMEOUT, TRY_FOR = 5.0, 12.0
 ATTEMPTS = 10
 AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.

@@ -178,7 +178,7 @@ def test_without_a_majority_it_is_said_and_with_one_it_goes_on(cluster, waiting)
     gamma.write(SETTINGS, settings("haiku"))
     began = time.monotonic()
     told = alpha.fails("pause", "--fleet", says="more than half")
-    assert time.monotonic() - began < 30, told
+    assert time.monotonic() - began < 40, told
     servers.start(*lost)
     asked = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
     alpha.roosync("decision", "approve", asked["id"], "--yes")
