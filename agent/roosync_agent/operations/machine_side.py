@@ -6,6 +6,7 @@ compares with a reference is in `comparing`, what writes into files in `applying
 """
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.seen import answered_with, step, whole
 from roosync_agent.operations.showing import card, decision_row, diff_row
 from roosync_agent.running.machine import Machine
-from roosync_broker.errors import BusError
+from roosync_broker.errors import BusError, UnavailableError
 from roosync_broker.private_files import write_private
 from roosync_protocol import package
 from roosync_protocol.digest import digest
@@ -129,7 +130,8 @@ async def pause(machine: Machine) -> dict[str, Any]:
     write_private(machine.state.paused, since.isoformat().encode())
     await machine.audit("pause", "after", machine.name, outcome="paused")  # never before: a pause waits for no broker
     await machine.look()
-    await machine.report()
+    with contextlib.suppress(UnavailableError):  # the next report says it
+        await machine.report()
     return {"machine": machine.name, "paused": True, "since": since}
 
 
