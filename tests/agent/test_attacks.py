@@ -292,6 +292,31 @@ async def test_of_two_answers_that_become_law_at_the_same_moment_none_is_lost(wo
     assert world.operator.fleet.law.baseline.revision == follows + 1
 
 
+async def test_an_answer_that_became_law_answers_no_later_question(world):
+    """Its machine saw the new baseline first, and what it asks about that is another question under the same id."""
+    await world.publish(x=GOOD)
+    asked = await world.say(world.forged("claude.mcp/x", local=EVIL, wanted=GOOD))
+    conclude = promoting.conclude
+
+    async def too_late(session, decision, status, revision):
+        over = replace(asked, revision=2, status="superseded", operation_id=new_operation())
+        fresh = world.forged(
+            "claude.mcp/x", local=None, wanted=EVIL, revision=3, attempt=2, reference_revision=revision
+        )
+        for step in (over, fresh):
+            await world.hostile.advance_decision(step, world.hostile.fleet.decision(step.machine, step.id).sequence)
+        return await conclude(session, decision, status, revision)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(promoting, "conclude", too_late)
+        shown = deciding.find(world.operator, asked.id)
+        await promoting.promote(world.operator, shown, "keep_special")
+    assert (world.operator.fleet.law.baseline.revision, deciding.find(world.operator, asked.id).status) == (
+        2,
+        "pending",
+    )
+
+
 async def test_promoting_shows_what_becomes_agreed_for_everybody(world):
     await world.publish(x=GOOD)
     said = await world.say(world.forged("claude.mcp/x", local=EVIL, wanted=GOOD))

@@ -111,6 +111,7 @@ async def conclude(session: Session, decision: Decision, status: str, revision: 
 
     Its machine may have seen the new baseline first, and have found nothing left to ask: that is the same end.
     """
+    asked = seen(decision)
     for _ in range(TRIES):
         log = (*decision.log, f"{status} by {session.name}")[-50:]
         try:
@@ -119,6 +120,8 @@ async def conclude(session: Session, decision: Decision, status: str, revision: 
             decision = _as_it_stands(session, decision)
             if decision.status == "superseded":
                 await requests.answered(session, decision)
+                return decision
+            if seen(decision) != asked:  # its machine asks something else already, and nobody has answered that
                 return decision
     raise MovedError(f"the baseline is revision {revision} now; {decision.id} is still open, and its machine closes it")
 

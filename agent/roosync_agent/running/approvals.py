@@ -35,7 +35,7 @@ async def follow(machine: "Machine", wake: Callable[[], None]) -> None:
             await _ask(machine, cycle, decision)
     later = False
     for request, why, since in life.answered_elsewhere(fleet.cycles(), decisions, fleet.requests()):
-        if now - since < GRACE:
+        if timedelta(0) <= now - since < GRACE:  # settled in the future: by a machine whose clock is wrong
             later = True
             continue
         try:
