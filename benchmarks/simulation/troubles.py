@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from roosync_protocol import envelope
-from roosync_protocol.messages import Cycle, Decision, MalformedError, decode
+from roosync_protocol.cycle import ENDED as CYCLE_ENDED
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.decision import ENDED
+from roosync_protocol.messages import Arrival, Cycle, Decision, MalformedError, PackageReport, StatusReport, decode
 from roosync_protocol.subjects import Subjects
 from simulation.network import Weather, tampered
 from simulation.node import FLEET, NAMES, Node
@@ -47,6 +50,8 @@ class Troubles:
             "clock jump": self.clock_jump,
             "repeated": self.repeat,
             "forged": self.forge,
+            "forged report": self.forge_reports,
+            "swept": self.sweep,
             "frozen": self.freeze,
             "restored": self.restore,
         }
@@ -111,6 +116,48 @@ class Troubles:
             posting = envelope.seal(Subjects(FLEET), said, operation, mallory.public, mallory.sign)
             net.force(message.subject, posting.data, posting.headers)
         self.world.hostile = False
+
+    def forge_reports(self) -> None:
+        """The same about what machines report: in another's name, of a checkpoint that it did not reach."""
+        net, names = self.world.net, [*self.world.nodes, "mallory"]
+        stored = list(net.streams[f"{FLEET}-REPORTS"].messages.values())
+        self.world.hostile = True
+        for message in self.rng.sample(stored, min(len(stored), 3)):
+            try:
+                said: Any = decode(message.data)
+            except MalformedError:
+                continue
+            if self.repeated[message.subject] >= REPEATED or not isinstance(
+                said, Arrival | PackageReport | StatusReport
+            ):
+                continue
+            self.repeated[message.subject] += 1
+            if isinstance(said, Arrival):
+                route = next((route for route in ROUTES.values() if said.checkpoint in route), ())
+                said = replace(said, checkpoint=self.rng.choice(route), round=self.rng.choice((said.round, 1)))
+            elif isinstance(said, StatusReport):
+                said = replace(said, status="synced", divergences_count=0)
+            keys = self.world.key(self.rng.choice([name for name in names if name != said.agent]))
+            posting = envelope.seal(Subjects(FLEET), said, f"o-{self.rng.getrandbits(64)}", keys.public, keys.sign)
+            net.force(posting.subject, posting.data, posting.headers)
+        self.world.hostile = False
+
+    def sweep(self) -> None:
+        """The keeper, or whoever administers the broker, clears a closed record away, whole."""
+        stream, fleet = self.world.net.streams[f"{FLEET}-WORK"], self.world.person.session.fleet
+        closed: list[tuple[str, ...]] = [(d.machine, d.id) for d in fleet.decisions() if d.status in ENDED]
+        closed += [(c.id,) for c in fleet.cycles() if c.status in CYCLE_ENDED]
+        if fleet.reading or not closed:
+            return
+        key = self.rng.choice(closed)
+        kind = "decision" if len(key) == 2 else "cycle"
+        record = f"post.{FLEET}.{kind}.{'.'.join(key)}."
+        last = (fleet.decision(*key) if len(key) == 2 else fleet.cycle(*key)).sequence  # type: ignore[call-arg]
+        there = [sequence for sequence, one in stream.messages.items() if one.subject.startswith(record)]
+        if there and there[-1] == last:  # else somebody opened it again meanwhile
+            self.world.oracle.swept(key)
+            for sequence in there:
+                stream._drop(sequence)
 
     async def freeze(self) -> None:
         """The system stops the process, and later lets it go on, as if nothing had been."""
