@@ -94,7 +94,8 @@ class Cycles:
         made = next_state(cycle, view, now)
         if made is not None and _calls_late(cycle, made):
             made = next_state(cycle, await self._asked(cycle, view), now)
-        made = made or _taken_over(cycle, view.token)
+        stranger = under != held and cycle.agent != machine.name  # whose number we go on under
+        made = made or _taken_over(cycle, view.token, anew=stranger)
         if made is None or not view.token:
             return None
         made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
@@ -167,13 +168,13 @@ class Cycles:
             asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
 
 
-def _taken_over(cycle: Cycle, token: int) -> Cycle | None:
+def _taken_over(cycle: Cycle, token: int, *, anew: bool = False) -> Cycle | None:
     """The same state under our lease, said by who leads before anything else is to be said.
 
     Whatever an older holder still has on its way, worked out from what it saw then, fails from now on: by the sequence
     that it expects, and by the token that it carries.
     """
-    return replace(cycle, revision=cycle.revision + 1, token=token) if token > cycle.token else None
+    return replace(cycle, revision=cycle.revision + 1, token=token) if anew or token > cycle.token else None
 
 
 def _deed(before: Cycle, after: Cycle) -> str:
