@@ -157,6 +157,7 @@ async def test_what_a_dead_leader_owed_is_said_once(world, monkeypatch):
     world.now += timedelta(minutes=4.5)
     with monkeypatch.context() as dying:
         dying.setattr(Machine, "alarm", _dies)
+        dying.setattr(world.alpha.cycles._awaited, "of", lambda cycle: (4.5 * 60, 0.0))
         with pytest.raises(SystemExit):
             await world.alpha.lead(5)
     await read(world)
