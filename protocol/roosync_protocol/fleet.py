@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from roosync_protocol import decision, proposal
 from roosync_protocol import request as request_record
+from roosync_protocol.cycle import ENDED, ROUTES
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
@@ -39,7 +40,9 @@ KEPT = 512  # messages of one record, of all speakers, that are kept for folding
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
 CYCLES = 200  # whose arrivals are kept of each machine, the ones that it spoke of last
+AT_ONCE = 5  # cycles that one machine has running: it begins another one when one has ended
 OTHER = "other reasons"
+CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
 
@@ -232,6 +235,22 @@ class Fleet:
         """Sequence of the newest message that is known of any record."""
         return max((kept[-1].sequence for kept in self._records.values() if kept), default=0)
 
+    def open_cycles(self) -> list[Cycle]:
+        """The cycles that are run: not ended, of each member the first `AT_ONCE` that it began, newest last.
+
+        So who begins any number of them keeps the fleet from nothing, and those of a machine end with its membership.
+        """
+        found, begun = [], Counter[str]()
+        for cycle in self.cycles():
+            opener = self.cycle(cycle.id).opener
+            member = not opener or is_operator(opener) or self.law.may_orchestrate(opener)
+            if cycle.status in ENDED or not member:
+                continue
+            begun[opener] += 1
+            if begun[opener] <= AT_ONCE:
+                found.append(cycle)
+        return found
+
     def request(self, to: str, id_: str) -> FoldedRequest:
         known = self._requests.get((to, id_))
         if known is None or known[0] != self._law_version:
@@ -299,6 +318,9 @@ class Fleet:
     def _hear_arrival(self, heard: Heard, arrival: Arrival) -> None:
         if self.law.ever_key(heard.speaker) not in (None, heard.signer):
             self.refuse(f"an arrival of {heard.speaker!r} with another key than its own")
+            return
+        if arrival.checkpoint not in CHECKPOINTS:  # or one machine could make up any number of places to keep
+            self.refuse(f"an arrival of {heard.speaker!r} at no checkpoint")
             return
         kept = self._arrivals.setdefault(arrival.cycle, {})
         place = arrival.checkpoint, heard.speaker

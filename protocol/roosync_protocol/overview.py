@@ -15,7 +15,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from roosync_protocol.cycle import ENDED
 from roosync_protocol.cycle.participant import stopped_at
 from roosync_protocol.cycle.triggers import next_step
 from roosync_protocol.fleet import Fleet
@@ -123,7 +122,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
-        cycles=tuple(_cycle(one) for one in fleet.cycles() if one.status not in ENDED),
+        cycles=tuple(map(_cycle, fleet.open_cycles())),
         requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),

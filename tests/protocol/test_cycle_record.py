@@ -66,6 +66,8 @@ STARTS = {
     "ended": ({"status": "done"}, "begins at the first checkpoint"),
     "in a later round": ({"round": 1}, "begins at the first checkpoint"),
     "on another route's checkpoint": ({"checkpoint": "version"}, "no checkpoint of the route"),
+    "with somebody excused": ({"excused": {"pc-b": "x"}}, "before it began"),
+    "stopped": ({"stopped": 3}, "before it began"),
     "with a machine twice": ({"participants": ("pc-a", "pc-a")}, "takes part twice"),
     "by a machine that may not": ({"agent": "pc-c"}, "may not orchestrate"),
 }

@@ -11,7 +11,7 @@ from roosync_protocol import proposal
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
-from roosync_protocol.fleet import CYCLES, Fleet
+from roosync_protocol.fleet import AT_ONCE, CYCLES, Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import (
     Alarm,
@@ -343,3 +343,30 @@ def test_who_makes_up_cycles_takes_nobodys_arrival_away(world):
             live.hear(world.say(Arrival(agent="pc-a", cycle="c-1", **given)))
     assert set(live.arrivals(cycle)) == {"pc-a"}
     assert len(live._arrivals) == CYCLES + 1
+    live.hear(world.say(Arrival(agent="pc-b", cycle="c-1", **given | {"checkpoint": "made-up"})))
+    assert live.refused == {"an arrival of 'pc-b' at no checkpoint": 1}
+    assert len(live._arrivals["c-1"]) == 1
+
+
+def test_a_machine_has_some_cycles_running_and_none_after_its_end(world):
+    live = Fleet(world.law, verify)
+
+    def begin(agent, number):
+        return Cycle(
+            agent=agent, timestamp=world.now, id=f"c-{agent}-{number}", revision=1, operation_id="o-1",
+            route="coordination", status="running", participants=("pc-a", "pc-b"), checkpoint="init",
+            timeout_minutes=1, started=world.now, entered=world.now,
+        )  # fmt: skip
+
+    for number in range(3 * AT_ONCE):
+        live.hear(world.say(begin("pc-b", number)))
+    live.hear(world.say(begin("pc-a", 1)))
+    assert [one.id for one in live.open_cycles() if one.agent == "pc-a"] == ["c-pc-a-1"]
+    theirs = [one for one in live.open_cycles() if one.agent == "pc-b"]
+    assert len(theirs) == AT_ONCE
+    live.hear(world.say(replace(theirs[0], agent="pc-a", revision=2, operation_id="o-2", token=1)))
+    assert live.cycle(theirs[0].id).opener == "pc-b"
+    world.enact(world.member("pc-b", revoked=True))
+    live.law = world.law
+    live._law_version += 1
+    assert [one.id for one in live.open_cycles()] == ["c-pc-a-1"]

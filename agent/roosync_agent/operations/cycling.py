@@ -22,7 +22,7 @@ from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import stopped_at
 from roosync_protocol.cycle.triggers import next_step, why
 from roosync_protocol.cycle.view import View
-from roosync_protocol.fleet import Fleet
+from roosync_protocol.fleet import AT_ONCE, Fleet
 from roosync_protocol.messages import Cycle
 from roosync_protocol.messages.work import CycleRoute
 
@@ -66,11 +66,15 @@ async def start(
     await machine.session.refresh()
     fleet = machine.fleet
     taking = chosen(fleet, targets or [])
+    running = {c.id: fleet.cycle(c.id).opener for c in machine.cycles.running}
     if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
+        by = f", begun by {running[busy[0]]}," if running[busy[0]] else ""
         raise RefusedRequestError(
-            f"{busy[0]} runs with some of these machines: `roosync cycle watch {busy[0]}`, or end it with "
+            f"{busy[0]}{by} runs with some of these machines: `roosync cycle watch {busy[0]}`, or end it with "
             f"`roosync cycle abort {busy[0]}`"
         )
+    if list(running.values()).count(machine.name) >= AT_ONCE:
+        raise RefusedRequestError(f"{machine.name} has {AT_ONCE} cycles running already; wait, or end one of them")
     if route == "coordination" and fleet.law.baseline is None:
         raise RefusedRequestError(
             "this fleet has no baseline yet, so there is nothing to compare with: `roosync cycle start --route "

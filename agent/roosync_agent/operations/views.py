@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 INCOMING, REPORTS = "configs/incoming/", "reports/"
-MOST = 500  # decisions with a report of their own
+MOST = 500  # decisions, requests and cycles with a report of their own
 _WHOLE: WeakKeyDictionary[Library, dict[Path, dict[str, str]]] = WeakKeyDictionary()  # machine -> manifest
 PACKAGE_LIMIT = 32 * 1024 * 1024  # bytes of one machine's files: whoever publishes more fills nobody's disk
 
@@ -125,7 +125,8 @@ def _known(
         yield File(name=f"{REPORTS}divergences/{decision.id}.md", data=text.encode())
         text = reports.coordination_request(made, language)
         yield File(name=f"{REPORTS}requests/{decision.id}.md", data=text.encode())
-    waiting = [one for one in fleet.requests() if one.status not in request.ENDED]
+    taken = {decision.id for decision, _ in open_ones[:MOST]}  # a request may be given any id, also a decision's
+    waiting = [one for one in fleet.requests() if one.status not in request.ENDED and one.id not in taken]
     for one in waiting[:MOST]:
         text = reports.coordination_request(reports.as_asked(one), language)
         yield File(name=f"{REPORTS}requests/{one.id}.md", data=text.encode())
@@ -134,7 +135,7 @@ def _known(
 
 def _cycles(fleet: Fleet, me: str, now: datetime, into: Folder, language: Language) -> Iterator[File]:
     """The report of a cycle that ended is written once: what comes after is no part of it."""
-    for cycle in fleet.cycles():
+    for cycle in fleet.cycles()[-MOST:]:
         name = f"{REPORTS}cycles/{cycle.id}"
         ended = f"{name}.metrics.json"  # written last, and only then
         if into.has(ended):

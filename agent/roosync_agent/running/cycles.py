@@ -17,7 +17,7 @@ from roosync_agent.running.awaited import Awaited
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
-from roosync_protocol.cycle import ENDED, each_with_each, triggers
+from roosync_protocol.cycle import each_with_each, triggers
 from roosync_protocol.cycle.leading import deadline, missing, next_state
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, stopped_at
@@ -41,7 +41,7 @@ class Cycles:
 
     @property
     def running(self) -> list[Cycle]:
-        return [cycle for cycle in self._machine.fleet.cycles() if cycle.status not in ENDED]
+        return self._machine.fleet.open_cycles()
 
     @property
     def stopped(self) -> int:
@@ -140,7 +140,8 @@ class Cycles:
 
     async def _asked(self, cycle: Cycle, view: View) -> View:
         """Nobody is called stuck unasked: each machine that is waited for is pinged, and that tells who is there."""
-        waited = missing(cycle, view)
+        members = frozenset(self._machine.fleet.law.machines())  # a cycle may name anybody
+        waited = [name for name in missing(cycle, view) if name in members]
         rows = await pinging.ping_all(self._machine, waited)
         there = frozenset(row.machine for row in rows if row.answered)
         present = ((view.present or frozenset()) - frozenset(waited)) | there

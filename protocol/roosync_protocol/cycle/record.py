@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.cycle import ENDED, ROUTES, after, first
 from roosync_protocol.cycle import before as checkpoint_before
-from roosync_protocol.decision import By, best_told, whole_from
+from roosync_protocol.decision import By, Place, best_told, whole_from
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Cycle
@@ -40,11 +40,12 @@ class FoldedCycle(Struct, frozen=True, kw_only=True):
     state: Cycle | None = None
     sequence: int = 0  # of the last message seen, valid or not: for compare-and-swap
     since: int = 0
+    opener: str = ""  # who began it, also when that one is no member any more; "": not known, its beginning is gone
     named: frozenset[str] = frozenset()  # machines that operators excused, in states that counted or not
     refused: tuple[str, ...] = ()
 
 
-def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
+def fold(heard: Iterable[Heard], law: Law, unread: Iterable[Place] = ()) -> FoldedCycle:
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
 
@@ -54,13 +55,15 @@ def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
             folded = advance(folded, one, law, whole=whole)
         return folded
 
-    return best_told(told, whole_from(ordered))
+    return best_told(told, whole_from(ordered, unread))
 
 
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
     if heard.sequence <= folded.sequence:
         return folded
     new = heard.message
+    if folded.sequence == 0 and isinstance(new, Cycle) and new.revision == 1:
+        folded = replace(folded, opener=heard.speaker)
     if isinstance(new, Cycle) and is_operator(heard.speaker) and law.genuine(heard):
         folded = replace(folded, named=folded.named | new.excused.keys())
     reason = judge(folded.state, heard, law, gap=folded.since <= whole, named=folded.named)
@@ -120,6 +123,8 @@ def _older_lease(before: Cycle, new: Cycle) -> str:
 def _start_fault(new: Cycle) -> str | None:
     if new.status != "running" or new.checkpoint != first(new.route) or new.reached or new.round:
         return "a cycle begins at the first checkpoint of its route"
+    if new.excused or new.stopped or new.failures or new.escalations:
+        return "nothing can have happened in a cycle before it began"
     if len(set(new.participants)) < len(new.participants):
         return "a machine takes part twice"
     return None
