@@ -135,6 +135,7 @@ def report(count: int, took: float, spent: dict[str, float], after: dict[str, fl
     tell(f"{name}_server_rss_mib", after["server_rss"])
     tell(f"{name}_orchestrator_rss_mib", after["orchestrator_rss"])
     tell(f"{name}_agents_rss_mib", after["agents_rss"])
+    tell(f"{name}_machines_following_all", int(after["whole"]))
     tell(f"{name}_messages", int(spent["messages"]))
     tell(f"{name}_megabytes", spent["bytes"] / 1e6)
     tell(f"{name}_each_cpu_ms", 1000 * cpu / count)

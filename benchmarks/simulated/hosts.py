@@ -32,7 +32,7 @@ from roosync_protocol.messages import Member
 HERE = Path(__file__).parent
 TARGET = "claude.settings"
 RELOADED = 1.0  # seconds after which the server has read the users that the keeper wrote
-PATIENCE = float(os.environ.get("PAT", "600"))
+PATIENCE = 600.0
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -159,6 +159,7 @@ class Many:
         return {
             "agents_cpu": sum(one["cpu"] for one in agents),
             "agents_rss": sum(one["rss"] for one in agents),
+            "whole": sum(one["whole"] for one in agents),
             "orchestrator_cpu": sum(map(_cpu, orchestrator)),
             "orchestrator_rss": max(map(_rss, orchestrator)),
             "server_cpu": _cpu(server),

@@ -128,6 +128,10 @@ class Host:
         key = sim.entity(setting, "").key
         return dict(Counter(json.dumps(disk.managed[key].value) for disk in self.disks.values()))
 
+    def whole(self) -> int:
+        """How many follow everybody."""
+        return sum(agent.machine.session.whole for agent in self.agents.values())
+
     def ended(self) -> list[str]:
         return [task.get_name() for task in self._runs if task.done()]
 
@@ -175,7 +179,7 @@ async def main() -> None:
             asked = json.loads(line)
             match asked.pop("do"):
                 case "said":
-                    tell({"said": host.said(), "ended": host.ended(), **cost()})
+                    tell({"said": host.said(), "ended": host.ended(), "whole": host.whole(), **cost()})
                 case "change":
                     host.change(**asked)
                     tell({"changed": len(asked["machines"])})

@@ -310,18 +310,24 @@ class Oracle:
             status = fleet.status(node.name)
             if status is None or status.status != "synced" or status.baseline_revision != self.agreed.revision:
                 return "converged", f"{node.name}: {status and (status.status, status.baseline_revision)}"
-        return self._disagree(fleets) or self._not_in_step(nodes)
+        return self._disagree(nodes) or self._not_in_step(nodes)
 
-    def _disagree(self, fleets: list[Any]) -> tuple[str, str] | None:
-        views = [
-            [d.operation_id for d in fleet.decisions() if not self._displaced((d.machine, d.id))]
-            + [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))]
-            + [fleet.law.policy_revision]
-            for fleet in fleets
-        ]
-        if any(view != views[0] for view in views):
-            return "converged", "the machines do not know the same records"
+    def _disagree(self, nodes: list["Node"]) -> tuple[str, str] | None:
+        """In a large fleet each knows what concerns it, and the person, who reads all, knows the same of that."""
+        known = [node.machine.fleet for node in nodes if node.machine]
+        of_all = self.world.person.session.fleet if self.world.large else known[0]
+        for node, fleet in zip(nodes, known, strict=True):
+            machine = node.name if self.world.large else None
+            if self._read(fleet, machine) != self._read(of_all, machine):
+                return "converged", "the machines do not know the same records"
         return None
+
+    def _read(self, fleet: "SimFleet", machine: str | None) -> list[object]:
+        return [
+            [d.operation_id for d in fleet.decisions(machine) if not self._displaced((d.machine, d.id))],
+            [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))],
+            fleet.law.policy_revision,
+        ]
 
     def _not_in_step(self, nodes: list["Node"]) -> tuple[str, str] | None:
         """Everybody says so: does it hold? Each value is the agreed one, or somebody said that it may differ."""

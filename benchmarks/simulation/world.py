@@ -18,12 +18,12 @@ from msgspec.structs import replace
 
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
+from roosync_agent.running import following, orchestrator, reports, requests
 from roosync_agent.running import machine as running_machine
-from roosync_agent.running import orchestrator, reports, requests
 from roosync_agent.running.machine import Machine
 from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair, verify
-from roosync_protocol import envelope
+from roosync_protocol import cycle, envelope
 from roosync_protocol.entity import Entities
 from simulation import node as sim
 from simulation.loop import VirtualLoop, in_life
@@ -50,6 +50,7 @@ class World:
     def __init__(self, seed: int, *, tracing: bool = False, longest: float = 180.0) -> None:
         self.seed = seed
         self.longest = longest  # seconds of trouble
+        self.large = seed % 3 == 2  # does it behave as a fleet in which nobody follows everybody?
         self.rng = Random(seed)
         self.ids = Random(~seed)
         self.count: Counter[str] = Counter()
@@ -271,6 +272,7 @@ def _simulated(world: World) -> Iterator[None]:
         (agent_session, "verify", verified),
         (orchestrator, "write_views", no_views),
         (reports, "take_inventory", lambda *_: {}),
+        *(((following, "SMALL", 0), (cycle, "EACH", 0)) if world.large else ()),
         (requests.Requests, "_do", done_once),
     ]
     with contextlib.ExitStack() as stack:
