@@ -4,13 +4,13 @@ The subjects of the streams come from the protocol's table of kinds. `ensure` ma
 table and may be called at any time; it never deletes. `describe` prints the table for `roosync topology`.
 """
 
-import contextlib
+import asyncio
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import asdict
 
-from roosync_broker.errors import BusError, OursError, UnavailableError
+from roosync_broker.errors import BusError, NoResponderError, OursError, UnavailableError
 from roosync_broker.link import Link
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
@@ -19,6 +19,7 @@ MIB = 1024 * 1024
 SECOND = 1_000_000_000  # nanoseconds, the server's unit
 API_TIMEOUT = 12.0
 ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
+PAUSE = 0.5  # seconds before that
 
 LEASE_TTL = 15.0  # seconds after the last renewal; how long a lost leader keeps others waiting
 PRESENCE_TTL = 30.0  # seconds after the last heartbeat
@@ -155,6 +156,11 @@ class _ApiError(Struct):
     err_code: int = 0
     description: str = ""
 
+    @property
+    def not_now(self) -> bool:
+        """Nobody leads the cluster, or too few of its nodes are there (10005)."""
+        return self.code == 503 or self.err_code == 10005
+
 
 class _State(Struct, frozen=True):
     num_subjects: int = 0
@@ -190,6 +196,8 @@ async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> li
 async def incarnation(link: Link, stream: str) -> str:
     """When the stream was made, as the server tells it: sequences compare only within one incarnation (3-bus)."""
     info = await _api(link, f"STREAM.INFO.{stream}", {})
+    if info.error is not None and info.error.not_now:
+        raise _failure(stream, info.error)
     if info.error is not None:
         raise UnavailableError(f"the broker has no stream {stream} yet: {info.error.description}")
     return info.created
@@ -217,27 +225,36 @@ _DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete":
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
-    data = await _asked(link, f"$JS.API.{verb}", json.encode(body) if body else b"")
+    """A question alone is asked again while a cluster has no leader; what changes something is waited for."""
+    asks, loop = verb.startswith("STREAM.INFO."), asyncio.get_running_loop()
+    until = loop.time() + API_TIMEOUT - ASK_AGAIN
+    while True:
+        again = asks and loop.time() < until
+        try:
+            info = await _asked(link, verb, body, ASK_AGAIN if asks else API_TIMEOUT)
+        except UnavailableError as error:  # a server without JetStream says at once that nobody answers
+            if not again or not link.connected or isinstance(error, NoResponderError):
+                raise
+        else:
+            if not again or info.error is None or not info.error.not_now:
+                return info
+        await asyncio.sleep(PAUSE)
+
+
+async def _asked(link: Link, verb: str, body: dict[str, Any], timeout: float) -> _Info:
+    data = await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", timeout)
     try:
         return json.decode(data, type=_Info)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
 
 
-async def _asked(link: Link, subject: str, data: bytes) -> bytes:
-    """A question alone may be asked again; what changes something is waited for."""
-    if ".STREAM.INFO." in subject:
-        for _ in range(int(API_TIMEOUT / ASK_AGAIN) - 1):
-            with contextlib.suppress(UnavailableError):
-                return await link.request(subject, data, ASK_AGAIN)
-            if not link.connected:
-                break
-    return await link.request(subject, data, API_TIMEOUT if ".INFO." not in subject else ASK_AGAIN)
-
-
 def _failure(name: str, error: _ApiError) -> BusError:
-    if error.code == 503 or error.err_code == 10005:  # no leader of the cluster, or too few of its nodes are there
-        return UnavailableError(f"the broker can not make stream {name} at this moment: {error.description}")
+    if error.not_now:
+        return UnavailableError(
+            f"the broker can not look after stream {name} at this moment ({error.description}): "
+            "do more than half of the cluster's nodes run?"
+        )
     return OursError(
         f"the broker does not make stream {name} as it should be: {error.description} ({error.err_code}); "
         "if it is an external broker, compare its limits with 'roosync topology'"
