@@ -1,5 +1,6 @@
 """The closing report of a cycle: figures from the records, each failed attempt with its reason, two languages."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -198,6 +199,7 @@ def test_the_markdown_form_has_every_part_in_both_languages(language):
     text = closing_markdown(report(), language)
     assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == HEADINGS[language]
     assert "CHECKPOINT-SYNCED" in text
+    assert re.search("- checkpoints_reached ?: VERSION, COLLECTED, BASELINE, SYNCED\n", text)
     assert ("atteint (100" in text or "atteint (2.1.0" in text) == (language == "fr")
 
 

@@ -198,7 +198,7 @@ def why(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) 
     pinged = "not there, no answer to a ping:" if view.asked.issuperset(away) else "not there:"
     parts = (
         (pinged, away),
-        ("there, and has not arrived:", silent),
+        ("has not arrived:" if view.present is None else "there, and has not arrived:", silent),
         (f"{WRONG.get(cycle.checkpoint, 'does not agree')}:", wrong),
         ("waits for a person's answer:", deciding),
     )

@@ -284,4 +284,4 @@ def _bare(lines: Iterable[str], tr: Any) -> list[tuple[str, str]]:
 
 
 def _metric(value: Any) -> str:
-    return ", ".join(map(plain, value)) or "-" if isinstance(value, list) else plain(str(value))
+    return ", ".join(map(plain, value)) or "-" if isinstance(value, list | tuple) else plain(str(value))
