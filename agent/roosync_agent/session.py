@@ -198,6 +198,8 @@ class Session:
         heard = self.open(stored)
         if heard is not None:
             self.fleet.hear(heard)
+        else:
+            self.fleet.hear_unread(stored.subject, stored.sequence)
         return heard
 
     async def refresh(self, *, reports: bool = True) -> None:

@@ -86,6 +86,7 @@ CONTENT = ("local", "remote", "wanted", "surface", "risk", "verdict", "action")
 PROOF = (*CONTENT, "approvals", "policy_proof")
 KEPT = 50  # declined questions that a record remembers
 RETAINED = 8  # messages of one speaker about one record that the broker keeps; its older ones may be gone
+Place = tuple[str, int]  # of a message in the stream: who said it, and its sequence
 NEEDS_APPROVAL = {"approved", "applying", "applied", "failed"}
 
 
@@ -103,8 +104,11 @@ def decision_id(machine: str, entity: str, reference: str) -> str:
     return "d-" + hashlib.sha256(canonical([machine, entity, reference])).hexdigest()[:12]
 
 
-def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
-    """The record of these messages, which may come in any order and more than once."""
+def fold(heard: Iterable[Heard], law: Law, verify: Verify, unread: Iterable[Place] = ()) -> Folded:
+    """The record of these messages, which may come in any order and more than once.
+
+    `unread`: the messages of it that nobody can open, which the broker keeps in the place of others all the same.
+    """
     ordered = sorted(heard, key=lambda one: one.sequence)
 
     def told(whole: int) -> Folded:
@@ -113,7 +117,7 @@ def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
             folded = advance(folded, one, law, verify, whole=whole)
         return folded
 
-    return best_told(told, whole_from(ordered))
+    return best_told(told, whole_from(ordered, unread))
 
 
 class Told(Protocol):
@@ -141,15 +145,15 @@ def best_told(told: Callable[[int], ToldT], whole: int) -> ToldT:
     return stray if stray.since > counted.since else counted
 
 
-def whole_from(heard: Iterable[Heard]) -> int:
+def whole_from(heard: Iterable[Heard], unread: Iterable[Place] = ()) -> int:
     """The sequence from which on nothing that was said is missing.
 
     The broker keeps RETAINED messages of each speaker, so what one of them said before may be gone while another's
     older words are still there.
     """
     oldest: dict[str, list[int]] = {}
-    for one in heard:
-        oldest.setdefault(one.speaker, []).append(one.sequence)
+    for speaker, sequence in (*((one.speaker, one.sequence) for one in heard), *unread):
+        oldest.setdefault(speaker, []).append(sequence)
     return max((min(said) for said in oldest.values() if len(set(said)) >= RETAINED), default=0)
 
 

@@ -14,7 +14,7 @@ from roosync_protocol import request as request_record
 from roosync_protocol.cycle import ENDED, ROUTES
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
-from roosync_protocol.decision import Folded
+from roosync_protocol.decision import Folded, Place
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
@@ -46,6 +46,8 @@ CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
 
+_RECORDS: dict[str, type] = {"decision": Decision, "proposal": Proposal, "cycle": Cycle, "request": Request}
+
 
 class Fleet:
     """What one member knows of its fleet."""
@@ -59,6 +61,7 @@ class Fleet:
         self._law_version = 0
         self._reports: dict[tuple[type, str], Heard] = {}
         self._records: dict[tuple[type, str, str], list[Heard]] = {}  # each in the order of the stream
+        self._unread: dict[tuple[type, str, str], list[Place]] = {}  # what of a record nobody can open
         self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
@@ -96,6 +99,23 @@ class Fleet:
             case _:
                 pass  # audit and metrics are read from their streams when somebody asks
 
+    def hear_unread(self, subject: str, sequence: int) -> None:
+        """A message that can not be opened: changed on its way, or of a version to come.
+
+        Of each speaker the broker keeps so many messages of a record, this one among them: what it said before may be
+        gone for that. Of other things than records nothing is kept.
+        """
+        kind, *about = subject.split(".")[2:]
+        if kind not in _RECORDS or not 2 <= len(about) <= 3:
+            return
+        *machine, id_, speaker = about
+        key = _RECORDS[kind], "".join(machine), id_
+        unread = self._unread.setdefault(key, [])
+        if (speaker, sequence) not in unread:
+            unread.append((speaker, sequence))
+            self._trim(key, speaker)
+            self._changed(key)
+
     def refuse(self, reason: str) -> None:
         reason = reason[:200]
         self.refused[reason if reason in self.refused or len(self.refused) < REASONS else OTHER] += 1
@@ -120,6 +140,8 @@ class Fleet:
         wanted = tuple(kinds)
         for key in [key for key in self._records if key[0] in wanted]:
             del self._records[key]
+        for key in [key for key in self._unread if key[0] in wanted]:
+            del self._unread[key]
         for place in [place for place in self._reports if place[0] in wanted]:
             del self._reports[place]
         self._decisions.clear()
@@ -145,6 +167,12 @@ class Fleet:
                 self._records[key] = left
             if not left:
                 del self._records[key]
+        for key, places in list(self._unread.items()):
+            self._unread[key] = [(who, at) for who, at in places if at > newest or at in sequences]
+            if self._unread[key] != places:
+                self._changed(key)
+            if not self._unread[key]:
+                del self._unread[key]
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
@@ -175,7 +203,10 @@ class Fleet:
         known = self._decisions.get((machine, id_))
         if known is None or known[0] != self._law_version:
             kept = self._records.get((Decision, machine, id_), ())
-            known = self._law_version, decision.fold(kept, self.law, self._verify)
+            known = (
+                self._law_version,
+                decision.fold(kept, self.law, self._verify, self._unread.get((Decision, machine, id_), ())),
+            )
             self._decisions[machine, id_] = known
         return known[1]
 
@@ -201,7 +232,10 @@ class Fleet:
         known = self._proposals.get(id_)
         if known is None or known[0] != self._law_version:
             kept = self._records.get((Proposal, "", id_), ())
-            known = self._law_version, proposal.fold(kept, self.law, self._verify)
+            known = (
+                self._law_version,
+                proposal.fold(kept, self.law, self._verify, self._unread.get((Proposal, "", id_), ())),
+            )
             self._proposals[id_] = known
         return known[1]
 
@@ -214,7 +248,9 @@ class Fleet:
     def cycle(self, id_: str) -> FoldedCycle:
         known = self._cycles.get(id_)
         if known is None or known[0] != self._law_version:
-            known = self._law_version, cycle_record.fold(self._records.get((Cycle, "", id_), ()), self.law)
+            key = (Cycle, "", id_)
+            kept, unread = self._records.get(key, ()), self._unread.get(key, ())
+            known = self._law_version, cycle_record.fold(kept, self.law, unread)
             self._cycles[id_] = known
         return known[1]
 
@@ -303,11 +339,19 @@ class Fleet:
             return  # delivered twice
         else:
             kept[at] = heard  # the bus was put back, and its place is taken by another one since
-        own = [index for index, one in enumerate(kept) if one.speaker == heard.speaker]
-        if len(own) > decision.RETAINED:  # as the broker does: whoever reads it later reads the same record
-            del kept[own[0]]
+        self._trim(key, heard.speaker)
         del kept[:-KEPT]
         self._changed(key)
+
+    def _trim(self, key: tuple[type, str, str], speaker: str) -> None:
+        """Of each speaker as many as the broker keeps: whoever reads it later reads the same record."""
+        kept, unread = self._records.get(key, []), self._unread.get(key, [])
+        own = [one.sequence for one in kept if one.speaker == speaker]
+        own += [sequence for who, sequence in unread if who == speaker]
+        if len(own) > decision.RETAINED:
+            gone = min(own)
+            kept[:] = [one for one in kept if one.sequence != gone]
+            unread[:] = [one for one in unread if one != (speaker, gone)]
 
     def _changed(self, key: tuple[type, str, str]) -> None:
         self._decisions.pop(key[1:], None)
