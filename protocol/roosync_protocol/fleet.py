@@ -260,12 +260,6 @@ class Fleet:
         found = [state for id_ in ids if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
 
-    def earlier(self, cycle: Cycle) -> frozenset[str]:
-        """Decisions that stand as they did before a cycle began, by the order of the stream: clocks differ."""
-        taking = frozenset(cycle.participants)
-        keys = [(m, i) for kind, m, i in self._records if kind is Decision and m in taking]
-        return frozenset(id_ for machine, id_ in keys if self.decision(machine, id_).since <= cycle.after)
-
     @property
     def newest(self) -> int:
         """Sequence of the newest message that is known of any record."""
@@ -279,7 +273,7 @@ class Fleet:
         found, begun = [], Counter[str]()
         for cycle in self.cycles():
             opener = self.cycle(cycle.id).opener
-            member = not opener or is_operator(opener) or self.law.may_orchestrate(opener)
+            member = is_operator(opener) or self.law.may_orchestrate(opener)
             if cycle.status in ENDED or not member:
                 continue
             begun[opener] += 1

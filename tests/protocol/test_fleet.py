@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from roosync_broker.keys import verify
 from roosync_protocol import fleet as f
 from roosync_protocol import proposal
+from roosync_protocol.cycle.metrics import earlier
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
@@ -71,7 +72,7 @@ def test_what_stood_before_a_cycle_began_is_told_by_the_stream_and_not_by_clocks
     fleet.hear(world.say(world.step(new, "op-ann", "rejected")))
     fleet.hear(world.say(begin(world, "pc-b")))
     fleet.hear(world.say(replace(other, timestamp=world.now.replace(year=2001))))  # and one that is far behind
-    assert fleet.earlier(began) == {old.id}
+    assert earlier(began, fleet) == {old.id}
     assert [one.status for one in fleet.steps("pc-a", new.id)] == ["pending", "rejected"]
     assert [one.status for one in fleet.steps("pc-a", new.id, after=began.after)] == ["rejected"]
 

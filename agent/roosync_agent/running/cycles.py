@@ -19,7 +19,7 @@ from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
 from roosync_protocol.cycle import each_with_each, triggers
 from roosync_protocol.cycle.leading import deadline, missing, next_state
-from roosync_protocol.cycle.metrics import evidence_of, metric_report
+from roosync_protocol.cycle.metrics import earlier, evidence_of, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, stopped_at
 from roosync_protocol.cycle.view import View
 from roosync_protocol.messages import Arrival, Cycle
@@ -130,7 +130,7 @@ class Cycles:
             arrivals=fleet.arrivals(cycle),
             decisions=tuple(fleet.decisions()),
             present=None,  # looked up when somebody is to be called late
-            earlier=fleet.earlier(cycle),
+            earlier=earlier(cycle, fleet),
             statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
             baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
             token=token,

@@ -25,16 +25,23 @@ class Evidence(Struct, frozen=True, kw_only=True):
     earlier: frozenset[str] = frozenset()  # decisions that stand as they did before the cycle began
 
 
+def earlier(cycle: Cycle, fleet: Fleet) -> frozenset[str]:
+    """Decisions that stand as they did before a cycle began, by the order of the stream: clocks differ."""
+    taking = frozenset(cycle.participants)
+    ours = (d for d in fleet.decisions() if d.machine in taking)
+    return frozenset(d.id for d in ours if fleet.decision(d.machine, d.id).since <= cycle.after)
+
+
 def evidence_of(cycle: Cycle, fleet: Fleet) -> Evidence:
     taking = frozenset(cycle.participants)
     decisions = tuple(d for d in fleet.decisions() if d.machine in taking)
-    earlier = fleet.earlier(cycle)
+    old = earlier(cycle, fleet)
     return Evidence(
         decisions=decisions,
-        steps={d.id: tuple(fleet.steps(d.machine, d.id, after=cycle.after)) for d in decisions if d.id not in earlier},
+        steps={d.id: tuple(fleet.steps(d.machine, d.id, after=cycle.after)) for d in decisions if d.id not in old},
         statuses={m: status for m in cycle.participants if (status := fleet.status(m)) is not None},
         baseline=fleet.law.baseline,
-        earlier=earlier,
+        earlier=old,
     )
 
 
