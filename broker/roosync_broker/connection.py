@@ -216,7 +216,9 @@ class Connection:
             url, lost = urls[attempts % len(urls)], asyncio.Event()
             try:
                 wire = await self._dial(url, lost)
-            except BusError as error:
+            except Exception as raised:  # noqa: BLE001 (nats-py raises several kinds, and a link never gives up)
+                unexpected = f"the broker at {url} could not be reached ({type(raised).__name__}: {raised})"
+                error = raised if isinstance(raised, BusError) else UnavailableError(unexpected)
                 if str(error) != told.get(url):
                     self.report(error)  # once, not with each attempt
                 told[url] = str(error)
