@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from roosync_broker.keys import verify
 from roosync_broker.link import Link
-from roosync_broker.sweeper import purge
+from roosync_broker.sweeper import purge, subjects_of
 from roosync_protocol import envelope
 from roosync_protocol.clearing import GRACE, Key, Told, leaving
 from roosync_protocol.fleet import Fleet
@@ -20,13 +20,15 @@ from roosync_protocol.subjects import Subjects
 
 async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = GRACE) -> list[Key]:
     """Purge what may leave, with the arrivals of cycles that do; returns which records. Needs the keeper's rights."""
-    subjects, view = Subjects(law.fleet), Fleet(law, verify)
+    subjects, view, everything = Subjects(law.fleet), Fleet(law, verify), f"post.{law.fleet}.>"
+    work = subjects.stream("WORK")
+    ids = {subject.split(".")[-2].encode() for subject in await subjects_of(link, work, everything)}
     told: dict[Key, Told] = {}
     last: dict[Key, int] = {}
-    async for stored in link.read(subjects.stream("WORK"), f"post.{law.fleet}.>"):
+    async for stored in link.read(work, everything):
         key = tuple(stored.subject.split(".")[2:-1])
         time = stored.time or now  # without a time it counts as young
-        told.setdefault(key, Told(newest=time)).add(time, stored.data)
+        told.setdefault(key, Told(newest=time)).add(time, stored.data, ids)
         last[key] = stored.sequence
         with contextlib.suppress(MalformedError):  # it counts for nothing, but keeps the record it is about for a while
             view.hear(envelope.unseal(subjects, stored.subject, stored.data, stored.headers, verify, stored.sequence))
@@ -34,5 +36,5 @@ async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = 
     for key in gone:
         if key[0] == "cycle":  # first: a cycle that is left without them says nothing wrong
             await purge(link, subjects.stream("REPORTS"), subjects.post("arrival", key[1]))
-        await purge(link, subjects.stream("WORK"), subjects.record(*key), last[key])
+        await purge(link, work, subjects.record(*key), last[key])
     return gone

@@ -51,15 +51,19 @@ async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE)
 async def _stored(link: Link, fleet: str) -> dict[str, list[str]]:
     """SHA-256 -> the subjects of its parts, by all speakers."""
     found: dict[str, list[str]] = {}
-    stream, offset = stream_name(fleet, "CONTENTS"), 0
+    for subject in await subjects_of(link, stream_name(fleet, "CONTENTS"), Subjects(fleet).post("content")):
+        found.setdefault(subject.split(".")[3], []).append(subject)
+    return found
+
+
+async def subjects_of(link: Link, stream: str, pattern: str) -> list[str]:
+    """Every subject of the stream that matches and has a message. Needs the keeper's rights."""
+    found: list[str] = []
     while True:
-        ask = {"subjects_filter": Subjects(fleet).post("content"), "offset": offset}
-        listing = await _api(link, f"STREAM.INFO.{stream}", ask)
+        listing = await _api(link, f"STREAM.INFO.{stream}", {"subjects_filter": pattern, "offset": len(found)})
         subjects = (listing.state.subjects if listing.state else None) or {}
-        for subject in subjects:
-            found.setdefault(subject.split(".")[3], []).append(subject)
-        offset += len(subjects)
-        if not subjects or offset >= listing.total:
+        found += subjects
+        if not subjects or len(found) >= listing.total:
             return found
 
 

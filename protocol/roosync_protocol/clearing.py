@@ -6,7 +6,7 @@ answered by a policy, again. The highest attempt of a decision lies in its machi
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -27,11 +27,12 @@ class Told(Struct):
     """What the bus holds about one record, whether it counts or not."""
 
     newest: datetime  # when the last message was stored, by the broker's clock
-    words: frozenset[bytes] = frozenset()  # everything in its messages that could be an id
+    words: frozenset[bytes] = frozenset()  # the ids of records that its messages name, whatever they say about them
 
-    def add(self, time: datetime, data: bytes) -> None:
+    def add(self, time: datetime, data: bytes, ids: Set[bytes]) -> None:
+        """One more message; `ids` are those of every record that there is."""
         self.newest = max(self.newest, time)
-        self.words |= frozenset(_WORD.findall(data))
+        self.words |= ids & frozenset(_WORD.findall(data))
 
 
 def leaving(fleet: Fleet, told: Mapping[Key, Told], now: datetime, grace: timedelta = GRACE) -> list[Key]:

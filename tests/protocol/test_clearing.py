@@ -32,9 +32,10 @@ class Bus:
     def leaving(self, **later):
         world = self.world
         view, told = Fleet(world.law, verify), {}
+        ids = {heard.subject.split(".")[-2].encode() for heard, _ in self.said}
         for heard, at in self.said:
             key = tuple(heard.subject.split(".")[2:-1])
-            told.setdefault(key, Told(newest=at)).add(at, repr(heard.message).encode())
+            told.setdefault(key, Told(newest=at)).add(at, repr(heard.message).encode(), ids)
             view.hear(heard)
         return [key[0] for key in leaving(view, told, world.now + timedelta(**later))]
 
