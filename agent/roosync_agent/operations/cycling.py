@@ -68,10 +68,9 @@ async def start(
     taking = chosen(fleet, targets or [])
     running = {c.id: fleet.cycle(c.id).opener for c in machine.cycles.running}
     if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
-        by = f", begun by {running[busy[0]]}," if running[busy[0]] else ""
         raise RefusedRequestError(
-            f"{busy[0]}{by} runs with some of these machines: `roosync cycle watch {busy[0]}`, or end it with "
-            f"`roosync cycle abort {busy[0]}`"
+            f"{busy[0]}, begun by {running[busy[0]]}, runs with some of these machines: `roosync cycle watch "
+            f"{busy[0]}`, or end it with `roosync cycle abort {busy[0]}`"
         )
     if list(running.values()).count(machine.name) >= AT_ONCE:
         raise RefusedRequestError(f"{machine.name} has {AT_ONCE} cycles running already; wait, or end one of them")

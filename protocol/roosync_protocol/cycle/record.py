@@ -40,7 +40,7 @@ class FoldedCycle(Struct, frozen=True, kw_only=True):
     state: Cycle | None = None
     sequence: int = 0  # of the last message seen, valid or not: for compare-and-swap
     since: int = 0
-    opener: str = ""  # who began it, also when that one is no member any more; "": not known, its beginning is gone
+    opener: str = ""  # who began it, or said the oldest word that is left, also when that one is no member any more
     named: frozenset[str] = frozenset()  # machines that operators excused, in states that counted or not
     refused: tuple[str, ...] = ()
 
@@ -62,7 +62,7 @@ def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> F
     if heard.sequence <= folded.sequence:
         return folded
     new = heard.message
-    if folded.sequence == 0 and isinstance(new, Cycle) and new.revision == 1:
+    if folded.sequence == 0:
         folded = replace(folded, opener=heard.speaker)
     if isinstance(new, Cycle) and is_operator(heard.speaker) and law.genuine(heard):
         folded = replace(folded, named=folded.named | new.excused.keys())
