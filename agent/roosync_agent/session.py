@@ -38,7 +38,7 @@ from roosync_protocol.messages import (
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
-from roosync_protocol.subjects import OWN, Subjects
+from roosync_protocol.subjects import BY_MESSAGE, OWN, Subjects
 
 log = logging.getLogger("roosync.session")
 
@@ -215,12 +215,15 @@ class Session:
         await self.refresh_law()
         await self._forget_what_was_put_back("WORK", RECORDS)
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
-        shown: list[int] = []
         for subject in [everything] if self.whole else self.subjects.records_concerning(self.name):
+            shown: list[int] = []
             async for stored in self.link.read(stream, subject):
                 self.take(stored)
                 shown.append(stored.sequence)
-        self.fleet.forget_unshown(shown)
+            read = (
+                RECORDS if self.whole else [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
+            )
+            self.fleet.forget_unshown(shown, read)
         if reports:
             await self._forget_what_was_put_back("REPORTS", REPORTS)
             await self.read_reports("*" if self.whole else self.name)

@@ -152,22 +152,25 @@ class Fleet:
             self._arrivals.clear()
             self._arrived.clear()
 
-    def forget_unshown(self, shown: Collection[int]) -> None:
+    def forget_unshown(self, shown: Collection[int], kinds: Collection[type] | None = None) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
+
+        `kinds`: those that were read in this one pass, all without any. Of two passes the second may show what came
+        after the first, and after facts that the first could not show yet.
 
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
         sequences = frozenset(shown)
         newest = max(sequences, default=0)
-        for key, kept in list(self._records.items()):
+        for key, kept in [one for one in self._records.items() if kinds is None or one[0][0] in kinds]:
             left = [one for one in kept if one.sequence > newest or one.sequence in sequences]
             if len(left) < len(kept):
                 self._changed(key)
                 self._records[key] = left
             if not left:
                 del self._records[key]
-        for key, places in list(self._unread.items()):
+        for key, places in [one for one in self._unread.items() if kinds is None or one[0][0] in kinds]:
             self._unread[key] = [(who, at) for who, at in places if at > newest or at in sequences]
             if self._unread[key] != places:
                 self._changed(key)

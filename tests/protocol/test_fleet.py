@@ -372,3 +372,13 @@ def test_a_machine_has_some_cycles_running_and_none_after_its_end(world):
     live.law = world.law
     live._law_version += 1
     assert [one.id for one in live.open_cycles()] == ["c-pc-a-1"]
+
+
+def test_what_a_later_pass_shows_says_nothing_about_an_earlier_one(world, fleet):
+    """Decisions are read, then a fact of one comes, then cycles are read, which show something newer than the fact."""
+    first, *_ = a_life(world)
+    fleet.hear(first)
+    fleet.forget_unshown([first.sequence + 7], [Cycle])
+    assert fleet.decision("pc-a", first.message.id).state is not None
+    fleet.forget_unshown([first.sequence + 7], [Decision])
+    assert fleet.decision("pc-a", first.message.id).state is None
