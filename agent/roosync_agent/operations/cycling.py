@@ -202,7 +202,11 @@ def find(fleet: Fleet, id_: str | None) -> Cycle:
 def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
     revision = fleet.law.baseline.revision if fleet.law.baseline else 0
     view = View(
-        arrivals=fleet.arrivals(cycle), decisions=tuple(fleet.decisions()), present=None, baseline_revision=revision
+        arrivals=fleet.arrivals(cycle),
+        decisions=tuple(fleet.decisions()),
+        present=None,
+        statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
+        baseline_revision=revision,
     )
     waits = [] if cycle.status in ENDED else missing(cycle, view)
     return CycleAnswer(
