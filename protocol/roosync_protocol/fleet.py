@@ -155,8 +155,7 @@ class Fleet:
     def forget_unshown(self, shown: Collection[int], kinds: Collection[type] | None = None) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
 
-        `kinds`: those that were read in this one pass, all without any. Of two passes the second may show what came
-        after the first, and after facts that the first could not show yet.
+        `kinds`: those that this one pass read; a second pass may show what is newer than facts that came in between.
 
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from roosync_broker.clearing import clear_records
+from roosync_broker.errors import RefusedError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair
 from roosync_broker.nodes import node_note, open_node
@@ -244,7 +245,13 @@ def test_nats_tools_list_the_agents(cluster, waiting):
         finally:
             await link.close()
 
-    waiting("everybody answers", lambda: len(asyncio.run(ask("$SRV.PING"))) == 3)
+    def everybody():
+        try:
+            return len(asyncio.run(ask("$SRV.PING"))) == 3
+        except RefusedError:  # the keeper of that node has not written the new credential yet
+            return False
+
+    waiting("everybody answers", everybody)
     assert [one["id"] for one in asyncio.run(ask("$SRV.INFO.roosync-e2e"))] == ["alpha", "beta", "gamma"]
     (beta,) = asyncio.run(ask("$SRV.STATS.roosync-e2e.beta"))
     assert beta["endpoints"][0]["num_requests"] >= 1
