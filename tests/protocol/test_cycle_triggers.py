@@ -151,7 +151,7 @@ def test_it_goes_on_by_itself_when_it_was_answered(world, scene, checkpoint, wro
     assert found.turn().status == "waiting"
     mend(found)
     made = found.turn(minutes=5)
-    assert (made.status, made.waiting_for, stopped_at(made)) == ("running", "", 0)
+    assert (made.status, made.waiting_for, made.stopped) == ("running", "", 0)
     assert made.entered == world.now
 
 
@@ -164,6 +164,9 @@ def test_only_a_persons_word_ends_the_other_stops(scene, wrong):
     found.arrive("pc-a", "pc-b")
     assert found.turn(minutes=1) is None
     assert "resume" in found.cycle.waiting_for
+    again = replace(found.cycle, status="running", stopped=0, waiting_for="", checkpoint="diffs", round=0)
+    found.cycle, found.seen, found.arrivals = again, {"outage": 10 * 60.0, "elapsed": 1.0}, {}
+    assert (found.turn() is None) is (wrong is lost), "a loss of the bus is told once at each place"
 
 
 def test_all_that_was_asked_has_to_be_answered(scene):
@@ -188,6 +191,9 @@ def test_a_stop_grows_worse_and_not_milder(scene):
     found.decision("rolled_back", machine="pc-b", name="y")
     made = found.turn()
     assert (made.stopped, made.round) == (3, 1)
+    confirmed(found)
+    made = found.turn()
+    assert (made.stopped, made.round, made.escalations[-1].trigger) == (3, 1, "corruption_confirmed")
 
 
 # -- what is no trigger
@@ -227,7 +233,8 @@ def test_a_machine_that_waits_for_a_person_is_not_slow(world, scene):
     assert f"waits for a person's answer: pc-a ({listed.id})" in found.turn().escalations[-1].reason
     over(found)
     found.seen["statuses"] = {"pc-a": said(world, "pc-a", "diverged")}
-    assert found.turn().escalations[-1].trigger == "time_over", "late is no contradiction"
+    found.arrive("pc-a")
+    assert found.turn().escalations[-1].trigger == "time_over", "what it says and its decisions agree"
 
 
 def test_slow_is_slower_than_what_came_before(world, scene):
