@@ -224,6 +224,8 @@ class Session:
                 RECORDS if self.whole else [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
             )
             self.fleet.forget_unshown(shown, read)
+        if not self.whole:
+            self.fleet.forget_others(self.name)
         if reports:
             await self._forget_what_was_put_back("REPORTS", REPORTS)
             await self.read_reports("*" if self.whole else self.name)

@@ -176,6 +176,14 @@ class Fleet:
             if not self._unread[key]:
                 del self._unread[key]
 
+    def forget_others(self, machine: str) -> None:
+        """What is known of others' decisions and requests, when they are not followed: it would only grow old."""
+        for key in [key for key in self._records if key[0] in (Decision, Request) and key[1] != machine]:
+            self._changed(key)
+            del self._records[key]
+            self._ids.pop(key[:2], None)
+            self._unread.pop(key, None)
+
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
         return report if isinstance(report, StatusReport) else None

@@ -118,6 +118,8 @@ async def test_a_question_about_the_others_is_answered_by_what_they_said(bus, la
         assert beta.fleet.status("alpha").divergences_count == count
     assert [d.machine for d in beta.fleet.decisions()] == ["alpha"]
     assert not beta.whole
+    await beta.refresh()
+    assert list(beta.fleet.decisions()) == [], "it would not hear how it goes on"
 
 
 async def test_a_small_cycle_in_a_large_fleet_is_followed_by_who_takes_part(bus, large):

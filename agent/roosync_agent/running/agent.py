@@ -23,6 +23,8 @@ from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
 from roosync_broker.tasks import end
+from roosync_protocol.cycle import each_with_each
+from roosync_protocol.cycle.participant import looks_at
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import (
     Alarm,
@@ -116,8 +118,10 @@ class Agent:
                 self.wake()
                 if self.machine.cycles.running:
                     self.orchestrator.wake()
-            case Cycle():
-                self.wake()
+            case Cycle() as cycle:
+                if looks_at(cycle) or (not self.machine.session.whole and each_with_each(cycle)):
+                    self.wake()
+                self._nudge.set()
                 self.orchestrator.wake()
             case Request(to=to, status="requested") if to == self.machine.name:
                 self.wake()

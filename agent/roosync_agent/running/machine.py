@@ -25,7 +25,7 @@ from roosync_agent.state import State
 from roosync_agent.targets.marks import raised
 from roosync_broker.errors import BusError, ContentError, StaleError
 from roosync_broker.keys import verify
-from roosync_broker.presence import Presence
+from roosync_broker.presence import BEAT, Presence
 from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
@@ -60,6 +60,7 @@ class Machine:
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
         self.corrupt: tuple[str, ...] = ()  # what was shown to be damaged: not what its signed hash says
+        self._detected: tuple[float, int] | None = None  # machines that were there, and when that was asked
         self._kept_law: Law | None = None  # as it is known to lie in the state folder
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, Message] = {}
@@ -191,10 +192,13 @@ class Machine:
         """How many machines are there. In a large fleet each would look at all the others only to count them."""
         if self.session.whole:
             return len(await self.present() or {self.name})
-        try:
-            return max(1, await self.presence.count())
-        except BusError:
-            return 1
+        now = asyncio.get_running_loop().time()
+        if self._detected is None or now - self._detected[0] > BEAT:
+            try:
+                self._detected = now, max(1, await self.presence.count())
+            except BusError:
+                return 1
+        return self._detected[1]
 
     async def alarm(self, level: int, reason: str, about: str) -> None:
         """Told once: now, or from the disk when the broker is back."""

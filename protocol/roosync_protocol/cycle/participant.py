@@ -16,6 +16,9 @@ from roosync_protocol.messages import Arrival, Cycle, Decision, StatusReport
 OPEN = frozenset({"pending", "approved", "applying", "failed", "rolled_back", "overwritten", "rollback_failed"})
 
 
+LOOKED = frozenset({"status", "collected", "baseline", "final", "synced"})  # where a machine says how it stands now
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """What a machine knows of itself and of the fleet at this moment."""
 
@@ -48,6 +51,14 @@ def arrival_of(cycle: Cycle, facts: Facts, now: datetime) -> Arrival | None:
         baseline_revision=status.baseline_revision if status else 0,
         package=facts.package,
     )
+
+
+def looks_at(cycle: Cycle) -> bool:
+    """Does this state have a machine look at its files again? Else what is known of it is enough to answer.
+
+    A cycle that was stopped, or may have been, held back what a policy applies: then all is looked at again.
+    """
+    return cycle.checkpoint in LOOKED or cycle.status != "running" or bool(cycle.escalations)
 
 
 def taking_part(cycle: Cycle) -> list[str]:
