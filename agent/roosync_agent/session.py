@@ -220,10 +220,11 @@ class Session:
             async for stored in self.link.read(stream, subject):
                 self.take(stored)
                 shown.append(stored.sequence)
-            read = (
-                RECORDS if self.whole else [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
-            )
-            self.fleet.forget_unshown(shown, read)
+            if subject == everything:  # and not by `whole`, which changes while this is read
+                self.fleet.forget_unshown(shown)
+            else:
+                kinds = [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
+                self.fleet.forget_unshown(shown, kinds, self.name)
         if not self.whole:
             self.fleet.forget_others(self.name)
         if reports:

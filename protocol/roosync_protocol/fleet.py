@@ -152,24 +152,31 @@ class Fleet:
             self._arrivals.clear()
             self._arrived.clear()
 
-    def forget_unshown(self, shown: Collection[int], kinds: Collection[type] | None = None) -> None:
+    def forget_unshown(
+        self, shown: Collection[int], kinds: Collection[type] | None = None, machine: str | None = None
+    ) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
 
-        `kinds`: those that this one pass read; a second pass may show what is newer than facts that came in between.
+        `kinds`: those that this one pass read, and `machine`: of them only what is addressed to it, or to all. A second
+        pass may show what is newer than facts that came in between.
 
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
         sequences = frozenset(shown)
         newest = max(sequences, default=0)
-        for key, kept in [one for one in self._records.items() if kinds is None or one[0][0] in kinds]:
+
+        def read(key: tuple[type, str, str]) -> bool:
+            return (kinds is None or key[0] in kinds) and (machine is None or key[1] in ("", machine))
+
+        for key, kept in [one for one in self._records.items() if read(one[0])]:
             left = [one for one in kept if one.sequence > newest or one.sequence in sequences]
             if len(left) < len(kept):
                 self._changed(key)
                 self._records[key] = left
             if not left:
                 del self._records[key]
-        for key, places in [one for one in self._unread.items() if kinds is None or one[0][0] in kinds]:
+        for key, places in [one for one in self._unread.items() if read(one[0])]:
             self._unread[key] = [(who, at) for who, at in places if at > newest or at in sequences]
             if self._unread[key] != places:
                 self._changed(key)

@@ -182,3 +182,21 @@ async def test_reports_of_a_bus_that_was_put_back_count_at_once(bus):
     await alpha.say(replace(said, status="synced", divergences_count=0))
     await beta.refresh()
     assert beta.fleet.status("alpha").status == "synced"
+
+
+async def test_a_part_of_the_records_says_nothing_about_the_others_although_all_are_followed_meanwhile(bus):
+    """In a large fleet it reads what concerns it; while it does, it may have to know everything, and read that."""
+    alpha, beta = session(bus, "alpha"), session(bus, "beta")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    await beta.refresh()
+    await beta.advance_decision(pending("model", "o-2", machine="beta"), 0)
+    beta.whole, read = False, beta.link.read
+
+    def widened(*given):
+        beta.whole = True
+        return read(*given)
+
+    beta.link.read = widened
+    await beta.refresh(reports=False)
+    assert names(beta) == ["theme", "model"]
