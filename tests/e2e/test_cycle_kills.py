@@ -134,7 +134,8 @@ class Kills:
         if place in self.at or (place == "done" and not self.done):
             return
         self.at.add(place)
-        victim = self.leader if self.leading else next(name for name in self.left if name != self.leader)
+        there = [name for name in self.left if self.fleet.sites[name].process.poll() is None]
+        victim = self.leader if self.leading else next(name for name in there if name != self.leader)
         if not self.leading:
             self.left.remove(victim)
         site = self.fleet.sites[victim]
@@ -283,6 +284,44 @@ def test_an_agent_that_only_takes_part_dies_at_each_checkpoint(three, watch, wai
     if diverges:
         assert once_applied(watch, gamma, before) == 1
         assert json.loads(gamma.read(SETTINGS))["model"] == "opus"
+    alpha.until_synced()
+
+
+def test_an_agent_dies_while_it_applies_and_a_person_is_asked_again(three, watch, waiting):
+    """Nothing is half written, its claim is given back with a word in the history, and the cycle goes on."""
+    alpha, gamma = three.sites["alpha"], three.sites["gamma"]
+    gamma.write(SETTINGS, settings("sonnet"))
+    decision = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
+    id_ = alpha.json("cycle", "start", "--timeout", "5")["id"]
+    waiting("all compared", lambda: watch.said(Cycle, id=id_, checkpoint="resolution"))
+    died = threading.Event()
+
+    def trap(message):
+        if isinstance(message, Decision) and message.status == "applying" and not died.is_set():
+            gamma.process.kill()
+            died.set()
+
+    watch.trap = trap
+    alpha.roosync("decision", "approve", decision["id"], "--yes")
+    assert died.wait(20)
+    assert json.loads(gamma.read(SETTINGS))["model"] in ("sonnet", "opus")
+    back(gamma, wait=True)
+    applies = ("gamma", "apply override_local", "interrupted")
+
+    def told():
+        rows = alpha.ask("history", what=decision["id"])["rows"]
+        return applies in [(row["who"], row["action"], row["outcome"]) for row in rows]
+
+    waiting("its end is told", told)
+    asked = waiting(
+        "a person is asked again, unless it had written all of it",
+        lambda: alpha.decisions(status="pending", machine="gamma") or watch.said(Cycle, id=id_, status="done"),
+    )
+    if isinstance(asked[0], dict):
+        alpha.roosync("decision", "approve", decision["id"], "--yes")
+    until_done(three, watch, waiting, id_)
+    assert json.loads(gamma.read(SETTINGS))["model"] == "opus"
+    assert [one.checkpoint for one in one_life(watch, id_).reached] == list(ROUTES["coordination"])
     alpha.until_synced()
 
 
