@@ -1,0 +1,36 @@
+"""What can not begin as a cycle, each with what to do instead."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from roosync_agent.operations.cycling import LONGEST, _start_fault
+
+FAULTS = {  # route, minutes, version -> what is said; None: it may begin
+    "plain": ("coordination", 60.0, "", None),
+    "the longest": ("coordination", float(LONGEST), "", None),
+    "with a version": ("deployment", 60.0, "v2.1.0", None),
+    "with a suffix": ("deployment", 60.0, "2.1.0-rc.1+build", None),
+    "no time": ("coordination", 0.0, "", "0 minutes is none"),
+    "less": ("coordination", -3.0, "", "-3 minutes is none"),
+    "no number": ("coordination", float("nan"), "", "nan minutes is none"),
+    "for ever": ("coordination", float("inf"), "", "at most 100,000"),
+    "no route": ("sideways", 60.0, "", "there are coordination, deployment"),
+    "a version on the wrong route": ("coordination", 60.0, "1.0", "--route deployment"),
+    "no version": ("deployment", 60.0, "new", "such as v2.1.0"),
+    "a version with more behind it": ("deployment", 60.0, "1.0\n", "such as v2.1.0"),
+    "an empty part": ("deployment", 60.0, "v1..0", "such as v2.1.0"),
+}
+
+
+@pytest.mark.parametrize(("route", "minutes", "version", "says"), FAULTS.values(), ids=FAULTS)
+def test_what_can_not_begin(route, minutes, version, says):
+    law = SimpleNamespace(may_orchestrate=lambda name: True)
+    found = _start_fault(SimpleNamespace(name="pc-a", fleet=SimpleNamespace(law=law)), route, minutes, version)
+    assert found is None if says is None else says in (found or "")
+
+
+def test_who_may_not_orchestrate_is_told_where_to_start_it():
+    law = SimpleNamespace(may_orchestrate=lambda name: False)
+    machine = SimpleNamespace(name="pc-a", fleet=SimpleNamespace(law=law))
+    assert "start it on another machine" in (_start_fault(machine, "coordination", 60.0, "") or "")
