@@ -16,6 +16,7 @@ from roosync_agent.running.following import Following
 from roosync_agent.session import Session
 from roosync_agent.state import LawRead, State
 from roosync_broker import topology
+from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.memory import MemoryBus
 from roosync_protocol.diff import Divergence, Verdict
@@ -108,6 +109,27 @@ async def test_whoever_leads_knows_all_from_its_first_step(bus, large):
     assert beta.whole
     await ears.adjust(leads=False)
     assert not beta.whole
+
+
+async def test_a_leader_that_could_not_read_all_does_not_take_that_for_all(bus, large):
+    ears, beta, _ = await started(bus, "beta")
+    await speak(bus, "alpha")
+    read, known = beta.refresh, []
+
+    async def lost(**more):
+        known.append(ears.knows_all)
+        raise UnavailableError("the connection was lost")
+
+    beta.refresh = lost
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            await ears.widen()
+        assert not ears.knows_all
+    beta.refresh = read
+    await ears.widen()
+    assert ears.knows_all
+    assert known == [False, False]
+    assert beta.fleet.status("alpha") is not None
 
 
 async def test_a_question_about_the_others_is_answered_by_what_they_said(bus, large):

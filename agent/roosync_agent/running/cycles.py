@@ -60,7 +60,7 @@ class Cycles:
         """
         machine = self._machine
         for cycle in self.running:
-            if each_with_each(cycle) and not machine.session.whole:
+            if each_with_each(cycle) and not machine.following.knows_all:
                 continue  # soon: the next turn begins by following everybody
             arrival = arrival_of(cycle, self._facts(), machine.session.now())
             place = cycle.id, cycle.checkpoint

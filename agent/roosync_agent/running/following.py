@@ -26,6 +26,7 @@ class Following:
         self._session = machine.session
         self._listener: Listener | None = None
         self._turn = asyncio.Lock()
+        self._reading = False  # everything is followed, and what was said before is not known yet
         self._looked: dict[str, int] = {}  # how far streams were read beyond what concerns this machine
 
     async def start(self, listener: Listener) -> None:
@@ -53,12 +54,23 @@ class Following:
 
     async def widen(self) -> None:
         """Follows everything from now on; what was said before is known when this returns."""
-        if self._session.whole:
-            return
         async with self._turn:
-            if not self._session.whole and self._listener is not None:
-                await self._listen(whole=True)
+            if self._session.whole or self._listener is None:
+                return
+            await self._listen(whole=True)
+            self._reading = True
+            try:
                 await self._session.refresh()
+            except BaseException:
+                self._session.whole = False
+                raise
+            finally:
+                self._reading = False
+
+    @property
+    def knows_all(self) -> bool:
+        """Is everything known, and kept true?"""
+        return self._session.whole and not self._reading
 
     async def look_around(self) -> None:
         """Before a question about the whole fleet is answered: what the others said since this was asked last."""
