@@ -58,7 +58,7 @@ class Oracle:
         self.on_decision: Callable[[Decision], None] = lambda decision: None
         self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
         self._signed: set[tuple[str, str, int, str | None]] = set()
-        self._policies: dict[int, Policy] = {}
+        self._policies: dict[int, list[Policy]] = {}  # by revision: two when the law was put back in between
         self._arrivals: set[tuple[str, str, int, str]] = set()
         self._tokens: dict[int, str] = {}
         self._highest: dict[str, int] = {}  # lease token under which a cycle was moved
@@ -110,7 +110,7 @@ class Oracle:
             case Cycle():
                 self._cycle(message)
             case Policy():
-                self._policies[message.revision] = message
+                self._policies.setdefault(message.revision, []).append(message)
             case Baseline():
                 self.agreed.enacted(message)
             case Request(status="requested"):
@@ -196,9 +196,9 @@ class Oracle:
         self.checked["approvals"] += 1
         proof = decision.policy_proof
         if proof is not None:
-            policy = self._policies.get(proof.policy_revision)
+            signed = self._policies.get(proof.policy_revision, [])
             medium = decision.entity.endswith("/model") or decision.wanted.digest is None
-            if policy is None or policy.answers.get("medium" if medium else "low") != "automatic":
+            if not any(one.answers.get("medium" if medium else "low") == "automatic" for one in signed):
                 self.fail("yes", f"{decision.id} on {decision.machine} by policy {proof.policy_revision}")
         elif (decision.machine, decision.id, decision.attempt, decision.wanted.digest) not in self._signed:
             self.fail("yes", f"{decision.id} attempt {decision.attempt} on {decision.machine}")
@@ -288,22 +288,19 @@ class Oracle:
         if late := [node.name for node in nodes if not node.ready]:
             return "converged", f"not up: {late}"
         fleets = [node.machine.fleet for node in nodes if node.machine]
+        muddled = False
         for fleet in fleets:
             for decision in fleet.decisions():
                 if decision.status not in ENDED and not self._displaced((decision.machine, decision.id)):
                     return "forgotten", f"{decision.id} of {decision.machine} is {decision.status} ({decision.entity})"
-            muddled = any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
+            muddled = muddled or any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
             for cycle in fleet.cycles():  # who reads records differently lists other divergences: a person is asked
                 if cycle.status not in CYCLE_ENDED and not muddled and not self._displaced((cycle.id,)):
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
-            for request in fleet.requests():
-                if (
-                    request.status not in REQUEST_ENDED
-                    and not muddled
-                    and not self._displaced((request.to, request.id))
-                ):
-                    return "unanswered", f"{request.id} to {request.to} is {request.status} ({request.action})"
+        for request in () if muddled else self.world.person.session.fleet.requests():  # who reads all
+            if request.status not in REQUEST_ENDED and not self._displaced((request.to, request.id)):
+                return "unanswered", f"{request.id} to {request.to} is {request.status} ({request.action})"
         for node, fleet in zip(nodes, fleets, strict=True):
             if any(self._displaced((one.machine, one.id)) for one in fleet.decisions(node.name)):
                 continue  # it can not bring to an end what it reads differently than others
@@ -323,11 +320,10 @@ class Oracle:
         return None
 
     def _read(self, fleet: "SimFleet", machine: str | None) -> list[object]:
-        return [
-            [d.operation_id for d in fleet.decisions(machine) if not self._displaced((d.machine, d.id))],
-            [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))],
-            fleet.law.policy_revision,
-        ]
+        decisions = [(d.machine, d.id, d.operation_id) for d in fleet.decisions(machine)]
+        known = [*decisions, *((c.id, c.operation_id) for c in fleet.cycles())]
+        told = [one for one in known if one[:-1] not in self._swept and not self._displaced(one[:-1])]
+        return [*told, fleet.law.policy_revision]
 
     def _not_in_step(self, nodes: list["Node"]) -> tuple[str, str] | None:
         """Everybody says so: does it hold? Each value is the agreed one, or somebody said that it may differ."""

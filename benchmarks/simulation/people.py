@@ -44,7 +44,7 @@ class Person:
         self.session.read = lambda fleet: world.oracle.has_read(OPERATOR, fleet)
         self.session.contents._now = self.session.now
         self._watch_contents()
-        self.resumed: dict[str, int] = {}
+        self.law_is_older = False  # the broker came up with an older law, and nobody has signed again yet
 
     def _watch_contents(self) -> None:
         put = self.session.contents.put
@@ -86,8 +86,17 @@ class Person:
                 await self.session.refresh()
                 await self.look(all_of_it=calm)
 
+    async def sign_again(self) -> None:
+        """What the broker lost of the law: the operator's machine knows it, and signs it as the next revision."""
+        await lawmaking.renew(self.session, always=True)
+        await self.set_policy()
+        await self.publish()
+        self.law_is_older = False
+
     async def look(self, *, all_of_it: bool) -> None:
         rng = self.rng
+        if all_of_it and self.law_is_older:
+            await self.sign_again()
         if all_of_it and self.session.fleet.law.policy.paused:
             await lawmaking.resume(self.session, None)
         for decision in list(self.session.fleet.decisions()):

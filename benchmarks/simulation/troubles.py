@@ -32,6 +32,7 @@ class Troubles:
         self.world, self.rng = world, world.rng
         self.repeated: Counter[str] = Counter()
         self.restored = False
+        self._agreed = 0  # baselines when the backup was made
         self._again = ""  # a decision whose yes is in the backup, and whose end is not
         if self.rng.random() < 0.3:
             world.oracle.on_decision = self._back_up_a_yes
@@ -172,9 +173,13 @@ class Troubles:
         if self.restored:
             return
         self.restored = True
-        self.world.net.backup()
+        self._back_up()
         await asyncio.sleep(self.rng.uniform(1.0, 30.0))
         await self._put_back()
+
+    def _back_up(self) -> None:
+        self._agreed = self.world.oracle.agreed.revision
+        self.world.net.backup()
 
     async def _put_back(self) -> None:
         net, world = self.world.net, self.world
@@ -185,7 +190,10 @@ class Troubles:
         links = [link for link in net.links if link.connected]
         for link in links:
             link.drop()
-        net.put_back()
+        # The law too, when only a policy or a membership is lost: two baselines of one revision are another story.
+        law = self.rng.random() < 0.5 and world.oracle.agreed.revision == self._agreed
+        world.person.law_is_older = world.person.law_is_older or law
+        net.put_back(law=law)
         world.oracle.put_back()
         for fleet in [world.person.session.fleet, *(n.machine.fleet for n in world.nodes.values() if n.machine)]:
             fleet.reading, fleet.put_back = True, fleet.put_back + 1  # type: ignore[union-attr]
@@ -200,7 +208,7 @@ class Troubles:
         """A backup between a yes and what came of it, and somebody who puts the old value back: all looks as before."""
         if not self.restored and decision.status == "approved" and decision.agent == OPERATOR:
             self.restored, self._again = True, decision.id + decision.machine
-            self.world.loop.call_soon(self.world.net.backup, context=Context())
+            self.world.loop.call_soon(self._back_up, context=Context())
         elif self._again == decision.id + decision.machine and decision.status == "applied":
             self._again = ""
             before = None if decision.local.digest is None else str(decision.local.value)
