@@ -103,13 +103,16 @@ async def test_a_long_turn_does_not_lose_the_lease(leader):
     assert leader._lease.asked > 5
 
 
-async def test_a_turn_that_the_bus_interrupted_is_taken_again(leader, monkeypatch):
-    monkeypatch.setattr(orchestrator, "AGAIN", 0.05)
+@pytest.mark.parametrize(
+    ("fault", "pause"), [(UnavailableError("it is away"), "AGAIN"), (ValueError("nobody expected it"), "LATER")]
+)
+async def test_a_turn_that_was_not_finished_is_taken_again(leader, monkeypatch, fault, pause):
+    monkeypatch.setattr(orchestrator, pause, 0.05)
 
     async def turn():
         leader.took += 1
         if leader.took == 1:
-            raise UnavailableError("it is away")
+            raise fault
         leader.turns.set()
 
     leader.turn = turn

@@ -32,6 +32,7 @@ SETTLE = 0.3  # seconds: a burst of facts makes one turn
 SOON = 0.03  # the same while a cycle runs: somebody waits for each step
 REST = 10  # times as long as writing the exports took: so long until they are written again
 AGAIN = 2.0  # seconds after a turn that the bus interrupted
+LATER = 10.0  # seconds after one that failed in an unexpected way
 
 
 class Orchestrator:
@@ -119,6 +120,7 @@ class Orchestrator:
                 asyncio.get_running_loop().call_later(AGAIN, self.wake)
             except Exception:
                 log.exception("the orchestrator's turn failed in an unexpected way; it goes on")
+                asyncio.get_running_loop().call_later(LATER, self.wake)  # the time of a cycle goes on, facts or not
 
     async def turn(self) -> None:
         machine = self._machine
