@@ -3,9 +3,9 @@
     coordination   init -> status -> diffs -> resolution -> final      (no divergence: diffs -> final)
     deployment     version -> collected -> baseline -> synced
 
-`participant` is what one machine reports, `view` is what the holder of the orchestrator's lease sees of it, `leading` is
-what it makes of that, `triggers` is what warns and stops a cycle, `record` is what everybody believes, `metrics` is how
-it went. All of it is pure: state + reports + time -> state (5-protocols).
+`participant` is what one machine reports, `view` is what the holder of the orchestrator's lease sees of it, `leading`
+is what it makes of that, `triggers` is what warns and stops a cycle, `record` is what everybody believes, `metrics` is
+how it went. All of it is pure: state + reports + time -> state (5-protocols).
 """
 
 from roosync_protocol.messages.work import Checkpoint, Cycle, CycleRoute
