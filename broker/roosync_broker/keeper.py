@@ -24,6 +24,7 @@ from roosync_broker.clearing import clear_records
 from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.jetstream import JetStreamLink, connect
 from roosync_broker.keys import KeyPair, verify
+from roosync_broker.link import Stored
 from roosync_broker.permissions import rights, users_text
 from roosync_broker.private_files import read_private, write_private
 from roosync_broker.sweeper import sweep
@@ -38,6 +39,7 @@ log = logging.getLogger("roosync.keeper")
 SWEEP_EVERY = 6 * 3600.0  # seconds; the first time after as long
 LOOK_EVERY = 60.0  # seconds; codes expire, and a look costs little
 RELOAD_TIMEOUT = 10.0
+BEHIND = 0.2  # seconds until a law that was heard of, and could not be read yet, is read again
 MAX_LAW = 512 * 1024 * 1024  # bytes of the file in which the believed law is kept
 
 
@@ -85,6 +87,7 @@ class Keeper:
         self.law = self._remembered(Law(fleet=fleet, root=root))
         self.refused: dict[str, str] = {}  # subject -> why the law on it does not count
         self._after = 0  # sequence in LAW up to which the law was read
+        self._newest = 0  # the highest sequence in LAW that was heard of
         self._stale = True  # the permissions may not be those of `law`
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
@@ -104,7 +107,7 @@ class Keeper:
             )
             await self.settled()
             law = [self._subjects.fact(kind.name) for kind in KINDS if kind.stream == "LAW"]
-            await self._admin.follow(law, lambda _: self._wake.set())
+            await self._admin.follow(law, self._heard)
         except BaseException:
             await self.stop()
             raise
@@ -166,7 +169,11 @@ class Keeper:
             log.info("swept away %d contents that nothing mentions", count)
 
     def _from_the_beginning(self) -> None:
-        self._after, self._stale = 0, True
+        self._after, self._newest, self._stale = 0, 0, True
+        self._wake.set()
+
+    def _heard(self, fact: Stored) -> None:
+        self._newest = max(self._newest, fact.sequence)
         self._wake.set()
 
     @property
@@ -181,6 +188,8 @@ class Keeper:
             for line in await topology.ensure(self._admin, fleet, self._replicas, lease_ttl=ttl):
                 log.info("%s", line)
         await self._read_law(self._admin)
+        if self._after < self._newest:  # read from a node of a cluster that is some moments behind
+            asyncio.get_running_loop().call_later(BEHIND, self._wake.set)
         text = users_text(self._broker.keeper_keys.public, rights(self.law, self._now())).encode()
         if self._stale or self._differs(text):
             self._stale = True
