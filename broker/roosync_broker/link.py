@@ -94,8 +94,11 @@ class Link(Protocol):
         the same `Nats-Msg-Id` header, and after a StaleError on a retry read again, it may be one's own).
         """
 
-    def read(self, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
-        """Every stored message on `subject` (wildcards allowed) beyond sequence `after`, in stream order."""
+    def read(self, stream: str, subject: str, after: int = 0, most: int | None = None) -> AsyncIterator[Stored]:
+        """Every stored message on `subject` (wildcards allowed) beyond sequence `after`, in stream order.
+
+        `most`: no more of them than this.
+        """
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
         """The last message of each subject that matches, in stream order. What was never posted is missing."""

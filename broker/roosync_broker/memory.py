@@ -133,9 +133,9 @@ class MemoryLink:
             raise UnavailableError(f"no answer about {subject!r} within {timeout:g} s")
         return receipt
 
-    async def read(self, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
+    async def read(self, stream: str, subject: str, after: int = 0, most: int | None = None) -> AsyncIterator[Stored]:
         await self._pass("post on", f"$JS.API.DIRECT.GET.{stream}")
-        for message in list(self._stream(stream).read(subject, after, self._now)):
+        for message in list(self._stream(stream).read(subject, after, self._now))[:most]:
             yield message
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
