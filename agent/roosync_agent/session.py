@@ -130,6 +130,8 @@ class Session:
             receipt = await self.say(message, expect=Expect(after, record))
         except StaleError:
             found = await self.link.last(self.subjects.stream("WORK"), [record])
+            if not found:  # it was cleared away, and begins anew
+                self.fleet.forget(message)
             await self._reread(record)
             before, folded = folded.state, self._folded(message)
             if folded.state is not None and folded.state.operation_id == message.operation_id:

@@ -152,6 +152,19 @@ class Fleet:
             self._arrivals.clear()
             self._arrived.clear()
 
+    def forget(self, of: Decision | Proposal | Cycle | Request) -> None:
+        """One record, of which the bus has nothing any more."""
+        match of:
+            case Decision(machine=machine):
+                key: tuple[type, str, str] = (Decision, machine, of.id)
+            case Request(to=to):
+                key = (Request, to, of.id)
+            case _:
+                key = (type(of), "", of.id)
+        self._records.pop(key, None)
+        self._unread.pop(key, None)
+        self._changed(key)
+
     def forget_unshown(
         self, shown: Collection[int], kinds: Collection[type] | None = None, machine: str | None = None
     ) -> None:

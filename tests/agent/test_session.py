@@ -200,3 +200,15 @@ async def test_a_part_of_the_records_says_nothing_about_the_others_although_all_
     beta.link.read = widened
     await beta.refresh(reports=False)
     assert names(beta) == ["theme", "model"]
+
+
+async def test_a_record_that_was_cleared_away_begins_anew(bus):
+    """Also for a machine that has nothing else on the bus, so that no reading shows it how far the stream is."""
+    alpha = session(bus, "alpha")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    bus.clear(1)
+    with pytest.raises(StaleError):
+        await alpha.advance_decision(replace(pending(operation="o-2"), revision=2, status="superseded"), 1)
+    await alpha.advance_decision(pending(operation="o-3"), alpha.fleet.decision("alpha", pending().id).sequence)
+    assert alpha.fleet.decision("alpha", pending().id).state == pending(operation="o-3")
