@@ -509,3 +509,19 @@ async def test_nats_tools_see_who_serves_and_get_no_further(bench):
     await a._connection.wire.settle(5)
     await wire.settle(5)
     assert got == [], "answers go to inboxes of callers, and nowhere else"
+
+
+async def test_a_law_that_was_heard_of_is_read_until_it_is_there(bench, monkeypatch):
+    """A direct get of a cluster may be answered by a node that is some moments behind the fact."""
+    root = await bench.found()
+    read, behind = bench.keeper._admin.read, [True, True]
+
+    async def late(*args):
+        if not (behind and behind.pop()):
+            async for stored in read(*args):
+                yield stored
+
+    monkeypatch.setattr(bench.keeper._admin, "read", late)
+    await bench.say(root, ROOT, member("b", B, revision=2, revoked=True))
+    await eventually(lambda: bench.keeper.law.members["b"].revoked)
+    assert not behind
