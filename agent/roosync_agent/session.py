@@ -6,6 +6,7 @@ before; what is said is signed, carries one id per intent, and is posted until i
 
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from roosync_broker import topology
 from roosync_broker.contents import Contents
 from roosync_broker.errors import StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
-from roosync_broker.link import ATTEMPTS, Expect, Link, Receipt, Stored, Subscription, post_until_stored
+from roosync_broker.link import ATTEMPTS, MESSAGE_ID, Expect, Link, Receipt, Stored, Subscription, post_until_stored
 from roosync_broker.spool import Spool
 from roosync_protocol import envelope
 from roosync_protocol.cycle.record import FoldedCycle
@@ -38,11 +39,12 @@ from roosync_protocol.messages import (
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 from roosync_protocol.secrets import scrub
-from roosync_protocol.subjects import BY_MESSAGE, OWN, Subjects
+from roosync_protocol.subjects import BY_MESSAGE, BY_NAME, OWN, Subjects
 
 log = logging.getLogger("roosync.session")
 
 RecordMessage = Decision | Proposal | Cycle | Request
+REMEMBERED = 1_000  # ids of messages of a stream, by which it is known again
 RECORDS = (Decision, Proposal, Cycle, Request)
 REPORTS = (StatusReport, PackageReport, InventoryReport, DivergenceReport, Arrival)
 Listener = Callable[[Heard], Awaitable[None] | None]
@@ -79,6 +81,9 @@ class Session:
         self._subscription: Subscription | None = None
         self.law_read: LawRead | None = None  # how far `fleet.law` was read from its stream
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
+        self._newest: dict[str, int] = {}  # the highest sequence heard of each
+        self._ids: dict[str, OrderedDict[int, str]] = {}  # of what was heard last of each, by sequence
+        self._put_back: dict[str, int] = {}  # how often it was seen to have gone back
 
     async def say(
         self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = ATTEMPTS
@@ -197,6 +202,7 @@ class Session:
             return None
 
     def take(self, stored: Stored) -> Heard | None:
+        self._count(stored)
         heard = self.open(stored)
         if heard is not None:
             self.fleet.hear(heard)
@@ -204,11 +210,32 @@ class Session:
             self.fleet.hear_unread(stored.subject, stored.sequence)
         return heard
 
+    def _count(self, stored: Stored) -> None:
+        kind = BY_NAME.get((stored.subject.split(".", 3) + [""] * 3)[2])
+        if kind is None or not stored.sequence:
+            return
+        ids, id_ = self._ids.setdefault(kind.stream, OrderedDict()), stored.headers.get(MESSAGE_ID, "")
+        if ids.setdefault(stored.sequence, id_) != id_:
+            self._went_back(kind.stream, stored.sequence)
+        while len(ids) > REMEMBERED:
+            ids.popitem(last=False)
+        self._newest[kind.stream] = max(self._newest.get(kind.stream, 0), stored.sequence)
+
+    def _went_back(self, stream: str, last: int) -> None:
+        """What was heard of this stream is not what it holds: it is read anew before anything rests on it."""
+        self._put_back[stream] = self._put_back.get(stream, 0) + 1
+        self._newest[stream], self.stale = last, True
+        self._ids.pop(stream, None)
+
     async def refresh(self, *, reports: bool = True) -> None:
         """Reads the whole state again from the bus: law first, then records, then the last reports."""
         stale, self.stale = self.stale, False  # a connection that goes and comes meanwhile makes it stale again
         try:
+            before = dict(self._put_back)
             await self._read_all(reports)
+            if self._put_back != before:  # the reading itself showed that the bus was put back
+                self.stale = False
+                await self._read_all(reports)
         except BaseException:
             self.stale = self.stale or stale
             raise
@@ -252,7 +279,12 @@ class Session:
         self._incarnations[stream] = incarnation
 
     async def _incarnation(self, stream: str) -> str:
-        return await topology.incarnation(self.link, self.subjects.stream(stream))
+        """Another one when the stream was made anew, or ends before what was heard of it."""
+        newest = self._newest.get(stream, 0)
+        made, last = await topology.standing(self.link, self.subjects.stream(stream))
+        if last < newest:
+            self._went_back(stream, last)
+        return f"{made} {self._put_back.get(stream, 0)}"
 
     async def refresh_law(self) -> None:
         """What was signed since the law was read last; all of it when the stream does not go on from there.

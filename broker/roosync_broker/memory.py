@@ -71,7 +71,10 @@ class MemoryBus:
         if name not in self.streams:
             return {"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}
         stream = self.streams[name]
-        created, state = stream.created.isoformat(), {"num_subjects": stream.count(self.clock())}
+        created, state = (
+            stream.created.isoformat(),
+            {"num_subjects": stream.count(self.clock()), "last_seq": stream.last_sequence},
+        )
         return {"config": stream.configuration, "created": created, "state": state}
 
 

@@ -164,6 +164,7 @@ class _ApiError(Struct):
 
 class _State(Struct, frozen=True):
     num_subjects: int = 0
+    last_seq: int = 0
 
 
 class _Info(Struct):
@@ -195,12 +196,20 @@ async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> li
 
 async def incarnation(link: Link, stream: str) -> str:
     """When the stream was made, as the server tells it: sequences compare only within one incarnation (3-bus)."""
+    return (await standing(link, stream))[0]
+
+
+async def standing(link: Link, stream: str) -> tuple[str, int]:
+    """When the stream was made, and its newest sequence: a lower one than was seen is that of a backup.
+
+    Who puts the server's files back puts back with them when the stream was made, so that alone does not show it.
+    """
     info = await _api(link, f"STREAM.INFO.{stream}", {})
     if info.error is not None and info.error.not_now:
         raise _failure(stream, info.error)
     if info.error is not None:
         raise UnavailableError(f"the broker has no stream {stream} yet: {info.error.description}")
-    return info.created
+    return info.created, info.state.last_seq
 
 
 async def lifetime(link: Link, fleet: str, bucket: str) -> float:

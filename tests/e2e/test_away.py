@@ -7,6 +7,7 @@ by the person's own check, which waits for a file.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -137,3 +138,28 @@ def test_without_the_broker_a_command_answers_at_once(three, waiting):
     alpha.roosync("resume", "beta")
     waiting("beta goes on", lambda: not alpha.row("beta")["paused"])
     assert not beta.ask("status")["overview"]["warnings"]
+
+
+def test_a_broker_that_comes_back_from_a_backup_is_caught_up(three, homes, waiting, tmp_path):
+    """What was said since the backup is gone: everybody says again what holds, and nothing is done twice."""
+    alpha, beta, gamma = three
+    streams, backup = alpha.state / "broker" / "streams", tmp_path / "backup"
+    with away(alpha):
+        shutil.copytree(streams, backup)
+    gamma.until_synced()
+    agreed = {site.name: site.read(homes.memory) for site in three}
+    wanted = agreed["beta"] + b"\nAgreed meanwhile.\n"
+    beta.write(homes.memory, wanted)
+    asked = alpha.decision("pending", machine="beta", entity="claude.memory/CLAUDE.md")
+    snapshots = sorted(path.name for path in beta.state.glob("snapshots/*"))
+    with away(alpha):
+        shutil.rmtree(streams)
+        shutil.copytree(backup, streams)
+    began = time.monotonic()
+    again = gamma.decision("pending", machine="beta", entity="claude.memory/CLAUDE.md")
+    waiting("gamma hears how beta stands", lambda: gamma.row("beta")["state"] == "diverged")
+    assert time.monotonic() - began < 3 * SOON
+    assert again["id"] == asked["id"]
+    assert sorted(path.name for path in beta.state.glob("snapshots/*")) == snapshots
+    beta.write(homes.memory, agreed["beta"])
+    gamma.until_synced()
