@@ -5,7 +5,6 @@ A record is folded again when the law changes, because a message can arrive befo
 speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands and simulation use the same.
 """
 
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 
@@ -14,8 +13,9 @@ from roosync_protocol import request as request_record
 from roosync_protocol.cycle import ENDED, ROUTES
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
-from roosync_protocol.decision import Folded, Place
+from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard, Verify
+from roosync_protocol.heard_records import HeardRecords, Key, key_of
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
     Alarm,
@@ -36,7 +36,6 @@ from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 
-KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
 CYCLES = 200  # whose arrivals are kept of each machine, the ones that it spoke of last
@@ -45,8 +44,6 @@ OTHER = "other reasons"
 CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
-
-_RECORDS: dict[str, type] = {"decision": Decision, "proposal": Proposal, "cycle": Cycle, "request": Request}
 
 
 class Fleet:
@@ -60,8 +57,7 @@ class Fleet:
         self._verify = verify
         self._law_version = 0
         self._reports: dict[tuple[type, str], Heard] = {}
-        self._records: dict[tuple[type, str, str], list[Heard]] = {}  # each in the order of the stream
-        self._unread: dict[tuple[type, str, str], list[Place]] = {}  # what of a record nobody can open
+        self._records = HeardRecords()
         self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
@@ -105,15 +101,8 @@ class Fleet:
         Of each speaker the broker keeps so many messages of a record, this one among them: what it said before may be
         gone for that. Of other things than records nothing is kept.
         """
-        kind, *about = subject.split(".")[2:]
-        if kind not in _RECORDS or not 2 <= len(about) <= 3:
-            return
-        *machine, id_, speaker = about
-        key = _RECORDS[kind], "".join(machine), id_
-        unread = self._unread.setdefault(key, [])
-        if (speaker, sequence) not in unread:
-            unread.append((speaker, sequence))
-            self._trim(key, speaker)
+        key = self._records.keep_unread(subject, sequence)
+        if key is not None:
             self._changed(key)
 
     def refuse(self, reason: str) -> None:
@@ -138,10 +127,7 @@ class Fleet:
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
         wanted = tuple(kinds)
-        for key in [key for key in self._records if key[0] in wanted]:
-            del self._records[key]
-        for key in [key for key in self._unread if key[0] in wanted]:
-            del self._unread[key]
+        self._records.drop_kinds(wanted)
         for place in [place for place in self._reports if place[0] in wanted]:
             del self._reports[place]
         self._decisions.clear()
@@ -154,16 +140,8 @@ class Fleet:
 
     def forget(self, of: Decision | Proposal | Cycle | Request) -> None:
         """One record, of which the bus has nothing any more."""
-        match of:
-            case Decision(machine=machine):
-                key: tuple[type, str, str] = (Decision, machine, of.id)
-            case Request(to=to):
-                key = (Request, to, of.id)
-            case _:
-                key = (type(of), "", of.id)
-        self._records.pop(key, None)
-        self._unread.pop(key, None)
-        self._changed(key)
+        self._records.drop(key_of(of))
+        self._changed(key_of(of))
 
     def forget_unshown(
         self, shown: Collection[int], kinds: Collection[type] | None = None, machine: str | None = None
@@ -176,33 +154,15 @@ class Fleet:
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
-        sequences = frozenset(shown)
-        newest = max(sequences, default=0)
-
-        def read(key: tuple[type, str, str]) -> bool:
-            return (kinds is None or key[0] in kinds) and (machine is None or key[1] in ("", machine))
-
-        for key, kept in [one for one in self._records.items() if read(one[0])]:
-            left = [one for one in kept if one.sequence > newest or one.sequence in sequences]
-            if len(left) < len(kept):
-                self._changed(key)
-                self._records[key] = left
-            if not left:
-                del self._records[key]
-        for key, places in [one for one in self._unread.items() if read(one[0])]:
-            self._unread[key] = [(who, at) for who, at in places if at > newest or at in sequences]
-            if self._unread[key] != places:
-                self._changed(key)
-            if not self._unread[key]:
-                del self._unread[key]
+        for key in self._records.drop_unshown(shown, kinds, machine):
+            self._changed(key)
 
     def forget_others(self, machine: str) -> None:
         """What is known of others' decisions and requests, when they are not followed: it would only grow old."""
         for key in [key for key in self._records if key[0] in (Decision, Request) and key[1] != machine]:
             self._changed(key)
-            del self._records[key]
+            self._records.drop(key)
             self._ids.pop(key[:2], None)
-            self._unread.pop(key, None)
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
@@ -235,7 +195,7 @@ class Fleet:
             kept = self._records.get((Decision, machine, id_), ())
             known = (
                 self._law_version,
-                decision.fold(kept, self.law, self._verify, self._unread.get((Decision, machine, id_), ())),
+                decision.fold(kept, self.law, self._verify, self._records.unread.get((Decision, machine, id_), ())),
             )
             self._decisions[machine, id_] = known
         return known[1]
@@ -264,7 +224,7 @@ class Fleet:
             kept = self._records.get((Proposal, "", id_), ())
             known = (
                 self._law_version,
-                proposal.fold(kept, self.law, self._verify, self._unread.get((Proposal, "", id_), ())),
+                proposal.fold(kept, self.law, self._verify, self._records.unread.get((Proposal, "", id_), ())),
             )
             self._proposals[id_] = known
         return known[1]
@@ -279,7 +239,7 @@ class Fleet:
         known = self._cycles.get(id_)
         if known is None or known[0] != self._law_version:
             key = (Cycle, "", id_)
-            kept, unread = self._records.get(key, ()), self._unread.get(key, ())
+            kept, unread = self._records.get(key, ()), self._records.unread.get(key, ())
             known = self._law_version, cycle_record.fold(kept, self.law, unread)
             self._cycles[id_] = known
         return known[1]
@@ -351,33 +311,12 @@ class Fleet:
         heard = self._reports.get((kind, machine))
         return heard.message if heard and self.law.genuine(heard) else None
 
-    def _keep(self, key: tuple[type, str, str], heard: Heard) -> None:
-        """A fact can be heard while older messages are still being read, so each takes its place in the order."""
-        kept = self._records.setdefault(key, [])
+    def _keep(self, key: Key, heard: Heard) -> None:
         self._ids.setdefault(key[:2], {})[key[2]] = None
-        at = bisect_left(kept, heard.sequence, key=lambda one: one.sequence)
-        there = kept[at] if at < len(kept) and kept[at].sequence == heard.sequence else None
-        if there is None:
-            kept.insert(at, heard)
-        elif (there.speaker, there.operation) == (heard.speaker, heard.operation):
-            return  # delivered twice
-        else:
-            kept[at] = heard  # the bus was put back, and its place is taken by another one since
-        self._trim(key, heard.speaker)
-        del kept[:-KEPT]
-        self._changed(key)
+        if self._records.keep(key, heard):
+            self._changed(key)
 
-    def _trim(self, key: tuple[type, str, str], speaker: str) -> None:
-        """Of each speaker as many as the broker keeps: whoever reads it later reads the same record."""
-        kept, unread = self._records.get(key, []), self._unread.get(key, [])
-        own = [one.sequence for one in kept if one.speaker == speaker]
-        own += [sequence for who, sequence in unread if who == speaker]
-        if len(own) > decision.RETAINED:
-            gone = min(own)
-            kept[:] = [one for one in kept if one.sequence != gone]
-            unread[:] = [one for one in unread if one != (speaker, gone)]
-
-    def _changed(self, key: tuple[type, str, str]) -> None:
+    def _changed(self, key: Key) -> None:
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)
         self._cycles.pop(key[2], None)

@@ -44,7 +44,7 @@ def test_what_nobody_can_open_takes_the_place_of_what_was_said_before(world, fle
     assert fleet._records[Decision, "pc-a", applied.message.id] == [approved], "the broker keeps no more"
     fleet.forget_unshown([approved.sequence, places[-1].sequence + 5])
     fleet.forget_records([Decision])
-    assert not fleet._unread
+    assert not fleet._records.unread
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_what_nobody_can_open_takes_the_place_of_what_was_said_before(world, fle
 )
 def test_of_other_things_than_records_nothing_is_kept(fleet, subject):
     fleet.hear_unread(subject, 1)
-    assert not fleet._unread
+    assert not fleet._records.unread
