@@ -71,7 +71,8 @@ def failure(number: int, code: int, description: str, subject: str) -> BusError:
     if number in _TOO_LARGE:
         return OursError(f"{subject!r}: {description}; large things travel as contents")
     if code == 503 or number in _NOT_NOW:
-        return UnavailableError(f"the broker can not store {subject!r} at this moment: {description}")
+        hint = "if it is a cluster, it stores while more than half of its nodes run"
+        return UnavailableError(f"the broker can not store {subject!r} at this moment ({description}); {hint}")
     return OursError(f"the broker refused {subject!r}: {description} ({number})")
 
 

@@ -178,9 +178,11 @@ def test_without_a_majority_it_is_said_and_with_one_it_goes_on(cluster, waiting)
         servers.kill(name)
     gamma.write(SETTINGS, settings("haiku"))
     began = time.monotonic()
-    told = alpha.fails("pause", "--fleet", says="more than half")
+    try:
+        told = alpha.fails("pause", "--fleet", says="more than half")
+    finally:
+        servers.start(*lost)
     assert time.monotonic() - began < 40, told
-    servers.start(*lost)
     asked = alpha.decision("pending", machine="gamma", entity="claude.settings/model")
     alpha.roosync("decision", "approve", asked["id"], "--yes")
     waiting("gamma has it", lambda: json.loads(gamma.read(SETTINGS))["model"] == "opus")
