@@ -26,8 +26,8 @@ import psutil
 from figures import against, tell
 from fleet import Fleet, Node, changed, server
 
-from roosync_agent.operations import deciding
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.decisions import deciding
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_broker.link import Stored

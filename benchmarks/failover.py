@@ -19,7 +19,7 @@ import time
 from figures import against, median, tell
 from fleet import Fleet, Node, until
 
-from roosync_agent.operations import deciding
+from roosync_agent.operations.decisions import deciding
 from roosync_agent.session import Session
 from roosync_broker.link import Stored
 from roosync_broker.topology import LEASE_TTL

@@ -26,7 +26,8 @@ from typing import Any
 
 from roosync_agent.collecting.reference import Library
 from roosync_agent.connect import as_operator, identity_of
-from roosync_agent.operations import founding, lawmaking, promoting
+from roosync_agent.operations.baseline import promoting
+from roosync_agent.operations.membership import founding, lawmaking
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings

@@ -18,7 +18,8 @@ from figures import against, tell
 from simulated.hosts import Many
 
 from roosync_agent.collecting.reference import Library
-from roosync_agent.operations import lawmaking, promoting
+from roosync_agent.operations.baseline import promoting
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.session import Session
 from roosync_broker.link import Stored
 from roosync_protocol.baseline import Commons

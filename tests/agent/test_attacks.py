@@ -24,8 +24,11 @@ from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.questions import question_lines
 from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.collecting.watch import watched
-from roosync_agent.operations import comparing, deciding, joining, lawmaking, machine_side, promoting, proposing
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations import machine_side
+from roosync_agent.operations.baseline import promoting, proposing
+from roosync_agent.operations.decisions import comparing, deciding
+from roosync_agent.operations.membership import joining, lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running import logs
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation

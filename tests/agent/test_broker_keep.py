@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.broker_keep import keepers, notes_of, run
 from roosync_agent.state import Identity, State
 from roosync_broker.children import OneAtATime

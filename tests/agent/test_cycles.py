@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import cycling, lawmaking
+from roosync_agent.operations.coordination import cycling
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running import owed
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from roosync_agent.operations.cycling import LONGEST, _start_fault
+from roosync_agent.operations.coordination.cycling import LONGEST, _start_fault
 
 FAULTS = {  # route, minutes, version -> what is said; None: it may begin
     "plain": ("coordination", 60.0, "", None),

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import lawmaking
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running import following
 from roosync_agent.running.following import Following
 from roosync_agent.session import Session

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import import_share, imported, imported_compare, imported_propose, kept
 from roosync_agent.operations.sharing_in.folder import Share, decode
 from roosync_agent.state import State

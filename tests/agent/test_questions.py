@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from roosync_agent.cli import baseline as command
 from roosync_agent.cli.decision import decisions
 from roosync_agent.cli.questions import question_lines
-from roosync_agent.operations import promoting
+from roosync_agent.operations.baseline import promoting
 
 SPECIAL, UNION, OWN = {"take": "special"}, -1, -2
 

@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import history, lawmaking, locks, pinging
-from roosync_agent.operations import requests as asking
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.coordination import pinging
+from roosync_agent.operations.coordination import requests as asking
+from roosync_agent.operations.membership import lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.reports import history, locks
 from roosync_agent.running import requests as running
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.requests import JOURNAL, Done, Requests

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import lawmaking
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.session import Session
 from roosync_broker import topology
 from roosync_broker.errors import StaleError, UnavailableError

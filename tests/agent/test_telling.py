@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from roosync_agent.operations import lawmaking, machine_side
+from roosync_agent.operations import machine_side
 from roosync_agent.operations.audited import audited
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings

@@ -90,7 +90,7 @@ def excuse(machine: str, id_: str | None, reason: str, as_json: bool) -> None:
     """Let the others go on without MACHINE. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.excuse(session, id_, machine, reason)
 
@@ -104,7 +104,7 @@ def resume(id_: str | None, as_json: bool) -> None:
     """Go on waiting, with fresh time. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.resume(session, id_)
 
@@ -119,7 +119,7 @@ def abort(id_: str | None, reason: str, as_json: bool) -> None:
     """End a cycle. Nothing that was applied is taken back. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.abort(session, id_, reason)
 

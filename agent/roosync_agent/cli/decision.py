@@ -83,7 +83,8 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
         click.confirm("\nApprove this", abort=True)
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding, promoting
+        from roosync_agent.operations.baseline import promoting
+        from roosync_agent.operations.decisions import deciding
 
         found = deciding.find(session, id_)
         if action in ("override_remote", "keep_special"):
@@ -101,7 +102,7 @@ def decision_reject(id_: str, reason: str, as_json: bool) -> None:
     """Say no: from now on this is an accepted difference."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         return await deciding.reject(session, deciding.find(session, id_), reason)
 
@@ -131,7 +132,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
     """Ask the machine to put back what was there before; later unrelated edits stay, unless --exact."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         asked = await deciding.request_rollback(session, deciding.find(session, id_), exact=exact)
         return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
@@ -175,10 +176,10 @@ def approve_many(
 
     import msgspec
 
-    from roosync_agent.operations.showing import decision_row
+    from roosync_agent.operations.decisions.showing import decision_row
 
     async def work(session: "Session") -> list[Any]:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         return await deciding.approve_each(session, {card["id"]: card["seen"] for card in cards})
 
@@ -289,7 +290,7 @@ def _answer_text(card: dict[str, Any]) -> list[str]:
 def _told(done: Any, as_json: bool) -> None:
     import msgspec
 
-    from roosync_agent.operations.showing import decision_row
+    from roosync_agent.operations.decisions.showing import decision_row
 
     row = msgspec.to_builtins(decision_row(done))
     show(

@@ -112,7 +112,7 @@ def requests(everything: bool, as_json: bool) -> None:
 
 def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import requests as operations
+        from roosync_agent.operations.coordination import requests as operations
 
         made = await operations.conclude(session, id_, status, note)
         return operations.answer(session.fleet, made, session.now())

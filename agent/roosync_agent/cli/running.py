@@ -158,7 +158,7 @@ def signed(work: Callable[[Any], Awaitable[T]]) -> T:
     import asyncio
 
     from roosync_agent.connect import as_operator, ask_on_terminal
-    from roosync_agent.operations.lawmaking import renew
+    from roosync_agent.operations.membership.lawmaking import renew
     from roosync_agent.settings import load
     from roosync_agent.state import State
 

@@ -15,10 +15,10 @@ from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.deciding import find
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.seen import answered_with, step, whole
-from roosync_agent.operations.showing import card, decision_row, diff_row
+from roosync_agent.operations.decisions.deciding import find
+from roosync_agent.operations.decisions.seen import answered_with, step, whole
+from roosync_agent.operations.decisions.showing import card, decision_row, diff_row
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError, UnavailableError
 from roosync_broker.private_files import write_private

@@ -10,25 +10,13 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import (
-    applying,
-    baselines,
-    comparing,
-    cycling,
-    explaining,
-    history,
-    locks,
-    machine_side,
-    pinging,
-    policy,
-    reporting,
-    requests,
-    secrets_seen,
-    servers,
-    sharing_in,
-    views,
-)
+from roosync_agent.operations import explaining, machine_side, secrets_seen, servers, sharing_in
+from roosync_agent.operations.baseline import baselines
+from roosync_agent.operations.coordination import cycling, pinging, requests
+from roosync_agent.operations.decisions import applying, comparing
 from roosync_agent.operations.faults import fault_of
+from roosync_agent.operations.membership import policy
+from roosync_agent.operations.reports import history, locks, reporting, views
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
 

@@ -11,7 +11,8 @@ import logging
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
-from roosync_agent.operations import pinging, served
+from roosync_agent.operations import served
+from roosync_agent.operations.coordination import pinging
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator

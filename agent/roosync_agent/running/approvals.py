@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.requests import advance
+from roosync_agent.operations.coordination.requests import advance
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import request as life

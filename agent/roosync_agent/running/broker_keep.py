@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.signals import stop_event
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import InTheWayError, KeyFileError, UnavailableError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from roosync_agent.operations import pinging
+from roosync_agent.operations.coordination import pinging
 from roosync_agent.running.awaited import Awaited
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError

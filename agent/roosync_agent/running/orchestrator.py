@@ -13,9 +13,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from roosync_agent.collecting.reference import NothingToCompareError
-from roosync_agent.operations import baselines
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.views import write_views
+from roosync_agent.operations.baseline import baselines
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.reports.views import write_views
 from roosync_agent.running import approvals, owed
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from msgspec import UNSET, Struct
 
 from roosync_agent.collecting.reference import BASELINE, Library
-from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_agent.targets.base import WORKSPACE

@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from roosync_agent.collecting.reference import BASELINE, Library
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.deciding import approve
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.promoting import in_force, revise
-from roosync_agent.operations.seen import seen
+from roosync_agent.operations.baseline.promoting import in_force, revise
+from roosync_agent.operations.decisions.deciding import approve
+from roosync_agent.operations.decisions.seen import seen
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.servers.known import Known, gather
 from roosync_agent.operations.servers.plans import (
     Contents,

@@ -13,7 +13,7 @@ import msgspec
 from roosync_agent.files.door import RealDoor
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.files.safe_names import safe_relative
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.depth import too_deep
 from roosync_protocol.entity import Skipped
 from roosync_protocol.secrets import find_secrets, scrub

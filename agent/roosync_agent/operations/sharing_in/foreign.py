@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.decisions.showing import shown as changed
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import kept
-from roosync_agent.operations.showing import shown as changed
 from roosync_agent.running.machine import Machine
 from roosync_broker.private_files import write_private
 from roosync_protocol import baseline_file

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in.packages import Foreign
 from roosync_agent.state import State
 from roosync_broker.private_files import read_private, write_private

@@ -15,7 +15,7 @@ from itertools import pairwise
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_agent.operations.lawmaking import RefusedRequestError, enact
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError, enact
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_protocol.law import Law

@@ -12,10 +12,10 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library
-from roosync_agent.operations import requests
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.seen import answered_with, require_seen, require_shown, seen
+from roosync_agent.operations.coordination import requests
+from roosync_agent.operations.decisions.seen import answered_with, require_seen, require_shown, seen
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_broker.link import Stored

@@ -9,8 +9,8 @@ from collections import Counter
 from roosync_agent.collecting.local import Looked
 from roosync_agent.collecting.reference import BASELINE, Reference
 from roosync_agent.operations.answers import Comparison, NotRead
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.showing import diff_row
+from roosync_agent.operations.decisions.showing import diff_row
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence, Verdict

@@ -16,7 +16,7 @@ from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.files.door import Door
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_agent.operations.editing import EditingError, Prepared, reader, require_one_name
+from roosync_agent.operations.files.editing import EditingError, Prepared, reader, require_one_name
 from roosync_agent.settings import Settings
 from roosync_protocol.documents import DocumentError, parse
 from roosync_protocol.entity import declared, target_of

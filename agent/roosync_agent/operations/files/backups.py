@@ -13,7 +13,7 @@ from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_agent.operations.editing import (
+from roosync_agent.operations.files.editing import (
     EditingError,
     Prepared,
     nothing_managed,

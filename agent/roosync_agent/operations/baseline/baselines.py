@@ -7,8 +7,8 @@ import msgspec
 
 from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.answers import BaselineAnswer
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.proposing import answered, gather, open_proposal, read_report
+from roosync_agent.operations.baseline.proposing import answered, gather, open_proposal, read_report
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_broker.private_files import write_private

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.operations import cycling
-from roosync_agent.operations.deciding import find
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.coordination import cycling
+from roosync_agent.operations.decisions.deciding import find
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_protocol import reports
 from roosync_protocol.cycle import ENDED

@@ -21,8 +21,8 @@ from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.places import layout, system_of
 from roosync_agent.files.door import Door, RealDoor
 from roosync_agent.files.file_state import FileRefusedError, FileState
-from roosync_agent.operations.asked_edits import Asked, AskedError, edited, whole_file
-from roosync_agent.operations.file_diff import unified
+from roosync_agent.operations.files.asked_edits import Asked, AskedError, edited, whole_file
+from roosync_agent.operations.files.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets import locked_by_name

@@ -10,8 +10,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent.connect import as_machine
-from roosync_agent.operations.lawmaking import RefusedRequestError, found
-from roosync_agent.operations.views import write_views
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError, found
+from roosync_agent.operations.reports.views import write_views
 from roosync_agent.running.broker_host import BrokerHost
 from roosync_agent.running.broker_keep import keepers, notes_of
 from roosync_agent.session import Session, utc_now

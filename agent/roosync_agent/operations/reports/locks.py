@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from roosync_agent.applying import journal, tool_locks
 from roosync_agent.files.file_state import FileRefusedError
-from roosync_agent.operations import pinging
+from roosync_agent.operations.coordination import pinging
 from roosync_broker.leases import Holder, holders
 from roosync_broker.topology import lifetime
 from roosync_protocol.fleet import Fleet

@@ -90,7 +90,7 @@ async def write_views(
 
 async def export(machine: "Machine", folder: str | None = None, language: str = "en") -> dict[str, Any]:
     """The same on demand, into any folder."""
-    from roosync_agent.operations.reporting import spoken
+    from roosync_agent.operations.reports.reporting import spoken
 
     into = Path(folder) if folder else machine.settings.export_folder
     present, now = await machine.present(), machine.session.now()
@@ -108,7 +108,7 @@ def _known(
     fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now: datetime, into: Folder, language: Language
 ) -> Iterator[File]:
     """What needs no contents."""
-    from roosync_agent.operations import reporting
+    from roosync_agent.operations.reports import reporting
 
     decisions = list(fleet.decisions())
     seen = overview(fleet, me, present, now)

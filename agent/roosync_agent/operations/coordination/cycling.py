@@ -12,7 +12,7 @@ from msgspec import Struct, to_builtins
 from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError

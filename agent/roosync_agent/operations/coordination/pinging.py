@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_broker.errors import BusError, NoResponderError, RefusedError
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored, Subscription

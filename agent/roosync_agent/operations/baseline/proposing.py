@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol.consolidation import Consolidation, consolidate

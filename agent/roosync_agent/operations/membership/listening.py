@@ -6,7 +6,7 @@ import socket
 from msgspec import Struct
 
 from roosync_agent.connect import identity_of
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.settings import Settings
 from roosync_agent.state import State

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_agent.operations.codes import Code, read_code
-from roosync_agent.operations.lawmaking import RefusedRequestError, admit, enact
+from roosync_agent.operations.membership.codes import Code, read_code
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError, admit, enact
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings, proposed_machine
 from roosync_agent.state import Identity, State

@@ -5,8 +5,8 @@ from typing import Any
 from msgspec import UNSET
 
 from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Shown
-from roosync_agent.operations.line_changes import line_opcodes
-from roosync_agent.operations.seen import judged, seen, step
+from roosync_agent.operations.decisions.seen import judged, seen, step
+from roosync_agent.operations.files.line_changes import line_opcodes
 from roosync_broker.keys import verify
 from roosync_protocol import approval
 from roosync_protocol.diff import ABSENT, changes

@@ -11,9 +11,9 @@ from roosync_agent.collecting.local import Looked
 from roosync_agent.collecting.reference import Reference
 from roosync_agent.files.dry_door import DryDoor
 from roosync_agent.operations.answers import AppliedRow, ApplyAnswer
-from roosync_agent.operations.comparing import reference_of
-from roosync_agent.operations.deciding import find
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.decisions.comparing import reference_of
+from roosync_agent.operations.decisions.deciding import find
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import ABSENT, DIVERGENT, Divergence

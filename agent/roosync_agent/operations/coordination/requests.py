@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import BusError, StaleError
 from roosync_protocol import request as life

@@ -15,8 +15,8 @@ from roosync_agent.exports import json_bytes
 from roosync_agent.files.door import RealDoor, make_parents
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.files.safe_names import safe_relative
-from roosync_agent.operations.git import Repository
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.baseline.git import Repository
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import Session
 from roosync_protocol.baseline_file import BaselineFile, to_value
 from roosync_protocol.messages import Baseline

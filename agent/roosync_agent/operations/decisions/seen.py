@@ -11,7 +11,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_broker.errors import BusError
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entities

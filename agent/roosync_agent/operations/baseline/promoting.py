@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import BASELINE, Library
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.baselines import find_proposal, version_of
-from roosync_agent.operations.deciding import conclude, reopen
-from roosync_agent.operations.lawmaking import RefusedRequestError, enact
-from roosync_agent.operations.proposing import Proposed, believed, gather
-from roosync_agent.operations.seen import require_seen
+from roosync_agent.operations.baseline.baselines import find_proposal, version_of
+from roosync_agent.operations.baseline.proposing import Proposed, believed, gather
+from roosync_agent.operations.decisions.deciding import conclude, reopen
+from roosync_agent.operations.decisions.seen import require_seen
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError, enact
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import SenderError, StaleError, UnavailableError
 from roosync_protocol import approval
