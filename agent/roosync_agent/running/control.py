@@ -82,9 +82,9 @@ def _require_alive(state: Path) -> None:
             connection.recv(1)
     except TimeoutError as error:
         raise HangsError(
-            "the agent of this machine is there and answers nothing: its process is stopped, or hangs. Its state folder "
-            f"is {state}; end that `roosync up` or `roosync agent` (what it was writing is finished or put back at "
-            "the next start), and start it again"
+            "the agent of this machine is there and answers nothing: its process is stopped, or hangs. End that "
+            f"`roosync up` or `roosync agent` (of {state}) and start it again; what it was writing is finished or "
+            "put back then"
         ) from error
 
 
