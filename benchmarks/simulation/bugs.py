@@ -11,7 +11,7 @@ from unittest import mock
 from msgspec.structs import replace
 
 from roosync_agent.applying import applier
-from roosync_agent.operations import promoting
+from roosync_agent.operations.baseline import promoting
 from roosync_agent.running import requests
 from roosync_protocol import decision, fleet
 from roosync_protocol.cycle import leading, record

@@ -10,10 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from roosync_agent.collecting.reference import Library, NothingToCompareError
-from roosync_agent.operations import cycling, deciding, lawmaking, promoting
-from roosync_agent.operations import requests as asking
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.seen import seen
+from roosync_agent.operations.baseline import promoting
+from roosync_agent.operations.coordination import cycling
+from roosync_agent.operations.coordination import requests as asking
+from roosync_agent.operations.decisions import deciding
+from roosync_agent.operations.decisions.seen import seen
+from roosync_agent.operations.membership import lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_broker.errors import BusError
 from roosync_protocol.baseline import Commons
 from roosync_protocol.cycle import ENDED

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
-from roosync_agent.operations import pinging
+from roosync_agent.operations.coordination import pinging
 from roosync_agent.running import following, orchestrator, reports, requests
 from roosync_agent.running import machine as running_machine
 from roosync_agent.running.machine import Machine
