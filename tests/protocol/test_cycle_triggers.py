@@ -6,11 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_protocol.cycle import before, triggers
-from roosync_protocol.cycle.leading import deadline
+from roosync_protocol.cycle.leading import deadline, missing
 from roosync_protocol.cycle.participant import stopped_at
 from roosync_protocol.cycle.triggers import LEVELS, NEXT, next_step
 from roosync_protocol.messages import StatusReport
-from roosync_protocol.messages.work import Reached
+from roosync_protocol.messages.work import Escalation, Reached
 
 ALL_OF_THEM = set(LEVELS)
 
@@ -122,6 +122,60 @@ def test_what_is_told_and_what_happens(scene, trigger, checkpoint, wrong):
     found.seen = {name: value for name, value in found.seen.items() if name == "statuses"} | {"elapsed": 0.0}
     if not trigger.startswith(("time", "bus", "contra")):
         assert found.turn() is None, "told once, and nothing goes on by itself"
+
+
+# -- the command names who and what is meant, as far as it is known
+
+
+def asks_one(found):
+    found.decision(name="y")
+    found.arrive("pc-b")
+
+
+def asks_two(found):
+    asks_one(found)
+    found.decision(machine="pc-a", name="z")
+
+
+def lacks_baseline(found):
+    found.baseline = 0
+
+
+def one_is_away(found):
+    found.arrive("pc-b")
+
+
+def all_there(found):
+    found.arrive("pc-a", "pc-b")
+
+
+BOTH_WAYS = "then roosync cycle resume c-1, or roosync cycle abort c-1"
+ASKED = {  # checkpoint, what is so -> the command while it runs, and once its time is over; {id}: of the decision
+    "a decision": ("resolution", asks_one, "roosync decision show {id}", f"roosync decision show {{id}}; {BOTH_WAYS}"),
+    "decisions": ("resolution", asks_two, "roosync decisions, then roosync decision show ID", f"show ID; {BOTH_WAYS}"),
+    "a baseline": ("baseline", lacks_baseline, "roosync baseline show, then roosync baseline publish", BOTH_WAYS),
+    "a machine": ("init", one_is_away, "", "roosync cycle excuse pc-a, roosync cycle resume c-1"),
+    "machines": ("init", lambda found: None, "", "roosync cycle excuse MACHINE"),
+    "nobody any more": ("init", all_there, "", "roosync cycle resume c-1    (what it waited for is there)"),
+}
+
+
+@pytest.mark.parametrize(("checkpoint", "so", "running", "stopped"), ASKED.values(), ids=ASKED)
+def test_the_next_step_names_who_and_what_is_meant(scene, checkpoint, so, running, stopped):
+    found = scene(checkpoint)
+    so(found)
+    id_ = found.decisions[0].id if found.decisions else ""
+    waits = missing(found.cycle, found.view)
+    assert next_step(found.cycle, found.view, waits) == running.format(id=id_)
+    told = Escalation(level=2, reason="late", checkpoint=checkpoint, round=0, at=found.world.now, trigger="time_over")
+    late = replace(found.cycle, status="waiting", stopped=2, waiting_for="late", escalations=(told,))
+    assert stopped.format(id=id_) in next_step(late, found.view, missing(late, found.view))
+
+
+def test_who_is_waited_for_beside_a_person_comes_first(scene):
+    found = scene("resolution")
+    found.decision()
+    assert next_step(found.cycle, found.view, missing(found.cycle, found.view)) == "", "pc-b has not arrived"
 
 
 # -- it goes on by itself when it was mended, and at a person's word otherwise

@@ -52,7 +52,7 @@ def show_(id_: str | None, as_json: bool) -> None:
 @cycle.command("watch")
 @click.argument("id_", metavar="[CYCLE]", required=False)
 def watch(id_: str | None) -> None:
-    """Follow a cycle until it ends or a person is asked."""
+    """Follow a cycle until it ends or is stopped; what a person has to answer meanwhile is told."""
     import time
 
     last = ""
@@ -141,13 +141,15 @@ def _look(status: str) -> str:
 
 
 def _code(answer: dict[str, Any]) -> int:
-    if answer["status"] == "waiting":
+    if answer["next_step"]:
         return PENDING
     return SILENT if answer["status"] == "running" and answer["waits_for"] else 0
 
 
 def _line(answer: dict[str, Any]) -> str:
     waits = f", waiting for {', '.join(answer['waits_for'][:5])}" if answer["waits_for"] else ""
+    if answer["status"] == "running" and answer["next_step"]:
+        waits = f", a person is asked: {harmless(answer['next_step'])}"
     return f"{answer['id']}  {answer['status']}  CHECKPOINT-{answer['checkpoint'].upper()}{waits}"
 
 
@@ -173,7 +175,7 @@ def _text(answer: dict[str, Any]) -> str:
 
 def _next(answer: dict[str, Any]) -> str:
     match answer["status"]:
-        case "waiting":
+        case "waiting" | "running" if answer["next_step"]:
             return f"Next: {harmless(answer['next_step'])}"
         case "running":
             return f"Next: roosync cycle watch {answer['id']}"

@@ -167,12 +167,26 @@ def contradicting(cycle: Cycle, view: View, waits: Sequence[str], arrived: Itera
     return [machine for machine in waits if machine in left & said & there]
 
 
-def next_step(cycle: Cycle) -> str:
-    """The commands for a person when it waits for one; "" when it does not."""
+def next_step(cycle: Cycle, view: View | None = None, waits: Sequence[str] = ()) -> str:
+    """The commands for a person when it waits for one, or when nobody else can move it on; "" otherwise.
+
+    With `view` and `waits` (who has not passed the awaited checkpoint) they name the machine and the decision.
+    """
+    answering = _answering(cycle, view, waits) if view is not None else ""
+    if cycle.status == "running":
+        return answering
     if cycle.status != "waiting":
         return ""
     why = next((e.trigger for e in reversed(cycle.escalations) if e.level >= 2), "")
-    return NEXT.get(why, NEXT["time_over"]).replace("CYCLE", cycle.id)
+    said = NEXT.get(why, NEXT["time_over"])
+    if view is not None and why == "time_over":
+        if answering:
+            said = f"{answering}; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE"
+        elif not waits:
+            said = "roosync cycle resume CYCLE    (what it waited for is there)"
+        elif len(waits) == 1:
+            said = said.replace("MACHINE", waits[0])
+    return said.replace("CYCLE", cycle.id)
 
 
 def attempt_of(decision: Decision) -> str:
@@ -215,6 +229,17 @@ def _of_people(cycle: Cycle, view: View, waits: Iterable[str]) -> dict[str, list
         if d.status not in ("approved", "applying"):
             found.setdefault(d.machine, []).append(d.id)
     return found
+
+
+def _answering(cycle: Cycle, view: View, waits: Sequence[str]) -> str:
+    """What a person has to answer before any machine can go on; "" while at least one is waited for itself."""
+    if cycle.checkpoint == "baseline" and not view.baseline_revision:
+        return "roosync baseline show, then roosync baseline publish"
+    people = _of_people(cycle, view, waits)
+    if not waits or any(machine not in people for machine in waits):
+        return ""
+    ids = [id_ for machine in waits for id_ in people[machine]]
+    return f"roosync decision show {ids[0]}" if len(ids) == 1 else "roosync decisions, then roosync decision show ID"
 
 
 def _longest(cycle: Cycle) -> float:

@@ -43,7 +43,7 @@ class CycleAnswer(Struct, frozen=True, kw_only=True):
     why: str  # what is known of each of them
     waiting_for: str  # what a person is asked
     stopped: int  # the level at which it is stopped; 0 while it is not
-    next_step: str  # the commands for a person who is asked
+    next_step: str  # the commands for a person who is asked, also while it runs; empty: machines are waited for
     reached: list[dict[str, Any]]
     escalations: list[dict[str, Any]]
     started: datetime
@@ -222,7 +222,7 @@ def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
         why=why(cycle, view, waits, counted(cycle, view)) if waits else "",
         waiting_for=cycle.waiting_for,
         stopped=stopped_at(cycle),
-        next_step=next_step(cycle),
+        next_step=next_step(cycle, view, waits),
         reached=[to_builtins(one) for one in cycle.reached],
         escalations=[to_builtins(one) for one in cycle.escalations],
         started=cycle.started,
