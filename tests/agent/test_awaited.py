@@ -18,7 +18,11 @@ LIVES = {  # (seconds, is the bus there) of each sample -> seconds awaited, seco
     "often": ([(0, True), (2, True), (5, True)], (5.0, 0.0)),
     "the bus goes and comes": ([(0, True), (2, True), (3, False), (8, False), (9, True), (10, True)], (3.0, 7.0)),
     "this process was stopped": ([(0, True), (1, True), (500, True), (501, True)], (ASLEEP + 2, 0.0)),
-    "never there": ([(0, False), (700, False)], (0.0, 700.0)),
+    "stopped, and the connection did not outlive it": (
+        [(0, True), (1, True), (500, False), (502, True)],
+        (1.0, ASLEEP + 2),
+    ),
+    "never there": ([(at, False) for at in range(0, 701, 5)], (0.0, 700.0)),
     "seen for the first time": ([(50, True)], (0.0, 0.0)),
 }
 

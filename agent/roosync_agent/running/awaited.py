@@ -1,8 +1,8 @@
 """How long each cycle awaits its checkpoint, as this machine lived it: by its own steady clock, and by no other.
 
 The moments in a cycle's record are those of whoever wrote them, and clocks differ; so who leads, or may lead next,
-counts for itself. Time without the bus is counted apart, because a short loss only pauses a cycle; time in which this
-process was stopped is not counted at all.
+counts for itself. Time without the bus is counted apart, because a short loss only pauses a cycle; of the time in which
+this process was stopped no more than `ASLEEP` counts, as either: it knows nothing of what the bus was then.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,10 +24,8 @@ class Awaited:
         passed, away = 0.0, 0.0
         if self._last is not None:
             since, was_there = self._last
-            if there and was_there:
-                passed = min(now - since, ASLEEP)
-            else:
-                away = now - since
+            seconds = min(now - since, ASLEEP)
+            passed, away = (seconds, 0.0) if there and was_there else (0.0, seconds)
         self._last = now, there
         known = self._known
         self._known = {}
