@@ -4,7 +4,6 @@ Everything is read and folded before anything goes, with the law that the keeper
 the last message that was read: what somebody says about it in this very moment stays, and has to prove itself.
 """
 
-import contextlib
 from datetime import datetime, timedelta
 
 from roosync_broker.keys import verify
@@ -30,8 +29,12 @@ async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = 
         time = stored.time or now  # without a time it counts as young
         told.setdefault(key, Told(newest=time)).add(time, stored.data, ids)
         last[key] = stored.sequence
-        with contextlib.suppress(MalformedError):  # it counts for nothing, but keeps the record it is about for a while
-            view.hear(envelope.unseal(subjects, stored.subject, stored.data, stored.headers, verify, stored.sequence))
+        try:
+            heard = envelope.unseal(subjects, stored.subject, stored.data, stored.headers, verify, stored.sequence)
+        except MalformedError:  # it counts for nothing, but it has its place, as for every member
+            view.hear_unread(stored.subject, stored.sequence)
+        else:
+            view.hear(heard)
     gone = leaving(view, told, now, grace)
     for key in gone:
         if key[0] == "cycle":  # first: a cycle that is left without them says nothing wrong

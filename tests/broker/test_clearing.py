@@ -3,14 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from roosync_broker import clearing, topology
 from roosync_broker.errors import UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair
 from roosync_protocol import envelope
+from roosync_protocol.decision import RETAINED
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Arrival, Member, Operator, Request, Roster
+from roosync_protocol.messages import Arrival, Cycle, Member, Operator, Request, Roster
 from roosync_protocol.subjects import Subjects
 
 FLEET = "clear"
@@ -52,8 +54,8 @@ def opened(message, pair):
     return envelope.unseal(HOME, posting.subject, posting.data, posting.headers, verify, 1)
 
 
-async def say(link, message):
-    posting = sealed(message)
+async def say(link, message, pair=A):
+    posting = sealed(message, pair)
     return await link.post(posting.subject, posting.data, {"Nats-Msg-Id": f"{message}"[:200], **posting.headers})
 
 
@@ -86,6 +88,19 @@ async def test_garbage_harms_nothing_and_is_left(link, law):
     await link.post(f"post.{FLEET}.cycle.c-1.a", b"about nothing")
     assert await clearing.clear_records(link, law, LATER) == [("request", "a", "r-done")]
     assert len(await subjects(link)) == 6
+
+
+async def test_what_nobody_can_open_has_its_place_as_for_every_member(link, law):
+    """It pushed a step out of the stream, so the operator's next word leaps over that one, and counts."""
+    cycle = Cycle(
+        agent="op-x", timestamp=NOW, id="c-1", revision=1, operation_id="o-1", route="coordination", status="running",
+        participants=("a",), checkpoint="init", timeout_minutes=5, started=NOW, entered=NOW,
+    )  # fmt: skip
+    await say(link, cycle, ROOT)
+    for number in range(RETAINED):
+        await link.post(f"post.{FLEET}.cycle.c-1.a", b"nonsense", {"Nats-Msg-Id": f"n{number}"})
+    await say(link, replace(cycle, revision=3, operation_id="o-3", status="aborted"), ROOT)
+    assert await clearing.clear_records(link, law, LATER) == [("cycle", "c-1")]
 
 
 async def test_a_stranger_ends_nothing(link, law):
