@@ -14,6 +14,7 @@ from roosync_agent.state import State
 from roosync_broker import topology
 from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import KeyPair, verify
+from roosync_broker.link import MESSAGE_ID
 from roosync_broker.memory import MemoryBus
 from roosync_broker.spool import Spool
 from roosync_protocol.fleet import Fleet
@@ -139,6 +140,17 @@ async def test_what_is_not_kept_is_loud_everywhere_until_the_fleet_knows(world, 
     ]
     assert machine.session.telling.untold == []
     assert (await machine_side.status(machine)).overview.not_kept == 0
+
+
+async def test_what_a_newer_version_kept_keeps_nothing_else_from_being_told(world):
+    world.link.drop()
+    spool = Spool(world.machine.state.folder / "spool" / "alpha")
+    spool.add("post.home.hymn.alpha", b"{}", {MESSAGE_ID: "o-1"})
+    await world.machine.audit("deed", "after", "x")
+    world.link.restore()
+    await world.machine.session.telling.catch_up()
+    assert await world.audit() == ["after deed"]
+    assert len(list((spool.folder / "aside").iterdir())) == 1
 
 
 async def test_without_a_spool_it_is_no_more_than_saying(world):
