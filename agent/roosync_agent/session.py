@@ -116,14 +116,15 @@ class Session:
         """StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
 
         A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
-        the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first.
+        the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first. What
+        is repeated wins it too, so whoever is about to write does not rest on what was heard: a "no" may be missing.
         """
         folded = self._folded(message)
         known = folded.state
         if self.stale:
             await self.refresh(reports=False)
             folded = self._folded(message)
-        if folded.refused:
+        if folded.refused or (isinstance(message, Decision) and message.status == "applying"):
             await self._reread(record)
             folded = self._folded(message)
         if folded.state != known:

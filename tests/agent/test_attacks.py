@@ -608,6 +608,26 @@ async def test_an_edit_after_the_approval_is_not_written_over(world):
     assert world.written()["x"] == mine
 
 
+async def test_a_no_that_was_not_heard_counts_although_an_older_yes_is_repeated(world):
+    """Whoever holds the broker repeats what was stored: it is the last message of the record then."""
+    world.servers(x=GOOD)
+    await world.turn()
+    await world.publish(x={**GOOD, "args": ["b.js"]})
+    await world.turn()
+    yes = await approved(world)
+    honest = world.honest.session
+    await honest.refresh()
+    await deciding.reject(world.operator, yes)
+    record = honest.subjects.record("decision", "honest", yes.id)
+    stored = [one async for one in honest.link.read(honest.subjects.stream("WORK"), record)]
+    again = next(one for one in stored if honest.open(one).operation == yes.operation_id)
+    receipt = await world.bus.link("op").post(again.subject, again.data, {**again.headers, "Nats-Msg-Id": "again"})
+    honest.take(replace(again, sequence=receipt.sequence))
+    assert honest.fleet.decision("honest", yes.id).state.status == "approved", "the no was not heard"
+    await world.honest.reconcile()
+    assert world.written()["x"] == GOOD
+
+
 async def test_a_restored_broker_does_not_roll_back_again(world):
     """The record as it was when the rollback was asked for; since then a newer change was approved and applied."""
     world.servers(x=GOOD)
