@@ -294,7 +294,7 @@ def _proposal(fleet: Fleet) -> ProposalWaiting | None:
 
 def _warnings(law: Law, names: Iterable[str], present: Mapping[str, datetime] | None, now: datetime) -> Iterable[str]:
     if present is None:
-        yield "presence could not be read: who is there now is unknown"
+        yield "presence could not be read, the broker does not answer: what is shown was heard before"
     if law.roster is None:
         yield "the fleet has no roster yet: nobody may sign for it"
     laws = [("the roster", law.roster)] + [

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOT_YET = 2  # the exit code of drift: not in step
 ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
+_away = [False]  # was the last answer of before?
 
 
 class CommandError(Exception):
@@ -103,7 +104,15 @@ def ask_machine(verb: str, **args: Any) -> Any:
             click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
+    _tell_away(bool(answer.get("away")))
     return answer["result"]
+
+
+def _tell_away(away: bool) -> None:
+    """Once for as long as it lasts: a command that follows asks again and again."""
+    if away and not _away[0]:
+        click.echo("! The broker does not answer: what is told was heard before it went away.\n", err=True)
+    _away[0] = away
 
 
 async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -75,7 +75,10 @@ READ_ONLY = frozenset(
 
 
 async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`."""
+    """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`.
+
+    `"away": true` beside a result says that it is of before: the broker does not answer at this moment.
+    """
     run = VERBS.get(verb)
     if run is None:
         return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
@@ -86,7 +89,8 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
         else:
             async with machine.turn:
                 result = await run(machine, **args)
-        return {"result": msgspec.to_builtins(result, str_keys=True)}
+        away = {} if machine.session.reachable else {"away": True}
+        return {"result": msgspec.to_builtins(result, str_keys=True), **away}
     except Exception as error:
         fault = fault_of(error)
         if fault is None:
