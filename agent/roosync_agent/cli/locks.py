@@ -1,12 +1,11 @@
 """`roosync locks`: what is held, by whom, since when, and who of the holders is not there."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import folded, harmless, paint, table, want_colour, width
+from roosync_agent.cli.text import folded, harmless, table_with_lines, width
 
 DRIFT, NO_ANSWER = 2, 5
 
@@ -27,7 +26,7 @@ def _text(answer: dict[str, Any]) -> str:
     lines: list[str] = []
     leases = [(r["role"], r["owner"], _seen(r), r["token"], _age(r["age_seconds"])) for r in answer["leases"]]
     ends = [f"ends at {_time(r['expires'])} (UTC) unless it is renewed; then another leads" for r in answer["leases"]]
-    lines += _block(leases, ("LEASE", "OWNER", "SEEN", "TOKEN", "RENEWED"), ends)
+    lines += table_with_lines(leases, ("LEASE", "OWNER", "SEEN", "TOKEN", "RENEWED"), ends)
     if not leases:
         lines = ["No lease is held: nobody leads at this moment."]
     claims = [
@@ -36,26 +35,16 @@ def _text(answer: dict[str, Any]) -> str:
     ]
     if claims:
         ends = [f"ends {r['ends']}" for r in answer["claims"]]
-        lines += ["", *_block(claims, ("CLAIM", "MACHINE", "SEEN", "TAKEN", "ABOUT"), ends)]
+        lines += ["", *table_with_lines(claims, ("CLAIM", "MACHINE", "SEEN", "TAKEN", "ABOUT"), ends)]
     local = [
         (r["kind"], r["holder"], "stale" if r["stale"] else "held", _age(r["age_seconds"])) for r in answer["local"]
     ]
     ends = [f"{r['path']}: ends {r['ends']}" for r in answer["local"]]
-    lines += ["", *_block(local, ("LOCAL LOCK", "HOLDER", "STATE", "TOUCHED"), ends)]
+    lines += ["", *table_with_lines(local, ("LOCAL LOCK", "HOLDER", "STATE", "TOUCHED"), ends)]
     for r in answer["unfinished"]:
         told = f"! interrupted: {harmless(r['label'])} ({r['phase']}, {_time(r['since'])}); ends {r['ends']}"
         lines += ["", *folded(told, width() or 80, 0)]
     return "\n".join([*lines, "", _next(answer)])
-
-
-def _block(rows: Sequence[Sequence[object]], heads: Sequence[str], ends: Sequence[str]) -> Iterator[str]:
-    """A table with a line below each row: when it ends."""
-    colour = want_colour()
-    head, *body = table(rows, heads, colour=colour).split("\n")
-    yield head
-    for line, end in zip(body, ends, strict=True):
-        yield line
-        yield from (paint(part, "dim", colour) for part in folded(harmless(end), width() or 80, 2))
 
 
 def _next(answer: dict[str, Any]) -> str:

@@ -110,6 +110,17 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: boo
     return "\n".join(lines)
 
 
+def table_with_lines(rows: Iterable[Sequence[object]], heads: Sequence[str], below: Iterable[str]) -> list[str]:
+    """The lines of a table with a text below each row, for what is too long to be a column; "" is none."""
+    colour = want_colour()
+    head, *body = table(rows, heads, colour=colour).split("\n")
+    lines = [head]
+    for line, text in zip(body, below, strict=True):
+        told = folded(harmless(text), width() or 80, 2) if text else ()
+        lines += [line, *(paint(part, "dim", colour) for part in told)]
+    return lines
+
+
 def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text))
