@@ -38,6 +38,7 @@ class Cycles:
         self._machine = machine
         self._said: dict[tuple[str, str], Arrival] = {}  # by cycle and checkpoint, as it was said last
         self._awaited = Awaited(lambda: asyncio.get_running_loop().time())
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> list[Cycle]:
@@ -71,29 +72,29 @@ class Cycles:
             await machine.session.say(arrival)
             self._said[place] = arrival
 
-    async def lead(self, token: Callable[[], int], asked: Callable[[], Awaitable[int]]) -> None:
+    async def lead(self, token: Callable[[], int], newest: Callable[[], Awaitable[int]]) -> None:
         """Moves every cycle as far as the reports let it. `token` gives the one of the lease that is held now, or 0.
 
-        `asked`: the same, as the broker knows it.
+        `newest`: the same, as the broker knows it.
         """
         for cycle in self.running:
             current: Cycle | None = cycle
             for _ in range(STEPS):
-                current = await self._step(current, token, asked) if current else None
+                current = await self._step(current, token, newest) if current else None
                 if current is None:
                     break
 
-    async def _step(self, cycle: Cycle, token: Callable[[], int], asked: Callable[[], Awaitable[int]]) -> Cycle | None:
+    async def _step(self, cycle: Cycle, token: Callable[[], int], newest: Callable[[], Awaitable[int]]) -> Cycle | None:
         machine, now, held = self._machine, self._machine.session.now(), token()
         under = held
-        if 0 < held < cycle.token and await asked() == held:
+        if 0 < held < cycle.token and await newest() == held:
             # Ours is the newest lease there is: a greater number was made up, or is of before the broker was put back.
             # The record goes on under it, or nobody could move it any more.
             under = cycle.token
-        view = await self._view(cycle, under)
+        view = self._view(cycle, under)
         made = next_state(cycle, view, now)
         if made is not None and _calls_late(cycle, made):
-            made = next_state(cycle, await self._asked(cycle, view), now)
+            made = next_state(cycle, await self._pinged(cycle, view), now)
         stranger = under != held and cycle.agent != machine.name  # whose number we go on under
         made = made or _taken_over(cycle, view.token, anew=stranger)
         if made is None or not view.token:
@@ -122,7 +123,7 @@ class Cycles:
         machine, now = self._machine, self._machine.session.now()
         await machine.session.say(metric_report(cycle, evidence_of(cycle, machine.fleet), machine.name, now))
 
-    async def _view(self, cycle: Cycle, token: int) -> View:
+    def _view(self, cycle: Cycle, token: int) -> View:
         fleet = self._machine.fleet
         self.count_time()
         elapsed, outage = self._awaited.of(cycle)
@@ -138,14 +139,13 @@ class Cycles:
             outage=outage,
         )
 
-    async def _asked(self, cycle: Cycle, view: View) -> View:
+    async def _pinged(self, cycle: Cycle, view: View) -> View:
         """Nobody is called stuck unasked: each machine that is waited for is pinged, and that tells who is there."""
         members = frozenset(self._machine.fleet.law.machines())  # a cycle may name anybody
         waited = [name for name in missing(cycle, view) if name in members]
         rows = await pinging.ping_all(self._machine, waited)
         there = frozenset(row.machine for row in rows if row.answered)
-        present = ((view.present or frozenset()) - frozenset(waited)) | there
-        return replace(view, present=present, asked=frozenset(waited))
+        return replace(view, present=there, asked=frozenset(waited))
 
     def _facts(self) -> Facts:
         fleet, name = self._machine.fleet, self._machine.name
@@ -163,10 +163,12 @@ class Cycles:
         """Has `wake` called when the time for a checkpoint is nearly over, or over."""
         now: datetime = self._machine.session.now()
         self.count_time()
+        if self._alarm is not None:
+            self._alarm.cancel()  # one at a time, however many turns set it
         dues = [due for cycle in self.running if (due := deadline(cycle, now, self._awaited.of(cycle)[0]))]
         if dues:
             seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
-            asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
+            self._alarm = asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
 
 
 def _taken_over(cycle: Cycle, token: int, *, anew: bool = False) -> Cycle | None:

@@ -126,8 +126,10 @@ class Orchestrator:
         machine = self._machine
         fleet = machine.fleet
         await machine.following.widen()
-        await machine.cycles.lead(lambda: self.token, self._asked)
-        if self._made_up != (token := self.token):
+        await machine.cycles.lead(lambda: self.token, self._newest)
+        if not (token := self.token):
+            return  # lost meanwhile: what is left is for who holds it now
+        if self._made_up != token:
             await owed.make_up(machine)
             self._made_up = token
         await approvals.follow(machine, self.wake)
@@ -160,7 +162,7 @@ class Orchestrator:
         folder, now, present = machine.settings.export_folder, machine.session.now(), await machine.present()
         await write_views(machine.fleet, machine.name, folder, machine.library, now, present)
 
-    async def _asked(self) -> int:
+    async def _newest(self) -> int:
         """The token of our lease as the broker knows it; 0 when it is another's, or nobody's."""
         holder = await self._lease.holder()
         return holder.token if holder is not None and holder.owner == self._machine.name else 0

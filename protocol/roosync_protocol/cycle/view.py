@@ -15,8 +15,8 @@ from roosync_protocol.messages import Arrival, Cycle, Decision, StatusReport
 class View(Struct, frozen=True, kw_only=True):
     arrivals: Mapping[str, Arrival]  # the latest of each machine at the awaited checkpoint
     decisions: tuple[Decision, ...]
-    present: frozenset[str] | None  # machines that beat; None: not known
-    asked: frozenset[str] = frozenset()  # machines that were pinged just now: `present` is what they answered
+    present: frozenset[str] | None  # machines that answered a ping just now; None: nobody was pinged
+    asked: frozenset[str] = frozenset()  # machines that were pinged
     earlier: frozenset[str] = frozenset()  # decisions that stand as they did before the cycle began
     statuses: Mapping[str, StatusReport] = {}
     baseline_revision: int = 0
