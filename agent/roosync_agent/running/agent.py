@@ -140,8 +140,12 @@ class Agent:
             await self._nudge.wait()
             await asyncio.sleep(NUDGE)
             self._nudge.clear()
-            with contextlib.suppress(BusError):
+            try:
                 await self.machine.cycles.participate()
+            except BusError as error:
+                log.info("this machine's arrival was not told: %s", error)  # the next turn says it
+            except Exception:
+                log.exception("taking part in a cycle failed in an unexpected way; the agent goes on")
 
     async def _turns(self) -> None:
         following = False
