@@ -48,7 +48,7 @@ async def run(folders: Sequence[Path], root: str, *, lease_ttl: float = LEASE_TT
     stop = stop_event()
     locks = [OneAtATime(folder / "keep.lock") for folder in folders]
     made = keepers(folders, root, lease_ttl=lease_ttl)
-    started: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[None]] = []
     try:
         for folder, lock in zip(folders, locks, strict=True):
             if not lock.acquire():
@@ -56,12 +56,12 @@ async def run(folders: Sequence[Path], root: str, *, lease_ttl: float = LEASE_TT
         started = [asyncio.create_task(_start(keeper, folder)) for keeper, folder in zip(made, folders, strict=True)]
         waiting = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(_first_failure(started))
+        tasks = [waiting, failed, *started]
         await asyncio.wait((waiting, failed), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()
-        await end((waiting, failed))
     finally:
-        await end(started)
+        await end(tasks)
         await asyncio.shield(asyncio.gather(*(keeper.stop() for keeper in made)))
         for lock in locks:
             lock.release()
