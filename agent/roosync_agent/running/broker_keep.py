@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.signals import stop_event
@@ -48,7 +49,7 @@ async def run(folders: Sequence[Path], root: str, *, lease_ttl: float = LEASE_TT
     stop = stop_event()
     locks = [OneAtATime(folder / "keep.lock") for folder in folders]
     made = keepers(folders, root, lease_ttl=lease_ttl)
-    tasks: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[Any]] = []
     try:
         for folder, lock in zip(folders, locks, strict=True):
             if not lock.acquire():
