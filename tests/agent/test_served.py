@@ -1,5 +1,6 @@
 """An answer over the control socket says when it is of before: the broker was away as it was given."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -38,6 +39,19 @@ def one_verb(monkeypatch):
 )
 async def test_what_was_heard_before_the_broker_went_away_is_marked(reachable, args, answer):
     assert await served.answer(machine(reachable), "requests", args) == answer
+
+
+@pytest.mark.parametrize("verb", ["cycle_show", "cycle_metrics", "cycle_report", "status", "requests"])
+async def test_who_only_looks_does_not_wait_for_a_turn_that_takes_long(monkeypatch, verb):
+    async def looks(machine):
+        return "seen"
+
+    monkeypatch.setitem(served.VERBS, verb, looks)
+    busy = machine(True)
+    busy.turn = asyncio.Lock()
+    await busy.turn.acquire()
+    async with asyncio.timeout(1):
+        assert await served.answer(busy, verb, {}) == {"result": "seen"}
 
 
 def test_a_command_tells_it_once_for_as_long_as_it_lasts(monkeypatch, tmp_path, capsys):
