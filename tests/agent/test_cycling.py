@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from roosync_agent.cli.cycle import _code
 from roosync_agent.operations.coordination.cycling import LONGEST, _start_fault
 
 FAULTS = {  # route, minutes, version -> what is said; None: it may begin
@@ -34,3 +35,18 @@ def test_who_may_not_orchestrate_is_told_where_to_start_it():
     law = SimpleNamespace(may_orchestrate=lambda name: False)
     machine = SimpleNamespace(name="pc-a", fleet=SimpleNamespace(law=law))
     assert "start it on another machine" in (_start_fault(machine, "coordination", 60.0, "") or "")
+
+
+CODES = {  # status, what a person is told to do, who is waited for -> exit code of `cycle show`
+    "it ended": ("done", "", [], 0),
+    "it was ended": ("aborted", "", [], 0),
+    "a person is asked": ("waiting", "roosync cycle resume c-1", [], 3),
+    "only a person can move it": ("running", "roosync decision show d-1", ["a"], 3),
+    "a machine is waited for": ("running", "", ["a"], 5),
+    "all are there, and its leader has not gone on yet": ("running", "", [], 5),
+}
+
+
+@pytest.mark.parametrize(("status", "next_step", "waits_for", "code"), CODES.values(), ids=CODES)
+def test_a_cycle_that_runs_is_not_called_done(status, next_step, waits_for, code):
+    assert _code({"status": status, "next_step": next_step, "waits_for": waits_for}) == code

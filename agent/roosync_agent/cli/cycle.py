@@ -143,7 +143,7 @@ def _look(status: str) -> str:
 def _code(answer: dict[str, Any]) -> int:
     if answer["next_step"]:
         return PENDING
-    return SILENT if answer["status"] == "running" and answer["waits_for"] else 0
+    return SILENT if answer["status"] == "running" else 0  # also in the moment before its leader goes on
 
 
 def _line(answer: dict[str, Any]) -> str:
