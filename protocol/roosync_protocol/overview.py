@@ -234,6 +234,7 @@ def _collides(decision: Decision) -> bool:
 def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decisions: list[Decision], law: Law) -> str:
     pending = sum(d.status == "pending" for d in decisions)
     broken = [d.id for d in decisions if d.status == "rollback_failed"]
+    undone = [d.id for d in decisions if d.status == "rolled_back" and not d.rollback_requested]
     moving = sum(d.status in UNDER_WAY for d in decisions)
     reasons = (
         (seen == "silent", "the machine to come back"),
@@ -252,6 +253,7 @@ def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decision
         (state == "no_report", "its first report"),
         (law.baseline is None, "a baseline"),
         (state == "unknown", f"its comparison with baseline {law.baseline.version if law.baseline else ''}"),
+        (state == "diverged" and undone, f"a person: {', '.join(undone[:3])} failed, and was put back"),
         (state == "diverged", "its decisions"),
     )
     return next((text for holds, text in reasons if holds), "")

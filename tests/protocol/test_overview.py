@@ -68,8 +68,10 @@ def report(name, status="synced", count=0, **more):
     )
 
 
-def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1"):
-    return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_)
+def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1", requested=False):
+    return SimpleNamespace(
+        machine=machine, status=status, verdict=verdict, action=action, id=id_, rollback_requested=requested
+    )
 
 
 def cycle(status="running", **more):
@@ -262,3 +264,11 @@ def test_a_cycle_that_stopped_is_told_with_what_to_do_next():
     (row,) = overview(replace(fleet(*BOTH), run=[stopped]), "a", ALL, T0).cycles
     assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, "not there: b")
     assert row.next_step == "roosync cycle excuse MACHINE, roosync cycle resume c-1, or roosync cycle abort c-1"
+
+
+@pytest.mark.parametrize(
+    ("requested", "says"), [(False, "a person: d-1 failed, and was put back"), (True, "its decisions")]
+)
+def test_a_change_that_failed_waits_for_a_person_and_one_that_was_taken_back_does_not(requested, says):
+    view = fleet(report("a"), report("b", "diverged"), decisions=[decision("b", "rolled_back", requested=requested)])
+    assert overview(view, "a", ALL, T0).machines[1].waiting_for == says

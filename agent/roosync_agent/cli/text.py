@@ -273,6 +273,8 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync diffs"
     if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
         return f"Next: roosync up    (on {', '.join(away)})"
+    if any(row["seen"] == "unknown" for row in seen["machines"]):
+        return "Next: roosync up    (where the broker runs)"
     return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
 
 

@@ -4,6 +4,7 @@ Starting and looking need this machine's key; excusing, resuming and aborting ar
 """
 
 import re
+from collections.abc import Collection
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -106,7 +107,9 @@ async def start(
 
 async def show(machine: Machine, id_: str | None = None) -> CycleAnswer:
     """One cycle; without an id the one that runs, else the last."""
-    return answer(machine.fleet, find(machine.fleet, id_))
+    cycle = find(machine.fleet, id_)
+    present = await machine.present() if cycle.status not in ENDED else None
+    return answer(machine.fleet, cycle, present)
 
 
 async def metrics(machine: Machine, id_: str | None = None) -> dict[str, Any]:
@@ -199,12 +202,13 @@ def find(fleet: Fleet, id_: str | None) -> Cycle:
     return next((c for c in reversed(cycles) if c.status not in ENDED), cycles[-1])
 
 
-def answer(fleet: Fleet, cycle: Cycle) -> CycleAnswer:
+def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -> CycleAnswer:
+    """`present`: the machines that beat; None: not known."""
     revision = fleet.law.baseline.revision if fleet.law.baseline else 0
     view = View(
         arrivals=fleet.arrivals(cycle),
         decisions=tuple(fleet.decisions()),
-        present=None,
+        present=None if present is None else frozenset(present),
         statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
         baseline_revision=revision,
     )
