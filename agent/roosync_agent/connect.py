@@ -54,9 +54,7 @@ def url_of(settings: Settings, identity: Identity) -> str:
     return settings.nats or identity.url
 
 
-async def as_machine(
-    settings: Settings, state: State, *, timeout: float | None = 5.0, name: str | None = None
-) -> Session:
+async def as_machine(settings: Settings, state: State, *, timeout: float | None = 5.0) -> Session:
     """This machine's session, its view still empty. RefusedError, UnavailableError say why there is none.
 
     `timeout` None goes on trying for ever in the background, as a resident agent does. A broker of this computer that

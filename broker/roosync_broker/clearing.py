@@ -4,20 +4,20 @@ Everything is read and folded before anything goes, with the law that the keeper
 the last message that was read: what somebody says about it in this very moment stays, and has to prove itself.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from roosync_broker.keys import verify
 from roosync_broker.link import Link
 from roosync_broker.sweeper import purge, subjects_of
 from roosync_protocol import envelope
-from roosync_protocol.clearing import GRACE, Key, Told, leaving
+from roosync_protocol.clearing import Key, Told, leaving
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import MalformedError
 from roosync_protocol.subjects import Subjects
 
 
-async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = GRACE) -> list[Key]:
+async def clear_records(link: Link, law: Law, now: datetime) -> list[Key]:
     """Purge what may leave, with the arrivals of cycles that do; returns which records. Needs the keeper's rights."""
     subjects, view, everything = Subjects(law.fleet), Fleet(law, verify), f"post.{law.fleet}.>"
     work = subjects.stream("WORK")
@@ -35,7 +35,7 @@ async def clear_records(link: Link, law: Law, now: datetime, grace: timedelta = 
             view.hear_unread(stored.subject, stored.sequence)
         else:
             view.hear(heard)
-    gone = leaving(view, told, now, grace)
+    gone = leaving(view, told, now)
     for key in gone:
         if key[0] == "cycle":  # first: a cycle that is left without them says nothing wrong
             await purge(link, subjects.stream("REPORTS"), subjects.post("arrival", key[1]))

@@ -7,7 +7,7 @@ message that mentions them, and `contents` stores again what is about to become 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -32,8 +32,8 @@ class _Listing(Struct):
     error: dict[str, Any] | None = None
 
 
-async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE) -> int:
-    """Purge the contents that nothing mentions and whose parts are all older than `grace`; returns how many.
+async def sweep(link: Link, fleet: str, now: datetime) -> int:
+    """Purge the contents that nothing mentions and whose parts are all older than `GRACE`; returns how many.
 
     Needs the keeper's rights. Whatever can not be read ends the sweep with an error before anything is purged.
     """
@@ -42,7 +42,7 @@ async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE)
     count = 0
     for sha256 in sorted(unmentioned):
         time, sequence = await _youngest(link, fleet, stored[sha256])
-        if time < now - grace:
+        if time < now - GRACE:
             await purge(link, stream_name(fleet, "CONTENTS"), Subjects(fleet).post("content", sha256), sequence)
             count += 1
     return count

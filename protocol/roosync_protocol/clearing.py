@@ -35,9 +35,9 @@ class Told(Struct):
         self.words |= ids & frozenset(_WORD.findall(data))
 
 
-def leaving(fleet: Fleet, told: Mapping[Key, Told], now: datetime, grace: timedelta = GRACE) -> list[Key]:
+def leaving(fleet: Fleet, told: Mapping[Key, Told], now: datetime) -> list[Key]:
     """The records to be cleared away, of all that the bus has; `fleet` is the view made of the same messages."""
-    going = {key for key, one in told.items() if one.newest < now - grace and _over(fleet, key, now)}
+    going = {key for key, one in told.items() if one.newest < now - GRACE and _over(fleet, key, now)}
     going -= _answers_needed(fleet)
     while back := _needed(fleet, told, going):
         going -= back

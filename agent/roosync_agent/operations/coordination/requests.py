@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 PERSON = frozenset({"operator", "operators", "person", life.ANY_OPERATOR})  # how a person may say: any operator
-LANGUAGES = ("en", "fr")
 
 
 class RequestAnswer(Struct, frozen=True, kw_only=True):

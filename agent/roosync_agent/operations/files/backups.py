@@ -39,9 +39,9 @@ def list_snapshots(state: Path) -> list[dict[str, Any]]:
     ]
 
 
-def prepare_restore(settings: Settings, id_: str, *, exact: bool = False, door: Door | None = None) -> Prepared:
+def prepare_restore(settings: Settings, id_: str, *, exact: bool = False) -> Prepared:
     """What putting a snapshot's files back will do. The id may be shortened to its beginning."""
-    door = door or RealDoor()
+    door = RealDoor()
 
     def managed() -> Collection:
         return Local(settings, State(settings.state), door).look().collection

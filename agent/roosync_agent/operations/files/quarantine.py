@@ -57,16 +57,16 @@ class HeldBack(Struct, frozen=True, kw_only=True):
     next: list[Offer]
 
 
-def held(settings: Settings, door: Door | None = None) -> dict[str, HeldBack]:
+def held(settings: Settings) -> dict[str, HeldBack]:
     """What is quarantined, by target; and behind that the targets that are here and were never read."""
-    local = Local.by_last_law(settings, door)
+    local = Local.by_last_law(settings)
     looked = local.look()
     return {target: _held(local, looked, target) for target in (*sorted(looked.quarantine), *sorted(looked.unread))}
 
 
-def prepare_repair(settings: Settings, target: str, *, exact: bool = False, door: Door | None = None) -> Prepared:
+def prepare_repair(settings: Settings, target: str, *, exact: bool = False) -> Prepared:
     """What putting back the last believed files of a target will do. EditingError when there is nothing to put back."""
-    local = Local.by_last_law(settings, door)
+    local = Local.by_last_law(settings)
     looked = local.look()
     spoilt = {*looked.quarantine, *looked.unread, *map(target_of, looked.collection.unreadable)}
     if target not in spoilt:
