@@ -119,6 +119,11 @@ def closing_report(cycle: Cycle, evidence: Evidence, agent: str, now: datetime) 
     )
 
 
+def closing_fields(closing: Closing) -> dict[str, Any]:
+    """What `--json` prints and the exports hold."""
+    return {**to_builtins(closing), "successful": closing.successful}
+
+
 def _steps(cycle: Cycle) -> Iterable[Step]:
     for one, seconds in zip(cycle.reached, took(cycle), strict=True):
         yield Step(

@@ -74,8 +74,7 @@ async def cycle(machine: Machine, id_: str | None = None, language: str = "en") 
     """The closing report; of a cycle that still runs, as far as it has come."""
     found = cycling.find(machine.fleet, id_)
     made = reports.closing_report(found, evidence_of(found, machine.fleet), machine.name, machine.session.now())
-    fields = {**msgspec.to_builtins(made), "successful": made.successful}
-    return Report(fields=fields, markdown=reports.closing_markdown(made, spoken(language)))
+    return Report(fields=reports.closing_fields(made), markdown=reports.closing_markdown(made, spoken(language)))
 
 
 # -- inside, and for the exports

@@ -142,8 +142,7 @@ def _cycles(fleet: Fleet, me: str, now: datetime, into: Folder, language: Langua
             yield from (File(name=one, data=None) for one in (f"{name}.json", f"{name}.md", ended))
             continue
         made = reports.closing_report(cycle, evidence_of(cycle, fleet), me, now)
-        fields = {**msgspec.to_builtins(made), "successful": made.successful}
-        yield File(name=f"{name}.json", data=json_bytes(fields), ignoring="timestamp")
+        yield File(name=f"{name}.json", data=json_bytes(reports.closing_fields(made)), ignoring="timestamp")
         text = reports.closing_markdown(made, language)
         yield File(name=f"{name}.md", data=text.encode(), ignoring="heading")
         if cycle.status in ENDED:
