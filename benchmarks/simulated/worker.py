@@ -1,6 +1,6 @@
 """One process with many agents: the product's own Agent, Machine, Session and link, over a disk in memory.
 
-It is started by `simulated.fleet`, reads one JSON object a line and answers each with one: what it holds, what its
+It is started by `simulated.hosts`, reads one JSON object a line and answers each with one: what it holds, what its
 agents said last, what it cost. Replaced is what touches a disk, by the same stand-ins as in the simulation
 (`simulation.node`); the connections, the signatures and the broker are real.
 """
@@ -22,7 +22,7 @@ from simulation import node as sim
 
 from roosync_agent.applying import applier
 from roosync_agent.running import machine as running_machine
-from roosync_agent.running import reports
+from roosync_agent.running import own_reports
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
@@ -159,7 +159,7 @@ def without_disk(disks: dict[str, sim.Disk]) -> Any:
         (applier, "plan", sim.plan),
         (applier, "execute", execute),
         (applier, "roll_back", roll_back),
-        (reports, "take_inventory", lambda *_: {}),
+        (own_reports, "take_inventory", lambda *_: {}),
     ]
     with contextlib.ExitStack() as stack:
         for place, name, stand_in in patches:

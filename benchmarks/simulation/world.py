@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
 from roosync_agent.operations.coordination import pinging
-from roosync_agent.running import following, orchestrator, reports, requests
+from roosync_agent.running import following, orchestrator, own_reports, requests
 from roosync_agent.running import machine as running_machine
 from roosync_agent.running.machine import Machine
 from roosync_broker import memory, memory_stream, permissions, topology
@@ -290,7 +290,7 @@ def _simulated(world: World) -> Iterator[None]:
         (agent_session, "verify", verified),
         (pinging, "verify", verified),
         (orchestrator, "write_views", no_views),
-        (reports, "take_inventory", lambda *_: {}),
+        (own_reports, "take_inventory", lambda *_: {}),
         *(((following, "SMALL", 0), (cycle, "EACH", 0)) if world.large else ()),
         (requests.Requests, "_do", done_once),
     ]

@@ -47,7 +47,7 @@ def init(
 
     from roosync_agent.operations.membership.founding import init as found
     from roosync_agent.operations.membership.founding import require_no_fleet
-    from roosync_agent.running.reports import KEYLESS
+    from roosync_agent.running.own_reports import KEYLESS
 
     settings = load()
     require_no_fleet(State(settings.state))

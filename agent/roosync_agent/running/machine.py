@@ -16,7 +16,7 @@ from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.collecting.places import folders_named
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
-from roosync_agent.running import reports
+from roosync_agent.running import own_reports
 from roosync_agent.running.cycles import Cycles
 from roosync_agent.running.following import Following
 from roosync_agent.session import Session, new_operation
@@ -167,9 +167,9 @@ class Machine:
 
     async def report(self, *, always: bool = False) -> None:
         """Status, divergences and inventory: posted when they say something new."""
-        await self.say_if_new(await reports.status_report(self), always=always)
-        await self.say_if_new(reports.divergence_report(self))
-        await self.say_if_new(await reports.inventory_report(self))
+        await self.say_if_new(await own_reports.status_report(self), always=always)
+        await self.say_if_new(own_reports.divergence_report(self))
+        await self.say_if_new(await own_reports.inventory_report(self))
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
         """`always`: also when it was said before. What the bus shows counts: it may have been put back to a backup."""
