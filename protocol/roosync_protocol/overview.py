@@ -29,6 +29,7 @@ Overall = Literal["synced", "diverged", "conflict", "unknown"]
 
 COLLIDING = frozenset({"conflict", "delete_modify"})  # verdicts of `diff` that only a person resolves
 UNDER_WAY = frozenset({"approved", "applying", "failed"})
+FAILED = frozenset({"failed", "rolled_back", "overwritten", "rollback_failed"})
 REFUSALS_SHOWN = 20
 
 IN_STEP, DRIFT, PENDING, CONFLICT, NO_ANSWER = 0, 2, 3, 4, 5  # exit codes, 7-faces; 1 is an error of the command
@@ -43,6 +44,7 @@ class MachineRow(Struct, frozen=True, kw_only=True):
     state: State
     divergences_count: int | None  # None: it did not say
     pending_decisions: int
+    failed_decisions: int = 0  # of which the apply failed, and that a person has not answered since
     waiting_for: str  # who has to do what before this machine is in step; "" for nothing
     last_sync: datetime | None
     paused: bool = False
@@ -149,6 +151,8 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
     for row in overview.machines:
         if row.seen != "present" or row.state == "no_report":
             found.add(NO_ANSWER)
+        if row.failed_decisions:
+            found.add(CONFLICT)
         if row.state in ("conflict", "quarantined"):
             found.add(CONFLICT)
         elif row.state in ("diverged", "unknown") or row.unread:  # not shown to be in step is not in step
@@ -158,6 +162,19 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
     if overview.not_kept:
         found.add(NO_ANSWER)  # what the fleet knows is incomplete
     return tuple(sorted(found)) or (IN_STEP,)
+
+
+def failed(decision: Decision, report: StatusReport | None) -> bool:
+    """Did its apply fail, so that a person approves it again or rejects it?
+
+    Not what a person took back, nor what its machine, by its own `report`, is in step without. A file that could not
+    be put back waits in any case.
+    """
+    if decision.status == "rollback_failed":
+        return True
+    synced = report is not None and report.status == "synced" and not report.divergences_count
+    mended = synced and decision.reference == "baseline"
+    return decision.status in FAILED and not decision.rollback_requested and not mended
 
 
 def _cycle(cycle: Cycle) -> CycleRow:
@@ -200,6 +217,7 @@ def _row(
         state=state,
         divergences_count=report.divergences_count if report and report.status != "unknown" else None,
         pending_decisions=sum(d.status == "pending" for d in decisions),
+        failed_decisions=sum(failed(d, report) for d in decisions),
         waiting_for=_waiting_for(seen, state, report, decisions, law),
         last_sync=report.last_sync if report else None,
         paused=paused,

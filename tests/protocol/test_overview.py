@@ -70,8 +70,9 @@ def report(name, status="synced", count=0, **more):
 
 def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1", requested=False):
     return SimpleNamespace(
-        machine=machine, status=status, verdict=verdict, action=action, id=id_, rollback_requested=requested
-    )
+        machine=machine, status=status, verdict=verdict, action=action, id=id_, rollback_requested=requested,
+        reference="baseline",
+    )  # fmt: skip
 
 
 def cycle(status="running", **more):
@@ -110,6 +111,21 @@ SITUATIONS = {
     ),
     "a rollback failed": (
         fleet(*BOTH, decisions=[decision("b", "rollback_failed")]), ALL, "conflict", "conflict", 0, (4,)
+    ),
+    "an apply failed, and was put back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "rolled_back")]),
+        ALL, "diverged", "diverged", 1, (2, 4),
+    ),
+    "an apply failed, and is being put back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "failed")]),
+        ALL, "diverged", "diverged", 1, (2, 4),
+    ),
+    "an apply failed, and the file was mended by hand": (
+        fleet(*BOTH, decisions=[decision("b", "rolled_back")]), ALL, "synced", "synced", 0, (0,)
+    ),
+    "a person took it back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "rolled_back", requested=True)]),
+        ALL, "diverged", "diverged", 1, (2,),
     ),
     "quarantine": (
         fleet(report("a"), report("b", quarantine={"roo.mcp": "emptied"})), ALL, "quarantined", "conflict", 0, (4,)

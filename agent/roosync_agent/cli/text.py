@@ -265,7 +265,7 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync baseline propose"
     if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
         return f"Next: roosync quarantine show    (on {', '.join(held)})"
-    if seen["pending_decisions"]:
+    if seen["pending_decisions"] or any(row.get("failed_decisions") for row in seen["machines"]):
         return "Next: roosync decisions    (what waits for a person)"
     if seen.get("requests_waiting"):
         return "Next: roosync requests    (what a person is asked for)"

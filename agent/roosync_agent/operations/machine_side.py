@@ -26,7 +26,7 @@ from roosync_protocol import package
 from roosync_protocol.digest import digest
 from roosync_protocol.messages import Decision
 from roosync_protocol.messages.work import Action
-from roosync_protocol.overview import Overview, exit_codes, overview
+from roosync_protocol.overview import Overview, exit_codes, failed, overview
 from roosync_protocol.secrets import addresses
 
 WAITING = ("pending", "failed", "rolled_back", "overwritten", "rollback_failed")
@@ -96,8 +96,13 @@ async def diffs(machine: Machine, kind: str = "all") -> DiffList:
 
 async def decisions(machine: Machine, everything: bool = False) -> DecisionList:
     found = list(machine.fleet.decisions())
-    rows = [decision_row(d) for d in found if everything or d.status in (*WAITING, *UNDER_WAY)]
-    return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found))
+    broken = {(d.machine, d.id) for d in found if failed(d, machine.fleet.status(d.machine))}
+    rows = [
+        decision_row(d, failed=(d.machine, d.id) in broken)
+        for d in found
+        if everything or d.status in (*WAITING, *UNDER_WAY)
+    ]
+    return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found), failed=len(broken))
 
 
 async def decision_show(machine: Machine, id_: str, action: Action | None = None) -> Card:

@@ -87,7 +87,7 @@ def diff_row(decision: Decision) -> DiffRow:
     )
 
 
-def decision_row(decision: Decision) -> DecisionRow:
+def decision_row(decision: Decision, *, failed: bool = False) -> DecisionRow:
     return DecisionRow(
         id=decision.id,
         machine=decision.machine,
@@ -100,6 +100,8 @@ def decision_row(decision: Decision) -> DecisionRow:
         reference=decision.reference,
         created=decision.created,
         expires=decision.expires,
+        failed=failed,
+        log=list(decision.log[-1:]) if failed else [],
     )
 
 
