@@ -18,6 +18,8 @@ from roosync_protocol.subjects import KINDS
 MIB = 1024 * 1024
 SECOND = 1_000_000_000  # nanoseconds, the server's unit
 API_TIMEOUT = 12.0
+INFO = "roosync-info"  # what members ask about a stream, `<INFO>.<stream>`: it lies in another account than theirs
+_INFO_VERB, _NOT_IN_THIS_ACCOUNT = "STREAM.INFO.", 10039
 ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
 PAUSE = 0.5  # seconds before that
 
@@ -251,7 +253,13 @@ async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
 
 
 async def _asked(link: Link, verb: str, body: dict[str, Any], timeout: float) -> _Info:
-    data = await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", timeout)
+    found = _read(await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", timeout), verb)
+    if verb.startswith(_INFO_VERB) and found.error is not None and found.error.err_code == _NOT_IN_THIS_ACCOUNT:
+        return _read(await link.request(f"{INFO}.{verb.removeprefix(_INFO_VERB)}", b"", timeout), verb)
+    return found
+
+
+def _read(data: bytes, verb: str) -> _Info:
     try:
         return json.decode(data, type=_Info)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
