@@ -9,14 +9,15 @@ This is the answer to `status` for a person, an assistant and a monitoring syste
     state   what its last genuine report and its proven decisions say; the first that holds, as in `_state`
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from roosync_protocol.cycle.leading import counted, missing, view_of
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import next_step
+from roosync_protocol.cycle.triggers import next_step, question
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
 from roosync_protocol.messages import Cycle, Decision, StatusReport
@@ -124,7 +125,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
-        cycles=tuple(map(_cycle, fleet.open_cycles())),
+        cycles=tuple(_cycle(fleet, one, present) for one in fleet.open_cycles()),
         requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
@@ -177,15 +178,17 @@ def failed(decision: Decision, report: StatusReport | None) -> bool:
     return decision.status in FAILED and not decision.rollback_requested and not mended
 
 
-def _cycle(cycle: Cycle) -> CycleRow:
+def _cycle(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> CycleRow:
+    view = view_of(fleet, cycle, present)
+    waits = missing(cycle, view)
     return CycleRow(
         id=cycle.id,
         route=cycle.route,
         status=cycle.status,
         checkpoint=cycle.checkpoint.upper(),
         stopped=stopped_at(cycle),
-        waiting_for=cycle.waiting_for,
-        next_step=next_step(cycle),
+        waiting_for=question(cycle, view, waits, counted(cycle, view)),
+        next_step=next_step(cycle, view, waits),
     )
 
 

@@ -163,7 +163,8 @@ def test_an_apply_that_fails_is_put_back_asked_again_and_then_goes_on(three, wai
     assert json.loads(beta.read(SETTINGS))["model"] == "haiku", "put back at once"
     seen = gamma.roosync("status", codes=None).out
     assert "a person is asked: answer claude.settings/model on beta" in seen
-    assert "Next: roosync decisions, then roosync decision approve ID, or reject ID" in seen
+    id_ = decision["id"]
+    assert f"Next: roosync decision approve {id_}, or roosync decision reject {id_}" in seen
     assert show(gamma)["status"] == "waiting", "nothing is tried again by itself"
     (beta.base / "refuse").unlink()
     alpha.roosync("decision", "approve", decision["id"], "--yes", codes=None)

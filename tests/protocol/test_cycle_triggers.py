@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from roosync_protocol.cycle import before, triggers
 from roosync_protocol.cycle.leading import deadline, missing
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import LEVELS, NEXT, next_step
+from roosync_protocol.cycle.triggers import LEVELS, NEXT, next_step, question
 from roosync_protocol.messages import StatusReport
 from roosync_protocol.messages.work import Escalation, Reached
 
@@ -170,6 +170,24 @@ def test_the_next_step_names_who_and_what_is_meant(scene, checkpoint, so, runnin
     told = Escalation(level=2, reason="late", checkpoint=checkpoint, round=0, at=found.world.now, trigger="time_over")
     late = replace(found.cycle, status="waiting", stopped=2, waiting_for="late", escalations=(told,))
     assert stopped.format(id=id_) in next_step(late, found.view, missing(late, found.view))
+
+
+def test_a_stop_whose_cause_is_gone_asks_nothing_any_more(scene):
+    found = scene("collected")
+    over(found)
+    late = found.turn()
+    assert question(late, found.view, ["pc-b"], ["pc-a"]).endswith("pc-b; excuse a machine, resume, or abort")
+    assert question(late, found.view, [], ["pc-a", "pc-b"]) == ""
+    alone = replace(late, excused={"pc-b": "off"})
+    assert "a second package is needed" in question(alone, found.view, [], ["pc-a"])
+    assert "what it waited for is there" not in next_step(alone, found.view, [])
+
+
+def test_a_failed_apply_is_named_in_the_command(scene):
+    found = scene("resolution")
+    failed(found)
+    made, id_ = found.turn(), found.decisions[0].id
+    assert next_step(made, found.view) == f"roosync decision approve {id_}, or roosync decision reject {id_}"
 
 
 def test_who_is_waited_for_beside_a_person_comes_first(scene):

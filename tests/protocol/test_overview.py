@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
+from roosync_protocol.cycle.participant import digest_of
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Baseline, Cycle, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Member, Operator, Policy, Roster, StatusReport
 from roosync_protocol.messages.work import Escalation
 from roosync_protocol.overview import exit_code, exit_codes, overview
 
@@ -30,6 +31,7 @@ class View:
     open: object = None
     refused: Counter = field(default_factory=Counter)
     run: list = field(default_factory=list)
+    arrived: dict = field(default_factory=dict)
 
     def refusals(self):
         return self.refused
@@ -48,6 +50,9 @@ class View:
 
     def open_cycles(self):
         return self.run
+
+    def arrivals(self, cycle):
+        return self.arrived
 
 
 def member(name, **more):
@@ -274,12 +279,33 @@ def test_it_reads_a_real_fleet_and_believes_only_genuine_reports():
     assert seen.refused_total == 1
 
 
-def test_a_cycle_that_stopped_is_told_with_what_to_do_next():
+def arrival(machine, cycle):
+    return Arrival(
+        agent=machine, timestamp=T0, cycle=cycle.id, checkpoint=cycle.checkpoint, round=0, status="synced",
+        divergences=digest_of((), ()),
+    )  # fmt: skip
+
+
+WAYS = "roosync cycle resume c-1, or roosync cycle abort c-1"
+STOPS = {  # who arrived since its time was over -> what a person is asked, and the commands
+    "nobody": (
+        (),
+        "has not arrived: a, b; excuse a machine, resume, or abort",
+        f"roosync cycle excuse MACHINE, {WAYS}",
+    ),
+    "one": (("a",), "has not arrived: b; excuse a machine, resume, or abort", f"roosync cycle excuse b, {WAYS}"),
+    "all": (("a", "b"), "", "roosync cycle resume c-1    (what it waited for is there)"),
+}
+
+
+@pytest.mark.parametrize(("there", "asked", "following"), STOPS.values(), ids=STOPS)
+def test_a_cycle_that_stopped_is_told_as_it_is_now(there, asked, following):
     told = Escalation(level=2, reason="late", checkpoint="diffs", round=0, at=T0, trigger="time_over")
     stopped = cycle("waiting", stopped=2, waiting_for="not there: b", escalations=(told,))
-    (row,) = overview(replace(fleet(*BOTH), run=[stopped]), "a", ALL, T0).cycles
-    assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, "not there: b")
-    assert row.next_step == "roosync cycle excuse MACHINE, roosync cycle resume c-1, or roosync cycle abort c-1"
+    view = replace(fleet(*BOTH), run=[stopped], arrived={name: arrival(name, stopped) for name in there})
+    (row,) = overview(view, "a", None, T0).cycles
+    assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, asked)
+    assert row.next_step == following
 
 
 @pytest.mark.parametrize(

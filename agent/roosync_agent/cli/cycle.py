@@ -170,6 +170,8 @@ def _text(answer: dict[str, Any]) -> str:
         lines += ["", STOPPED[answer["stopped"]]]
     if answer["waiting_for"]:
         lines += ["", f"A person is asked: {harmless(answer['waiting_for'])}"]
+    elif answer["status"] == "waiting":
+        lines += ["", "What it waited for is there; a person lets it go on."]
     return "\n".join([*lines, "", _next(answer)])
 
 

@@ -4,7 +4,7 @@ From the records alone: whoever takes the lease over goes on from the same place
 not made again. What stops it, and with which level, is told by `triggers`; "stuck" is looked up before it is said.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -12,13 +12,23 @@ from msgspec.structs import replace
 from roosync_protocol.cycle import ENDED, after, each_with_each, triggers
 from roosync_protocol.cycle import before as checkpoint_before
 from roosync_protocol.cycle.participant import digest_of, open_divergences, taking_part
-from roosync_protocol.cycle.triggers import Found, attempt_of
+from roosync_protocol.cycle.triggers import FAILED, Found, attempt_of
 from roosync_protocol.cycle.view import View, used
+from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Arrival, Cycle, Decision, Escalation, Reached
 
 ANSWER = "answer "  # begins what a person is asked, when the cycle goes on by itself once that is done
-FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
-PACKAGES = 2  # complete ones from which a baseline is made, at least
+
+
+def view_of(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> View:
+    """What anybody sees of a cycle, who leads it or not. `present`: the machines that beat; None: not known."""
+    return View(
+        arrivals=fleet.arrivals(cycle),
+        decisions=tuple(fleet.decisions()),
+        present=None if present is None else frozenset(present),
+        statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
+        baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
+    )
 
 
 def counted(cycle: Cycle, view: View) -> dict[str, Arrival]:
@@ -152,7 +162,7 @@ def _reached(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     taking = taking_part(cycle)
     if cycle.status != "running" or missing(cycle, view) or not taking:
         return None
-    if cycle.checkpoint == "collected" and len(taking) < PACKAGES:
+    if triggers.lacks_package(cycle):
         return None
     left = open_divergences(view.decisions, taking)
     done = Reached(checkpoint=cycle.checkpoint, round=cycle.round, at=now, divergences=len(left))

@@ -33,17 +33,22 @@ LEVELS = {
 }
 NEXT = {  # what a person does about it, as commands; CYCLE stands for the id
     "time_over": "roosync cycle excuse MACHINE, roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
-    "apply_failed": "roosync decisions, then roosync decision approve ID, or reject ID",
-    "critical_divergence": "roosync decisions, then roosync decision approve ID, or reject ID",
+    "apply_failed": "roosync decisions, then roosync decision approve ID, or roosync decision reject ID",
+    "critical_divergence": "roosync decisions, then roosync decision approve ID, or roosync decision reject ID",
     "corruption_suspected": "roosync quarantine show, on the machine that is named",
     "bus_lost": "roosync ping, then roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
     "corruption_confirmed": "roosync baseline versions, then roosync baseline restore VERSION",
-    "rollback_failed": "roosync snapshots, on the machine named; then roosync decision approve ID, or reject ID",
+    "rollback_failed": "roosync snapshots, on the machine named; then roosync decision approve ID, or roosync decision "
+    "reject ID",
     "contradiction": "roosync diffs, on each machine; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
 }
+PACKAGES = 2  # complete ones from which a baseline is made, at least
+FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
+RESUMED = "roosync cycle resume CYCLE    (what it waited for is there)"
 SLOW_AT, WARN_AT = 0.25, 0.8  # shares of the time for a checkpoint
 SLOWER = 10  # times as long as the longest checkpoint so far: then it is slow
 OF_TIME = frozenset({"time_nearly_over", "slow", "time_over", "contradiction"})  # they speak of machines that are late
+LATE = frozenset({"time_over", "contradiction"})  # stops that end when those who were waited for are there
 OF_PEOPLE = frozenset({"resolution", "baseline"})  # checkpoints that take as long as a person does
 DECIDING = frozenset({"resolution", "final", "synced"})  # checkpoints at which divergences have to end
 CHANGED_HERE = frozenset({"drift", "local_deletion", "conflict", "delete_modify"})  # verdicts: not the baseline's doing
@@ -128,7 +133,7 @@ def of_time(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[st
             trigger="contradiction" if opposed else "time_over",
             reason=f"{said}: {reason}",
             keys=(),
-            asks=f"{reason}; excuse a machine, resume, or abort",
+            asks=asking(reason),
         )
     nearly, slow = f"time {_here(cycle)}", f"slow {_here(cycle)}"
     if share >= WARN_AT and nearly not in cycle.noticed:
@@ -177,16 +182,41 @@ def next_step(cycle: Cycle, view: View | None = None, waits: Sequence[str] = ())
         return answering
     if cycle.status != "waiting":
         return ""
-    why = next((e.trigger for e in reversed(cycle.escalations) if e.level >= 2), "")
-    said = NEXT.get(why, NEXT["time_over"])
-    if view is not None and why == "time_over":
-        if answering:
-            said = f"{answering}; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE"
-        elif not waits:
-            said = "roosync cycle resume CYCLE    (what it waited for is there)"
-        elif len(waits) == 1:
-            said = said.replace("MACHINE", waits[0])
+    trigger = _trigger(cycle)
+    said = NEXT.get(trigger, NEXT["time_over"])
+    if view is None:
+        return said.replace("CYCLE", cycle.id)
+    if trigger in LATE and settled(cycle, waits):
+        said = RESUMED
+    elif trigger == "time_over" and answering:
+        said = f"{answering}; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE"
+    elif trigger == "time_over" and len(waits) == 1:
+        said = said.replace("MACHINE", waits[0])
+    elif len(ids := _asked_about(cycle, view)) == 1:
+        said = said.replace("roosync decisions, then ", "").replace(" ID", f" {ids[0]}")
     return said.replace("CYCLE", cycle.id)
+
+
+def question(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) -> str:
+    """What a person is asked now: of who was late, who still is; "" once what a stop waited for is there."""
+    if cycle.status != "waiting" or _trigger(cycle) not in LATE:
+        return cycle.waiting_for
+    return "" if settled(cycle, waits) else asking(why(cycle, view, waits, arrived))
+
+
+def asking(reason: str) -> str:
+    """The question about machines that are late, or contradict each other."""
+    return f"{reason}; excuse a machine, resume, or abort"
+
+
+def settled(cycle: Cycle, waits: Sequence[str]) -> bool:
+    """Is all there that the awaited checkpoint asks for?"""
+    return not waits and not lacks_package(cycle)
+
+
+def lacks_package(cycle: Cycle) -> bool:
+    """Everybody may be there, and still be too few for a baseline."""
+    return cycle.checkpoint == "collected" and len(taking_part(cycle)) < PACKAGES
 
 
 def attempt_of(decision: Decision) -> str:
@@ -194,6 +224,21 @@ def attempt_of(decision: Decision) -> str:
 
 
 # -- inside
+
+
+def _trigger(cycle: Cycle) -> str:
+    """Why it was stopped last."""
+    return next((e.trigger for e in reversed(cycle.escalations) if e.level >= 2), "")
+
+
+def _asked_about(cycle: Cycle, view: View) -> list[str]:
+    """The decisions that a stop is about and no person has answered."""
+    return [
+        d.id
+        for d in view.decisions
+        if d.machine in cycle.participants and d.machine not in cycle.excused
+        if (d.status in FAILED and attempt_of(d) in cycle.failures) or (d.status == "pending" and d.risk == "critical")
+    ]
 
 
 def _here(cycle: Cycle) -> str:

@@ -18,11 +18,10 @@ from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol.cycle import ENDED, ROUTES, first
-from roosync_protocol.cycle.leading import ANSWER, counted, missing
+from roosync_protocol.cycle.leading import ANSWER, counted, missing, view_of
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import next_step, why
-from roosync_protocol.cycle.view import View
+from roosync_protocol.cycle.triggers import next_step, question, why
 from roosync_protocol.fleet import AT_ONCE, Fleet
 from roosync_protocol.messages import Cycle
 from roosync_protocol.messages.work import CycleRoute
@@ -42,7 +41,7 @@ class CycleAnswer(Struct, frozen=True, kw_only=True):
     excused: dict[str, str]
     waits_for: list[str]  # machines that have not passed the awaited checkpoint
     why: str  # what is known of each of them
-    waiting_for: str  # what a person is asked
+    waiting_for: str  # what a person is asked; of a stop empty: what it waited for is there
     stopped: int  # the level at which it is stopped; 0 while it is not
     next_step: str  # the commands for a person who is asked, also while it runs; empty: machines are waited for
     reached: list[dict[str, Any]]
@@ -204,14 +203,7 @@ def find(fleet: Fleet, id_: str | None) -> Cycle:
 
 def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -> CycleAnswer:
     """`present`: the machines that beat; None: not known."""
-    revision = fleet.law.baseline.revision if fleet.law.baseline else 0
-    view = View(
-        arrivals=fleet.arrivals(cycle),
-        decisions=tuple(fleet.decisions()),
-        present=None if present is None else frozenset(present),
-        statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
-        baseline_revision=revision,
-    )
+    view = view_of(fleet, cycle, present)
     waits = [] if cycle.status in ENDED else missing(cycle, view)
     return CycleAnswer(
         id=cycle.id,
@@ -224,7 +216,7 @@ def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -
         excused=dict(cycle.excused),
         waits_for=waits,
         why=why(cycle, view, waits, counted(cycle, view)) if waits else "",
-        waiting_for=cycle.waiting_for,
+        waiting_for=question(cycle, view, waits, counted(cycle, view)),
         stopped=stopped_at(cycle),
         next_step=next_step(cycle, view, waits),
         reached=[to_builtins(one) for one in cycle.reached],
