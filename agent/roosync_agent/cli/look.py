@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
-from roosync_agent.cli.text import print_json, shown_status, table, want_colour, width
+from roosync_agent.cli.status_text import shown_status
+from roosync_agent.cli.text import print_json, table, want_colour, width
 
 
 @click.command()

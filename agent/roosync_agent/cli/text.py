@@ -110,9 +110,11 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: boo
     return "\n".join(lines)
 
 
-def table_with_lines(rows: Iterable[Sequence[object]], heads: Sequence[str], below: Iterable[str]) -> list[str]:
+def table_with_lines(
+    rows: Iterable[Sequence[object]], heads: Sequence[str], below: Iterable[str], *, colour: bool | None = None
+) -> list[str]:
     """The lines of a table with a text below each row, for what is too long to be a column; "" is none."""
-    colour = want_colour()
+    colour = want_colour() if colour is None else colour
     head, *body = table(rows, heads, colour=colour).split("\n")
     lines = [head]
     for line, text in zip(body, below, strict=True):
@@ -129,52 +131,6 @@ def print_json(value: Any) -> None:
 def _as_json_escape(found: re.Match[str]) -> str:
     """The same JSON: what a terminal would obey, or a person not see, is written as its escape."""
     return json.dumps(found[0])[1:-1]
-
-
-def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
-    """The fleet as a table, in the words of the founding protocol."""
-    count = seen["divergences_count"]
-    status = seen["status"]
-    if status == "synced" and any(map(_not_all, seen["machines"])):
-        status = "synced, except what was not read"
-    head = [
-        f"Fleet {harmless(seen['fleet'])}, seen by {harmless(seen['agent'])}",
-        f"Machines detected: {seen['machines_detected']}   "
-        f"Status: {paint(status, TONES.get(status, 'warn'), colour)}   "
-        f"Divergences: {'unknown' if count is None else count}   Pending decisions: {seen['pending_decisions']}   "
-        f"Baseline: {seen['baseline_version'] or 'none yet'}",
-    ]
-    rows = [
-        (
-            row["machine"] + (" (this one)" if row["machine"] == seen["agent"] else ""),
-            row["seen"],
-            row["roosync_version"] or "-",
-            row["baseline_version"] or "-",
-            row["state"] + _not_all(row) + (" (paused)" if row.get("paused") else ""),
-            "-" if row["divergences_count"] is None else row["divergences_count"],
-            row["pending_decisions"],
-            row["waiting_for"] or "-",
-        )
-        for row in seen["machines"]
-    ]
-    heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
-    if asked := seen.get("requests_waiting"):
-        head.append(f"Requests for a person: {asked}    (roosync requests)")
-    head += [_cycle(one, colour) for one in seen.get("cycles", [])]
-    lines = [*head, "", table(rows, heads, colour=colour)]
-    notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
-    notes += seen.get("warnings", [])
-    lines += ["", *(f"! {harmless(note)}" for note in notes)] if notes else []
-    return "\n".join([*lines, *_not_shared(seen), "", _next_step(seen)])
-
-
-def _cycle(one: dict[str, Any], colour: bool) -> str:
-    """A cycle that has not ended: the awaited checkpoint, or what a person is asked."""
-    place = f"Cycle {harmless(one['id'])} ({one['route']})"
-    if one["status"] != "waiting":
-        return f"{place}: CHECKPOINT-{one['checkpoint']} is awaited"
-    level = paint(f"stopped, level {one['stopped']}", "bad", colour)
-    return f"{place}: {level}, at CHECKPOINT-{one['checkpoint']}; a person is asked: {harmless(one['waiting_for'])}"
 
 
 def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
@@ -211,6 +167,14 @@ def folded(text: str, room: int, place: int) -> list[str]:
     return [" " * place + line for line in fold.wrap(text)]
 
 
+def hanging(text: str, room: int, place: int) -> list[str]:
+    """A text in lines of `room` columns, of which all but the first begin at `place`; 0 room is endless."""
+    if not room or columns(text) <= room:
+        return [text]
+    first, *rest = folded(text, room, 0)
+    return [first, *(folded(" ".join(rest), room, place) if rest else ())]
+
+
 def reference_text(reference: str) -> str:
     """What something was compared with, in words: the baseline, or another machine."""
     return "the baseline" if reference == "baseline" else f"machine {harmless(reference.removeprefix('machine:'))}"
@@ -220,62 +184,6 @@ def listed(lines: Sequence[str], most: int = 3) -> str:
     """The first of them in one line, and how many more there are."""
     more = f"; and {len(lines) - most} more" if len(lines) > most else ""
     return "; ".join(map(harmless, lines[:most])) + more
-
-
-def _not_all(row: dict[str, Any]) -> str:
-    """Being in step is said only of what could be read."""
-    count = len(row.get("unread", ())) + row.get("skipped", 0)
-    return f", except {count} not read" if count and row["state"] == "synced" else ""
-
-
-def _not_shared(seen: dict[str, Any]) -> list[str]:
-    """What only single machines have is no divergence (the baseline does not speak of it), and no secret either."""
-    apart = [f"{row['only_here']} on {row['machine']}" for row in seen["machines"] if row.get("only_here")]
-    if not apart:
-        return []
-    return [
-        "",
-        f"Not shared (the baseline does not speak of it, so it is no divergence): {', '.join(apart)}. "
-        "`roosync compare` there lists it, `roosync baseline propose` shares it.",
-    ]
-
-
-def _in_step(seen: dict[str, Any]) -> str:
-    known = {row["machine"]: row.get("notes", []) for row in seen["machines"] if _not_all(row)}
-    unread = [f"{machine}: {note}" for machine, notes in known.items() for note in notes if "not read: " in note]
-    if not unread:
-        return "In step: nothing to do."
-    return f"In step, except: {listed(unread)}\n\nNext: roosync collect --dry-run    (on {', '.join(known)})"
-
-
-def _next_step(seen: dict[str, Any]) -> str:
-    proposal = seen.get("proposal")
-    own = [note for row in seen["machines"] if row["machine"] == seen["agent"] for note in row.get("notes", [])]
-    if any(note.startswith("revoked") for note in own):
-        return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
-    if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
-        return f"Next: {harmless(asked[0]['next_step'])}"
-    if proposal and proposal["open_questions"]:
-        return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
-    if proposal:
-        return "Next: roosync baseline show, then roosync baseline publish"
-    if len(seen["machines"]) < 2:
-        return "Next: roosync invite    (a second machine joins)"
-    if not seen["baseline_version"]:
-        return "Next: roosync baseline propose"
-    if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
-        return f"Next: roosync quarantine show    (on {', '.join(held)})"
-    if seen["pending_decisions"] or any(row.get("failed_decisions") for row in seen["machines"]):
-        return "Next: roosync decisions    (what waits for a person)"
-    if seen.get("requests_waiting"):
-        return "Next: roosync requests    (what a person is asked for)"
-    if seen["status"] == "diverged":
-        return "Next: roosync diffs"
-    if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
-        return f"Next: roosync up    (on {', '.join(away)})"
-    if any(row["seen"] == "unknown" for row in seen["machines"]):
-        return "Next: roosync up    (where the broker runs)"
-    return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
 
 
 def value_text(value: Any) -> str:
