@@ -78,6 +78,7 @@ class Session:
         self.telling = Telling(self, spool)
         self.stale = False  # the connection came back, and what was missed is not read yet
         self.whole = True  # is `fleet` kept true of everything, or of what concerns this member?
+        self.forgot = 0  # how often what was read of the others was forgotten, with a reading of what concerns us
         self._subscription: Subscription | None = None
         self.law_read: LawRead | None = None  # how far `fleet.law` was read from its stream
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
@@ -257,6 +258,7 @@ class Session:
                 self.fleet.forget_unshown(shown, kinds, self.name)
         if not self.whole:
             self.fleet.forget_others(self.name)
+            self.forgot += 1
         if reports:
             await self._forget_what_was_put_back("REPORTS", REPORTS)
             await self.read_reports("*" if self.whole else self.name)

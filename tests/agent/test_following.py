@@ -144,6 +144,28 @@ async def test_a_question_about_the_others_is_answered_by_what_they_said(bus, la
     assert list(beta.fleet.decisions()) == [], "it would not hear how it goes on"
 
 
+async def test_what_was_read_of_the_others_and_forgotten_is_read_again(bus, large):
+    """Any command may have the records read again, between two questions or in the middle of one."""
+    ears, beta, _ = await started(bus, "beta")
+    await speak(bus, "alpha")
+    await ears.look_around()
+    await beta.refresh()
+    await ears.look_around()
+    assert [d.machine for d in beta.fleet.decisions()] == ["alpha"]
+    read, times = ears._read, []
+
+    async def in_the_middle(stream, after):
+        found = await read(stream, after)
+        times.append(stream)
+        if len(times) == 1:
+            await beta.refresh()
+        return found
+
+    ears._read = in_the_middle
+    await ears.look_around()
+    assert [d.machine for d in beta.fleet.decisions()] == ["alpha"]
+
+
 async def test_a_small_cycle_in_a_large_fleet_is_followed_by_who_takes_part(bus, large):
     cycle = SimpleNamespace(participants=("alpha", "beta"))
     _, beta, _ = await started(bus, "beta", running=[cycle])

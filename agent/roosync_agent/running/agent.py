@@ -163,7 +163,6 @@ class Agent:
                     self._reread = False
                     await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
-                    self.machine.following.forget()
                     self.orchestrator.wake()
                 await self.machine.following.adjust(self.orchestrator.leads)
                 await self.machine.reconcile()

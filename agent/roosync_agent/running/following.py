@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 SMALL = 64  # machines of a fleet in which everybody follows everybody
+TRIES = 3  # times that the others are read for one question, when what was read is forgotten meanwhile
 
 
 class Following:
@@ -28,6 +29,7 @@ class Following:
         self._turn = asyncio.Lock()
         self._reading = False  # everything is followed, and what was said before is not known yet
         self._looked: dict[str, int] = {}  # how far streams were read beyond what concerns this machine
+        self._forgot = 0  # the session's count as of then
 
     async def start(self, listener: Listener) -> None:
         """The law comes first: it says how large the fleet is."""
@@ -78,15 +80,17 @@ class Following:
         if session.whole or not session.reachable:
             return
         async with self._turn:
-            if session.stale:
-                self._looked.clear()
-            work, reports = self._looked.get("WORK", 0), self._looked.get("REPORTS", 0)
-            self._looked = {"WORK": await self._read("WORK", work)}
-            self._looked["REPORTS"] = await (self._read("REPORTS", reports) if reports else session.read_reports("*"))
-
-    def forget(self) -> None:
-        """The view was read again: of the others it holds no more than was read by then."""
-        self._looked.clear()
+            for _ in range(TRIES):
+                if session.stale or session.forgot != self._forgot:
+                    self._looked.clear()  # the view was read again, and holds nothing more of the others
+                self._forgot = session.forgot
+                work, reports = self._looked.get("WORK", 0), self._looked.get("REPORTS", 0)
+                self._looked = {"WORK": await self._read("WORK", work)}
+                self._looked["REPORTS"] = await (
+                    self._read("REPORTS", reports) if reports else session.read_reports("*")
+                )
+                if session.forgot == self._forgot:
+                    return
 
     async def _read(self, stream: str, after: int) -> int:
         session = self._session
