@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cycle": (
         "cycle",
         "cycle",
-        "Take machines through checkpoints together: start, show, watch, excuse, abort, metrics.",
+        "Take machines through checkpoints together: start, list, show, watch, excuse, abort, metrics.",
     ),
     "report": ("reports", "report", "The founding protocol's reports: status, divergence, coordination request."),
     "request": ("requests", "request", "Ask a machine or a person for something; it waits until they are there."),

@@ -1,6 +1,7 @@
 """Commands about cycles: a run of the fleet through checkpoints, together."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -29,14 +30,26 @@ def cycle() -> None:
 @click.option("--timeout", type=float, default=60.0, show_default=True, metavar="MINUTES", help="For each checkpoint.")
 @click.option("--version", "required", default="", help="Deployment: the version that every agent must have.")
 @click.option("--note", default="", help="A line about it.")
+@click.option("--wait", is_flag=True, help="Follow it until it ends or is stopped, as `roosync cycle watch` does.")
 @json_option
-def start(route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, as_json: bool) -> None:
+def start(
+    route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, wait: bool, as_json: bool
+) -> None:
     """Begin a cycle. Who takes part is written first; the orchestrator moves it on."""
     named = [name for one in targets for name in one.split(",") if name.strip()]
     if targets and not named:
         raise click.UsageError("--targets names no machine; leave it out for all of them")
     answer = ask_machine("cycle_start", route=route, targets=named, timeout=timeout, version=required, note=note)
+    if wait:
+        _follow(answer["id"], None, as_json)
     show(answer, as_json, _text)
+
+
+@cycle.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every cycle, the newest last."""
+    show(ask_machine("cycle_list"), as_json, _list)
 
 
 @cycle.command("show")
@@ -51,22 +64,32 @@ def show_(id_: str | None, as_json: bool) -> None:
 
 @cycle.command("watch")
 @click.argument("id_", metavar="[CYCLE]", required=False)
-def watch(id_: str | None) -> None:
-    """Follow a cycle until it ends or is stopped; what a person has to answer meanwhile is told."""
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Look no longer; the cycle goes on.")
+def watch(id_: str | None, timeout: float | None) -> None:
+    """Follow a cycle until it ends or is stopped; what a person has to answer meanwhile is told.
+
+    Exit code as of `cycle show`: 0 done, 3 a person is asked, 5 machines are waited for still when the time is over.
+    """
+    _follow(id_, timeout, as_json=False)
+
+
+def _follow(id_: str | None, seconds: float | None, as_json: bool) -> NoReturn:
+    """Tells each change of a cycle, and at last all of it; ends with the exit code of `cycle show`."""
     import time
 
-    last = ""
+    end, last = time.monotonic() + (math.inf if seconds is None else seconds), ""
     while True:
         answer = ask_machine("cycle_show", id_=id_)
         id_ = answer["id"]
         line = _line(answer)
-        if line != last:
+        if line != last and not as_json:
             click.echo(line)
             last = line
-        if answer["status"] != "running":
-            click.echo(_text(answer))
+        left = end - time.monotonic()
+        if answer["status"] != "running" or left <= 0:
+            show(answer, as_json, _text)
             raise click.exceptions.Exit(_code(answer))
-        time.sleep(0.5)
+        time.sleep(min(0.5, left))
 
 
 @cycle.command("metrics")
@@ -144,6 +167,16 @@ def _code(answer: dict[str, Any]) -> int:
     if answer["next_step"]:
         return PENDING
     return SILENT if answer["status"] == "running" else 0  # also in the moment before its leader goes on
+
+
+def _list(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "No cycle was started yet.\n\nNext: roosync cycle start"
+    told = [(r["id"], r["route"], r["status"], r["checkpoint"].upper(), r["started"][:19], r["by"]) for r in rows]
+    heads = ("CYCLE", "ROUTE", "STATUS", "CHECKPOINT", "STARTED (UTC)", "BY")
+    open_ = next((r for r in reversed(rows) if r["status"] in ("running", "waiting")), rows[-1])
+    following = f"Next: roosync cycle {_look(open_['status'])} {open_['id']}"
+    return "\n".join([table(told, heads, colour=want_colour()), "", following])
 
 
 def _line(answer: dict[str, Any]) -> str:

@@ -53,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "request_ready": requests.ready,
     "cycle_start": cycling.start,
     "cycle_show": cycling.show,
+    "cycle_list": cycling.listed,
     "cycle_metrics": cycling.metrics,
     "cycle_report": reporting.cycle,
     "import_share": sharing_in.import_share,
@@ -71,7 +72,7 @@ READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
     | {"history", "ping", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
-    | {"cycle_show", "cycle_metrics", "cycle_report"}
+    | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
 )
 
 

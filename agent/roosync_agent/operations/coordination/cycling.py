@@ -51,6 +51,15 @@ class CycleAnswer(Struct, frozen=True, kw_only=True):
     refused: list[str]  # messages about it that do not count
 
 
+class CycleListRow(Struct, frozen=True, kw_only=True):
+    id: str
+    route: str
+    status: str
+    checkpoint: str  # the awaited one, or the one at which it ended
+    started: datetime
+    by: str  # the machine that began it
+
+
 async def start(
     machine: Machine,
     route: str = "coordination",
@@ -109,6 +118,21 @@ async def show(machine: Machine, id_: str | None = None) -> CycleAnswer:
     cycle = find(machine.fleet, id_)
     present = await machine.present() if cycle.status not in ENDED else None
     return answer(machine.fleet, cycle, present)
+
+
+async def listed(machine: Machine) -> list[CycleListRow]:
+    """Every cycle that the bus still has, the newest last."""
+    return [
+        CycleListRow(
+            id=one.id,
+            route=one.route,
+            status=one.status,
+            checkpoint=one.checkpoint,
+            started=one.started,
+            by=machine.fleet.cycle(one.id).opener,
+        )
+        for one in machine.fleet.cycles()
+    ]
 
 
 async def metrics(machine: Machine, id_: str | None = None) -> dict[str, Any]:
