@@ -176,11 +176,26 @@ def test_a_stop_whose_cause_is_gone_asks_nothing_any_more(scene):
     found = scene("collected")
     over(found)
     late = found.turn()
-    assert question(late, found.view, ["pc-b"], ["pc-a"]).endswith("pc-b; excuse a machine, resume, or abort")
+    pinged = replace(late, waiting_for="not there, no answer to a ping: pc-b; excuse a machine, resume, or abort")
+    assert question(pinged, found.view, ["pc-b"], ["pc-a"]) == pinged.waiting_for, "who pinged it knows more"
+    assert question(pinged, found.view, ["pc-a"], []).endswith("pc-a; excuse a machine, resume, or abort")
     assert question(late, found.view, [], ["pc-a", "pc-b"]) == ""
     alone = replace(late, excused={"pc-b": "off"})
     assert "a second package is needed" in question(alone, found.view, [], ["pc-a"])
     assert "what it waited for is there" not in next_step(alone, found.view, [])
+
+
+def test_what_was_approved_since_is_asked_no_more(scene):
+    found = scene("resolution")
+    found.decision()
+    found.arrive("pc-a")
+    over(found)
+    late, (waiting,) = found.turn(), found.decisions
+    waits = missing(late, found.view)
+    assert question(late, found.view, waits, ["pc-a"]) == late.waiting_for
+    found.decisions[:] = [replace(waiting, status="approved")]
+    assert waiting.id in late.waiting_for
+    assert waiting.id not in question(late, found.view, waits, ["pc-a"])
 
 
 def test_a_failed_apply_is_named_in_the_command(scene):

@@ -288,12 +288,13 @@ def arrival(machine, cycle):
 
 WAYS = "roosync cycle resume c-1, or roosync cycle abort c-1"
 STOPS = {  # who arrived since its time was over -> what a person is asked, and the commands
-    "nobody": (
-        (),
-        "has not arrived: a, b; excuse a machine, resume, or abort",
-        f"roosync cycle excuse MACHINE, {WAYS}",
+    "nobody": ((), "not there: b", f"roosync cycle excuse MACHINE, {WAYS}"),
+    "one": (("a",), "not there: b", f"roosync cycle excuse b, {WAYS}"),
+    "whom it named": (
+        ("b",),
+        "has not arrived: a; excuse a machine, resume, or abort",
+        f"roosync cycle excuse a, {WAYS}",
     ),
-    "one": (("a",), "has not arrived: b; excuse a machine, resume, or abort", f"roosync cycle excuse b, {WAYS}"),
     "all": (("a", "b"), "", "roosync cycle resume c-1    (what it waited for is there)"),
 }
 

@@ -8,6 +8,7 @@ An apply that failed is put back by its machine before anything is told here. Wh
 told once in a cycle. Pure: the record and what the leader sees, nothing else.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
@@ -198,10 +199,19 @@ def next_step(cycle: Cycle, view: View | None = None, waits: Sequence[str] = ())
 
 
 def question(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) -> str:
-    """What a person is asked now: of who was late, who still is; "" once what a stop waited for is there."""
+    """What a person is asked now; "" once what a stop waited for is there.
+
+    The leader's own words stand while all whom they name are still waited for: it pinged them, who looks here did not.
+    """
     if cycle.status != "waiting" or _trigger(cycle) not in LATE:
         return cycle.waiting_for
-    return "" if settled(cycle, waits) else asking(why(cycle, view, waits, arrived))
+    if settled(cycle, waits):
+        return ""
+    named = frozenset(re.findall(r"[\w.-]+", cycle.waiting_for))
+    answered = {d.id for d in view.decisions} - {id_ for ids in _of_people(cycle, view, waits).values() for id_ in ids}
+    gone = answered | set(cycle.participants) - set(waits)
+    published = cycle.checkpoint == "baseline" and view.baseline_revision
+    return asking(why(cycle, view, waits, arrived)) if named & gone or published else cycle.waiting_for
 
 
 def asking(reason: str) -> str:
