@@ -1,14 +1,21 @@
 """Commands that look: status, machines, tail, topology; and the demo."""
 
 import asyncio
+import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
 from roosync_agent.cli.status_text import shown_status
 from roosync_agent.cli.text import print_json, table, want_colour, width
+
+if TYPE_CHECKING:
+    from roosync_broker.link import Link
+
+AWAY = "! The broker does not answer; waiting for it."
+BACK = "! The broker is back. What was said meanwhile: roosync history"
 
 
 @click.command()
@@ -76,9 +83,20 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
                         done.set()
 
             await session.follow(on_fact)
-            await done.wait()
+            await _told_when_away(done, session.link)
 
     asyncio.run(follow())
+
+
+async def _told_when_away(done: asyncio.Event, link: "Link", every: float = 0.5) -> None:
+    """Until `done`; a broker that is away, and its return, are said on standard error. `every`: seconds."""
+    away = False
+    while not done.is_set():
+        if away is link.connected:
+            away = not away
+            click.echo(AWAY if away else BACK, err=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), every)
 
 
 @click.command()

@@ -141,7 +141,7 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
             "present" if row["answered"] else "silent",
             f"{row['milliseconds']:.1f}" if row["answered"] else "-",
             row["version"] or "-",
-            row["reason"] or "-",
+            ("hangs: " if row.get("hangs") else "") + row["reason"] or "-",
         )
         for row in answer["machines"]
     ]
@@ -149,9 +149,13 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     lines = [table(rows, ("MACHINE", "ANSWER", "MS", "VERSION", "WHY NOT"), colour=colour), ""]
     if not answer["silent"]:
         return "\n".join([*lines, f"{there} of {len(rows)} answered."])
-    names = harmless(", ".join(answer["silent"]))
-    told = f"{there} of {len(rows)} answered; silent: {names}"
-    return "\n".join([*lines, told, "", f"Next: roosync up    (on {names})"])
+    told = f"{there} of {len(rows)} answered; silent: {harmless(', '.join(answer['silent']))}"
+    hanging_ = [row["machine"] for row in answer["machines"] if row.get("hangs")]
+    away = [name for name in answer["silent"] if name not in hanging_]
+    following = [f"roosync up    (on {harmless(', '.join(away))})"] if away else []
+    if hanging_:
+        following.append(f"restart the agent    (on {harmless(', '.join(hanging_))}: it is connected, and hangs)")
+    return "\n".join([*lines, told, "", *(f"Next: {one}" for one in following)])
 
 
 def width() -> int:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
-from roosync_broker.errors import BusError, NoResponderError, RefusedError
+from roosync_broker.errors import BusError, NoResponderError, RefusedError, UnavailableError
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored, Subscription
 from roosync_protocol import __version__, micro, ping
@@ -32,6 +32,7 @@ class PingRow(Struct, frozen=True, kw_only=True):
     milliseconds: float | None = None
     version: str = ""
     reason: str = ""  # why it counts as silent
+    hangs: bool = False  # its agent is connected, and does not answer
 
 
 class PingAnswer(Struct, frozen=True, kw_only=True):
@@ -115,6 +116,7 @@ async def _ping(machine: "Machine", name: str, timeout: float) -> PingRow:
         return PingRow(machine=name, answered=False, reason="no agent of it is connected")
     except (BusError, ping.NotAnsweredError) as error:
         silent = f"no answer within {timeout:g} s" if isinstance(error, BusError) else str(error)
-        return PingRow(machine=name, answered=False, reason=silent)
+        hangs = isinstance(error, UnavailableError) and session.link.connected  # somebody listens there, and is silent
+        return PingRow(machine=name, answered=False, reason=silent, hangs=hangs)
     took = round((time.monotonic() - began) * 1000, 1)
     return PingRow(machine=name, answered=True, milliseconds=took, version=pong.version)
