@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from roosync_protocol import decision
 from roosync_protocol.cycle.leading import at_least, counted, deadline, missing
 from roosync_protocol.cycle.metrics import Evidence, metric_report
-from roosync_protocol.cycle.participant import Facts, arrival_of
+from roosync_protocol.cycle.participant import Facts, arrival_of, open_divergences
 from roosync_protocol.messages import StatusReport
 from roosync_protocol.messages.work import Reached
 
@@ -319,3 +320,13 @@ def test_the_metric_report_field_for_field(world, scene):
 def test_the_metric_report_of_a_cycle_that_reached_nothing(world, scene):
     report = metric_report(scene().cycle, Evidence(decisions=()), "pc-a", world.wait(minutes=3))
     assert (report.duration_minutes, report.sync_latency_avg_seconds, report.checkpoints_reached) == (3.0, 0.0, ())
+
+
+ANSWERED = {"applied", "promoted", "kept_special", "rejected", "superseded"}
+
+
+@pytest.mark.parametrize("status", sorted({*decision.OPEN, *decision.ENDED}))
+def test_a_divergence_is_open_until_an_answer_took_it_away(scene, status):
+    """Whatever state a decision may be in: one that is forgotten here would let RESOLUTION pass."""
+    made = scene("resolution").decision(status)
+    assert bool(open_divergences([made], ["pc-a"])) == (status not in ANSWERED)

@@ -7,12 +7,11 @@ from itertools import pairwise
 
 from msgspec import Struct
 
-from roosync_protocol.cycle.triggers import attempt_of
+from roosync_protocol.cycle.triggers import FAILED, attempt_of
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Baseline, Cycle, Decision, MetricReport, StatusReport
 
 SUCCESS = frozenset({"applied", "promoted", "kept_special", "rejected"})
-UNDONE = frozenset({"failed", "rolled_back", "rollback_failed"})
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -60,7 +59,7 @@ def undone(cycle: Cycle, known: Evidence) -> dict[str, Decision | None]:
     for decision in of_cycle(cycle, known):
         now = () if decision.id in known.earlier else (decision,)
         for one in (*known.steps.get(decision.id, ()), *now):
-            if one.agent == one.machine == decision.machine and one.status in UNDONE:
+            if one.agent == one.machine == decision.machine and one.status in FAILED:
                 found[attempt_of(one)] = one
     return found
 

@@ -9,13 +9,12 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from roosync_protocol import decision
 from roosync_protocol.cycle import ENDED, each_with_each
 from roosync_protocol.digest import digest
 from roosync_protocol.messages import Arrival, Cycle, Decision, StatusReport
 
-OPEN = frozenset({"pending", "approved", "applying", "failed", "rolled_back", "overwritten", "rollback_failed"})
-
-
+OPEN = decision.OPEN | {"rolled_back", "overwritten", "rollback_failed"}  # no answer took the difference away
 LOOKED = frozenset({"status", "collected", "baseline", "final", "synced"})  # where a machine says how it stands now
 
 
