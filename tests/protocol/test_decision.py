@@ -411,6 +411,26 @@ def test_an_operator_does_not_sign_with_a_policy(world):
     assert world.told(first, replace(by_policy(world, first), agent="op-ann")).state == first
 
 
+def test_what_rests_on_a_policy_that_the_broker_lost_is_told_the_same_by_who_never_heard_it(world):
+    """The broker is put back, the policy of a yes with it; the operator, who knows it, signs the next one."""
+    world.enact(world.policy(answers={}))
+    put_back = world.law
+    world.enact(world.policy(answers=ALL_AUTOMATIC))
+    first = begin(world)
+    approved = by_policy(world, first)
+    expired = world.step(approved, "pc-a", "expired")
+    heard = world.told(first, approved, expired)
+    following = world.policy(answers={})
+    world.enact(following)
+    newcomer = put_back.admit(world.say(following))
+    assert newcomer.answers_of(2) is None
+    assert heard.state == world.fold().state == fold(world.records, newcomer, verify).state == expired
+    assert "does not let" in applicable(approved, newcomer, verify, world.now), "a story, and no permission"
+    assert fold(world.records, put_back, verify).state == first, (
+        "nobody signed anything newer: made up, or not yet heard"
+    )
+
+
 def test_a_policy_that_is_tightened_undoes_no_story_and_stops_what_waits(world):
     world.enact(world.policy(answers=ALL_AUTOMATIC))
     first = begin(world)

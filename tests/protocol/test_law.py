@@ -285,6 +285,7 @@ def test_what_is_remembered_has_a_bound(world):
     assert len(world.law.policies) == 100
     assert world.law.forgot(1)
     assert not world.law.forgot(99)
+    assert not world.law.forgot(111)
     assert world.law.answers_of(110) is not None
 
 
