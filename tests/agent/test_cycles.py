@@ -22,9 +22,10 @@ from roosync_broker.errors import StaleError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import Expect
 from roosync_broker.memory import MemoryBus
+from roosync_protocol import envelope
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Alarm, Audit, MetricReport, Reached
+from roosync_protocol.messages import Alarm, Arrival, Audit, MetricReport, Reached
 from roosync_protocol.subjects import Subjects
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -59,7 +60,7 @@ async def world(tmp_path):
         await one.follow(lambda heard, one=one: found.heard.append(heard.message) if one is operator else None)
     for one in (found.alpha, found.beta):
         one.lead = partial(leads, one)
-    found.operator = operator
+    found.operator, found.session, found.keys = operator, session, keys
     return found
 
 
@@ -187,3 +188,36 @@ async def test_the_figures_of_an_end_are_told_by_the_next_leader(world):
     await owed.make_up(world.beta)
     await owed.make_up(world.beta)
     assert [one.test_session for one in said(world, MetricReport)] == [id_]
+
+
+async def test_an_arrival_that_was_covered_by_a_forgery_is_said_again_while_it_is_awaited(world):
+    """Who heard it keeps it, also its own machine; who reads the last report is shown the forgery alone."""
+    id_ = await open_cycle(world)
+    await world.beta.cycles.participate()
+    forged = replace(world.beta.fleet.arrivals(state(world, id_))["beta"], package="0" * 64)
+    sealed = envelope.seal(Subjects("home"), forged, "o-forged", world.keys["alpha"].public, world.keys["alpha"].sign)
+    await world.operator.link.post(sealed.subject, sealed.data, sealed.headers)
+
+    async def there():
+        newcomer = world.session("op-ann")
+        await newcomer.refresh()
+        return set(newcomer.fleet.arrivals(state(world, id_)))
+
+    for seconds, shown in ((0, {"alpha"}), (30, {"alpha"}), (30, {"alpha", "beta"})):
+        world.now += timedelta(seconds=seconds)
+        await world.beta.cycles.participate()
+        await read(world)
+        assert await there() == shown
+
+
+async def test_an_arrival_that_nobody_awaits_is_not_said_again(world):
+    id_ = await open_cycle(world)
+    await world.beta.cycles.participate()
+    await world.beta.lead(5)
+    stopped = replace(state(world, id_), status="waiting", stopped=2)
+    world.beta.fleet.open_cycles = lambda: [stopped]
+    before = len(said(world, Arrival))
+    world.now += timedelta(minutes=5)
+    await world.beta.cycles.participate()
+    await read(world)
+    assert len(said(world, Arrival)) == before

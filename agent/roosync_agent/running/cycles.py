@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.cycles")
 
 REPEAT = 10.0  # seconds after which an arrival that the bus does not show is said again
+ANYWAY = 50.0  # seconds after which it is said again while it is awaited: each of the looks that come once a minute
 STEPS = 12  # that one turn makes at most: a route is shorter
 
 
@@ -58,6 +59,8 @@ class Cycles:
         """Says where this machine is, for each cycle that it takes part in; again only when it says something new.
 
         And again when the bus shows something else than was said: a broker that was put back to a backup lost it.
+        While the cycle runs also once a minute, like the status: this machine can not see what others are shown in its
+        place, such as somebody's forgery, which is all that is left of it for who reads the last report.
         """
         machine = self._machine
         for cycle in self.running:
@@ -65,9 +68,10 @@ class Cycles:
                 continue  # soon: the next turn begins by following everybody
             arrival = arrival_of(cycle, self._facts(), machine.session.now())
             place = cycle.id, cycle.checkpoint
-            if arrival is None or _stands(
-                arrival, self._said.get(place), machine.fleet.arrivals(cycle).get(machine.name)
-            ):
+            if arrival is None:
+                continue
+            heard = machine.fleet.arrivals(cycle).get(machine.name)
+            if _stands(arrival, self._said.get(place), heard, awaited=cycle.status == "running"):
                 continue
             await machine.session.say(arrival)
             self._said[place] = arrival
@@ -200,9 +204,11 @@ def _calls_late(before: Cycle, made: Cycle) -> bool:
     return any(one.trigger in triggers.OF_TIME for one in made.escalations[len(before.escalations) :])
 
 
-def _stands(arrival: Arrival, said: Arrival | None, heard: Arrival | None) -> bool:
+def _stands(arrival: Arrival, said: Arrival | None, heard: Arrival | None, *, awaited: bool) -> bool:
     """Was this said, and is it what the others hear? Its fact takes a moment, and can get lost."""
     if said is None or replace(said, timestamp=arrival.timestamp) != arrival:
         return False
-    waits = abs((arrival.timestamp - said.timestamp).total_seconds()) < REPEAT
-    return waits or (heard is not None and replace(heard, timestamp=arrival.timestamp) == arrival)
+    age = abs((arrival.timestamp - said.timestamp).total_seconds())
+    if age < REPEAT or (awaited and age >= ANYWAY):
+        return age < REPEAT
+    return heard is not None and replace(heard, timestamp=arrival.timestamp) == arrival
