@@ -6,6 +6,7 @@ The machine, its session and its journal are the real ones; the bus is in memory
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
@@ -34,6 +35,7 @@ from roosync_protocol.messages import Audit, Request
 from roosync_protocol.subjects import Subjects
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -391,6 +393,27 @@ async def test_history_pairs_beginnings_with_ends_and_says_whose_end_was_not_tol
     few = await history.history(world.alpha, limit=2)
     assert (len(few.rows), few.more) == (2, len(every.rows) - 2)
     assert (await history.history(world.alpha, since="2026-11-21T09:00:01")).rows == []
+
+
+SAID_YES = {  # action, seconds after the first yes and before the second -> who is told to have approved it
+    "asked before anybody": ("ask for approval", -1, []),
+    "asked for the second yes": ("ask for approval", 1, ["op-ann"]),
+    "the approval": ("approve override_local", -1, ["op-ann", "op-bob", "policy 3"]),
+    "the apply": ("apply override_local", 60, ["op-ann", "op-bob", "policy 3"]),
+}
+
+
+@pytest.mark.parametrize(("action", "seconds", "names"), SAID_YES.values(), ids=SAID_YES)
+def test_who_asks_for_an_approval_is_not_told_as_approved_by_what_came_later(action, seconds, names, monkeypatch):
+    given = [
+        SimpleNamespace(operator="op-ann", issued=NOW),
+        SimpleNamespace(operator="op-bob", issued=NOW + 30 * SECOND),
+    ]
+    monkeypatch.setattr(history.approval, "given", lambda *_: given)
+    wanted, proof = SimpleNamespace(digest=None), SimpleNamespace(policy_revision=3)
+    known = {"d-1": SimpleNamespace(entity="x", machine="beta", wanted=wanted, policy_proof=proof)}
+    said = Audit(agent="alpha", timestamp=NOW + seconds * SECOND, action=action, phase="before", about="r-1 d-1")
+    assert history._row(said, known, SimpleNamespace(law=None)).approved_by == names
 
 
 async def test_history_leaves_out_what_is_not_signed_by_whom_it_names(world):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roosync.approvals")
 
+ASKS = "ask for approval"  # the action in the audit
 GRACE = timedelta(seconds=3)  # for the answer of the person who settled it, which comes right after
 
 
@@ -69,7 +70,7 @@ async def _ask(machine: "Machine", cycle: Cycle, decision: Decision) -> None:
     if known.state is not None:
         return
     try:
-        async with audited(machine.session, "ask for approval", f"{request.id} {decision.id}"):
+        async with audited(machine.session, ASKS, f"{request.id} {decision.id}"):
             await machine.session.advance_request(request, known.sequence)
     except StaleError:
         log.info("%s was asked for by another leader", request.id)

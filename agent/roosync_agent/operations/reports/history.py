@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.running.approvals import ASKS
 from roosync_broker.keys import verify
 from roosync_protocol import approval
 from roosync_protocol.fleet import Fleet
@@ -123,8 +124,10 @@ def _row(said: Audit, known: dict[str, Decision], fleet: Fleet) -> HistoryRow:
     decision = next((known[word] for word in said.about.split() if word in known), None)
     if decision is not None:
         row.entity, row.machine, row.content = decision.entity, decision.machine, decision.wanted.digest
-        row.approved_by = sorted(approval.approvers(decision, fleet.law, verify, None))
-        if decision.policy_proof is not None:
+        asks = said.action == ASKS  # of that moment: the answer came later, and others may have said yes before
+        given = approval.given(decision, fleet.law, verify, None)
+        row.approved_by = sorted(one.operator for one in given if not asks or one.issued <= said.timestamp)
+        if decision.policy_proof is not None and not asks:
             row.approved_by.append(f"policy {decision.policy_proof.policy_revision}")
     return row
 
