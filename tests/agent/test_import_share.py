@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from roosync_agent.cli.importing import _proposed, _report
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import import_share, imported, imported_compare, imported_propose, kept
 from roosync_agent.operations.sharing_in.folder import Share, decode
 from roosync_agent.state import State
 from roosync_broker.keys import verify
 from roosync_protocol import old_share
+from roosync_protocol.baseline import Commons
 from roosync_protocol.baseline_file import read as read_baseline
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.fleet import Fleet
@@ -364,6 +367,39 @@ async def test_a_baseline_is_a_file_to_be_judged(share, machine, place, value, a
         assert not (kept.folder_of(machine.state, "shared-state") / "baseline.json").exists()
     else:
         assert done.baseline.added == added
+
+
+async def test_a_share_of_which_nothing_was_taken_says_so(share, machine):
+    package(share, "configs/incoming/good", {("services/x.xml", "service"): "<x/>"})
+    put(share, "sync-roadmap.md", ROADMAP.replace("pending", "applied"))
+    told = _report(msgspec.to_builtins(await import_share(machine, str(share))))
+    assert "! It took nothing: no package or baseline" in told
+    assert "Windows services are not managed" in told
+    assert told.endswith("Next: roosync status")
+    put(share, "sync-roadmap.md", ROADMAP)
+    told = _report(msgspec.to_builtins(await import_share(machine, str(share), dry_run=True)))
+    assert "! It took no configuration: " in told
+
+
+async def test_with_nothing_new_there_is_nothing_to_sign(share, machine):
+    old(share)
+    await import_share(machine, str(share))
+    made = await imported_propose(machine, "myia-ai-01", ["roo.modes/code"])
+    assert "roosync baseline restore --file" in _proposed(made)
+    file = Path(made["file"])
+    entities = read_baseline(file.read_bytes()).commons.entities
+    file.unlink()
+
+    async def whole(law):
+        return Commons(entities=entities), {}
+
+    machine.library = SimpleNamespace(whole=whole)
+    machine.fleet = SimpleNamespace(law=SimpleNamespace(baseline=SimpleNamespace(version="1.0.0", revision=1)))
+    made = await imported_propose(machine, "myia-ai-01", ["roo.modes/code"])
+    assert (made["file"], made["same"], file.exists()) == ("", ["roo.modes/code"], False)
+    told = _proposed(made)
+    assert "nothing new: 1 as in force" in told
+    assert "baseline restore" not in told
 
 
 @pytest.mark.parametrize("make", ["nothing there", "a file", "empty", "other things"])
