@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from roosync_agent.collecting.places import public_line
 from roosync_agent.running.control import resident
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
@@ -74,6 +75,7 @@ async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, t
         )
     pair = unlock(settings, state, ask)
     session = await _session(settings, state, identity, pair, identity.operator, timeout)
+    session.public = lambda text: public_line(text, state.folder, settings.home)
     await session.telling.catch_up()  # what an earlier command could not tell; the resident agent does its own
     return session
 

@@ -74,6 +74,7 @@ class Session:
         self.name = name
         self.fleet = fleet
         self.now: Callable[[], datetime] = utc_now
+        self.public: Callable[[str], str] = scrub  # a line for everybody; here also without the names of our folders
         self.contents = Contents(link, subjects, name)
         self.telling = Telling(self, spool)
         self.stale = False  # the connection came back, and what was missed is not read yet
@@ -292,7 +293,7 @@ class Session:
     async def refresh_law(self) -> None:
         """What was signed since the law was read last; all of it when the stream does not go on from there.
 
-        Nothing in that stream is ever deleted, so the same message at the same place has the same story before it.
+        Nothing in that stream is ever deleted, so what was stored there and then has the same story before it.
         """
         if self.law_read is None or not await self._read_law(self.law_read):
             await self._read_law(None)
@@ -301,7 +302,7 @@ class Session:
         stream, found = self.subjects.stream("LAW"), known is None
         after = known.sequence - 1 if known else 0
         async for stored in self.link.read(stream, f"post.{self.subjects.fleet}.>", after):
-            place = LawRead(stored.sequence, stored.headers.get(envelope.SIGNATURE, ""))
+            place = LawRead(stored.sequence, stored.headers.get(envelope.SIGNATURE, ""), stored.time)
             if not found and place != known:
                 return False
             if found:

@@ -107,6 +107,13 @@ async def test_what_can_not_be_told_beforehand_is_not_done(world):
     assert world.machine.session.telling.untold == []
 
 
+async def test_an_error_is_told_without_the_names_of_our_folders(world):
+    with pytest.raises(OSError):
+        async with audited(world.machine.session, "deed", "x", f"about {world.folder / 'home' / 'a'}"):
+            raise OSError(f"{world.folder / 'home' / 'b'} is full")
+    assert [one.details for one in await world.told("audit", "AUDIT")] == ["about ${home}/a", "${home}/b is full"]
+
+
 async def test_a_lost_receipt_makes_no_second_line(world):
     world.link.lose_receipts = 1
     await world.machine.audit("deed", "after", "x")

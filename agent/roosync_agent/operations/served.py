@@ -70,7 +70,7 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
-    | {"history", "ping", "requests", "request_show"}
+    | {"history", "locks", "ping", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
 )

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from roosync_agent.applying.applier import Applier
 from roosync_agent.collecting.local import Local, Looked
-from roosync_agent.collecting.places import folders_named
+from roosync_agent.collecting.places import public_line
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.running import own_reports
@@ -33,7 +33,6 @@ from roosync_protocol.law import Law
 from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
-from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
 
@@ -62,6 +61,7 @@ class Machine:
         self.corrupt: tuple[str, ...] = ()  # what was shown to be damaged: not what its signed hash says
         self._detected: tuple[float, int] | None = None  # machines that were there, and when that was asked
         self._kept_law: Law | None = None  # as it is known to lie in the state folder
+        session.public = lambda text: public_line(text, state.folder, settings.home)
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
@@ -254,4 +254,4 @@ class Machine:
 
     def public(self, text: str) -> str:
         """A line for everybody: without secrets, and without the names of this machine's folders."""
-        return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.settings.home}))
+        return self.session.public(text)
