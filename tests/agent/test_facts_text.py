@@ -133,4 +133,7 @@ def test_what_is_held_stands_with_its_end_within_80_columns(monkeypatch):
     assert max(map(len, lines)) <= 80
     assert lines[-3:] == ["Not there: lease orchestrator of beta", "", "Next: roosync ping"]
     nobody = answer | {"leases": [], "claims": [], "unfinished": [], "orphans": []}
-    assert locks._text(nobody).split("\n")[0] == "No lease is held: nobody leads at this moment."
+    lines = locks._text(nobody).split("\n")
+    assert (lines[0], lines[-1]) == ("No lease is held: nobody leads at this moment.", "Next: roosync ping")
+    there = nobody | {"leases": [lease | {"present": True}]}
+    assert locks._text(there).split("\n")[-1] == "Every holder is there."

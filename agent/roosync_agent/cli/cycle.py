@@ -7,7 +7,7 @@ import click
 
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -205,7 +205,9 @@ def _text(answer: dict[str, Any]) -> str:
         lines += ["", f"A person is asked: {harmless(answer['waiting_for'])}"]
     elif answer["status"] == "waiting":
         lines += ["", "What it waited for is there; a person lets it go on."]
-    return "\n".join([*lines, "", _next(answer)])
+    room = width()
+    whole = [part for line in lines for part in (hanging(line, room, 2) if "\n" not in line else [line])]
+    return "\n".join([*whole, "", *hanging(_next(answer), room, 6)])
 
 
 def _next(answer: dict[str, Any]) -> str:

@@ -52,6 +52,8 @@ def _next(answer: dict[str, Any]) -> str:
         return f"Not there: {harmless(', '.join(answer['orphans']))}\n\nNext: roosync ping"
     if answer["unfinished"]:
         return "Next: roosync up"
+    if not answer["leases"]:
+        return "Cycles stand still until an agent that may lead takes the lease, within seconds.\n\nNext: roosync ping"
     return "Every holder is there."
 
 

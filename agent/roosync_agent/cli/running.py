@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.cli.text import hanging, harmless, print_json, width
 
 if TYPE_CHECKING:
     from roosync_agent.settings import Settings
@@ -46,6 +46,9 @@ def guarded(command: click.Command) -> int:
         if "--json" in sys.argv:
             print_json({"error": {"kind": "usage", "message": error.format_message()}})
         else:
+            if type(error) is click.UsageError:  # the others make up their message as it is shown
+                message = _folded(f"Error: {error.message}").removeprefix("Error: ")
+                error = click.UsageError(message, error.ctx)
             error.show()
         return 1  # click would say 2, which means drift here
     except BrokenPipeError:
@@ -71,15 +74,20 @@ def told(error: Exception) -> int:
         if "--json" in sys.argv:
             print_json({"status": "unknown", "missing": scrub(message)})
         else:
-            click.echo(harmless(scrub(message[:1].upper() + message[1:])) + ".")
+            click.echo(_folded(harmless(scrub(message[:1].upper() + message[1:])) + "."))
         return NOT_YET
     if "--json" in sys.argv:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:
-        click.echo(f"Error: {harmless(scrub(message), lines=True)}", err=True)
+        click.echo(_folded(f"Error: {harmless(scrub(message), lines=True)}"), err=True)
         if kind is None:
             click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
     return 1
+
+
+def _folded(text: str) -> str:
+    """Every line of a message as wide as the terminal at most."""
+    return "\n".join(part for line in text.split("\n") for part in hanging(line, width(), 2))
 
 
 def _fault_of(error: Exception) -> str | None:
