@@ -56,10 +56,15 @@ class Base(msgspec.Struct, kw_only=True):
 
 
 class LawRead(msgspec.Struct, frozen=True):
-    """The last message of the law that was read: with this signature at this sequence, all before it is known too."""
+    """The last message of the law that was read: while it lies there as it was stored, all before it is known too.
+
+    The signature alone does not say so: into a stream that was put back to a backup somebody can repeat the same
+    message, and it may get the same sequence after another story. The broker stored it at another time then.
+    """
 
     sequence: int
     signature: str
+    stored: datetime | None = None  # by the clock of the broker
 
 
 class _Read(msgspec.Struct, frozen=True, kw_only=True):

@@ -209,6 +209,23 @@ async def test_law_that_does_not_go_on_from_there_is_read_from_its_beginning(bus
     assert beta.fleet.law.machines() == ["alpha", "beta"]
 
 
+async def test_the_same_message_at_the_same_place_of_a_stream_that_was_put_back_hides_nothing(bus):
+    """Put back to two messages before; then a pause, and somebody repeats what lay behind it (seed 4401)."""
+    beta, stream = session(bus, "beta"), bus.streams["home-LAW"]
+    await beta.refresh_law()
+    last = stream.messages[beta.law_read.sequence]
+    for sequence in (last.sequence, last.sequence - 1):
+        stream._drop(sequence)
+    stream.last_sequence -= 2
+    stream._ids.clear()
+    await lawmaking.pause(session(bus, "op-ann"), None)
+    await bus.link("op-ann").post(last.subject, last.data, last.headers)
+    again = stream.messages[last.sequence]
+    assert (again.data, again.headers) == (last.data, last.headers)
+    await beta.refresh_law()
+    assert beta.fleet.law.policy.paused
+
+
 async def test_the_place_belongs_to_the_law_that_is_kept(bus, tmp_path):
     beta, state = session(bus, "beta"), State(tmp_path)
     await beta.refresh_law()
