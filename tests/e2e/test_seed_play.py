@@ -161,7 +161,8 @@ def test_an_apply_that_fails_is_put_back_asked_again_and_then_goes_on(three, wai
     stopped = at(gamma, waiting, status="waiting", checkpoint="diffs")
     assert (stopped["round"], stopped["stopped"], triggers(stopped)) == (1, 2, ["apply_failed"])
     assert json.loads(beta.read(SETTINGS))["model"] == "haiku", "put back at once"
-    seen = gamma.roosync("status", codes=None).out
+    assert "1 failed" in gamma.roosync("decisions", codes=(4,)).out
+    seen = gamma.roosync("status", codes=(4,)).out
     assert "a person is asked: answer claude.settings/model on beta" in seen
     id_ = decision["id"]
     assert f"Next: roosync decision approve {id_}, or roosync decision reject {id_}" in seen

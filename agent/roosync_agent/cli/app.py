@@ -120,8 +120,8 @@ def roosync() -> None:
     \b
     First steps:   roosync demo                 a fleet of three sample machines, on this computer
                    roosync init; roosync up     your own fleet
-    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict or quarantine,
-                   5 a machine did not answer
+    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict, quarantine
+                   or a failed apply, 5 a machine did not answer
     """
 
 

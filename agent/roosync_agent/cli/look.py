@@ -21,7 +21,10 @@ BACK = "! The broker is back. What was said meanwhile: roosync history"
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
-    """The fleet at one look. Exit code: 0 in step, 2 drift, 3 pending, 4 conflict or quarantine, 5 silence."""
+    """The fleet at one look.
+
+    Exit code: 0 in step, 2 drift, 3 pending, 4 conflict, quarantine or a failed apply, 5 silence.
+    """
     answer = ask_machine("status")
     show(answer["overview"], as_json, lambda seen: shown_status(seen, colour=want_colour()))
     raise click.exceptions.Exit(max(answer["exit_codes"]))
