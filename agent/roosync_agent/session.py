@@ -86,6 +86,7 @@ class Session:
         self._newest: dict[str, int] = {}  # the highest sequence heard of each
         self._ids: dict[str, OrderedDict[int, str]] = {}  # of what was heard last of each, by sequence
         self._put_back: dict[str, int] = {}  # how often it was seen to have gone back
+        self._last_records = 0  # the last sequence of their stream when they were read before
 
     async def say(
         self, message: Message, *, expect: Expect | None = None, operation: str | None = None, attempts: int = ATTEMPTS
@@ -176,7 +177,7 @@ class Session:
 
     async def _reread(self, record: str) -> None:
         """A record, and first the law that its steps rest on; everything when the bus was put back since."""
-        if await self._incarnation("WORK") != self._incarnations.get("WORK"):
+        if (await self._incarnation("WORK"))[0] != self._incarnations.get("WORK"):
             await self.refresh(reports=False)
             return
         await self.refresh_law()
@@ -245,7 +246,10 @@ class Session:
 
     async def _read_all(self, reports: bool) -> None:
         await self.refresh_law()
-        await self._forget_what_was_put_back("WORK", RECORDS)
+        last = await self._forget_what_was_put_back("WORK", RECORDS)
+        # What was there a reading ago is shown now, or is gone. Of what came since, a copy of the stream on another
+        # node may know less than the one that told `last`.
+        there, self._last_records = min(self._last_records, last), last
         stream, everything = self.subjects.stream("WORK"), f"post.{self.subjects.fleet}.>"
         for subject in [everything] if self.whole else self.subjects.records_concerning(self.name):
             shown: list[int] = []
@@ -253,10 +257,10 @@ class Session:
                 self.take(stored)
                 shown.append(stored.sequence)
             if subject == everything:  # and not by `whole`, which changes while this is read
-                self.fleet.forget_unshown(shown)
+                self.fleet.forget_unshown(shown, last=there)
             else:
                 kinds = [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
-                self.fleet.forget_unshown(shown, kinds, self.name)
+                self.fleet.forget_unshown(shown, kinds, self.name, last=there)
         if not self.whole:
             self.fleet.forget_others(self.name)
             self.forgot += 1
@@ -272,23 +276,24 @@ class Session:
             self.take(stored)
         return found[-1].sequence if found else 0
 
-    async def _forget_what_was_put_back(self, stream: str, kinds: Iterable[type]) -> None:
+    async def _forget_what_was_put_back(self, stream: str, kinds: Iterable[type]) -> int:
         """A stream that was restored from a backup, or made anew, begins its sequences again at a lower one.
 
-        What was heard before the first reading goes too: nobody knows of which stream it was.
+        What was heard before the first reading goes too: nobody knows of which stream it was. Returns the last one.
         """
-        incarnation = await self._incarnation(stream)
+        incarnation, last = await self._incarnation(stream)
         if self._incarnations.get(stream) != incarnation:
             self.fleet.forget_records(kinds)
         self._incarnations[stream] = incarnation
+        return last
 
-    async def _incarnation(self, stream: str) -> str:
-        """Another one when the stream was made anew, or ends before what was heard of it."""
+    async def _incarnation(self, stream: str) -> tuple[str, int]:
+        """Another one when the stream was made anew, or ends before what was heard of it; and where it ends."""
         newest = self._newest.get(stream, 0)
         made, last = await topology.standing(self.link, self.subjects.stream(stream))
         if last < newest:
             self._went_back(stream, last)
-        return f"{made} {self._put_back.get(stream, 0)}"
+        return f"{made} {self._put_back.get(stream, 0)}", last
 
     async def refresh_law(self) -> None:
         """What was signed since the law was read last; all of it when the stream does not go on from there.

@@ -144,17 +144,23 @@ class Fleet:
         self._changed(key_of(of))
 
     def forget_unshown(
-        self, shown: Collection[int], kinds: Collection[type] | None = None, machine: str | None = None
+        self,
+        shown: Collection[int],
+        kinds: Collection[type] | None = None,
+        machine: str | None = None,
+        *,
+        last: int = 0,
     ) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
 
         `kinds`: those that this one pass read, and `machine`: of them only what is addressed to it, or to all. A second
-        pass may show what is newer than facts that came in between.
+        pass may show what is newer than facts that came in between. `last`: a sequence up to which it shows all there
+        is, also when that is nothing: whoever clears the newest away leaves none that is newer.
 
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
-        for key in self._records.drop_unshown(shown, kinds, machine):
+        for key in self._records.drop_unshown(shown, kinds, machine, last):
             self._changed(key)
 
     def forget_others(self, machine: str) -> None:

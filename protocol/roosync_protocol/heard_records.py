@@ -70,10 +70,12 @@ class HeardRecords(dict[Key, list[Heard]]):
         for key in [key for key in (*self, *self.unread) if key[0] in kinds]:
             self.drop(key)
 
-    def drop_unshown(self, shown: Collection[int], kinds: Collection[type] | None, machine: str | None) -> list[Key]:
+    def drop_unshown(
+        self, shown: Collection[int], kinds: Collection[type] | None, machine: str | None, last: int
+    ) -> list[Key]:
         """See `Fleet.forget_unshown`; the records that changed."""
         sequences, changed = frozenset(shown), []
-        newest = max(sequences, default=0)
+        newest = max(last, *sequences) if sequences else last
         for key in dict.fromkeys((*self, *self.unread)):
             if (kinds is not None and key[0] not in kinds) or (machine is not None and key[1] not in ("", machine)):
                 continue

@@ -209,6 +209,20 @@ async def test_law_that_does_not_go_on_from_there_is_read_from_its_beginning(bus
     assert beta.fleet.law.machines() == ["alpha", "beta"]
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_record_that_was_cleared_away_is_not_kept_for_being_the_newest(bus, whole):
+    """Nothing newer is left that would show that it is gone (seed 6149)."""
+    await speak(bus, "alpha")
+    made, stream = session(bus, "alpha"), bus.streams["home-WORK"]
+    made.whole = whole
+    await made.refresh()
+    assert [one.machine for one in made.fleet.decisions()] == ["alpha"]
+    for sequence in list(stream.messages):
+        stream._drop(sequence)
+    await made.refresh()
+    assert list(made.fleet.decisions()) == []
+
+
 async def test_the_same_message_at_the_same_place_of_a_stream_that_was_put_back_hides_nothing(bus):
     """Put back to two messages before; then a pause, and somebody repeats what lay behind it (seed 4401)."""
     beta, stream = session(bus, "beta"), bus.streams["home-LAW"]

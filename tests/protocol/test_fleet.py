@@ -186,6 +186,9 @@ def test_what_the_stream_no_longer_shows_is_forgotten_and_what_came_since_is_kep
     assert fleet.decision("pc-b", newer.message.id).state == newer.message
     fleet.forget_unshown([newer.sequence])
     assert [d.machine for d in fleet.decisions()] == ["pc-b"]
+    for last, left in ((newer.sequence - 1, ["pc-b"]), (newer.sequence, [])):
+        fleet.forget_unshown([], last=last)
+        assert [d.machine for d in fleet.decisions()] == left, "it was the newest, and nothing is left"
 
 
 def test_proposals(world, fleet):
