@@ -23,7 +23,7 @@ FOUND = {  # planted bug -> the first seed that is tried, and what the oracle sa
     "any_round": (40, "passed a checkpoint"),
     "older_law": (0, "older law"),
     "goes_on_alone": (0, "passed a checkpoint"),
-    "last_one_wins": (36, "the law changed otherwise"),
+    "last_one_wins": (0, "the law changed otherwise"),
     "no_journal": (0, "executed again"),
     "any_signer": (25, "passed a checkpoint"),
 }
