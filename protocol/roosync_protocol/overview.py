@@ -239,11 +239,16 @@ def _state(report: StatusReport | None, decisions: list[Decision], law: Law) -> 
         return "quarantined"
     if any(_collides(d) for d in decisions):
         return "conflict"
-    if report.status == "diverged" or report.divergences_count:
+    if report.status == "diverged" or report.divergences_count or any(_differs(d) for d in decisions):
         return "diverged"
     if report.status == "unknown" or law.baseline is None or report.baseline_revision < law.baseline.revision:
         return "unknown"  # in step with an earlier baseline says nothing about this one
     return "synced"
+
+
+def _differs(decision: Decision) -> bool:
+    """The machine said so in a decision that has no end yet; a report of before may still call it in step."""
+    return decision.reference == "baseline" and decision.status in ("pending", "approved", "applying")
 
 
 def _collides(decision: Decision) -> bool:

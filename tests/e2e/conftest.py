@@ -20,7 +20,7 @@ import pytest
 
 from roosync_agent.running.control import NobodyThereError, ask
 
-NOT_OURS = ("ROOSYNC_", "XDG_", "COLUMNS")  # of the environment that the tests run in; a pipe has no width
+NOT_OURS = ("ROOSYNC_", "XDG_")  # of the environment that the tests run in
 PATIENCE = float(os.environ.get("ROOSYNC_TEST_PATIENCE", "40"))  # seconds for anything that is waited for
 STORAGE = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings"
 MCP = f"{STORAGE}/mcp_settings.json"

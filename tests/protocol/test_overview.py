@@ -73,11 +73,9 @@ def report(name, status="synced", count=0, **more):
     )
 
 
-def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1", requested=False):
-    return SimpleNamespace(
-        machine=machine, status=status, verdict=verdict, action=action, id=id_, rollback_requested=requested,
-        reference="baseline",
-    )  # fmt: skip
+def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1", requested=False, **more):
+    fields = {"reference": "baseline", "rollback_requested": requested} | more
+    return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_, **fields)
 
 
 def cycle(status="running", **more):
@@ -99,9 +97,14 @@ SITUATIONS = {
     "in step": (fleet(*BOTH), ALL, "synced", "synced", 0, (0,)),
     "drift": (fleet(report("a"), report("b", "diverged", 3)), ALL, "diverged", "diverged", 3, (2,)),
     "counted, though it says synced": (fleet(report("a"), report("b", count=1)), ALL, "diverged", "diverged", 1, (2,)),
-    "a decision waits": (fleet(*BOTH, decisions=[decision("b")]), ALL, "synced", "synced", 0, (3,)),
-    "approved waits for no person": (
-        fleet(*BOTH, decisions=[decision("b", "approved")]), ALL, "synced", "synced", 0, (0,)
+    "a decision waits, and the report is of before": (
+        fleet(*BOTH, decisions=[decision("b")]), ALL, "diverged", "diverged", 0, (2, 3)
+    ),
+    "approved waits for no person, and is not there yet": (
+        fleet(*BOTH, decisions=[decision("b", "approved")]), ALL, "diverged", "diverged", 0, (2,)
+    ),
+    "a question about another machine": (
+        fleet(*BOTH, decisions=[decision("b", reference="machine:a")]), ALL, "synced", "synced", 0, (3,)
     ),
     "conflict": (
         fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", verdict="conflict")]),
