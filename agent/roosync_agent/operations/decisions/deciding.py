@@ -28,6 +28,7 @@ from roosync_protocol.reconcile import LIFETIME
 
 APPROVAL_LIFETIME = timedelta(days=7)
 TRIES = 3  # of a step that somebody else's step came before
+ANEW = 0.3  # seconds in which a machine ends a question and asks it anew
 
 
 def find(session: Session, id_: str) -> Decision:
@@ -58,12 +59,20 @@ async def approve(
     same moment and that changes nothing of that does not come in the way. Returns the decision as it stands then:
     approved, or pending when a second operator has to sign as well.
     """
-    expected = expected or seen(answered_with(decision, action))
+    require_seen(answered_with(decision, action), expected)
+    if again := decision.status in AGAIN:
+        await require_shown(Library(session), decision)
+        decision = await reopen(session, decision)
+    asked = answered_with(decision, action)
     for _ in range(TRIES - 1):
         with contextlib.suppress(MovedError):
-            return await _approve(session, decision, action, expected)
+            return await _approve(session, decision, action, seen(asked))
+        if again:  # its machine may be asking the same question anew: the same change, as one attempt more
+            await asyncio.sleep(ANEW)
+            await session.refresh(reports=False)
+            asked = replace(asked, attempt=_as_it_stands(session, decision).attempt)
         decision = _as_it_stands(session, decision)
-    return await _approve(session, decision, action, expected)
+    return await _approve(session, decision, action, seen(asked))
 
 
 async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decision]:
@@ -81,8 +90,6 @@ async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decis
 async def _approve(session: Session, decision: Decision, action: Action | None, expected: str) -> Decision:
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
-    if decision.status in AGAIN:
-        decision = await reopen(session, decision)
     if decision.status not in ("pending", "approved"):
         raise AnsweredError(_not_now(decision, "approved"))
     if decision.status == "approved":
