@@ -28,7 +28,7 @@ from roosync_protocol.reconcile import LIFETIME
 
 APPROVAL_LIFETIME = timedelta(days=7)
 TRIES = 3  # of a step that somebody else's step came before
-ANEW = 0.3  # seconds in which a machine ends a question and asks it anew
+ANEW = 1.0  # seconds at most in which a machine ends a question and asks it anew
 
 
 def find(session: Session, id_: str) -> Decision:
@@ -67,11 +67,10 @@ async def approve(
     for _ in range(TRIES - 1):
         with contextlib.suppress(MovedError):
             return await _approve(session, decision, action, seen(asked))
-        if again:  # its machine may be asking the same question anew: the same change, as one attempt more
-            await asyncio.sleep(ANEW)
-            await session.refresh(reports=False)
-            asked = replace(asked, attempt=_as_it_stands(session, decision).attempt)
         decision = _as_it_stands(session, decision)
+        if again:  # its machine may be asking the same question anew: the same change, as one attempt more
+            decision = await outcome(session, decision, ("pending",), ANEW)
+            asked = replace(asked, attempt=decision.attempt)
     return await _approve(session, decision, action, seen(asked))
 
 
