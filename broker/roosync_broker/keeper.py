@@ -19,7 +19,7 @@ from typing import Protocol
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
-from roosync_broker import topology
+from roosync_broker import mailboxes, topology
 from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.jetstream import JetStreamLink, connect
 from roosync_broker.keys import KeyPair, verify
@@ -29,6 +29,7 @@ from roosync_broker.sweeper import sweep
 from roosync_broker.tasks import end
 from roosync_protocol import envelope
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
+from roosync_protocol.mail.addressing import members
 from roosync_protocol.messages import MalformedError
 from roosync_protocol.subjects import KINDS, Subjects
 
@@ -85,6 +86,7 @@ class Keeper:
         self.refused: dict[str, str] = {}  # subject -> why the law on it does not count
         self._after = 0  # sequence in LAW up to which the law was read
         self._stale = True  # the permissions may not be those of `law`
+        self._boxes: set[str] = set()  # owners whose mailboxes are there
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._admin: JetStreamLink | None = None
@@ -149,6 +151,10 @@ class Keeper:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
+                if self._admin is not None and (
+                    count := await mailboxes.sweep(self._admin, self._subjects.fleet, self._now())
+                ):
+                    log.info("swept away %d letters that their recipients have", count)
                 if self._admin is not None and (count := await sweep(self._admin, self._subjects.fleet, self._now())):
                     log.info("swept away %d contents that nothing mentions", count)
             except BusError as error:
@@ -158,6 +164,7 @@ class Keeper:
 
     def _from_the_beginning(self) -> None:
         self._after, self._stale = 0, True
+        self._boxes.clear()
         self._wake.set()
 
     async def _look(self) -> None:
@@ -174,6 +181,9 @@ class Keeper:
             write_private(self._broker.users_file, text)
             await self._reload()
             self._stale = False
+        if missing := set(members(self.law)) - self._boxes:
+            await mailboxes.ensure(self._admin, self._subjects.fleet, missing)
+            self._boxes |= missing
 
     async def _read_law(self, link: JetStreamLink) -> None:
         before, after = self.law, self._after

@@ -42,8 +42,8 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
     publish.append(f"$JS.API.STREAM.INFO.{bucket_stream(fleet, 'leases')}")  # how long a lease lives
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
-    if "MAIL" in STREAMS:  # by subject only: a batched request has its subjects in the body, where no permission looks
-        publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")
+    # Its own mailbox only: a direct get names its subjects in the body, where no permission looks.
+    publish += [f"$JS.API.CONSUMER.MSG.NEXT.{fleet}-MAIL.{name}", f"$JS.ACK.{fleet}-MAIL.{name}.>"]
     hear = [*_heard(fleet, "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
     if is_operator(name):
         publish += _reads(fleet, ("ENROL",))
