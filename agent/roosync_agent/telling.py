@@ -48,6 +48,24 @@ class Telling:
             log.error("not told to the fleet, and not kept: %s", error)  # noqa: TRY400 (a person reads it)
         await self.catch_up()
 
+    async def hand_over(self, message: Message, operation: str) -> bool:
+        """What somebody asked to be sent: True when the bus has it now, False when it waits on the disk for the bus.
+
+        Nothing waits for what was handed over before. RefusedError, FullError and OursError: it is neither.
+        """
+        session, spool = self._session, self._spool
+        posting = envelope.seal(session.subjects, message, operation, session.keys.public, session.keys.sign)
+        if session.link.connected or spool is None:
+            try:
+                await session.link.post(posting.subject, posting.data, posting.headers)
+            except UnavailableError:
+                if spool is None:
+                    raise
+            else:
+                return True
+        spool.add(posting.subject, posting.data, posting.headers, told=True)
+        return False
+
     async def catch_up(self) -> None:
         """Posts what waits, in its order, then how much was not kept. What the bus does not take now waits on."""
         session, spool = self._session, self._spool
@@ -85,6 +103,9 @@ class Telling:
         return Alarm(agent=name, timestamp=now, id="a-" + lost.id, level=LEVEL, reason=reason, about=name)
 
     def _stream_of(self, subject: str) -> str:
+        """ "" for mail: who sends it may not read it again, and its recipient knows what came twice."""
+        if BY_NAME[subject.split(".")[2]].stream == "MAIL":
+            return ""
         return self._session.subjects.stream(BY_NAME[subject.split(".")[2]].stream)
 
 

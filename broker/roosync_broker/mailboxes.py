@@ -1,7 +1,7 @@
 """The broker's side of mail: where each recipient's reading stands, and what may go (3-bus, "MAIL").
 
-A mailbox is a durable pull consumer on the stream of mail, called as its owner and made by the keeper: members may not
-make one, for a consumer could push into somebody else's subscriptions. What its owner has acknowledged lies on its owner's
+A mailbox is a durable pull consumer on the stream of mail, called as its owner and made by the keeper: members may make
+none, for a consumer could push into somebody else's subscriptions. What an owner has acknowledged lies on its own
 disk; only that is swept away, and not at once. What was never fetched stays until the stream forgets it by age.
 """
 

@@ -19,6 +19,7 @@ from roosync_agent.operations import (
     history,
     locks,
     machine_side,
+    mail,
     pinging,
     policy,
     reporting,
@@ -59,6 +60,11 @@ VERBS: dict[str, Verb] = {
     "history": history.history,
     "locks": locks.locks,
     "ping": pinging.ask,
+    "message_send": mail.send,
+    "message_inbox": mail.inbox,
+    "message_read": mail.read,
+    "message_reply": mail.reply,
+    "message_mark": mail.mark,
     "requests": requests.listed,
     "request_ask": requests.ask,
     "request_show": requests.show,
@@ -85,6 +91,9 @@ READ_ONLY = frozenset(
     | {"report_status", "report_divergence", "report_request", "cycle_report", "imported"}
 )
 
+# Mail touches nothing that a turn works on, and does not wait for one.
+APART = READ_ONLY | {verb for verb in VERBS if verb.startswith("message_")}
+
 
 async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`."""
@@ -92,7 +101,7 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
     if run is None:
         return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
     try:
-        if verb in READ_ONLY:
+        if verb in APART:
             result = await run(machine, **args)
         else:
             async with machine.turn:

@@ -18,6 +18,7 @@ from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.running import reports
 from roosync_agent.running.cycles import Cycles
+from roosync_agent.running.mail import Mailroom
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -53,6 +54,7 @@ class Machine:
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.cycles = Cycles(self)
+        self.mail = Mailroom(session, state)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []

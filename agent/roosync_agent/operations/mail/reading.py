@@ -1,0 +1,90 @@
+"""Letters that came: list them, read one and save its files, mark them. What waits on the bus is fetched first."""
+
+from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.mail.answers import InboxAnswer, MessageAnswer, answer, sent_answer
+from roosync_agent.operations.mail.saving import save_files
+from roosync_agent.running.mail import Mailroom, WithMail
+from roosync_agent.running.mailbox import BOXES, SENT, Kept, Status
+from roosync_broker.errors import BusError
+from roosync_protocol.mail import PRIORITIES
+
+
+async def inbox(
+    desk: WithMail, box: str = "inbox", thread: str = "", tag: str = "", priority: str = "", sender: str = ""
+) -> InboxAnswer:
+    """Letters without their text, the most urgent unread ones first.
+
+    `box`: inbox (unread and read), one status, sent, or all.
+    """
+    notes = await fetched(desk)
+    found = _boxed(desk.mail, box)
+    rows = [
+        row
+        for row in found
+        if thread in ("", row.thread_id)
+        and (not tag or tag in row.tags)
+        and priority.upper() in ("", row.priority)
+        and sender in ("", row.sender)
+    ]
+    rows.sort(key=lambda row: PRIORITIES.index(row.priority) if row.status == "unread" else -1, reverse=True)
+    unread = desk.mail.box.count("unread")
+    return InboxAnswer(agent=desk.mail.session.name, box=box, unread=unread, messages=rows, notes=notes)
+
+
+async def read(desk: WithMail, id_: str, keep_unread: bool = False, save: str = "") -> MessageAnswer:
+    """One letter whole; it counts as read from now on. `save`: a folder into which its files are written."""
+    await fetched(desk)
+    status, kept = find(desk, id_)
+    saved = await save_files(desk.mail, kept, save) if save else []
+    if status == "unread" and not keep_unread:
+        desk.mail.box.move(kept, "read")
+        status = "read"
+    return answer(desk.mail, status, kept, body=kept.letter.body, saved=saved)
+
+
+async def mark(desk: WithMail, ids: list[str], status: Status = "archived") -> list[MessageAnswer]:
+    """Archived, read, or unread again. All of them, or none when one is not there."""
+    await fetched(desk)
+    if status not in BOXES:
+        raise RefusedRequestError(f"a letter is {', '.join(BOXES)}; it can not become {status!r}")
+    found = [find(desk, id_)[1] for id_ in ids]
+    for kept in found:
+        desk.mail.box.move(kept, status)
+    return [answer(desk.mail, status, kept) for kept in found]
+
+
+# -- inside
+
+
+async def fetched(desk: WithMail) -> list[str]:
+    """What waits on the bus comes first; without a bus, what is here is shown."""
+    try:
+        await desk.mail.collect()
+    except BusError as error:
+        return [f"what was sent to you and is not here yet is not shown: {error}"]
+    return []
+
+
+def _boxed(room: Mailroom, box: str) -> list[MessageAnswer]:
+    wanted: dict[str, tuple[Status, ...]] = {"inbox": ("unread", "read"), "all": BOXES} | {s: (s,) for s in BOXES}
+    if box == SENT:
+        return [sent_answer(one) for one in room.box.sent()]
+    if box not in wanted:
+        raise RefusedRequestError(f"there is no box {box!r}; there are inbox, {', '.join(BOXES)}, {SENT}, all")
+    return [answer(room, status, kept) for status, kept in room.box.listed(wanted[box])]
+
+
+def find(desk: WithMail, id_: str) -> tuple[str, Kept]:
+    """By its id, the beginning of it, or sender/id when two senders chose the same."""
+    every = desk.mail.box.listed()
+    by, _, wanted = id_.rpartition("/")
+    of = [(status, kept) for status, kept in every if by in ("", kept.letter.sender)]
+    found = [one for one in of if one[1].letter.id == wanted] or [
+        one for one in of if wanted and one[1].letter.id.startswith(wanted)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(f"{kept.letter.sender}/{kept.letter.id}" for _, kept in found[:10])
+        raise RefusedRequestError(f"{id_!r} is more than one letter: {named}")
+    raise RefusedRequestError(f"{id_!r} is no letter here; `roosync message inbox --box all` lists them")
