@@ -1,13 +1,14 @@
 """What is sent to one recipient, fetched as soon as it is there: at its start, after an outage, and at each fact.
 
-The fact only wakes; what counts is what the mailbox on the broker gives out. Each letter is opened, checked, and on the
-disk before it is acknowledged. What can not be a letter for us is counted with its reason and acknowledged too, or it
-would come back for ever; what our own disk does not take is not, so it waits on the broker.
+The fact only wakes; what counts is what the mailbox on the broker gives out. Each letter is opened, checked, laid down
+to be read, and safe on the disk before it is acknowledged. What can not be a letter for us is counted with its reason
+and acknowledged too, or it would come back for ever; what our own disk does not take is not, so it waits on the broker.
 """
 
 import asyncio
 import contextlib
 import logging
+from pathlib import Path
 from typing import Protocol
 
 from roosync_agent.running.mailbox import Kept, Mailbox
@@ -21,6 +22,7 @@ from roosync_broker.sealing import OVERHEAD, open_file, open_own
 from roosync_protocol.envelope import Heard
 from roosync_protocol.mail import MAX_FILE, LetterError, opened
 from roosync_protocol.messages import Mail
+from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.mail")
 
@@ -38,6 +40,7 @@ class Mailroom:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._trouble = ""
+        self._settling: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled: what arrives is fetched at once."""
@@ -54,7 +57,7 @@ class Mailroom:
                 if not following:
                     await link.follow(self.session.subjects.fact("mail", self.session.name), lambda _: self._wake.set())
                     following = True
-                await self.collect()
+                await self._lay()
                 self._trouble = ""
             except (BusError, OSError) as error:
                 self._troubled(str(error))
@@ -64,19 +67,40 @@ class Mailroom:
 
     async def collect(self) -> int:
         """Fetches what waits; how many new letters there are. BusError, OSError: the rest waits on the broker."""
+        count = await self._lay()
+        while self._settling:
+            await asyncio.gather(*self._settling)
+        return count
+
+    async def _lay(self) -> int:
+        """The same, before the letters are safe: what arrives meanwhile does not wait for the disk."""
         stream, name, count = self.session.subjects.stream("MAIL"), self.session.name, 0
         async with self._one:
             while True:
                 found = await self._fetch(stream, name)
-                taken: list[Delivered] = []
+                laid: list[tuple[Delivered, Path | None]] = []
                 try:
                     for one in found:
-                        count += await self._take(one.stored)
-                        taken.append(one)
+                        path, new = await self._take(one.stored)
+                        laid.append((one, path))
+                        count += new
                 finally:
-                    await self.session.link.acknowledge(taken)
+                    task = asyncio.create_task(self._settle(laid))
+                    self._settling.add(task)
+                    task.add_done_callback(self._settling.discard)
                 if len(found) < BATCH:
                     return count
+
+    async def _settle(self, laid: list[tuple[Delivered, Path | None]]) -> None:
+        """On the disk for good, then acknowledged; what is not comes again."""
+        if not laid:
+            return
+        try:
+            paths = [path for _, path in laid if path is not None]
+            await asyncio.gather(*(asyncio.to_thread(self.box.settle, path) for path in paths))
+            await self.session.link.acknowledge([one for one, _ in laid])
+        except (BusError, OSError) as error:
+            log.warning("letters are here and not acknowledged, and so they come again: %s", error)
 
     async def fetch_file(self, kept: Kept, number: int) -> None:
         """The attached file of this number, onto our disk. ContentError, UnavailableError, OSError."""
@@ -101,27 +125,28 @@ class Mailroom:
             await mailboxes.ensure(link, self.session.subjects.fleet, [name])  # nobody keeps such a broker
             return await link.fetch(stream, name, BATCH)
 
-    async def _take(self, stored: Stored) -> bool:
-        """Whether it is a new letter for us, and on our disk."""
+    async def _take(self, stored: Stored) -> tuple[Path | None, bool]:
+        """Where it lies on our disk, if it is a letter for us, and whether it is new."""
         heard = self.session.open(stored)
         if heard is None:
-            return False
+            return None, False
         try:
             kept = await self._opened(heard, stored)
         except (SenderError, LetterError) as error:
-            reason = f"mail of {heard.speaker}: {error}"
+            reason = scrub(f"mail of {heard.speaker}: {error}")
             self.session.fleet.refuse(reason)
             log.warning("refused %s", reason)
-            return False
-        if not await asyncio.to_thread(self.box.put, kept):
-            return False
+            return None, False
+        path, new = self.box.lay(kept)
+        if not new:
+            return path, False
         log.info("mail from %s", heard.speaker)
         for number in range(len(kept.letter.attachments)):
             try:
                 await self.fetch_file(kept, number)
             except BusError as error:  # it is asked for again when somebody wants to have it
                 log.warning("a file that %s attached is not here yet: %s", heard.speaker, error)
-        return True
+        return path, True
 
     async def _opened(self, heard: Heard, stored: Stored) -> Kept:
         mail = heard.message

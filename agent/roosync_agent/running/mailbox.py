@@ -4,23 +4,25 @@
     mail/<owner>/sent/                            what was sent from here, and whether the bus has it
     mail/<owner>/files/<sender>.<id>/<n>          attachments, by number: a name that came with a letter is no place
 
-A letter is on the disk before the broker is told that it may forget it; a status changes by renaming the file, so a
-crash leaves the old one or the new one. Whatever comes twice is known by sender and id.
+A letter can be read as soon as it is laid here, and is safe on the disk (`settle`) before the broker is told that it
+may forget it. A status changes by renaming the file, so a crash leaves the old one or the new one. Whatever comes twice
+is known by sender and id.
 """
 
 import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker.errors import FullError
-from roosync_broker.private_files import private_folder, read_private, sync_folder, write_private
+from roosync_broker.private_files import private_folder, read_private, sync_folder, sync_private, write_private
 from roosync_protocol.mail import Letter
 from roosync_protocol.messages.base import Moment, PublicKey
 
+T = TypeVar("T")
 Status = Literal["unread", "read", "archived"]
 BOXES: tuple[Status, ...] = get_args(Status)  # the last one counts, where a crash left a letter in two
 SENT = "sent"
@@ -54,33 +56,49 @@ class Mailbox:
     def __init__(self, folder: Path, *, max_letters: int = MAX_LETTERS, max_bytes: int = MAX_BYTES) -> None:
         self.folder = folder
         self._max_letters, self._max_bytes = max_letters, max_bytes
-        self._known: set[str] | None = None
+        self._known: dict[str, str] | None = None
         self._bytes = 0
 
-    def put(self, kept: Kept) -> bool:
-        """On the disk when this returns; False when it was there before. FullError when there is no room; OSError."""
-        name = _name(kept.received, kept.place)
-        if kept.place in self._index() or any((self.folder / box / name).exists() for box in BOXES):
-            return False
+    def lay(self, kept: Kept) -> tuple[Path | None, bool]:
+        """Where it lies, to be read at once, and whether it is new; `settle` makes it last.
+
+        No path: it was here and a person took it away. FullError, OSError: it is not here.
+        """
+        index = self._index()
+        name = index.get(kept.place) or _name(kept.received, kept.place)
+        there = self._where(name)
+        if there is None and kept.place in index:
+            return None, False
+        if there is not None and _read(there, Kept) is not None:  # a power cut may have left an empty file
+            return there, False
         data = json.encode(kept)
         room = sum(one.size for one in kept.letter.attachments) + len(data)
-        if len(self._index()) >= self._max_letters or self._bytes + room > self._max_bytes:
+        if len(index) >= self._max_letters or self._bytes + room > self._max_bytes:
             raise FullError(
-                f"{self.folder} holds {len(self._index())} letters and {self._bytes} bytes, which is all that it may: "
+                f"{self.folder} holds {len(index)} letters and {self._bytes} bytes, which is all that it may: "
                 "remove archived ones; what is sent to here waits on the broker meanwhile"
             )
-        write_private(self.folder / "unread" / name, data)
-        self._index().add(kept.place)
-        self._bytes += len(data)
-        return True
+        path = there or self.folder / "unread" / name
+        write_private(path, data, sync=False)
+        index[kept.place] = name
+        self._bytes += room
+        return path, True
+
+    def settle(self, path: Path) -> None:
+        """What lies there outlives a power cut when this returns, wherever it was moved meanwhile."""
+        for place in (path, *(self.folder / box / path.name for box in BOXES)):
+            with contextlib.suppress(FileNotFoundError):
+                sync_private(place)
+                sync_folder(place.parent)
+                return
+        raise FileNotFoundError(f"{path} went away before it was safe")
 
     def listed(self, boxes: Sequence[str] = BOXES) -> list[tuple[str, Kept]]:
         """(status, letter), the newest first. A damaged file is left out."""
         found: dict[str, tuple[str, Kept]] = {}
         for box in boxes:
             for path in self._files(box):
-                with contextlib.suppress(OSError, DecodeError, ValidationError, UnicodeDecodeError):
-                    kept = json.decode(read_private(path, _MAX_FILE), type=Kept)
+                if (kept := _read(path, Kept)) is not None:
                     found[kept.place] = box, kept
         return sorted(found.values(), key=lambda one: (one[1].received, one[1].place), reverse=True)
 
@@ -99,15 +117,13 @@ class Mailbox:
         sync_folder(target.parent)
 
     def put_sent(self, sent: Sent) -> None:
-        write_private(self.folder / SENT / _name(sent.letter.timestamp, f"{sent.letter.sender}.{sent.letter.id}"),
-                      json.encode(sent))  # fmt: skip
+        """For the sender to look at; what counts is on the bus, or in the spool."""
+        place = f"{sent.letter.sender}.{sent.letter.id}"
+        write_private(self.folder / SENT / _name(sent.letter.timestamp, place), json.encode(sent), sync=False)
 
     def sent(self) -> list[Sent]:
         """The newest first."""
-        found = []
-        for path in self._files(SENT):
-            with contextlib.suppress(OSError, DecodeError, ValidationError, UnicodeDecodeError):
-                found.append(json.decode(read_private(path, _MAX_FILE), type=Sent))
+        found = [sent for path in self._files(SENT) if (sent := _read(path, Sent)) is not None]
         return sorted(found, key=lambda one: (one.letter.timestamp, one.letter.id), reverse=True)
 
     def attachment(self, kept: Kept, number: int) -> Path:
@@ -116,15 +132,19 @@ class Mailbox:
 
     # -- inside
 
-    def _index(self) -> set[str]:
+    def _index(self) -> dict[str, str]:
+        """<sender>.<id> -> name of the file, of every letter that was here since this began."""
         if self._known is None:
-            self._known = set()
+            self._known = {}
             for box in BOXES:
                 for path in self._files(box):
-                    self._known.add(path.name.removesuffix(".json").split(".", 1)[-1])
+                    self._known[path.name.removesuffix(".json").split(".", 1)[-1]] = path.name
                     self._bytes += _size(path)
             self._bytes += sum(_size(path) for path in self.folder.glob("files/*/*"))
         return self._known
+
+    def _where(self, name: str) -> Path | None:
+        return next((path for box in BOXES if (path := self.folder / box / name).exists()), None)
 
     def _files(self, box: str) -> Iterator[Path]:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -136,6 +156,14 @@ class Mailbox:
 def _name(time: datetime, place: str) -> str:
     """Sender and id are tokens (names.TOKEN), so neither has a dot, a slash or anything that moves it elsewhere."""
     return f"{int(time.timestamp() * 1000):013}.{place}.json"
+
+
+def _read(path: Path, kind: type[T]) -> T | None:
+    """None when it is damaged, or gone."""
+    try:
+        return json.decode(read_private(path, _MAX_FILE), type=kind)
+    except (OSError, DecodeError, ValidationError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _size(path: Path) -> int:

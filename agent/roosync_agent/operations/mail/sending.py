@@ -26,6 +26,7 @@ from roosync_broker.sealing import close_file, close_to
 from roosync_protocol.mail import (
     Attachment,
     Letter,
+    NoRecipientError,
     answering,
     attachment_fault,
     opened,
@@ -56,9 +57,7 @@ async def send(
     NoRecipientError, LetterError, RefusedRequestError: nothing was sent. What happened to each is in the answer.
     """
     session, box = desk.mail.session, desk.mail.box
-    with suppress(BusError):
-        await session.refresh_law()  # who joined or was revoked just now; without a bus, as it was last believed
-    names = recipients(session.fleet.law, to, session.name)
+    names = await _recipients(session, to)
     id_ = token(id_ or "m-" + secrets.token_hex(8))
     files = _files(attachments)
     letter = written(
@@ -126,6 +125,16 @@ async def reply(
 
 
 # -- inside
+
+
+async def _recipients(session: Session, to: list[str]) -> tuple[str, ...]:
+    """Who is meant. The view follows the law; only who is unknown to it is looked for on the bus."""
+    try:
+        return recipients(session.fleet.law, to, session.name)
+    except NoRecipientError:
+        with suppress(BusError):
+            await session.refresh_law()
+        return recipients(session.fleet.law, to, session.name)
 
 
 def _files(given: Sequence[dict[str, str]]) -> list[tuple[str, bytes]]:
