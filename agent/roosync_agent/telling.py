@@ -66,6 +66,10 @@ class Telling:
         spool.add(posting.subject, posting.data, posting.headers, told=True)
         return False
 
+    def handed_over(self) -> dict[str, str]:
+        """Of what was handed over and not stored at once: operation -> "waiting", or "aside" if it never can be."""
+        return self._spool.where() if self._spool is not None else {}
+
     async def catch_up(self) -> None:
         """Posts what waits, in its order, then how much was not kept. What the bus does not take now waits on."""
         session, spool = self._session, self._spool

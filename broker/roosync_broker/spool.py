@@ -114,6 +114,17 @@ class Spool:
             path.unlink(missing_ok=True)
         return done
 
+    def where(self) -> dict[str, str]:
+        """Message id -> "waiting", or "aside" for what could never be posted. What was posted is in neither."""
+        found: dict[str, str] = {}
+        for folder, state in ((self.folder / "aside", "aside"), (self.folder, "waiting")):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                for path in folder.glob("*.json"):
+                    with contextlib.suppress(OSError, DecodeError, ValidationError, UnicodeDecodeError):
+                        intent = json.decode(read_private(path, _MAX_FILE), type=_Intent)
+                        found[intent.headers.get(MESSAGE_ID, "")] = state
+        return found
+
     def told(self, lost: Lost) -> None:
         """Somebody was told of `lost`. What was lost meanwhile stays to be told."""
         now = self.lost

@@ -227,7 +227,7 @@ def _sent_text(answer: dict[str, Any]) -> str:
     if answer["attachments"]:
         lines.append(f"  attached: {harmless(', '.join(answer['attachments']))}")
     next_ = "roosync up    (brings the broker back; then it goes by itself)" if answer["waiting"] else ""
-    return "\n".join([*lines, "", f"Next: {next_ or 'roosync message inbox --box sent'}"])
+    return "\n".join([*lines, "", f"Next: {next_ or 'roosync message inbox --box sent' + _as(answer['from'])}"])
 
 
 def _named(names: list[str], most: int = 12) -> str:
@@ -258,9 +258,14 @@ def _list(answer: dict[str, Any]) -> str:
     ]
     heads = ("MESSAGE", "TO" if sent else "FROM", "PRIORITY", "WRITTEN (UTC)", "STATUS", "SUBJECT", "FILES")
     unread = [row for row in rows if row["status"] == "unread"]
+    as_ = _as(answer["agent"])
     next_ = f"roosync message read {shell_word((unread or rows)[0]['id'])}" if not sent else "roosync message inbox"
     told = f"{many(answer['unread'], 'unread letter')} for {answer['agent']}."
-    return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}"])
+    return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}{as_}"])
+
+
+def _as(owner: str) -> str:
+    return " --as-operator" if owner.startswith("op-") else ""
 
 
 def _sent_status(row: dict[str, Any]) -> str:
@@ -290,7 +295,10 @@ def _letter(answer: dict[str, Any]) -> str:
         lines.append(f"  file {one['number']:<5}{harmless(one['name'])}, {one['size']} bytes")
     lines += [f"  saved     {harmless(path)}" for path in answer["saved"]]
     body = shown_markdown(answer["body"], colour=colour)
+    as_ = _as(answer["to"])
     unsaved = answer["attachments"] and not answer["saved"]
     id_ = shell_word(answer["id"])
-    next_ = f"roosync message read {id_} --save FOLDER" if unsaved else f"roosync message reply {id_}, or archive"
+    next_ = (
+        f"roosync message read {id_} --save FOLDER{as_}" if unsaved else f"roosync message reply {id_}{as_}, or archive"
+    )
     return "\n".join([*lines, "", *([body, ""] if body else []), f"Next: {next_}"])

@@ -1,12 +1,20 @@
 """Letters that came: list them, read one and save its files, mark them. What waits on the bus is fetched first."""
 
+import hashlib
+
+from msgspec.structs import replace
+
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.mail.answers import InboxAnswer, MessageAnswer, answer, sent_answer
 from roosync_agent.operations.mail.saving import save_files
 from roosync_agent.running.mail import Mailroom, WithMail
-from roosync_agent.running.mailbox import BOXES, SENT, Kept, Status
+from roosync_agent.running.mailbox import BOXES, SENT, Kept, Sent, Status
+from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_protocol.mail import PRIORITIES
+from roosync_protocol.messages import signed_bytes
+
+WAITING = "waiting"
 
 
 async def inbox(
@@ -68,10 +76,31 @@ async def fetched(desk: WithMail) -> list[str]:
 def _boxed(room: Mailroom, box: str) -> list[MessageAnswer]:
     wanted: dict[str, tuple[Status, ...]] = {"inbox": ("unread", "read"), "all": BOXES} | {s: (s,) for s in BOXES}
     if box == SENT:
-        return [sent_answer(one) for one in room.box.sent()]
+        return [sent_answer(_now(room.session, one)) for one in room.box.sent()]
     if box not in wanted:
         raise RefusedRequestError(f"there is no box {box!r}; there are inbox, {', '.join(BOXES)}, {SENT}, all")
     return [answer(room, status, kept) for status, kept in room.box.listed(wanted[box])]
+
+
+def operation_of(session: Session, id_: str, to: str) -> str:
+    """The id under which the broker stores a letter once. The same on every retry, and nobody else can make it up:
+    whoever could would post something under it first, and the letter would pass for stored.
+    """
+    proof = session.keys.sign(signed_bytes("roosync.v1.mail.operation", f"{id_}/{to}"))
+    return "m-" + hashlib.sha256(proof).hexdigest()[:40]
+
+
+def _now(session: Session, sent: Sent) -> Sent:
+    """What waited for the broker when it was sent may be there since."""
+    if WAITING not in sent.recipients.values():
+        return sent
+    kept = session.telling.handed_over()
+    since = {"": "stored", "aside": "the broker refused it", WAITING: WAITING}
+    told = {
+        name: since[kept.get(operation_of(session, sent.letter.id, name), "")] if status == WAITING else status
+        for name, status in sent.recipients.items()
+    }
+    return replace(sent, recipients=told)
 
 
 def find(desk: WithMail, id_: str) -> tuple[str, Kept]:

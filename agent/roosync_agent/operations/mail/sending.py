@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from roosync_agent.files.safe_names import safe_relative
 from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.mail.answers import SentAnswer
-from roosync_agent.operations.mail.reading import fetched, find
+from roosync_agent.operations.mail.reading import WAITING, fetched, find, operation_of
 from roosync_agent.running.mail import WithMail
 from roosync_agent.running.mailbox import Sent
 from roosync_agent.session import Session
@@ -87,8 +87,8 @@ async def send(
         priority=letter.priority,
         recipients=result,
         stored=told.count("stored"),
-        waiting=told.count("waiting"),
-        failed=sum(one not in ("stored", "waiting") for one in told),
+        waiting=told.count(WAITING),
+        failed=sum(one not in ("stored", WAITING) for one in told),
         attachments=[one.name for one in letter.attachments],
     )
 
@@ -186,6 +186,8 @@ async def _post(session: Session, letter: Letter, name: str, contents: tuple[str
         )
         opened(data, mail)  # what its recipient would refuse is refused here
         try:
-            return "stored" if await session.telling.hand_over(mail, f"{letter.id}.{name}") else "waiting"
+            return (
+                "stored" if await session.telling.hand_over(mail, operation_of(session, letter.id, name)) else WAITING
+            )
         except (RefusedError, FullError, OursError, UnavailableError) as error:
             return str(error)
