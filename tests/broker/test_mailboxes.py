@@ -12,6 +12,13 @@ from roosync_broker.mailboxes import KEPT
 from roosync_broker.sealing import close_file, close_to, open_file, open_own
 
 
+async def eventually(condition, timeout=5.0):
+    end = asyncio.get_running_loop().time() + timeout
+    while not condition():
+        assert asyncio.get_running_loop().time() < end, "it did not happen in time"
+        await asyncio.sleep(0.005)
+
+
 def subject(world, to="b", id_="m1", sender="a"):
     return f"post.{world.fleet}.mail.{to}.{id_}.{sender}"
 
@@ -106,6 +113,22 @@ async def test_a_member_fetches_from_its_own_mailbox_only():
     with pytest.raises(RefusedError):
         await a.request("$JS.API.CONSUMER.CREATE.home-MAIL.spy.post.home.mail.b.>", b"{}", 1)
     await asyncio.sleep(0)
+
+
+async def test_mail_that_is_sent_into_anothers_subscription_is_no_fact(world):
+    """Whoever asks for its own mail names where it goes; the broker asks nobody whether that is a place of its own."""
+    if world.kind == "memory":
+        pytest.skip("the twin has no reply addresses")
+    link, heard = await world.link("a"), []
+    await mailboxes.ensure(link, world.fleet, ["b"])
+    await link.follow(f"roosync.{world.fleet}.status.>", heard.append)
+    await link.post(subject(world), b"a letter to itself")
+    wire = await link._connection.ready(5)
+    ask = f"$JS.API.CONSUMER.MSG.NEXT.{mail(world)}.b"
+    await wire.publish(ask, b"", reply=f"roosync.{world.fleet}.status.victim")
+    await eventually(lambda: world.errors)
+    assert "is no fact" in str(world.errors[0])
+    assert heard == []
 
 
 def test_a_box_opens_for_its_recipient_alone():

@@ -17,8 +17,6 @@ from roosync_broker.errors import BusError, RefusedError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair
 
-from .conftest import until
-
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -41,21 +39,22 @@ def subjects(site, status="unread"):
     return [kept.letter.subject for _, kept in box(site).listed((status,))]
 
 
-def test_a_letter_is_sent_read_answered_and_archived(three):
+def test_a_letter_is_sent_read_answered_and_archived(three, waiting):
     a, b, _ = three
     file = a.base / "notes.txt"
     file.write_bytes(b"line\n" * 1000)
     sent = a.json("send", "b", "--subject", "Build", "--body", "It **works**.", "--attach", str(file), "--tag", "ci")
     assert sent["recipients"] == {"b": "stored"}
-    until("the agent of b has it", lambda: "Build" in subjects(b))
+    waiting("the agent of b has it", lambda: "Build" in subjects(b))
     shown = b.roosync("inbox").out
     assert sent["id"] in shown
+    assert "Unread mail for b: 1" in b.roosync("status", codes=None).out
     assert "1 unread letter for b" in shown
     read = b.roosync("read", sent["id"], "--save", str(b.base)).out
     assert "It **works**." in read
     assert (b.base / "notes.txt").read_bytes() == file.read_bytes()
     reply = b.json("reply", sent["id"], "--body-file", "-", stdin=b"Good to hear.")
-    back = until("the answer is there", lambda: [m for m in a.json("inbox")["messages"] if m["id"] == reply["id"]])[0]
+    back = waiting("the answer is there", lambda: [m for m in a.json("inbox")["messages"] if m["id"] == reply["id"]])[0]
     assert (back["subject"], back["thread_id"], back["from"]) == ("Re: Build", sent["id"], "b")
     b.roosync("archive", sent["id"])
     assert sent["id"] not in b.roosync("inbox").out
@@ -64,24 +63,24 @@ def test_a_letter_is_sent_read_answered_and_archived(three):
     assert [m["status"] for m in b.json("inbox", "--box", "all")["messages"] if m["id"] == sent["id"]] == ["archived"]
 
 
-def test_one_letter_to_all_reaches_the_operator_too(three):
+def test_one_letter_to_all_reaches_the_operator_too(three, waiting):
     a, b, c = three
     sent = b.json("send", "all", "--subject", "To everybody", "--body", "x", "--priority", "urgent")
     assert set(sent["recipients"]) == {"a", "c", "op-ana"}
     for site in (a, c):
-        until(f"{site.name} has it", lambda site=site: "To everybody" in subjects(site))
+        waiting(f"{site.name} has it", lambda site=site: "To everybody" in subjects(site))
     assert "To everybody" in a.roosync("inbox", "--as-operator").out
     answer = a.json("reply", sent["id"], "--as-operator", "--body", "Seen.")
     assert answer["from"] == "op-ana"
-    until("b has the operator's answer", lambda: "Re: To everybody" in subjects(b))
+    waiting("b has the operator's answer", lambda: "Re: To everybody" in subjects(b))
 
 
-def test_who_was_off_finds_it_at_its_start(three):
+def test_who_was_off_finds_it_at_its_start(three, waiting):
     a, _, c = three
     c.stop()
     ids = [a.json("send", "c", "--subject", f"while off {n}", "--body", "x")["id"] for n in range(3)]
     c.up("agent")
-    until("c has all of them", lambda: {k.letter.id for _, k in box(c).listed()} >= set(ids))
+    waiting("c has all of them", lambda: {k.letter.id for _, k in box(c).listed()} >= set(ids))
 
 
 BAD = {
@@ -168,7 +167,7 @@ async def _attack(site):
         await link.close()
 
 
-def test_nothing_is_lost_or_doubled_while_the_broker_is_killed_under_many_writers(three):
+def test_nothing_is_lost_or_doubled_while_the_broker_is_killed_under_many_writers(three, waiting):
     """Two agents write 40 letters each at once; the broker dies by -9 in the middle, and comes back."""
     a, b, c = three
     subject, pids = "under fire", []
@@ -192,7 +191,7 @@ def test_nothing_is_lost_or_doubled_while_the_broker_is_killed_under_many_writer
     def arrived():
         return {kept.letter.id for _, kept in box(a).listed() if kept.letter.subject == subject}
 
-    until(lambda: f"{len(wanted - arrived())} letters are missing", lambda: arrived() >= wanted, 90)
+    waiting(lambda: f"{len(wanted - arrived())} letters are missing", lambda: arrived() >= wanted, 90)
     files = [path.name.split(".")[2] for path in (box(a).folder / "unread").glob("*.json")]
     assert sorted(name for name in files if name in wanted) == sorted(wanted), "one came twice"
     rows = b.json("inbox", "--box", "sent")["messages"]

@@ -15,7 +15,7 @@ from roosync_agent.running.mailbox import Kept, Mailbox
 from roosync_agent.session import Session
 from roosync_agent.state import State
 from roosync_broker import mailboxes
-from roosync_broker.errors import BusError, ContentError, NoResponderError, SenderError
+from roosync_broker.errors import BusError, ContentError, NoResponderError, RefusedError, SenderError
 from roosync_broker.link import Delivered, Stored
 from roosync_broker.private_files import write_private
 from roosync_broker.sealing import OVERHEAD, open_file, open_own
@@ -59,8 +59,10 @@ class Mailroom:
                     following = True
                 await self._lay()
                 self._trouble = ""
+            except RefusedError as error:  # a broker kept by an older version gives nobody a mailbox
+                self._troubled(str(error), EVERY)
             except (BusError, OSError) as error:
-                self._troubled(str(error))
+                self._troubled(str(error), RETRY)
             except Exception:
                 log.exception("fetching mail failed in an unexpected way; it is tried again")
                 asyncio.get_running_loop().call_later(RETRY, self._wake.set)
@@ -160,11 +162,11 @@ class Mailroom:
         received = stored.time or self.session.now()
         return Kept(letter=opened(data, mail), received=received, key=heard.signer)
 
-    def _troubled(self, reason: str) -> None:
+    def _troubled(self, reason: str, seconds: float) -> None:
         if reason != self._trouble:
             log.warning("mail is not fetched, and it is tried again: %s", reason)
         self._trouble = reason
-        asyncio.get_running_loop().call_later(RETRY, self._wake.set)
+        asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
 
 class WithMail(Protocol):
