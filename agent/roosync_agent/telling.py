@@ -30,6 +30,7 @@ class Telling:
     def __init__(self, session: "Session", spool: Spool | None) -> None:
         self._session, self._spool = session, spool
         self._one = asyncio.Lock()
+        self._keeping = asyncio.Lock()
 
     async def tell(self, message: Message, operation: str) -> None:
         """No error when the broker is away: then it is kept, or counted as lost."""
@@ -63,7 +64,8 @@ class Telling:
                     raise
             else:
                 return True
-        spool.add(posting.subject, posting.data, posting.headers, told=True)
+        async with self._keeping:  # one after the other, or more would be kept than the spool may hold
+            await asyncio.to_thread(spool.add, posting.subject, posting.data, posting.headers, told=True)
         return False
 
     def handed_over(self) -> dict[str, str]:

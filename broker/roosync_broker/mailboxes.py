@@ -14,12 +14,13 @@ from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker.errors import OursError, UnavailableError
 from roosync_broker.link import Link
-from roosync_broker.topology import API_TIMEOUT, SECOND, stream_name
+from roosync_broker.topology import API_TIMEOUT, MIB, SECOND, STREAMS, stream_name
 from roosync_protocol.subjects import Subjects
 
 ACK_WAIT = 30.0  # seconds after which what was not acknowledged is given out again
 UNACKNOWLEDGED = 256  # letters that may be given out and not acknowledged yet
 KEPT = timedelta(days=7)  # for which a fetched letter stays, for whoever restores a machine from a backup
+PRESSED = timedelta(hours=1)  # the same, while the stream is more than half full
 _MISSING = 10014  # consumer not found
 
 
@@ -54,10 +55,16 @@ async def ensure(link: Link, fleet: str, owners: Iterable[str]) -> list[str]:
 async def sweep(link: Link, fleet: str, now: datetime, kept: timedelta = KEPT) -> int:
     """Purge what its owner has acknowledged and what is older than `kept`; returns how many letters went."""
     stream, old, count = stream_name(fleet, "MAIL"), defaultdict[str, list[int]](list), 0
+    found: list[tuple[str, int, datetime]] = []
+    size = 0
     async for message in link.read(stream, f"post.{fleet}.mail.>"):
-        owner = message.subject.split(".")[3]
-        if message.time is not None and message.time < now - kept:
-            old[owner].append(message.sequence)
+        found.append((message.subject.split(".")[3], message.sequence, message.time or now))
+        size += len(message.data)
+    if size > STREAMS["MAIL"].mib * MIB / 2:
+        kept = min(kept, PRESSED)
+    for owner, sequence, time in found:
+        if time < now - kept:
+            old[owner].append(sequence)
     for owner, sequences in old.items():
         floor = await _acknowledged(link, fleet, owner)
         gone = [sequence for sequence in sequences if sequence <= floor]

@@ -232,6 +232,25 @@ async def test_what_fits_nowhere_is_told_to_who_sends_it(world):
     assert alpha.telling.not_kept == 0, "who sends it was told, so it is no gap in the history"
 
 
+async def test_a_broker_that_nobody_keeps_gets_its_mailbox_from_its_owner(world, monkeypatch):
+    monkeypatch.setattr(type(world.desks["beta"].mail.session.link), "keyless", True)
+    for desk in world.desks.values():
+        desk.mail.session.link.rights = None  # such a broker enforces nothing
+    world.bus.mail.boxes.clear()
+    await mail.send(world.desks["alpha"], ["beta"], "s", "x")
+    assert len(await world.inbox("beta")) == 1
+
+
+async def test_a_long_inbox_is_cut_and_says_so(world):
+    for number in range(5):
+        await mail.send(world.desks["alpha"], ["beta"], f"letter {number}", "x", id_=f"m-{number}")
+    answer = await mail.inbox(world.desks["beta"], limit=2)
+    assert (len(answer.messages), answer.found, answer.unread) == (2, 5, 5)
+    (world.desks["beta"].mail.box.folder / "read").mkdir()
+    (world.desks["beta"].mail.box.folder / "read" / "1.alpha.m-9.json").write_bytes(b"{")
+    assert "m-9" in (await mail.inbox(world.desks["beta"])).notes[0]
+
+
 # -- files
 
 
@@ -295,6 +314,22 @@ async def test_a_file_that_has_a_place_for_a_name_is_not_sent(world, name):
     with pytest.raises(RefusedRequestError):
         await mail.send(world.desks["alpha"], ["beta"], "s", "x", attachments=[given(name, b"1")])
     assert await world.inbox("beta") == []
+
+
+async def test_a_file_is_fetched_with_the_letter_that_comes_again(world, monkeypatch):
+    await mail.send(world.desks["alpha"], ["beta"], "files", "x", attachments=[given("a.txt", b"data")])
+    room = world.desks["beta"].mail
+
+    async def killed(*_):
+        raise asyncio.CancelledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "fetch_file", killed)
+        with pytest.raises(asyncio.CancelledError):
+            await room.collect()
+    world.clock[0] += ACK_WAIT + 1
+    (row,) = await mail.inbox(world.again("beta")) and await world.inbox("beta")
+    assert [one.here for one in row.attachments] == [True]
 
 
 async def test_a_file_that_is_not_there_does_not_keep_its_letter_back(world):

@@ -81,11 +81,15 @@ def reply(
 @click.option("--tag", default="")
 @click.option("--priority", default="")
 @click.option("--from", "sender", default="", help="Only of this sender.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="So many at most; 0 is all.")
 @as_operator
 @json_option
-def inbox(box: str, thread: str, tag: str, priority: str, sender: str, as_operator: bool, as_json: bool) -> None:
+def inbox(
+    box: str, thread: str, tag: str, priority: str, sender: str, limit: int, as_operator: bool, as_json: bool
+) -> None:
     """What came, unread and urgent first."""
-    found = _ask("inbox", as_operator, box=box, thread=thread, tag=tag, priority=priority, sender=sender)
+    wanted = {"thread": thread, "tag": tag, "priority": priority, "sender": sender}
+    found = _ask("inbox", as_operator, box=box, limit=limit, **wanted)
     show(found, as_json, _list)
 
 
@@ -261,6 +265,8 @@ def _list(answer: dict[str, Any]) -> str:
     as_ = _as(answer["agent"])
     next_ = f"roosync message read {shell_word((unread or rows)[0]['id'])}" if not sent else "roosync message inbox"
     told = f"{many(answer['unread'], 'unread letter')} for {answer['agent']}."
+    if left := answer["found"] - len(rows):
+        told += f" {many(left, 'more letter')} here: --limit 0 shows all."
     return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}{as_}"])
 
 

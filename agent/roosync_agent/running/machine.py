@@ -183,10 +183,10 @@ class Machine:
             return None
 
     async def alarm(self, level: int, reason: str, about: str) -> None:
+        """Told once: now, or from the disk when the broker is back."""
         id_ = "a-" + new_operation()[2:14]
         now, told = self.session.now(), self.public(reason)
         await self.session.tell(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
-        """Told once: now, or from the disk when the broker is back."""
 
     async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
         """Before an action: BusError when that can not be told, and then it is not done. After it: told, or kept."""
@@ -200,9 +200,10 @@ class Machine:
             details=self.public(details)[:8000],
         )
 
+        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
+
     # -- law and pause
 
-        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
     def keep_law(self) -> None:
         """What was believed once is not given up for something older, also after a restart."""
         law = self.fleet.law

@@ -140,15 +140,14 @@ class Mailroom:
             log.warning("refused %s", reason)
             return None, False
         path, new = self.box.lay(kept)
-        if not new:
-            return path, False
-        log.info("mail from %s", heard.speaker)
-        for number in range(len(kept.letter.attachments)):
+        if new:
+            log.info("mail from %s", heard.speaker)
+        for number in range(len(kept.letter.attachments) if path else 0):
             try:
                 await self.fetch_file(kept, number)
             except BusError as error:  # it is asked for again when somebody wants to have it
                 log.warning("a file that %s attached is not here yet: %s", heard.speaker, error)
-        return path, True
+        return path, new
 
     async def _opened(self, heard: Heard, stored: Stored) -> Kept:
         mail = heard.message

@@ -58,6 +58,7 @@ class Mailbox:
         self._max_letters, self._max_bytes = max_letters, max_bytes
         self._known: dict[str, str] | None = None
         self._bytes = 0
+        self.damaged: list[Path] = []  # files that the last look could not read
 
     def lay(self, kept: Kept) -> tuple[Path | None, bool]:
         """Where it lies, to be read at once, and whether it is new; `settle` makes it last.
@@ -94,13 +95,29 @@ class Mailbox:
         raise FileNotFoundError(f"{path} went away before it was safe")
 
     def listed(self, boxes: Sequence[str] = BOXES) -> list[tuple[str, Kept]]:
-        """(status, letter), the newest first. A damaged file is left out."""
+        """(status, letter), the newest first. A damaged file is left out, and named in `damaged`."""
         found: dict[str, tuple[str, Kept]] = {}
+        self.damaged = []
         for box in boxes:
             for path in self._files(box):
                 if (kept := _read(path, Kept)) is not None:
                     found[kept.place] = box, kept
+                elif path.exists():  # and not only moved meanwhile
+                    self.damaged.append(path)
         return sorted(found.values(), key=lambda one: (one[1].received, one[1].place), reverse=True)
+
+    def like(self, id_: str, sender: str = "") -> list[tuple[str, Kept]]:
+        """Letters of exactly this id; without one, those whose id begins so. Only what is meant is read."""
+        named: dict[str, list[tuple[Status, Path]]] = {}
+        for box in BOXES:
+            for path in self._files(box):
+                _, _, place = path.name.removesuffix(".json").partition(".")
+                by, _, name = place.partition(".")
+                if sender in ("", by) and id_ and name.startswith(id_):
+                    named.setdefault(name, []).append((box, path))
+        meant = named.get(id_) or [one for found in named.values() for one in found]
+        letters = {kept.place: (box, kept) for box, path in meant if (kept := _read(path, Kept)) is not None}
+        return list(letters.values())
 
     def count(self, status: Status) -> int:
         return sum(1 for _ in self._files(status))

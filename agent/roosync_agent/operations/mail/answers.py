@@ -46,6 +46,7 @@ class InboxAnswer(Struct, frozen=True, kw_only=True):
     agent: str
     box: str
     unread: int
+    found: int  # of which so many are in `messages` as were asked for
     messages: list[MessageAnswer]
     notes: list[str] = []
 

@@ -18,11 +18,17 @@ WAITING = "waiting"
 
 
 async def inbox(
-    desk: WithMail, box: str = "inbox", thread: str = "", tag: str = "", priority: str = "", sender: str = ""
+    desk: WithMail,
+    box: str = "inbox",
+    thread: str = "",
+    tag: str = "",
+    priority: str = "",
+    sender: str = "",
+    limit: int = 0,
 ) -> InboxAnswer:
     """Letters without their text, the most urgent unread ones first.
 
-    `box`: inbox (unread and read), one status, sent, or all.
+    `box`: inbox (unread and read), one status, sent, or all. `limit`: so many of them at most; 0 is all.
     """
     notes = await fetched(desk)
     found = _boxed(desk.mail, box)
@@ -36,7 +42,11 @@ async def inbox(
     ]
     rows.sort(key=lambda row: PRIORITIES.index(row.priority) if row.status == "unread" else -1, reverse=True)
     unread = desk.mail.box.count("unread")
-    return InboxAnswer(agent=desk.mail.session.name, box=box, unread=unread, messages=rows, notes=notes)
+    notes += [f"{path} is damaged, and what is in it is not shown" for path in desk.mail.box.damaged[:10]]
+    shown = rows[:limit] if limit > 0 else rows
+    return InboxAnswer(
+        agent=desk.mail.session.name, box=box, unread=unread, found=len(rows), messages=shown, notes=notes
+    )
 
 
 async def read(desk: WithMail, id_: str, keep_unread: bool = False, save: str = "") -> MessageAnswer:
@@ -105,12 +115,8 @@ def _now(session: Session, sent: Sent) -> Sent:
 
 def find(desk: WithMail, id_: str) -> tuple[str, Kept]:
     """By its id, the beginning of it, or sender/id when two senders chose the same."""
-    every = desk.mail.box.listed()
     by, _, wanted = id_.rpartition("/")
-    of = [(status, kept) for status, kept in every if by in ("", kept.letter.sender)]
-    found = [one for one in of if one[1].letter.id == wanted] or [
-        one for one in of if wanted and one[1].letter.id.startswith(wanted)
-    ]
+    found = desk.mail.box.like(wanted, by)
     if len(found) == 1:
         return found[0]
     if found:
