@@ -198,6 +198,7 @@ async def test_a_letter_that_a_power_cut_left_empty_is_written_again(world, monk
     world.clock[0] += ACK_WAIT + 1
     assert await world.again("beta").mail.collect() == 1
     assert [m.subject for m in await world.inbox("beta")] == ["once"]
+    assert [m.status for m in await mail.mark(world.desks["beta"], ["m-"])] == ["archived"]
 
 
 async def test_one_intent_is_one_letter_however_often_it_is_sent(world):
@@ -428,11 +429,40 @@ async def test_a_letter_of_somebody_who_joined_just_now_is_believed(world):
     assert sent.stored == 1
 
 
+async def test_what_was_removed_is_gone_with_its_files_and_does_not_come_again(world):
+    sent = await mail.send(world.desks["alpha"], ["beta"], "files", "x", attachments=[given("a.txt", b"data")])
+    await mail.send(world.desks["alpha"], ["beta"], "kept", "x")
+    (stored, _) = world.bus.streams["home-MAIL"].messages.values()
+    with pytest.raises(RefusedRequestError, match="which letter"):
+        await mail.remove(world.desks["beta"], [])
+    await mail.mark(world.desks["beta"], [sent.id])
+    assert [m.id for m in await mail.remove(world.desks["beta"], [], archived=True)] == [sent.id]
+    assert await mail.remove(world.desks["beta"], [], archived=True) == []
+    for _ in range(2):
+        world.clock[0] += 200_000
+        await world.bus.link("hostile").post(stored.subject, stored.data, stored.headers)
+        assert [m.subject for m in await world.inbox("beta", box="all")] == ["kept"]
+        world.again("beta")
+    box = world.desks["beta"].mail.box
+    assert not list(box.folder.glob("files/*"))
+    assert b"files" not in b"".join(path.read_bytes() for path in box.folder.rglob("*.json"))
+    with pytest.raises(RefusedRequestError, match="no letter"):
+        await mail.read(world.desks["beta"], sent.id)
+
+
+async def test_sent_letters_are_kept_up_to_a_bound(world, monkeypatch):
+    monkeypatch.setattr("roosync_agent.running.mailbox.MAX_SENT", 3)
+    for number in range(5):
+        world.clock[0] += 1
+        await mail.send(world.again("alpha"), ["beta"], f"letter {number}", "x")
+    assert [m.subject for m in await world.inbox("alpha", box="sent")] == ["letter 4", "letter 3", "letter 2"]
+
+
 async def test_a_full_disk_of_ours_leaves_the_letter_on_the_broker(world, monkeypatch):
     for number in range(3):
         await mail.send(world.desks["alpha"], ["beta"], f"letter {number}", "x", id_=f"m-{number}")
     world.desks["beta"].mail.box = Mailbox(world.desks["beta"].mail.box.folder, max_letters=2)
-    with pytest.raises(FullError, match="remove archived"):
+    with pytest.raises(FullError, match="remove --archived"):
         await world.desks["beta"].mail.collect()
     world.clock[0] += ACK_WAIT + 1
     assert await world.again("beta").mail.collect() == 1

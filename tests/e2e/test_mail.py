@@ -83,6 +83,19 @@ def test_who_was_off_finds_it_at_its_start(three, waiting):
     waiting("c has all of them", lambda: {k.letter.id for _, k in box(c).listed()} >= set(ids))
 
 
+def test_an_agent_that_is_killed_while_letters_arrive_has_each_of_them_once(three, waiting):
+    a, b, _ = three
+    with ThreadPoolExecutor(2) as pool:
+        work = [pool.submit(a.ask, "message_send", to=["b"], subject="killed", body=str(n)) for n in range(120)]
+        waiting("some are there", lambda: len(subjects(b)) > 20)
+        b.process.kill()
+        b.process.wait(20)
+        b.up("agent")
+        ids = {one.result()["id"] for one in work}
+    waiting("all of them are there", lambda: {k.letter.id for _, k in box(b).listed()} >= ids)
+    assert subjects(b).count("killed") == len(ids) == 120
+
+
 BAD = {
     "nobody of the fleet": (["nobody"], ["--body", "x"], "nobody of this fleet"),
     "oneself": (["a"], ["--body", "x"], "you are a"),

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
+from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, paint, shell_word, table, want_colour
+from roosync_agent.cli.text import many
 
 UNSENT = 5  # exit code: a recipient was not reached
-TONES = {"URGENT": "bad", "HIGH": "warn"}
 
 as_operator = click.option("--as-operator", is_flag=True, help="With the operator's key instead of this machine's.")
 body_options = [
@@ -90,7 +90,7 @@ def inbox(
     """What came, unread and urgent first."""
     wanted = {"thread": thread, "tag": tag, "priority": priority, "sender": sender}
     found = _ask("inbox", as_operator, box=box, limit=limit, **wanted)
-    show(found, as_json, _list)
+    show(found, as_json, list_text)
 
 
 @message.command("read")
@@ -104,7 +104,7 @@ def inbox(
 def read(id_: str, save: Path | None, keep_unread: bool, as_operator: bool, as_json: bool) -> None:
     """One letter, whole. It counts as read from now on."""
     folder = str(save.absolute()) if save else ""
-    show(_ask("read", as_operator, id_=id_, keep_unread=keep_unread, save=folder), as_json, _letter)
+    show(_ask("read", as_operator, id_=id_, keep_unread=keep_unread, save=folder), as_json, letter_text)
 
 
 @message.command("archive")
@@ -126,6 +126,17 @@ def mark(status: str, ids: tuple[str, ...], as_operator: bool, as_json: bool) ->
     _mark(ids, status, as_operator, as_json)
 
 
+@message.command("remove")
+@click.argument("ids", metavar="[MESSAGE...]", nargs=-1)
+@click.option("--archived", is_flag=True, help="Everything that was archived.")
+@as_operator
+@json_option
+def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, as_json: bool) -> None:
+    """Take letters and their files from this disk for good."""
+    found = _ask("remove", as_operator, ids=list(ids), archived=archived)
+    show(found, as_json, lambda rows: f"{many(len(rows), 'letter')} removed.\n\nNext: roosync message inbox")
+
+
 @message.command("mark-read", hidden=True)
 @click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
 @as_operator
@@ -135,7 +146,7 @@ def mark_read(ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
     _mark(ids, "read", as_operator, as_json)
 
 
-# -- asking
+# -- inside
 
 
 def _ask(verb: str, as_operator: bool, **args: Any) -> Any:
@@ -212,99 +223,6 @@ def _files(paths: tuple[Path, ...]) -> list[dict[str, str]]:
         raise click.UsageError(f"a file can not be attached: {error}") from None
 
 
-# -- showing
-
-
 def _sent(answer: dict[str, Any], as_json: bool) -> None:
-    show(answer, as_json, _sent_text)
+    show(answer, as_json, sent_text)
     raise click.exceptions.Exit(UNSENT if answer["failed"] else 0)
-
-
-def _sent_text(answer: dict[str, Any]) -> str:
-    lines = [f"Message {answer['id']} from {answer['from']}: {harmless(answer['subject'])}"]
-    told: dict[str, list[str]] = {"stored": [], "waiting": []}
-    for name, status in answer["recipients"].items():
-        told.setdefault(status, []).append(name)
-    for status, names in told.items():
-        if names:
-            lines.append(f"  {_status_text(status)}: {harmless(_named(names))}")
-    if answer["attachments"]:
-        lines.append(f"  attached: {harmless(', '.join(answer['attachments']))}")
-    next_ = "roosync up    (brings the broker back; then it goes by itself)" if answer["waiting"] else ""
-    return "\n".join([*lines, "", f"Next: {next_ or 'roosync message inbox --box sent' + _as(answer['from'])}"])
-
-
-def _named(names: list[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _status_text(status: str) -> str:
-    known = {"stored": "stored for", "waiting": "waits on this disk until the broker is back, for"}
-    return known.get(status) or f"NOT sent ({harmless(status)}), to"
-
-
-def _list(answer: dict[str, Any]) -> str:
-    rows, sent = answer["messages"], answer["box"] == "sent"
-    notes = [f"! {harmless(note)}" for note in answer["notes"]]
-    if not rows:
-        return "\n".join([*notes, f"Nothing is in {answer['box']} of {answer['agent']}."])
-    cells = [
-        (
-            row["id"],
-            row["to"][:30] if sent else row["from"],
-            row["priority"],
-            row["timestamp"][:16].replace("T", " "),
-            _sent_status(row) if sent else row["status"],
-            row["subject"][:60] + (f" [{', '.join(row['tags'])}]" if row["tags"] else ""),
-            len(row["attachments"]) or "-",
-        )
-        for row in rows
-    ]
-    heads = ("MESSAGE", "TO" if sent else "FROM", "PRIORITY", "WRITTEN (UTC)", "STATUS", "SUBJECT", "FILES")
-    unread = [row for row in rows if row["status"] == "unread"]
-    as_ = _as(answer["agent"])
-    next_ = f"roosync message read {shell_word((unread or rows)[0]['id'])}" if not sent else "roosync message inbox"
-    told = f"{many(answer['unread'], 'unread letter')} for {answer['agent']}."
-    if left := answer["found"] - len(rows):
-        told += f" {many(left, 'more letter')} here: --limit 0 shows all."
-    return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}{as_}"])
-
-
-def _as(owner: str) -> str:
-    return " --as-operator" if owner.startswith("op-") else ""
-
-
-def _sent_status(row: dict[str, Any]) -> str:
-    wrong = sum(status != "stored" for status in row["recipients"].values())
-    return "stored" if not wrong else f"{wrong} of {len(row['recipients'])} not stored"
-
-
-def _letter(answer: dict[str, Any]) -> str:
-    from roosync_agent.cli.markdown_text import shown_markdown
-
-    colour = want_colour()
-    urgent = paint(answer["priority"], TONES.get(answer["priority"], ""), colour)
-    to = answer["to"] if answer["addressed"] in ("", answer["to"]) else f"{answer['to']} (to {answer['addressed']})"
-    rows = [
-        ("from", harmless(answer["from"])),
-        ("to", harmless(to)),
-        ("written", f"{answer['timestamp'][:19]} UTC"),
-        ("priority", urgent),
-        ("status", answer["status"]),
-        ("tags", harmless(", ".join(answer["tags"]))),
-        ("thread", answer["thread_id"] if answer["thread_id"] != answer["id"] else ""),
-        ("answers", harmless(answer["reply_to"])),
-    ]
-    lines = [f"Message {answer['id']}: {harmless(answer['subject'])}"]
-    lines += [f"  {name:<10}{value}" for name, value in rows if value]
-    for one in answer["attachments"]:
-        lines.append(f"  file {one['number']:<5}{harmless(one['name'])}, {one['size']} bytes")
-    lines += [f"  saved     {harmless(path)}" for path in answer["saved"]]
-    body = shown_markdown(answer["body"], colour=colour)
-    as_ = _as(answer["to"])
-    unsaved = answer["attachments"] and not answer["saved"]
-    id_ = shell_word(answer["id"])
-    next_ = (
-        f"roosync message read {id_} --save FOLDER{as_}" if unsaved else f"roosync message reply {id_}{as_}, or archive"
-    )
-    return "\n".join([*lines, "", *([body, ""] if body else []), f"Next: {next_}"])

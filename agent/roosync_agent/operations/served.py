@@ -65,6 +65,7 @@ VERBS: dict[str, Verb] = {
     "message_read": mail.read,
     "message_reply": mail.reply,
     "message_mark": mail.mark,
+    "message_remove": mail.remove,
     "requests": requests.listed,
     "request_ask": requests.ask,
     "request_show": requests.show,

@@ -39,7 +39,7 @@ class Mailroom:
         self.box = Mailbox(state.folder / "mail" / session.name)
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
-        self._trouble = ""
+        self.trouble = ""  # why mail is not fetched at this moment
         self._settling: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -58,7 +58,7 @@ class Mailroom:
                     await link.follow(self.session.subjects.fact("mail", self.session.name), lambda _: self._wake.set())
                     following = True
                 await self._lay()
-                self._trouble = ""
+                self.trouble = ""
             except RefusedError as error:  # a broker kept by an older version gives nobody a mailbox
                 self._troubled(str(error), EVERY)
             except (BusError, OSError) as error:
@@ -162,9 +162,9 @@ class Mailroom:
         return Kept(letter=opened(data, mail), received=received, key=heard.signer)
 
     def _troubled(self, reason: str, seconds: float) -> None:
-        if reason != self._trouble:
+        if reason != self.trouble:
             log.warning("mail is not fetched, and it is tried again: %s", reason)
-        self._trouble = reason
+        self.trouble = reason
         asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
 

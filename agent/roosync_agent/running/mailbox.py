@@ -1,6 +1,7 @@
 """The letters of one recipient on its own disk, as a Maildir has them: a file each, and its folder is its status.
 
     mail/<owner>/unread/   read/   archived/      <time>.<sender>.<id>.json: time as the broker stored it, milliseconds
+    mail/<owner>/gone/                            the empty name of what was removed: it does not come again
     mail/<owner>/sent/                            what was sent from here, and whether the bus has it
     mail/<owner>/files/<sender>.<id>/<n>          attachments, by number: a name that came with a letter is no place
 
@@ -25,7 +26,8 @@ from roosync_protocol.messages.base import Moment, PublicKey
 T = TypeVar("T")
 Status = Literal["unread", "read", "archived"]
 BOXES: tuple[Status, ...] = get_args(Status)  # the last one counts, where a crash left a letter in two
-SENT = "sent"
+SENT, GONE = "sent", "gone"
+MAX_SENT = 10_000  # letters; the oldest go first, for what counts is with their recipients
 MAX_LETTERS = 50_000
 MAX_BYTES = 1024 * 1024 * 1024  # of letters and files together
 _MAX_FILE = 4 * 1024 * 1024
@@ -57,31 +59,33 @@ class Mailbox:
         self.folder = folder
         self._max_letters, self._max_bytes = max_letters, max_bytes
         self._known: dict[str, str] | None = None
-        self._bytes = 0
+        self._letters = self._bytes = self._puts = 0
         self.damaged: list[Path] = []  # files that the last look could not read
 
     def lay(self, kept: Kept) -> tuple[Path | None, bool]:
         """Where it lies, to be read at once, and whether it is new; `settle` makes it last.
 
-        No path: it was here and a person took it away. FullError, OSError: it is not here.
+        No path: it was here and was removed. FullError, OSError: it is not here.
         """
-        index = self._index()
-        name = index.get(kept.place) or _name(kept.received, kept.place)
-        there = self._where(name)
+        index, name = self._index(), _name(kept.received, kept.place)
+        there = self._where(index.get(kept.place, name))
         if there is None and kept.place in index:
             return None, False
-        if there is not None and _read(there, Kept) is not None:  # a power cut may have left an empty file
-            return there, False
+        if there is not None:
+            if _read(there, Kept) is not None:
+                return there, False
+            there.unlink()  # a power cut may have left an empty file
         data = json.encode(kept)
         room = sum(one.size for one in kept.letter.attachments) + len(data)
-        if len(index) >= self._max_letters or self._bytes + room > self._max_bytes:
+        if self._letters >= self._max_letters or self._bytes + room > self._max_bytes:
             raise FullError(
-                f"{self.folder} holds {len(index)} letters and {self._bytes} bytes, which is all that it may: "
-                "remove archived ones; what is sent to here waits on the broker meanwhile"
+                f"{self.folder} holds {self._letters} letters and {self._bytes} bytes, which is all that it may: "
+                "`roosync message remove --archived` makes room; what is sent to here waits on the broker meanwhile"
             )
-        path = there or self.folder / "unread" / name
+        path = self.folder / "unread" / name
         write_private(path, data, sync=False)
         index[kept.place] = name
+        self._letters += 1
         self._bytes += room
         return path, True
 
@@ -126,6 +130,8 @@ class Mailbox:
         """From whatever it is to `status`; OSError when it is not there any more."""
         name = _name(kept.received, kept.place)
         there = [self.folder / box / name for box in BOXES if (self.folder / box / name).exists()]
+        if not there:
+            raise FileNotFoundError(f"{kept.place} was removed meanwhile")
         target = private_folder(self.folder / status) / name
         for path in there:
             if path != target:
@@ -133,10 +139,26 @@ class Mailbox:
                 sync_folder(path.parent)
         sync_folder(target.parent)
 
+    def remove(self, kept: Kept) -> None:
+        """Letter and files; its name stays, so that it is known if it comes again."""
+        name = _name(kept.received, kept.place)
+        write_private(self.folder / GONE / name, b"")
+        for box in BOXES:
+            (self.folder / box / name).unlink(missing_ok=True)
+        for number in range(len(kept.letter.attachments)):
+            self.attachment(kept, number).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.attachment(kept, 0).parent.rmdir()
+        self._known = None  # counted anew
+
     def put_sent(self, sent: Sent) -> None:
         """For the sender to look at; what counts is on the bus, or in the spool."""
         place = f"{sent.letter.sender}.{sent.letter.id}"
         write_private(self.folder / SENT / _name(sent.letter.timestamp, place), json.encode(sent), sync=False)
+        self._puts += 1
+        if self._puts % 256 == 1:  # a look at the whole folder, so not each time
+            for path in sorted(self._files(SENT), key=lambda one: one.name)[:-MAX_SENT]:
+                path.unlink(missing_ok=True)
 
     def sent(self) -> list[Sent]:
         """The newest first."""
@@ -152,10 +174,11 @@ class Mailbox:
     def _index(self) -> dict[str, str]:
         """<sender>.<id> -> name of the file, of every letter that was here since this began."""
         if self._known is None:
-            self._known = {}
-            for box in BOXES:
+            self._known, self._letters, self._bytes = {}, 0, 0
+            for box in (GONE, *BOXES):
                 for path in self._files(box):
                     self._known[path.name.removesuffix(".json").split(".", 1)[-1]] = path.name
+                    self._letters += box != GONE
                     self._bytes += _size(path)
             self._bytes += sum(_size(path) for path in self.folder.glob("files/*/*"))
         return self._known

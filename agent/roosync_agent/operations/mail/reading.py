@@ -71,6 +71,19 @@ async def mark(desk: WithMail, ids: list[str], status: Status = "archived") -> l
     return [answer(desk.mail, status, kept) for kept in found]
 
 
+async def remove(desk: WithMail, ids: list[str], archived: bool = False) -> list[MessageAnswer]:
+    """Letters and their files go from this disk for good; with `archived` everything that was archived, too."""
+    await fetched(desk)
+    found = [find(desk, id_) for id_ in ids]
+    found += desk.mail.box.listed(("archived",)) if archived else []
+    if not found and not archived:
+        raise RefusedRequestError("which letter? Name one, or --archived for all that were archived")
+    told = [answer(desk.mail, status, kept) for status, kept in found]
+    for _, kept in found:
+        desk.mail.box.remove(kept)
+    return told
+
+
 # -- inside
 
 
@@ -78,7 +91,7 @@ async def fetched(desk: WithMail) -> list[str]:
     """What waits on the bus comes first; without a bus, what is here is shown."""
     try:
         await desk.mail.collect()
-    except BusError as error:
+    except (BusError, OSError) as error:
         return [f"what was sent to you and is not here yet is not shown: {error}"]
     return []
 
