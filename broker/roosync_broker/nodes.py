@@ -17,8 +17,9 @@ from roosync_broker import keys
 from roosync_broker.errors import InTheWayError, OursError
 from roosync_broker.keeper import ExternalBroker
 from roosync_broker.keys import KeyPair
+from roosync_broker.permissions import users_text
 from roosync_broker.private_files import private_folder, read_private, write_private
-from roosync_broker.server_config import Cluster, ServerSettings, config_text, first_users
+from roosync_broker.server_config import Cluster, ServerSettings, config_text
 from roosync_broker.tls import make_certificate
 from roosync_broker.wire import is_loopback
 from roosync_protocol.names import token
@@ -92,7 +93,7 @@ def make_nodes(folder: Path, fleet: str, nodes: Sequence[Node], replicas: int | 
         pairs = {name: KeyPair.generate() for name in ("keeper", "system")}
         for name, pair in pairs.items():
             keys.save(path / f"{name}.seed", pair.seed)
-        write_private(path / "users.conf", first_users(pairs["keeper"].public).encode())
+        write_private(path / "users.conf", users_text(pairs["keeper"].public, []).encode())
         text = config_text(_settings(fleet, node, nodes, pairs["system"].public))
         write_private(path / "nats-server.conf", text.encode())
         note = NodeNote(fleet=fleet, url=node.url, urls=urls, replicas=copies)

@@ -11,11 +11,21 @@ from datetime import datetime
 from msgspec import Struct
 
 from roosync_broker.keys import is_public
-from roosync_broker.topology import BUCKETS, bucket_stream, bucket_subject
+from roosync_broker.topology import BUCKETS, INFO, bucket_stream, bucket_subject
 from roosync_protocol.law import Law
 from roosync_protocol.names import is_operator
 from roosync_protocol.subjects import STREAMS, Subjects
 
+# What members may ask the account of the streams for, and whether the answer has several messages.
+SERVED: tuple[tuple[str, bool], ...] = (
+    ("post.>", False),
+    ("$KV.>", False),
+    ("$JS.API.DIRECT.GET.>", True),
+    ("$JS.API.CONSUMER.MSG.NEXT.>", True),
+    ("$JS.ACK.>", False),
+)
+INFOS = "$JS.API.STREAM.INFO.>"  # asked under `topology.INFO`: each account answers for itself under this name
+FACTS = "roosync.>"  # what they hear from there
 REPLIES = "rpc"  # the token of inboxes that other members may answer into; see `member`
 
 
@@ -40,7 +50,8 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     publish = subjects.granted(name, orchestrates=orchestrates)
     publish += _reads(fleet, (stream for stream in STREAMS if stream not in ("MAIL", "ENROL")))
     publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
-    publish.append(f"$JS.API.STREAM.INFO.{bucket_stream(fleet, 'leases')}")  # how long a lease lives
+    for ask in ("$JS.API.STREAM.INFO", INFO):
+        publish.append(f"{ask}.{bucket_stream(fleet, 'leases')}")  # how long a lease lives
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
     # Its own mailbox only: a direct get names its subjects in the body, where no permission looks.
     publish += [f"$JS.API.CONSUMER.MSG.NEXT.{fleet}-MAIL.{name}", f"$JS.ACK.{fleet}-MAIL.{name}.>"]
@@ -113,20 +124,46 @@ def rights(law: Law, now: datetime) -> list[Rights]:
 
 
 def users_text(keeper_key: str, everybody: list[Rights]) -> str:
-    """The users file: the keeper with every right in the account, and everybody else with their lists."""
+    """The users file: the account FLEET with the streams and the keeper, and the account MEMBERS with everybody else.
+
+    Two accounts, because a member names the address of the answer to what it asks, and the server asks nobody whether
+    that is a place of its own. In the account of the streams an answer to `post.<...>` would be stored there, in
+    whoever's name; out of another account it is not.
+    """
     note = "# Written by the keeper from the signed law. Changes by hand are lost."
-    lines = [note, "users: [", f"  {{ nkey: {keeper_key} }}"]
+    served = (*SERVED, (INFOS, False))
+    exports = [_service(subject, several) for subject, several in served] + [f'{{ stream: "{FACTS}" }}']
+    imports = [
+        *(f'{{ service: {{ account: FLEET, subject: "{subject}" }} }}' for subject, _ in SERVED),
+        f'{{ service: {{ account: FLEET, subject: "{INFOS}" }}, to: "{INFO}.>" }}',
+        f'{{ stream: {{ account: FLEET, subject: "{FACTS}" }} }}',
+    ]
+    lines = [
+        note,
+        "FLEET: {",
+        "  jetstream: enabled",
+        f"  users: [ {{ nkey: {keeper_key} }} ]",
+        f"  exports: [ {', '.join(exports)} ]",
+        "}",
+        "MEMBERS: {",
+        f"  imports: [ {', '.join(imports)} ]",
+        "  users: [",
+    ]
     for one in everybody:
         if one.key == keeper_key:
             continue
         lines += [
-            f"  # {one.name}",
-            f"  {{ nkey: {one.key}, permissions: {{",
-            f"    publish: {{ {_list(one.publish)} }}",
-            f"    subscribe: {{ {_list(one.subscribe, one.unheard)} }}",
-            "  } }",
+            f"    # {one.name}",
+            f"    {{ nkey: {one.key}, permissions: {{",
+            f"      publish: {{ {_list(one.publish)} }}",
+            f"      subscribe: {{ {_list(one.subscribe, one.unheard)} }}",
+            "    } }",
         ]
-    return "\n".join([*lines, "]"]) + "\n"
+    return "\n".join([*lines, "  ]", "}"]) + "\n"
+
+
+def _service(subject: str, several: bool) -> str:
+    return f'{{ service: "{subject}", response_type: {"stream" if several else "singleton"} }}'
 
 
 def _list(allowed: tuple[str, ...], denied: tuple[str, ...] = ()) -> str:
@@ -142,7 +179,9 @@ def _quoted(subjects: tuple[str, ...]) -> str:
 
 def _reads(fleet: str, streams: Iterable[str]) -> list[str]:
     names = [f"{fleet}-{stream}" for stream in streams]
-    return [f"$JS.API.{verb}.{name}" for name in names for verb in ("DIRECT.GET", "STREAM.INFO")]
+    return [f"$JS.API.{verb}.{name}" for name in names for verb in ("DIRECT.GET", "STREAM.INFO")] + [
+        f"{INFO}.{name}" for name in names
+    ]
 
 
 def _heard(fleet: str, *without: str) -> list[str]:

@@ -26,8 +26,9 @@ from roosync_broker.children import OneAtATime, end_leftover, start_child, stop_
 from roosync_broker.disk_guard import Disk, DiskGuard
 from roosync_broker.errors import InTheWayError, KeyFileError, ServerError
 from roosync_broker.keys import KeyPair
+from roosync_broker.permissions import users_text
 from roosync_broker.private_files import private_folder, read_private, write_private
-from roosync_broker.server_config import ServerSettings, config_text, first_users
+from roosync_broker.server_config import ServerSettings, config_text
 from roosync_broker.tasks import end
 from roosync_broker.tls import fingerprint_of, make_certificate
 from roosync_broker.wire import is_loopback
@@ -128,8 +129,8 @@ class EmbeddedServer:
             made = make_certificate(self.fleet)
             write_private(self.state / "certificate.key", made.key_pem.encode())
             write_private(self.state / "certificate.pem", made.pem.encode())
-        if not self.users_file.exists():
-            write_private(self.users_file, first_users(self.keeper_keys.public).encode())
+        if not self.users_file.exists() or b"MEMBERS: {" not in self.users_file.read_bytes():  # of an earlier version
+            write_private(self.users_file, users_text(self.keeper_keys.public, []).encode())
 
     async def start(self) -> None:
         """Returns when the server takes connections. ServerError says what is in the way and what to do."""

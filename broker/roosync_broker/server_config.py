@@ -1,7 +1,7 @@
 """The text of the server's configuration: one pure function for the embedded broker, Docker and clusters.
 
-Members are nkey users of account FLEET, in an included file that the keeper writes and reloads; the keeper
-has a key of its own there, and a second one in SYS to ask for reloads (6-trust, "Broker permissions").
+An included file, which the keeper writes and reloads, has two accounts: FLEET with the streams and the keeper, MEMBERS
+with everybody else. The keeper has a second key in SYS to ask for reloads (6-trust, "Broker permissions").
 """
 
 from msgspec import Struct
@@ -60,7 +60,7 @@ def config_text(settings: ServerSettings) -> str:
         f"  max_memory_store: {settings.max_memory}",
         "}",
         "accounts {",
-        f"  FLEET: {{ jetstream: enabled, include {quoted(settings.users)} }}",
+        f"  include {quoted(settings.users)}",
         f"  SYS: {{ users: [ {{ nkey: {settings.system_key} }} ] }}",
         "}",
         "system_account: SYS",
@@ -97,11 +97,6 @@ def _cluster_lines(cluster: Cluster) -> list[str]:
         "  }",
         "}",
     ]
-
-
-def first_users(keeper_key: str) -> str:
-    """The users file of a fleet that has no members yet: the keeper alone, which may do everything in FLEET."""
-    return f"users: [\n  {{ nkey: {keeper_key} }}\n]\n"
 
 
 def quoted(text: str) -> str:

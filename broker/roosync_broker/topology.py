@@ -19,6 +19,8 @@ MIB = 1024 * 1024
 SECOND = 1_000_000_000  # nanoseconds, the server's unit
 DAY = 24 * 3600.0  # seconds
 API_TIMEOUT = 12.0
+INFO = "roosync-info"  # what members ask about a stream, `<INFO>.<stream>`: it lies in another account than theirs
+_INFO_VERB, _NOT_IN_THIS_ACCOUNT = "STREAM.INFO.", 10039
 ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
 
 LEASE_TTL = 15.0  # seconds after the last renewal; how long a lost leader keeps others waiting
@@ -206,6 +208,13 @@ _DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete":
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
     data = await _asked(link, f"$JS.API.{verb}", json.encode(body) if body else b"")
+    found = _read(data, verb)
+    if verb.startswith(_INFO_VERB) and found.error is not None and found.error.err_code == _NOT_IN_THIS_ACCOUNT:
+        return _read(await _asked(link, f"{INFO}.{verb.removeprefix(_INFO_VERB)}", b""), verb)
+    return found
+
+
+def _read(data: bytes, verb: str) -> _Info:
     try:
         return json.decode(data, type=_Info)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
@@ -214,13 +223,14 @@ async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
 
 async def _asked(link: Link, subject: str, data: bytes) -> bytes:
     """A question alone may be asked again; what changes something is waited for."""
-    if ".STREAM.INFO." in subject:
-        for _ in range(int(API_TIMEOUT / ASK_AGAIN) - 1):
-            with contextlib.suppress(UnavailableError):
-                return await link.request(subject, data, ASK_AGAIN)
-            if not link.connected:
-                break
-    return await link.request(subject, data, API_TIMEOUT if ".INFO." not in subject else ASK_AGAIN)
+    if not (".STREAM.INFO." in subject or subject.startswith(f"{INFO}.")):
+        return await link.request(subject, data, API_TIMEOUT)
+    for _ in range(int(API_TIMEOUT / ASK_AGAIN) - 1):
+        with contextlib.suppress(UnavailableError):
+            return await link.request(subject, data, ASK_AGAIN)
+        if not link.connected:
+            break
+    return await link.request(subject, data, ASK_AGAIN)
 
 
 def _failure(name: str, error: _ApiError) -> BusError:

@@ -442,6 +442,52 @@ async def test_two_brokers_on_one_folder(bench):
         await EmbeddedServer(bench.server.state, fleet=FLEET, port=0).start()
 
 
+ANSWERED_INTO = (
+    "post.home.status.b",
+    "post.home.decision.b.d-1.b",
+    "post.home.roster.main.op-x",
+    "$KV.home-leases.orchestrator.b",
+    "$KV.home-presence.b",
+)
+
+
+async def test_an_answer_of_the_server_is_never_stored_in_somebody_elses_name(bench):
+    """Who asks names the address of the answer, and the server asks nobody whether that is a place of its own."""
+    root = await bench.found()
+    a = await bench.link("a", A)
+    await a.post("post.home.status.a", b"1", {"Nats-Msg-Id": "o-a"})
+    await root.post("post.home.mail.a.m-1.op-x", b"1", {"Nats-Msg-Id": "o-m"})
+    await bench.keeper.settled()
+    wire, joiner = await a._connection.ready(5), await bench.link(permissions.joiner_name("c1"), CODE)
+    theirs = await joiner._connection.ready(5)
+    last, facts = b'{"last_by_subj":"post.home.%s"}', []
+    await root.follow(HOME.heard(), facts.append)
+    for address in ANSWERED_INTO:
+        await wire.publish("$JS.API.DIRECT.GET.home-REPORTS", last % b"status.a", reply=address)
+        await wire.publish("$JS.API.STREAM.INFO.home-REPORTS", b"", reply=address)
+        await wire.publish("$JS.API.CONSUMER.MSG.NEXT.home-MAIL.a", b"", reply=address)
+        await wire.publish("post.home.status.a", b"2", reply=address)
+        await theirs.publish("$JS.API.DIRECT.GET.home-LAW", last % b"member.a.op-x", reply=address)
+    await wire.settle(5)
+    await theirs.settle(5)
+    await asyncio.sleep(0.3)
+    admin, found = bench.keeper._admin, []
+    for stream in ("LAW", "WORK", "REPORTS", "MAIL"):
+        found += [m.subject async for m in admin.read(f"home-{stream}", "post.>")]
+    assert set(found) == {
+        "post.home.status.a",
+        "post.home.mail.a.m-1.op-x",
+        "post.home.roster.main.op-x",
+        "post.home.member.a.op-x",
+        "post.home.member.b.op-x",
+        "post.home.invitation.c1.op-x",
+    }
+    assert found.count("post.home.roster.main.op-x") == 1
+    for bucket in ("leases", "presence"):
+        assert [m.subject async for m in admin.read(f"KV_home-{bucket}", "$KV.>")] == []
+    assert {fact.subject for fact in facts} == {"post.home.status.a"}
+
+
 def test_everybody_is_in_the_users_text_once():
     law = Law(fleet=FLEET, root=ROOT.public)
     assert "founder" in permissions.users_text("UKEEPER", permissions.rights(law, NOW))
