@@ -18,8 +18,8 @@ import time
 from figures import against, median, tell
 from fleet import Fleet
 
-from roosync_agent.operations import deciding
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.decisions import deciding
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_broker.link import Stored

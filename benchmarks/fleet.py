@@ -26,7 +26,8 @@ from typing import Any
 
 from roosync_agent.collecting.reference import Library
 from roosync_agent.connect import as_operator, identity_of
-from roosync_agent.operations import founding, lawmaking, promoting
+from roosync_agent.operations.baseline import promoting
+from roosync_agent.operations.membership import founding, lawmaking
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
@@ -103,10 +104,12 @@ class Node:
 class Fleet:
     """`count` machines named m00, m01 ...; m00 has the broker and the operator's key (no passphrase).
 
-    `config` is the text of each machine's settings file; without it there is none, as after `init`.
+    `config` is the text of each machine's settings file; without it there is none, as after `init`. `port` is the
+    broker's; 0: any that is free.
     """
 
-    def __init__(self, count: int, *, config: str = "") -> None:
+    def __init__(self, count: int, *, config: str = "", port: int = 0) -> None:
+        self._port = port
         self.folder = Path(tempfile.mkdtemp(prefix="roosync-bench-")).resolve()
         self.nodes = [self._node(f"m{number:02}", config) for number in range(count)]
 
@@ -182,7 +185,9 @@ class Fleet:
 
     async def _found(self) -> None:
         first = self.first
-        await founding.init(first.settings, State(first.state), passphrase=None, fleet="bench", operator="me", port=0)
+        await founding.init(
+            first.settings, State(first.state), passphrase=None, fleet="bench", operator="me", port=self._port
+        )
         first.start("up")
         await until("the first agent answers", lambda: first.ask("status") is not None, self.nodes)
         async with self.operator() as session:

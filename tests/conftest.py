@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+for name in ("COLUMNS", "LINES"):  # the runner's processes have them; what is printed into a pipe has no width
+    os.environ.pop(name, None)
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 DATA = Path(os.environ.get("ROOSYNC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "real"
 

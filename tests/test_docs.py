@@ -60,22 +60,23 @@ def test_links_lead_somewhere(page):
             assert (page.parent / link.split("#")[0]).exists(), f"{page.name} links to {link}"
 
 
+NAMED = re.compile(r"^ *(?:async )?(?:def|class) (\w+)|^([A-Z_]+)\b", re.MULTILINE)
+
+
 def test_the_map_names_what_is_there():
-    """Every name in the map's code spans is a module, a class or a function of the source."""
+    """Every name in the map's code spans is a module, class or function of the source, each part in the one before."""
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
     files = [path for room in ("protocol", "broker", "agent") for path in (ROOT / room).rglob("*.py")]
-    defined = {path.stem for path in files} | {path.parent.name for path in files}
-    for path in files:
-        defined |= set(
-            re.findall(r"^ *(?:async )?(?:def|class) (\w+)|^([A-Z_]+)\b", path.read_text("utf-8"), re.MULTILINE)
-        )
-    known = {name for one in defined for name in (one if isinstance(one, tuple) else (one,))} | STATES
-    walks = (
-        text.split("## Three walks")[0].split("**`protocol/")[1] + text.split("## Three walks")[1].split("## Where")[0]
-    )
+    names = {path: {*path.with_suffix("").parts, *filter(None, sum(NAMED.findall(path.read_text("utf-8")), ()))}
+             for path in files}  # fmt: skip
+    known = set().union(*names.values()) | STATES
+    walks = text.split("**`protocol/")[1].split("## Where")[0]
     for span in re.findall(r"`([a-z_A-Z][\w./]*)`", walks):
-        if "/" not in span.rstrip("/"):
-            assert set(span.rstrip("/").split(".")) <= known, f"docs/architecture.md speaks of `{span}`"
+        if "/" in span.rstrip("/"):
+            continue
+        parts = set(span.rstrip("/").split("."))
+        assert parts <= known, f"docs/architecture.md speaks of `{span}`"
+        assert len(parts) == 1 or any(parts <= one for one in names.values()), f"`{span}` is in no file"
 
 
 def test_the_first_30_lines_of_the_readme_are_enough():

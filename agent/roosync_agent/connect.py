@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from roosync_agent.collecting.places import public_line
 from roosync_agent.running.control import resident
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
@@ -54,9 +55,7 @@ def url_of(settings: Settings, identity: Identity) -> str:
     return settings.nats or identity.url
 
 
-async def as_machine(
-    settings: Settings, state: State, *, timeout: float | None = 5.0, name: str | None = None
-) -> Session:
+async def as_machine(settings: Settings, state: State, *, timeout: float | None = 5.0) -> Session:
     """This machine's session, its view still empty. RefusedError, UnavailableError say why there is none.
 
     `timeout` None goes on trying for ever in the background, as a resident agent does. A broker of this computer that
@@ -76,6 +75,7 @@ async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, t
         )
     pair = unlock(settings, state, ask)
     session = await _session(settings, state, identity, pair, identity.operator, timeout)
+    session.public = lambda text: public_line(text, state.folder, settings.home)
     await session.telling.catch_up()  # what an earlier command could not tell; the resident agent does its own
     return session
 
@@ -150,4 +150,6 @@ async def _session(
         patient=resident(settings.state),
     )
     spool = Spool(state.folder / "spool" / name, report=log.warning)
-    return Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify), spool)
+    session = Session(link, Subjects(identity.fleet), pair, name, Fleet(law, verify), spool)
+    session.law_read = state.law_read()
+    return session

@@ -3,6 +3,7 @@
 identity.json     fleet, machine, pinned root key, address and certificate of the broker
 keys/             machine.nk (0600), operator.json (sealed with the passphrase)
 law.json          the law as last believed: the highest revision of each kind survives a hostile broker
+law_read.json     how far it was read from the bus
 base.json         the last agreed value of each entity here, the base of three-way comparison
 last_good/        the managed files as they were last believed, for a repair
 journal/ snapshots/ spool/      safe apply and what still has to be said
@@ -10,6 +11,7 @@ broker/           the embedded server: configuration, JetStream, its keys
 run/              control socket, process ids          exports/   views in the founding formats
 """
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,6 +55,23 @@ class Base(msgspec.Struct, kw_only=True):
     held: dict[str, datetime] = {}  # targets that it holds back, and since when
 
 
+class LawRead(msgspec.Struct, frozen=True):
+    """The last message of the law that was read: while it lies there as it was stored, all before it is known too.
+
+    The signature alone does not say so: into a stream that was put back to a backup somebody can repeat the same
+    message, and it may get the same sequence after another story. The broker stored it at another time then.
+    """
+
+    sequence: int
+    signature: str
+    stored: datetime | None = None  # by the clock of the broker
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    of: str  # SHA-256 of the law file that it belongs to
+    read: LawRead
+
+
 class State:
     """Paths, and atomic reading and writing of small files (0600, in 0700 folders)."""
 
@@ -84,8 +103,21 @@ class State:
     def law(self) -> Law | None:
         return self.read("law.json", Law)
 
-    def save_law(self, law: Law) -> None:
-        self.write("law.json", law)
+    def save_law(self, law: Law, read: LawRead | None = None) -> None:
+        """`read`: how far of it was read from the bus; a part of it may have been heard beyond that."""
+        data = msgspec.json.encode(law)
+        self.write("law.json", msgspec.Raw(data))
+        if read is not None:
+            self.write("law_read.json", _Read(of=hashlib.sha256(data).hexdigest(), read=read))
+
+    def law_read(self) -> LawRead | None:
+        """How far the kept law was read; None when that is not known of exactly this law."""
+        known = self.read("law_read.json", _Read)
+        try:
+            data = (self.folder / "law.json").read_bytes()
+        except OSError:
+            return None
+        return known.read if known and known.of == hashlib.sha256(data).hexdigest() else None
 
     def base(self) -> Base:
         return self.read("base.json", Base) or Base()

@@ -5,6 +5,7 @@
     node      one machine: a real Agent over a disk in memory that outlives its crashes
     people    the operator: a real session that starts cycles, answers, publishes, after random delays
     oracle    what must hold at every message, every write and at the end, judged without the code under test
+    agreed    what the operator made law, worked out a second time
     troubles  what goes wrong, chosen by the seed
     world     one seed: who takes part, when the troubles begin and stop, and that they did
     bugs      planted bugs, which the oracle has to find

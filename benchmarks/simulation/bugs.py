@@ -11,11 +11,14 @@ from unittest import mock
 from msgspec.structs import replace
 
 from roosync_agent.applying import applier
+from roosync_agent.operations.baseline import promoting
+from roosync_agent.running import requests
 from roosync_protocol import decision, fleet
 from roosync_protocol.cycle import leading, record
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
-from roosync_protocol.messages import Cycle, Decision
+from roosync_protocol.law import Law
+from roosync_protocol.messages import Arrival, Cycle, Decision
 
 Patch = tuple[Any, str, Any]
 
@@ -104,8 +107,6 @@ def forgets_attempts() -> Iterator[Patch]:
 
 def older_law() -> Iterator[Patch]:
     """Whatever law arrives last is taken, also an older one."""
-    from roosync_protocol.law import Law
-
     admit = Law.admit
 
     def last(self: Law, heard: Any) -> Law:
@@ -123,6 +124,42 @@ def goes_on_alone() -> Iterator[Patch]:
     yield leading, "missing", lambda cycle, view: missing(cycle, view)[1:]
 
 
+def last_one_wins() -> Iterator[Patch]:
+    """An answer becomes law whatever became law since it was made."""
+    revise = promoting.revise
+
+    async def anyway(*args: Any, follows: int, **more: Any) -> Any:
+        return await revise(*args, follows=mock.ANY, **more)
+
+    yield promoting, "revise", anyway
+
+
+def no_journal() -> Iterator[Patch]:
+    """A machine does not write down which requests it has done."""
+    note = requests.Requests._note
+
+    def forget(self: Any, request: Any, done: Any) -> None:
+        note(self, request, done)
+        del self._journal[request.id]
+
+    yield requests.Requests, "_note", forget
+
+
+def any_signer() -> Iterator[Patch]:
+    """A report counts whoever signed it."""
+    genuine = Law.genuine
+    hear = fleet.Fleet._hear_arrival
+
+    def believed(self: Law, heard: Any) -> bool:
+        return isinstance(heard.message, Arrival) or genuine(self, heard)
+
+    def heard_by(self: Any, heard: Any, arrival: Arrival) -> None:
+        hear(self, replace(heard, signer=self.law.ever_key(heard.speaker) or heard.signer), arrival)
+
+    yield Law, "genuine", believed
+    yield fleet.Fleet, "_hear_arrival", heard_by
+
+
 BUGS: dict[str, Callable[[], Iterator[Patch]]] = {
     one.__name__: one
     for one in (
@@ -134,6 +171,9 @@ BUGS: dict[str, Callable[[], Iterator[Patch]]] = {
         forgets_attempts,
         older_law,
         goes_on_alone,
+        last_one_wins,
+        no_journal,
+        any_signer,
     )
 }
 

@@ -87,16 +87,18 @@ class Network(MemoryBus):
         self.force(message.subject, message.data, message.headers)
 
     def backup(self) -> None:
-        """What the broker's disk holds now, but for the law."""
+        """What the broker's disk holds now."""
         self._backup = {
             name: (OrderedDict(s.messages), s.last_sequence, {k: [*v] for k, v in s._subjects.items()}, s._bytes)
             for name, s in self.streams.items()
-            if name.endswith(("-WORK", "-REPORTS"))
+            if name.endswith(("-WORK", "-REPORTS", "-LAW"))
         }
 
-    def put_back(self) -> None:
+    def put_back(self, *, law: bool = False) -> None:
         """The broker comes up with its backup: what was said since is gone, and the streams are made anew."""
         for name, (messages, last, subjects, size) in self._backup.items():
+            if name.endswith("-LAW") and not law:
+                continue
             stream = self.streams[name]
             stream.messages, stream.last_sequence, stream._subjects, stream._bytes = messages, last, subjects, size
             stream._ids = OrderedDict()

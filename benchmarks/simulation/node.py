@@ -144,6 +144,7 @@ class SimFleet(Fleet):
         super().__init__(law, verify)
         self._told = told
         self.put_back = 0  # times that the broker came up with a backup
+        self.readers = 0
         self.reading = True  # its records are being read, and no turn rests on them yet
 
     def hear(self, heard: Any) -> None:
@@ -156,9 +157,14 @@ class SimSession(Session):
     read: Callable[[SimFleet], None] = staticmethod(lambda fleet: None)
 
     async def refresh(self, *, reports: bool = True) -> None:
+        """Two may run at once: what is believed counts when the last of them has read everything."""
         self.fleet.reading, before = True, self.fleet.put_back
-        await super().refresh(reports=reports)
-        if self.fleet.put_back == before:
+        self.fleet.readers += 1
+        try:
+            await super().refresh(reports=reports)
+        finally:
+            self.fleet.readers -= 1
+        if self.fleet.put_back == before and not self.fleet.readers:
             self.fleet.reading = False
             self.read(self.fleet)
 

@@ -13,13 +13,14 @@ import msgspec
 
 from roosync_broker.link import Expect, Stored
 from roosync_broker.topology import bucket_stream
-from roosync_protocol.baseline import Commons, encode
 from roosync_protocol.cycle import ENDED as CYCLE_ENDED
 from roosync_protocol.decision import ENDED, RETAINED
-from roosync_protocol.digest import digest, digest_bytes
-from roosync_protocol.entity import Entities, Entity
-from roosync_protocol.messages import Arrival, Baseline, Cycle, Decision, MalformedError, Policy, decode
+from roosync_protocol.digest import digest
+from roosync_protocol.entity import Entity
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Decision, MalformedError, Policy, Request, decode
 from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.request import ENDED as REQUEST_ENDED
+from simulation.agreed import Agreed
 
 if TYPE_CHECKING:
     from simulation.node import Node, SimFleet
@@ -39,6 +40,11 @@ KINDS = {
     "converged": "not everybody is in step although the faults have stopped",
     "forgotten": "a decision that was approved came to no end",
     "ended": "a cycle neither ended nor waits for a person",
+    "law": "the law changed otherwise than its operator answered",
+    "synced": "a machine says that it is in step, and is not",
+    "again": "a request was executed again after it had been",
+    "unasked": "a machine did what nobody asked it for",
+    "unanswered": "a request came to no end",
     "error": "a machine met an error that its code does not expect",
 }
 
@@ -48,12 +54,11 @@ class Oracle:
         self.world = world
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
-        self.baselines: list[Entities] = []  # by revision - 1
+        self.agreed = Agreed(world.nodes, self.fail)
         self.on_decision: Callable[[Decision], None] = lambda decision: None
-        self._contents: dict[str, Entities] = {}
         self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
         self._signed: set[tuple[str, str, int, str | None]] = set()
-        self._policies: dict[int, Policy] = {}
+        self._policies: dict[int, list[Policy]] = {}  # by revision: two when the law was put back in between
         self._arrivals: set[tuple[str, str, int, str]] = set()
         self._tokens: dict[int, str] = {}
         self._highest: dict[str, int] = {}  # lease token under which a cycle was moved
@@ -66,16 +71,15 @@ class Oracle:
         self._was_put_back = False
         self._used: dict[bytes, str] = {}
         self._law: dict[tuple[str, str], int] = {}  # the baseline whose value a machine wrote last
+        self._asked: set[tuple[str, str]] = set()  # requests, by addressee and id
+        self._done: set[tuple[str, str]] = set()
+        self._swept: set[tuple[str, ...]] = set()  # records that were taken away whole
 
     def fail(self, kind: str, text: str) -> None:
         self.violations.append((kind, f"{KINDS[kind]}: {text}"))
         self.world.trace("VIOLATION", kind, text)
 
     # -- the truth
-
-    def published(self, commons: Commons) -> None:
-        """What a baseline will say, if it comes to be."""
-        self._contents[digest_bytes(encode(commons))] = commons.entities
 
     def stored(self, stream: str, stored: Stored, expect: Expect | None) -> None:
         if stream == bucket_stream("home", "leases"):
@@ -98,6 +102,7 @@ class Oracle:
         match message:
             case Decision() if message.agent == message.machine:
                 self._claims[message.machine, message.id] = message
+                self.agreed.said(message)
             case Decision(status="approved"):
                 self._signed.add((message.machine, message.id, message.attempt, message.wanted.digest))
             case Arrival():
@@ -105,9 +110,11 @@ class Oracle:
             case Cycle():
                 self._cycle(message)
             case Policy():
-                self._policies[message.revision] = message
+                self._policies.setdefault(message.revision, []).append(message)
             case Baseline():
-                self.baselines.append(self._contents[message.commons])
+                self.agreed.enacted(message)
+            case Request(status="requested"):
+                self._asked.add((message.to, message.id))
 
     def _lease(self, stored: Stored) -> None:
         if "KV-Operation" not in stored.headers and not msgspec.json.decode(stored.data).get("token"):
@@ -150,7 +157,7 @@ class Oracle:
             value = digest(wanted.value) if wanted else None
             if value != claim.wanted.digest:
                 self.fail("content", f"{key} on {node.name} is not what {id_} says")
-            said = [known.get(key) for known in self.baselines[:revision]]
+            said = [self.agreed.of(node.name, one).get(key) for one in range(1, revision + 1)]
             agreed = [at for at, known in enumerate(said, 1) if (known and known.value) == (wanted and wanted.value)]
             if wanted and max(agreed, default=0) < self._law.get((node.name, key), 1):
                 last = self._law.get((node.name, key))
@@ -167,13 +174,31 @@ class Oracle:
                 self.fail("twice", f"{id_} attempt {claim.attempt} on {node.name}")
             self._used[key] = id_
 
+    def begins(self, node: "Node", request: Request) -> None:
+        """Just before a machine does what it was asked for."""
+        self.checked["requests"] += 1
+        place = request.to, request.id
+        if request.to != node.name or place not in self._asked:
+            self.fail("unasked", f"{request.action} by {node.name}: {request.id} to {request.to}")
+        if place in self._done:
+            self.fail("again", f"{request.action} by {node.name}: {request.id}")
+
+    def did(self, node: "Node", request: Request) -> None:
+        """It is done, and its journal says so."""
+        if node.up:
+            self._done.add((request.to, request.id))
+
+    def swept(self, key: tuple[str, ...]) -> None:
+        """A closed record was taken away: what is said of it from now on may begin anew."""
+        self._swept.add(key)
+
     def _require_yes(self, decision: Decision) -> None:
         self.checked["approvals"] += 1
         proof = decision.policy_proof
         if proof is not None:
-            policy = self._policies.get(proof.policy_revision)
+            signed = self._policies.get(proof.policy_revision, [])
             medium = decision.entity.endswith("/model") or decision.wanted.digest is None
-            if policy is None or policy.answers.get("medium" if medium else "low") != "automatic":
+            if not any(one.answers.get("medium" if medium else "low") == "automatic" for one in signed):
                 self.fail("yes", f"{decision.id} on {decision.machine} by policy {proof.policy_revision}")
         elif (decision.machine, decision.id, decision.attempt, decision.wanted.digest) not in self._signed:
             self.fail("yes", f"{decision.id} attempt {decision.attempt} on {decision.machine}")
@@ -226,7 +251,7 @@ class Oracle:
                 self._highest[state.id] = max(state.token, self._highest.get(state.id, 0))
         elif state.status in YES:
             self._require_yes(state)
-        if self._displaced(key) or (self._was_put_back and isinstance(state, Cycle)):
+        if key in self._swept or self._displaced(key) or (self._was_put_back and isinstance(state, Cycle)):
             return  # a step that did not count may stand at the beginning of what is left
         known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
         if known != state.operation_id:
@@ -241,7 +266,8 @@ class Oracle:
         Who holds the broker can set a record back in this way, as by hiding messages; what is written then is checked
         all the same (`writes`), and by the machine's own journal.
         """
-        place = f"post.home.{'.'.join(('decision', *key) if len(key) == 2 else ('cycle', *key))}."
+        kind = ("request",) if key[-1].startswith("r-") else ("decision",) if len(key) == 2 else ("cycle",)
+        place = f"post.home.{'.'.join((*kind, *key))}."
         if not any(one.startswith(place) for one in self._repeated):
             return False
         return any(times > RETAINED for one, times in self._said.items() if one.startswith(place))
@@ -262,27 +288,54 @@ class Oracle:
         if late := [node.name for node in nodes if not node.ready]:
             return "converged", f"not up: {late}"
         fleets = [node.machine.fleet for node in nodes if node.machine]
+        muddled = False
         for fleet in fleets:
             for decision in fleet.decisions():
                 if decision.status not in ENDED and not self._displaced((decision.machine, decision.id)):
                     return "forgotten", f"{decision.id} of {decision.machine} is {decision.status} ({decision.entity})"
-            muddled = any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
+            muddled = muddled or any(self._displaced((one.machine, one.id)) for one in fleet.decisions())
             for cycle in fleet.cycles():  # who reads records differently lists other divergences: a person is asked
                 if cycle.status not in CYCLE_ENDED and not muddled and not self._displaced((cycle.id,)):
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
+        for request in () if muddled else self.world.person.session.fleet.requests():  # who reads all
+            if request.status not in REQUEST_ENDED and not self._displaced((request.to, request.id)):
+                return "unanswered", f"{request.id} to {request.to} is {request.status} ({request.action})"
         for node, fleet in zip(nodes, fleets, strict=True):
             if any(self._displaced((one.machine, one.id)) for one in fleet.decisions(node.name)):
                 continue  # it can not bring to an end what it reads differently than others
             status = fleet.status(node.name)
-            if status is None or status.status != "synced" or status.baseline_revision != len(self.baselines):
+            if status is None or status.status != "synced" or status.baseline_revision != self.agreed.revision:
                 return "converged", f"{node.name}: {status and (status.status, status.baseline_revision)}"
-        views = [
-            [d.operation_id for d in fleet.decisions() if not self._displaced((d.machine, d.id))]
-            + [c.operation_id for c in fleet.cycles() if not self._displaced((c.id,))]
-            + [fleet.law.policy_revision]
-            for fleet in fleets
-        ]
-        if any(view != views[0] for view in views):
-            return "converged", "the machines do not know the same records"
+        return self._disagree(nodes) or self._not_in_step(nodes)
+
+    def _disagree(self, nodes: list["Node"]) -> tuple[str, str] | None:
+        """In a large fleet each knows what concerns it, and the person, who reads all, knows the same of that."""
+        known = [node.machine.fleet for node in nodes if node.machine]
+        of_all = self.world.person.session.fleet if self.world.large else known[0]
+        for node, fleet in zip(nodes, known, strict=True):
+            machine = node.name if self.world.large else None
+            if self._read(fleet, machine) != self._read(of_all, machine):
+                return "converged", "the machines do not know the same records"
+        return None
+
+    def _read(self, fleet: "SimFleet", machine: str | None) -> list[object]:
+        decisions = [(d.machine, d.id, d.operation_id) for d in fleet.decisions(machine)]
+        known = [*decisions, *((c.id, c.operation_id) for c in fleet.cycles())]
+        told = [one for one in known if one[:-1] not in self._swept and not self._displaced(one[:-1])]
+        return [*told, fleet.law.policy_revision]
+
+    def _not_in_step(self, nodes: list["Node"]) -> tuple[str, str] | None:
+        """Everybody says so: does it hold? Each value is the agreed one, or somebody said that it may differ."""
+        for node in nodes:
+            assert node.machine is not None
+            known = list(node.machine.fleet.decisions(node.name))
+            if any(self._displaced((one.machine, one.id)) for one in known):
+                continue
+            accepted = {one.entity for one in known if one.status == "rejected"}
+            wanted = self.agreed.of(node.name)
+            for key in wanted.keys() | self.agreed.removed(node.name):
+                self.checked["in step"] += 1
+                if node.disk.managed.get(key) != wanted.get(key) and key not in accepted:
+                    return "synced", f"{key} on {node.name}"
         return None

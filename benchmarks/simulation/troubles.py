@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from roosync_protocol import envelope
-from roosync_protocol.messages import Cycle, Decision, MalformedError, decode
+from roosync_protocol.cycle import ENDED as CYCLE_ENDED
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.decision import ENDED
+from roosync_protocol.messages import Arrival, Cycle, Decision, MalformedError, PackageReport, StatusReport, decode
 from roosync_protocol.subjects import Subjects
 from simulation.network import Weather, tampered
 from simulation.node import FLEET, NAMES, Node
@@ -29,6 +32,7 @@ class Troubles:
         self.world, self.rng = world, world.rng
         self.repeated: Counter[str] = Counter()
         self.restored = False
+        self._agreed = 0  # baselines when the backup was made
         self._again = ""  # a decision whose yes is in the backup, and whose end is not
         if self.rng.random() < 0.3:
             world.oracle.on_decision = self._back_up_a_yes
@@ -47,11 +51,15 @@ class Troubles:
             "clock jump": self.clock_jump,
             "repeated": self.repeat,
             "forged": self.forge,
+            "forged report": self.forge_reports,
+            "swept": self.sweep,
             "frozen": self.freeze,
             "restored": self.restore,
         }
         chosen = {name: one for name, one in everything.items() if self.rng.random() < 0.6}
-        self.acts = {**chosen, "edit": self.edit, "cycle started": self.world.person.start_cycle, "signed": self.sign}
+        person = self.world.person
+        daily = {"edit": self.edit, "cycle started": person.start_cycle, "asked": person.ask_a_machine}
+        self.acts = {**chosen, **daily, "signed": self.sign}
 
     def _some(self, *levels: float) -> float:
         return self.rng.choice((0.0, *levels))
@@ -110,6 +118,48 @@ class Troubles:
             net.force(message.subject, posting.data, posting.headers)
         self.world.hostile = False
 
+    def forge_reports(self) -> None:
+        """The same about what machines report: in another's name, of a checkpoint that it did not reach."""
+        net, names = self.world.net, [*self.world.nodes, "mallory"]
+        stored = list(net.streams[f"{FLEET}-REPORTS"].messages.values())
+        self.world.hostile = True
+        for message in self.rng.sample(stored, min(len(stored), 3)):
+            try:
+                said: Any = decode(message.data)
+            except MalformedError:
+                continue
+            if self.repeated[message.subject] >= REPEATED or not isinstance(
+                said, Arrival | PackageReport | StatusReport
+            ):
+                continue
+            self.repeated[message.subject] += 1
+            if isinstance(said, Arrival):
+                route = next((route for route in ROUTES.values() if said.checkpoint in route), ())
+                said = replace(said, checkpoint=self.rng.choice(route), round=self.rng.choice((said.round, 1)))
+            elif isinstance(said, StatusReport):
+                said = replace(said, status="synced", divergences_count=0)
+            keys = self.world.key(self.rng.choice([name for name in names if name != said.agent]))
+            posting = envelope.seal(Subjects(FLEET), said, f"o-{self.rng.getrandbits(64)}", keys.public, keys.sign)
+            net.force(posting.subject, posting.data, posting.headers)
+        self.world.hostile = False
+
+    def sweep(self) -> None:
+        """The keeper, or whoever administers the broker, clears a closed record away, whole."""
+        stream, fleet = self.world.net.streams[f"{FLEET}-WORK"], self.world.person.session.fleet
+        closed: list[tuple[str, ...]] = [(d.machine, d.id) for d in fleet.decisions() if d.status in ENDED]
+        closed += [(c.id,) for c in fleet.cycles() if c.status in CYCLE_ENDED]
+        if fleet.reading or not closed:
+            return
+        key = self.rng.choice(closed)
+        kind = "decision" if len(key) == 2 else "cycle"
+        record = f"post.{FLEET}.{kind}.{'.'.join(key)}."
+        last = (fleet.decision(*key) if len(key) == 2 else fleet.cycle(*key)).sequence  # type: ignore[call-arg]
+        there = [sequence for sequence, one in stream.messages.items() if one.subject.startswith(record)]
+        if there and there[-1] == last:  # else somebody opened it again meanwhile
+            self.world.oracle.swept(key)
+            for sequence in there:
+                stream._drop(sequence)
+
     async def freeze(self) -> None:
         """The system stops the process, and later lets it go on, as if nothing had been."""
         node = self._node()
@@ -123,9 +173,13 @@ class Troubles:
         if self.restored:
             return
         self.restored = True
-        self.world.net.backup()
+        self._back_up()
         await asyncio.sleep(self.rng.uniform(1.0, 30.0))
         await self._put_back()
+
+    def _back_up(self) -> None:
+        self._agreed = self.world.oracle.agreed.revision
+        self.world.net.backup()
 
     async def _put_back(self) -> None:
         net, world = self.world.net, self.world
@@ -136,7 +190,10 @@ class Troubles:
         links = [link for link in net.links if link.connected]
         for link in links:
             link.drop()
-        net.put_back()
+        # The law too, when only a policy or a membership is lost: two baselines of one revision are another story.
+        law = self.rng.random() < 0.5 and world.oracle.agreed.revision == self._agreed
+        world.person.law_is_older = world.person.law_is_older or law
+        net.put_back(law=law)
         world.oracle.put_back()
         for fleet in [world.person.session.fleet, *(n.machine.fleet for n in world.nodes.values() if n.machine)]:
             fleet.reading, fleet.put_back = True, fleet.put_back + 1  # type: ignore[union-attr]
@@ -151,7 +208,7 @@ class Troubles:
         """A backup between a yes and what came of it, and somebody who puts the old value back: all looks as before."""
         if not self.restored and decision.status == "approved" and decision.agent == OPERATOR:
             self.restored, self._again = True, decision.id + decision.machine
-            self.world.loop.call_soon(self.world.net.backup, context=Context())
+            self.world.loop.call_soon(self._back_up, context=Context())
         elif self._again == decision.id + decision.machine and decision.status == "applied":
             self._again = ""
             before = None if decision.local.digest is None else str(decision.local.value)

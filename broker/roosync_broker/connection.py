@@ -74,6 +74,7 @@ class Connection:
         self._refused: set[str] = set()  # subjects, in lower case, that we may not listen to
         self._changed = asyncio.Condition()
         self._problem: BusError | None = None
+        self._failures = 0  # attempts to connect, one after the other, that failed
         self._task: asyncio.Task[None] | None = None
         self._since = 0.0  # the loop's time at which there was no connection any more
 
@@ -94,10 +95,11 @@ class Connection:
     async def ready(self, timeout: float, *, patient: bool = True) -> Wire:
         """The wire, when there is one within `timeout` seconds; a refused key is told at once.
 
-        Not `patient`: so is that nothing listens, when no other address is left to try.
+        Not `patient`: so is that nothing listens. Of several addresses all have to have been tried: one node of a
+        cluster may be down, or behind with the law.
         """
         hopeless: tuple[type[BusError], ...] = (RefusedError, OursError, ClosedError)
-        if not patient and len(self._urls()) == 1:
+        if not patient:
             hopeless = (*hopeless, NobodyListensError)
         if self.closed:
             raise ClosedError("this link is closed")
@@ -106,7 +108,7 @@ class Connection:
         try:
             async with asyncio.timeout(timeout), self._changed:
                 while self.wire is None or not self.wire.is_connected:
-                    if isinstance(self._problem, hopeless):
+                    if isinstance(self._problem, hopeless) and self._failures >= len(self._urls()):
                         raise type(self._problem)(str(self._problem))
                     await self._changed.wait()
                 return self.wire
@@ -154,8 +156,10 @@ class Connection:
                 await wire.publish(asking.subject, data, reply=address, headers=headers)
                 yield asking.next
         except TimeoutError:
+            several = len(self._urls()) > 1
+            hint = "do more than half of the cluster's nodes run?" if several else "is `roosync up` running there?"
             raise UnavailableError(
-                f"the broker gave no answer within {timeout:g} s about {asking.subject}; is `roosync up` running there?"
+                f"the broker gave no answer within {timeout:g} s about {asking.subject}; {hint}"
             ) from None
         except (nats_errors.MaxPayloadError, nats_errors.BadSubjectError, nats_errors.BadHeaderError) as error:
             raise OursError(f"{asking.subject!r} with {len(data)} bytes can not be posted: {error!r}") from None
@@ -213,30 +217,36 @@ class Connection:
     # -- staying connected
 
     async def _stay_connected(self) -> None:
-        failures = attempts = short = 0  # `short`: connections one after the other that did not last
-        loop = asyncio.get_running_loop()
+        rounds = short = 0  # `short`: connections one after the other that did not last
+        attempts = random.randrange(len(self._urls()))  # noqa: S311 (the members of a fleet spread over a cluster)
+        loop, told = asyncio.get_running_loop(), dict[str, str]()
         while True:
             urls = self._urls()
-            lost = asyncio.Event()
+            url, lost = urls[attempts % len(urls)], asyncio.Event()
             try:
-                wire = await self._dial(urls[attempts % len(urls)], lost)
-            except BusError as error:
-                if str(error) != str(self._problem):
+                wire = await self._dial(url, lost)
+            except Exception as raised:  # noqa: BLE001 (nats-py raises several kinds, and a link never gives up)
+                unexpected = f"the broker at {url} could not be reached ({type(raised).__name__}: {raised})"
+                error = raised if isinstance(raised, BusError) else UnavailableError(unexpected)
+                if str(error) != told.get(url):
                     self.report(error)  # once, not with each attempt
+                told[url] = str(error)
+                self._failures += 1
                 await self._tell(None, error)
-                failures += 1
+                rounds = self._failures // len(urls)
                 longest = next(seconds for kind, seconds in LONGEST_DELAYS if isinstance(error, kind))
             else:
-                began = loop.time()
+                began, self._failures = loop.time(), 0
+                told.clear()
                 await self._tell(wire, None)
                 self.announcer.announce()
                 await self._until_lost(wire, lost)
                 await self._lose(wire)
                 steady, longest = loop.time() - began > STEADY, LONGEST_DELAYS[-1][1]
                 short = 0 if steady else short + 1
-                failures = short
+                rounds = short
             attempts += 1
-            longest = min(longest, FIRST_DELAY * 2 ** min(failures, 10))
+            longest = min(longest, FIRST_DELAY * 2 ** min(rounds, 10))
             await asyncio.sleep(random.uniform(0.1, 1) * longest)  # noqa: S311 (a fleet must not knock all at once)
 
     def _urls(self) -> list[str]:

@@ -22,6 +22,7 @@ PARTS = "Roosync-Parts"  # header: how many parts the content has
 GRACE = timedelta(hours=48)  # a content that nothing mentions is swept away after this time (see `sweeper`)
 FRESH = timedelta(hours=12)  # who puts a content that was stored longer ago stores it again: it may soon be mentioned
 TRIES = 16  # speakers whose parts are tried; more than that is somebody's attempt to keep us busy
+FEW = 2  # speakers whose parts are asked for before those of all
 _GROUP = 16  # parts asked for in one request
 
 
@@ -69,7 +70,7 @@ class Contents:
     async def _stored(self, sha256: str, size: int) -> bool:
         """Whether somebody stored it, whole, and so recently that it will not be swept away in a moment."""
         try:
-            found = await self._find(sha256, size)
+            found = await self._find(sha256, size, self._now() - FRESH)
         except ContentError:  # somebody's bad parts
             return False
         if found is None or found[1] is None or found[1] < self._now() - FRESH:
@@ -77,22 +78,44 @@ class Contents:
         self._known[sha256] = found[1]
         return True
 
-    async def _find(self, sha256: str, limit: int) -> tuple[bytes, datetime | None] | None:
-        """The bytes and when they were stored; None when nobody stored anything under this hash."""
-        wrong: list[str] = []
-        for first in await self._firsts(sha256):
-            speaker = speaker_of(first.subject)
-            count = _count(first, limit)
-            if count is None:
-                wrong.append(f"{speaker}: more than {limit} bytes, or no count of parts")
-                continue
-            data = await self._assemble(sha256, speaker, first, count, limit)
-            if data is not None:
-                return data, first.time
-            wrong.append(f"{speaker}: parts are missing, or are not what the hash says")
-        if wrong:
-            raise ContentError(f"what is stored as {sha256[:12]}... can not be used ({'; '.join(wrong)})")
-        return None
+    async def _find(
+        self, sha256: str, limit: int, since: datetime | None = None
+    ) -> tuple[bytes, datetime | None] | None:
+        """The bytes and when they were stored; None when nobody stored anything under this hash.
+
+        `since`: one that was stored after this is preferred. A thousand machines may each have stored the same content,
+        so the first copies are asked for before all of them are.
+        """
+        wrong: dict[str, str] = {}
+        old: tuple[bytes, datetime | None] | None = None
+        for look in (self._oldest, self._firsts):
+            found = await look(sha256)
+            for first in found:
+                speaker = speaker_of(first.subject)
+                if speaker in wrong:
+                    continue
+                count = _count(first, limit)
+                if count is None:
+                    wrong[speaker] = f"more than {limit} bytes, or no count of parts"
+                    continue
+                data = await self._assemble(sha256, speaker, first, count, limit)
+                if data is None:
+                    wrong[speaker] = "parts are missing, or are not what the hash says"
+                elif since is None or (first.time is not None and first.time >= since):
+                    return data, first.time
+                else:
+                    old = data, first.time
+            if len(found) < FEW:
+                break  # there are no others
+        if wrong and old is None:
+            told = "; ".join(f"{speaker}: {why}" for speaker, why in wrong.items())
+            raise ContentError(f"what is stored as {sha256[:12]}... can not be used ({told})")
+        return old
+
+    async def _oldest(self, sha256: str) -> list[Stored]:
+        """The first part of the speakers who stored it first."""
+        subject = self._subjects.content(sha256, "0", "*")
+        return [message async for message in self._link.read(self._stream, subject, most=FEW)]
 
     async def _firsts(self, sha256: str) -> list[Stored]:
         """The first part of each speaker; the newest first, but the last tries are for the oldest."""

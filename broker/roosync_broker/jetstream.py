@@ -121,18 +121,21 @@ class JetStreamLink:
             reply = await self._ask(subject, data, head or None, timeout)
         except NoResponderError:
             raise NoResponderError(
-                f"no stream of the broker stores {subject!r} yet: it was just started, or its keeper is not running"
+                f"no stream of the broker stores {subject!r} now: it was just started, its keeper is not running, or "
+                "it is a cluster of which not more than half of the nodes run"
             ) from None
         return replies.receipt(reply.data, subject)
 
-    async def read(self, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
-        more = True
-        while more:
-            ask = {"seq": after + 1, "next_by_subj": subject, "batch": PAGE, "max_bytes": PAGE_BYTES}
+    async def read(self, stream: str, subject: str, after: int = 0, most: int | None = None) -> AsyncIterator[Stored]:
+        more, left = True, most
+        while more and left != 0:
+            batch = PAGE if left is None else min(PAGE, left)
+            ask = {"seq": after + 1, "next_by_subj": subject, "batch": batch, "max_bytes": PAGE_BYTES}
             page = await self._page(stream, ask)
             for message in page.messages:
                 yield message
                 after = message.sequence
+            left = None if left is None else left - len(page.messages)
             more = page.pending > 0 and bool(page.messages)
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:

@@ -20,9 +20,11 @@ from typing import Protocol
 from msgspec import DecodeError, Struct, ValidationError, json
 
 from roosync_broker import mailboxes, topology
+from roosync_broker.clearing import clear_records
 from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.jetstream import JetStreamLink, connect
 from roosync_broker.keys import KeyPair, verify
+from roosync_broker.link import Stored
 from roosync_broker.permissions import rights, users_text
 from roosync_broker.private_files import read_private, write_private
 from roosync_broker.sweeper import sweep
@@ -38,6 +40,7 @@ log = logging.getLogger("roosync.keeper")
 SWEEP_EVERY = 6 * 3600.0  # seconds; the first time after as long
 LOOK_EVERY = 60.0  # seconds; codes expire, and a look costs little
 RELOAD_TIMEOUT = 10.0
+BEHIND = 0.2  # seconds until a law that was heard of, and could not be read yet, is read again
 MAX_LAW = 512 * 1024 * 1024  # bytes of the file in which the believed law is kept
 
 
@@ -85,6 +88,7 @@ class Keeper:
         self.law = self._remembered(Law(fleet=fleet, root=root))
         self.refused: dict[str, str] = {}  # subject -> why the law on it does not count
         self._after = 0  # sequence in LAW up to which the law was read
+        self._newest = 0  # the highest sequence in LAW that was heard of
         self._stale = True  # the permissions may not be those of `law`
         self._boxes: set[str] = set()  # owners whose mailboxes are there
         self._wake = asyncio.Event()
@@ -105,7 +109,7 @@ class Keeper:
             )
             await self.settled()
             law = [self._subjects.fact(kind.name) for kind in KINDS if kind.stream == "LAW"]
-            await self._admin.follow(law, lambda _: self._wake.set())
+            await self._admin.follow(law, self._heard)
         except BaseException:
             await self.stop()
             raise
@@ -142,7 +146,8 @@ class Keeper:
             except (BusError, OSError) as error:
                 log.warning("the permissions could not be brought up to date: %s", error)
                 await asyncio.sleep(1)
-                self._wake.set()
+                if self._reachable:  # else the next connection wakes it
+                    self._wake.set()
             except Exception:
                 log.exception("the keeper's look failed in an unexpected way; it goes on")
                 await asyncio.sleep(5)
@@ -151,21 +156,34 @@ class Keeper:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
-                if self._admin is not None and (
-                    count := await mailboxes.sweep(self._admin, self._subjects.fleet, self._now())
-                ):
-                    log.info("swept away %d letters that their recipients have", count)
-                if self._admin is not None and (count := await sweep(self._admin, self._subjects.fleet, self._now())):
-                    log.info("swept away %d contents that nothing mentions", count)
+                if self._admin is not None:
+                    await self._sweep(self._admin)
             except BusError as error:
-                log.warning("the contents were not swept: %s", error)
+                log.warning("records and contents were not swept: %s", error)
             except Exception:
                 log.exception("the sweep failed in an unexpected way; nothing depends on it")
 
+    async def _sweep(self, admin: JetStreamLink) -> None:
+        """Records first: what only they mentioned is mentioned by nothing then."""
+        if cleared := await clear_records(admin, self.law, self._now()):
+            log.info("cleared away %d records that ended long ago", len(cleared))
+        if count := await mailboxes.sweep(admin, self._subjects.fleet, self._now()):
+            log.info("swept away %d letters that their recipients have", count)
+        if count := await sweep(admin, self._subjects.fleet, self._now()):
+            log.info("swept away %d contents that nothing mentions", count)
+
     def _from_the_beginning(self) -> None:
-        self._after, self._stale = 0, True
+        self._after, self._newest, self._stale = 0, 0, True
         self._boxes.clear()
         self._wake.set()
+
+    def _heard(self, fact: Stored) -> None:
+        self._newest = max(self._newest, fact.sequence)
+        self._wake.set()
+
+    @property
+    def _reachable(self) -> bool:
+        return all(link is not None and link.connected for link in (self._admin, self._system))
 
     async def _look(self) -> None:
         if self._admin is None:
@@ -175,6 +193,8 @@ class Keeper:
             for line in await topology.ensure(self._admin, fleet, self._replicas, lease_ttl=ttl):
                 log.info("%s", line)
         await self._read_law(self._admin)
+        if self._after < self._newest:  # read from a node of a cluster that is some moments behind
+            asyncio.get_running_loop().call_later(BEHIND, self._wake.set)
         text = users_text(self._broker.keeper_keys.public, rights(self.law, self._now())).encode()
         if self._stale or self._differs(text):
             self._stale = True

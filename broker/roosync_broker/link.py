@@ -17,6 +17,10 @@ from roosync_broker.tasks import end
 
 MESSAGE_ID = "Nats-Msg-Id"  # the server forgets a second post with the same id within the stream's window
 POST_TIMEOUT = 12.0  # seconds: longer than a change of leader in a cluster takes (3-bus, "Durability")
+# Seconds for one try, and after the first in which there is another. What the leader of a cluster took with it when it
+# died is never answered; the next leads after some 5 s, and the message id tells it what is stored already.
+TRY_TIMEOUT, TRY_FOR = 5.0, 12.0
+ATTEMPTS = 10
 AWAY = 3.0  # seconds of an outage for which calls wait; after them each call says at once that the broker is away
 # What the server adds to a message when it gives it out; it travels in the fields of Stored.
 SERVERS_HEADERS = frozenset(
@@ -97,8 +101,11 @@ class Link(Protocol):
         the same `Nats-Msg-Id` header, and after a StaleError on a retry read again, it may be one's own).
         """
 
-    def read(self, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
-        """Every stored message on `subject` (wildcards allowed) beyond sequence `after`, in stream order."""
+    def read(self, stream: str, subject: str, after: int = 0, most: int | None = None) -> AsyncIterator[Stored]:
+        """Every stored message on `subject` (wildcards allowed) beyond sequence `after`, in stream order.
+
+        `most`: no more of them than this.
+        """
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
         """The last message of each subject that matches, in stream order. What was never posted is missing."""
@@ -184,23 +191,25 @@ async def post_until_stored(
     headers: Mapping[str, str],
     *,
     expect: Expect | None = None,
-    attempts: int = 5,
+    attempts: int = ATTEMPTS,
 ) -> Receipt:
     """Post, and post again with the same message id while the bus is unavailable.
 
-    UnavailableError after so many attempts, and before that when there was no connection for all of one attempt:
-    what waits for the broker waits without a lock in its hand, until `on_connected`.
+    UnavailableError after so many attempts, or TRY_FOR seconds, and before that when there was no connection for all of
+    one attempt: what waits for the broker waits without a lock in its hand, until `on_connected`.
     """
     if MESSAGE_ID not in headers:
         raise OursError("a message without Nats-Msg-Id can not be retried: give it one id per intent")
+    loop = asyncio.get_running_loop()
+    until = loop.time() + TRY_FOR
     for attempt in range(1, attempts + 1):
         away = not link.connected
         try:
-            return await link.post(subject, data, headers, expect=expect)
+            return await link.post(subject, data, headers, expect=expect, timeout=TRY_TIMEOUT)
         except UnavailableError:
-            if attempt == attempts or (away and not link.connected):
+            if attempt == attempts or loop.time() > until or (away and not link.connected):
                 raise
-            await asyncio.sleep(min(0.5 * 2**attempt, 10))
+            await asyncio.sleep(min(0.5 * 2**attempt, 2))
     raise AssertionError("unreachable")
 
 

@@ -74,7 +74,11 @@ class MemoryBus:
         if name not in self.streams:
             return {"error": {"code": 404, "err_code": 10059, "description": "stream not found"}}
         stream = self.streams[name]
-        return {"config": stream.configuration, "created": stream.created.isoformat()}
+        created, state = (
+            stream.created.isoformat(),
+            {"num_subjects": stream.count(self.clock()), "last_seq": stream.last_sequence},
+        )
+        return {"config": stream.configuration, "created": created, "state": state}
 
 
 class MemoryLink:
@@ -135,9 +139,9 @@ class MemoryLink:
             raise UnavailableError(f"no answer about {subject!r} within {timeout:g} s")
         return receipt
 
-    async def read(self, stream: str, subject: str, after: int = 0) -> AsyncIterator[Stored]:
+    async def read(self, stream: str, subject: str, after: int = 0, most: int | None = None) -> AsyncIterator[Stored]:
         await self._pass("post on", f"$JS.API.DIRECT.GET.{stream}")
-        for message in list(self._stream(stream).read(subject, after, self._now)):
+        for message in list(self._stream(stream).read(subject, after, self._now))[:most]:
             yield message
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:

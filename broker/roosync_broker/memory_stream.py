@@ -87,6 +87,11 @@ class MemoryStream:
                 found.add(self._subjects[pattern][-1])
         return [self.messages[sequence] for sequence in sorted(found)]
 
+    def count(self, now: float) -> int:
+        """Of its subjects."""
+        self.expire(now)
+        return len(self._subjects)
+
     def expire(self, now: float) -> None:
         while self._max_age and self.messages:
             first = next(iter(self.messages.values()))

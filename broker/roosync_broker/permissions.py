@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from roosync_broker.keys import is_public
 from roosync_broker.topology import BUCKETS, INFO, bucket_stream, bucket_subject
+from roosync_protocol import micro
 from roosync_protocol.law import Law
 from roosync_protocol.names import is_operator
 from roosync_protocol.subjects import STREAMS, Subjects
@@ -50,19 +51,20 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     publish = subjects.granted(name, orchestrates=orchestrates)
     publish += _reads(fleet, (stream for stream in STREAMS if stream not in ("MAIL", "ENROL")))
     publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
-    for ask in ("$JS.API.STREAM.INFO", INFO):
-        publish.append(f"{ask}.{bucket_stream(fleet, 'leases')}")  # how long a lease lives
+    # How long a lease lives, and how many heartbeats there are.
+    asking = ("$JS.API.STREAM.INFO", INFO)
+    publish += [f"{ask}.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS for ask in asking]
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
     # Its own mailbox only: a direct get names its subjects in the body, where no permission looks.
     publish += [f"$JS.API.CONSUMER.MSG.NEXT.{fleet}-MAIL.{name}", f"$JS.ACK.{fleet}-MAIL.{name}.>"]
     hear = [*_heard(fleet, "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
     if is_operator(name):
-        publish += _reads(fleet, ("ENROL",))
+        publish += [*_reads(fleet, ("ENROL",)), *micro.asked(fleet)]
     else:
-        publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.*"]
+        publish += [bucket_subject(fleet, "presence", name), f"_INBOX.*.{REPLIES}.>"]
         if orchestrates:
             publish.append(bucket_subject(fleet, "leases", "*", name))
-        hear.append(f"roosync-rpc.{fleet}.{name}.>")
+        hear += [f"roosync-rpc.{fleet}.{name}.>", *micro.answered(fleet, name)]
     return Rights(name=name, key=key, publish=tuple(publish), subscribe=tuple(hear))
 
 
@@ -90,10 +92,13 @@ def joiner_name(code: str) -> str:
 
 
 def observer(fleet: str, name: str, key: str) -> Rights:
-    """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`."""
+    """Hears every fact but mail, and says nothing: the credential for `nats sub 'roosync.>'`.
+
+    It may ask which agents are there (`nats micro ls`); their answers go below `_INBOX.<name>.rpc`.
+    """
     name = f"observer-{name}"
-    hear = ("roosync.>", f"{inbox(name)}.>")
-    return Rights(name=name, key=key, publish=(), subscribe=hear, unheard=(f"roosync.{fleet}.mail.>",))
+    hear, asks = ("roosync.>", f"{inbox(name)}.>"), tuple(micro.asked(fleet))
+    return Rights(name=name, key=key, publish=asks, subscribe=hear, unheard=(f"roosync.{fleet}.mail.>",))
 
 
 def inbox(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from roosync_broker.errors import UnavailableError
 from roosync_broker.link import Link
-from roosync_broker.topology import PRESENCE_TTL, bucket_stream, bucket_subject
+from roosync_broker.topology import PRESENCE_TTL, bucket_stream, bucket_subject, keys
 from roosync_protocol.names import token
 
 BEAT = PRESENCE_TTL / 3  # seconds between two heartbeats: two may get lost
@@ -43,6 +43,10 @@ class Presence:
             for message in found
             if message.time is not None and "KV-Operation" not in message.headers
         }
+
+    async def count(self) -> int:
+        """About how many machines are there, without a look at each: who left counts until its heartbeat would end."""
+        return await keys(self._link, self._fleet, "presence")
 
     def _subject(self, machine: str) -> str:
         return bucket_subject(self._fleet, "presence", machine if machine == "*" else token(machine))

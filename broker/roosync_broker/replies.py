@@ -22,6 +22,13 @@ _FULL = {
 }
 _TOO_LARGE = {10054}
 _FIRST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), 2**63  # nanoseconds of the server's clock
+_NOT_NOW = {
+    10004,  # the cluster is not whole
+    10008,  # nobody leads the cluster
+    10009,  # this node does not lead it
+    10118,  # the stream is offline
+    10158,  # a message of this id is on its way: a try before this one, of which nobody knows yet whether it is stored
+}
 _REFUSAL = re.compile(r'permissions violation for (publish|subscription) to "([^"]*)"')
 
 
@@ -64,8 +71,9 @@ def failure(number: int, code: int, description: str, subject: str) -> BusError:
         return FullError(f"the broker can not store {subject!r}: {description}; make room or raise the bound")
     if number in _TOO_LARGE:
         return OursError(f"{subject!r}: {description}; large things travel as contents")
-    if code == 503 or number in (10008, 10009):
-        return UnavailableError(f"the broker can not store {subject!r} at this moment: {description}")
+    if code == 503 or number in _NOT_NOW:
+        hint = "if it is a cluster, it stores while more than half of its nodes run"
+        return UnavailableError(f"the broker can not store {subject!r} at this moment ({description}); {hint}")
     return OursError(f"the broker refused {subject!r}: {description} ({number})")
 
 

@@ -7,7 +7,7 @@ message that mentions them, and `contents` stores again what is about to become 
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -32,8 +32,8 @@ class _Listing(Struct):
     error: dict[str, Any] | None = None
 
 
-async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE) -> int:
-    """Purge the contents that nothing mentions and whose parts are all older than `grace`; returns how many.
+async def sweep(link: Link, fleet: str, now: datetime) -> int:
+    """Purge the contents that nothing mentions and whose parts are all older than `GRACE`; returns how many.
 
     Needs the keeper's rights. Whatever can not be read ends the sweep with an error before anything is purged.
     """
@@ -42,8 +42,8 @@ async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE)
     count = 0
     for sha256 in sorted(unmentioned):
         time, sequence = await _youngest(link, fleet, stored[sha256])
-        if time < now - grace:
-            await _purge(link, fleet, sha256, sequence)
+        if time < now - GRACE:
+            await purge(link, stream_name(fleet, "CONTENTS"), Subjects(fleet).post("content", sha256), sequence)
             count += 1
     return count
 
@@ -51,15 +51,19 @@ async def sweep(link: Link, fleet: str, now: datetime, grace: timedelta = GRACE)
 async def _stored(link: Link, fleet: str) -> dict[str, list[str]]:
     """SHA-256 -> the subjects of its parts, by all speakers."""
     found: dict[str, list[str]] = {}
-    stream, offset = stream_name(fleet, "CONTENTS"), 0
+    for subject in await subjects_of(link, stream_name(fleet, "CONTENTS"), Subjects(fleet).post("content")):
+        found.setdefault(subject.split(".")[3], []).append(subject)
+    return found
+
+
+async def subjects_of(link: Link, stream: str, pattern: str) -> list[str]:
+    """Every subject of the stream that matches and has a message. Needs the keeper's rights."""
+    found: list[str] = []
     while True:
-        ask = {"subjects_filter": Subjects(fleet).post("content"), "offset": offset}
-        listing = await _api(link, f"STREAM.INFO.{stream}", ask)
+        listing = await _api(link, f"STREAM.INFO.{stream}", {"subjects_filter": pattern, "offset": len(found)})
         subjects = (listing.state.subjects if listing.state else None) or {}
-        for subject in subjects:
-            found.setdefault(subject.split(".")[3], []).append(subject)
-        offset += len(subjects)
-        if not subjects or offset >= listing.total:
+        found += subjects
+        if not subjects or len(found) >= listing.total:
             return found
 
 
@@ -93,10 +97,12 @@ async def _youngest(link: Link, fleet: str, subjects: list[str]) -> tuple[dateti
     return max(times)
 
 
-async def _purge(link: Link, fleet: str, sha256: str, sequence: int) -> None:
-    """What was looked at goes; what somebody stored again in this very moment stays."""
-    ask = {"filter": Subjects(fleet).post("content", sha256), "seq": sequence + 1}
-    await _api(link, f"STREAM.PURGE.{stream_name(fleet, 'CONTENTS')}", ask)
+async def purge(link: Link, stream: str, subject: str, sequence: int | None = None) -> None:
+    """What was looked at goes, up to `sequence`; what somebody stored again in this very moment stays."""
+    ask: dict[str, Any] = {"filter": subject}
+    if sequence is not None:
+        ask["seq"] = sequence + 1
+    await _api(link, f"STREAM.PURGE.{stream}", ask)
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Listing:

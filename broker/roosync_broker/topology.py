@@ -4,13 +4,13 @@ The subjects of the streams come from the protocol's table of kinds. `ensure` ma
 table and may be called at any time; it never deletes. `describe` prints the table for `roosync topology`.
 """
 
-import contextlib
+import asyncio
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import asdict
 
-from roosync_broker.errors import BusError, OursError, UnavailableError
+from roosync_broker.errors import BusError, NoResponderError, OursError, UnavailableError
 from roosync_broker.link import Link
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
@@ -22,6 +22,7 @@ API_TIMEOUT = 12.0
 INFO = "roosync-info"  # what members ask about a stream, `<INFO>.<stream>`: it lies in another account than theirs
 _INFO_VERB, _NOT_IN_THIS_ACCOUNT = "STREAM.INFO.", 10039
 ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
+PAUSE = 0.5  # seconds before that
 
 LEASE_TTL = 15.0  # seconds after the last renewal; how long a lost leader keeps others waiting
 PRESENCE_TTL = 30.0  # seconds after the last heartbeat
@@ -158,9 +159,20 @@ class _ApiError(Struct):
     err_code: int = 0
     description: str = ""
 
+    @property
+    def not_now(self) -> bool:
+        """Nobody leads the cluster, or too few of its nodes are there (10005)."""
+        return self.code == 503 or self.err_code == 10005
+
+
+class _State(Struct, frozen=True):
+    num_subjects: int = 0
+    last_seq: int = 0
+
 
 class _Info(Struct):
     created: str = ""
+    state: _State = _State()
     config: dict[str, Any] = {}
     error: _ApiError | None = None
 
@@ -187,10 +199,20 @@ async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> li
 
 async def incarnation(link: Link, stream: str) -> str:
     """When the stream was made, as the server tells it: sequences compare only within one incarnation (3-bus)."""
+    return (await standing(link, stream))[0]
+
+
+async def standing(link: Link, stream: str) -> tuple[str, int]:
+    """When the stream was made, and its newest sequence: a lower one than was seen is that of a backup.
+
+    Who puts the server's files back puts back with them when the stream was made, so that alone does not show it.
+    """
     info = await _api(link, f"STREAM.INFO.{stream}", {})
+    if info.error is not None and info.error.not_now:
+        raise _failure(stream, info.error)
     if info.error is not None:
         raise UnavailableError(f"the broker has no stream {stream} yet: {info.error.description}")
-    return info.created
+    return info.created, info.state.last_seq
 
 
 async def lifetime(link: Link, fleet: str, bucket: str) -> float:
@@ -202,15 +224,39 @@ async def lifetime(link: Link, fleet: str, bucket: str) -> float:
     return seconds / SECOND
 
 
+async def keys(link: Link, fleet: str, bucket: str) -> int:
+    """How many keys this bucket has, in one answer however many they are; what was given back counts until it ends."""
+    info = await _api(link, f"STREAM.INFO.{bucket_stream(fleet, bucket)}", {})
+    if info.error is not None:
+        raise UnavailableError(f"the broker has no bucket {bucket} of {fleet} yet")
+    return info.state.num_subjects
+
+
 # The server leaves out of its answers what is false, zero or "none".
 _DEFAULTS: dict[str, Any] = {"max_age": 0, "compression": "none", "deny_delete": False, "deny_purge": False}
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Info:
-    data = await _asked(link, f"$JS.API.{verb}", json.encode(body) if body else b"")
-    found = _read(data, verb)
+    """A question alone is asked again while a cluster has no leader; what changes something is waited for."""
+    asks, loop = verb.startswith("STREAM.INFO."), asyncio.get_running_loop()
+    until = loop.time() + API_TIMEOUT - ASK_AGAIN
+    while True:
+        again = asks and loop.time() < until
+        try:
+            info = await _asked(link, verb, body, ASK_AGAIN if asks else API_TIMEOUT)
+        except UnavailableError as error:  # a server without JetStream says at once that nobody answers
+            if not again or not link.connected or isinstance(error, NoResponderError):
+                raise
+        else:
+            if not again or info.error is None or not info.error.not_now:
+                return info
+        await asyncio.sleep(PAUSE)
+
+
+async def _asked(link: Link, verb: str, body: dict[str, Any], timeout: float) -> _Info:
+    found = _read(await link.request(f"$JS.API.{verb}", json.encode(body) if body else b"", timeout), verb)
     if verb.startswith(_INFO_VERB) and found.error is not None and found.error.err_code == _NOT_IN_THIS_ACCOUNT:
-        return _read(await _asked(link, f"{INFO}.{verb.removeprefix(_INFO_VERB)}", b""), verb)
+        return _read(await link.request(f"{INFO}.{verb.removeprefix(_INFO_VERB)}", b"", timeout), verb)
     return found
 
 
@@ -221,21 +267,12 @@ def _read(data: bytes, verb: str) -> _Info:
         raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
 
 
-async def _asked(link: Link, subject: str, data: bytes) -> bytes:
-    """A question alone may be asked again; what changes something is waited for."""
-    if not (".STREAM.INFO." in subject or subject.startswith(f"{INFO}.")):
-        return await link.request(subject, data, API_TIMEOUT)
-    for _ in range(int(API_TIMEOUT / ASK_AGAIN) - 1):
-        with contextlib.suppress(UnavailableError):
-            return await link.request(subject, data, ASK_AGAIN)
-        if not link.connected:
-            break
-    return await link.request(subject, data, ASK_AGAIN)
-
-
 def _failure(name: str, error: _ApiError) -> BusError:
-    if error.code == 503 or error.err_code == 10005:  # no leader of the cluster, or too few of its nodes are there
-        return UnavailableError(f"the broker can not make stream {name} at this moment: {error.description}")
+    if error.not_now:
+        return UnavailableError(
+            f"the broker can not look after stream {name} at this moment ({error.description}): "
+            "do more than half of the cluster's nodes run?"
+        )
     return OursError(
         f"the broker does not make stream {name} as it should be: {error.description} ({error.err_code}); "
         "if it is an external broker, compare its limits with 'roosync topology'"

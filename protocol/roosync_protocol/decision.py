@@ -9,8 +9,9 @@ counted by its reason, never believed: a writer may skip compare-and-swap, so th
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Flag, auto
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -85,6 +86,7 @@ CONTENT = ("local", "remote", "wanted", "surface", "risk", "verdict", "action")
 PROOF = (*CONTENT, "approvals", "policy_proof")
 KEPT = 50  # declined questions that a record remembers
 RETAINED = 8  # messages of one speaker about one record that the broker keeps; its older ones may be gone
+Place = tuple[str, int]  # of a message in the stream: who said it, and its sequence
 NEEDS_APPROVAL = {"approved", "applying", "applied", "failed"}
 
 
@@ -102,32 +104,61 @@ def decision_id(machine: str, entity: str, reference: str) -> str:
     return "d-" + hashlib.sha256(canonical([machine, entity, reference])).hexdigest()[:12]
 
 
-def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> Folded:
-    """The record of these messages, which may come in any order and more than once."""
+def fold(heard: Iterable[Heard], law: Law, verify: Verify, unread: Iterable[Place] = ()) -> Folded:
+    """The record of these messages, which may come in any order and more than once.
+
+    `unread`: the messages of it that nobody can open, which the broker keeps in the place of others all the same.
+    """
     ordered = sorted(heard, key=lambda one: one.sequence)
-    folded, whole = Folded(), whole_from(ordered)
-    for one in ordered:
-        folded = advance(folded, one, law, verify, whole=whole)
-    return folded
+
+    def told(whole: int) -> Folded:
+        folded = Folded()
+        for one in ordered:
+            folded = advance(folded, one, law, verify, whole=whole)
+        return folded
+
+    return best_told(told, whole_from(ordered, unread))
 
 
-def whole_from(heard: Iterable[Heard]) -> int:
+class Told(Protocol):
+    """A record as one reading tells it."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def since(self) -> int: ...
+
+
+ToldT = TypeVar("ToldT", bound=Told)
+
+
+def best_told(told: Callable[[int], ToldT], whole: int) -> ToldT:
+    """The reading of a record whose beginning is gone, with what is complete from the sequence `whole` on.
+
+    Did the message at `whole` itself count in its time? What it had to follow is gone. Most often it did: then nothing
+    is missing behind it, and what leaps over a revision there did not count. If that leads nowhere, it did not.
+    """
+    counted = told(whole - 1)
+    if counted.since == counted.sequence:
+        return counted
+    stray = told(whole)
+    return stray if stray.since > counted.since else counted
+
+
+def whole_from(heard: Iterable[Heard], unread: Iterable[Place] = ()) -> int:
     """The sequence from which on nothing that was said is missing.
 
     The broker keeps RETAINED messages of each speaker, so what one of them said before may be gone while another's
     older words are still there.
     """
     oldest: dict[str, list[int]] = {}
-    for one in heard:
-        oldest.setdefault(one.speaker, []).append(one.sequence)
+    for speaker, sequence in (*((one.speaker, one.sequence) for one in heard), *unread):
+        oldest.setdefault(speaker, []).append(sequence)
     return max((min(said) for said in oldest.values() if len(set(said)) >= RETAINED), default=0)
 
 
 def advance(folded: Folded, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> Folded:
-    """One message further. A state from before the sequence `whole` may have had successors that are gone.
-
-    And one made by the oldest message that is left may not have counted in its time: what it had to follow is gone.
-    """
+    """One message further. A state that was made up to the sequence `whole` may have had successors that are gone."""
     if heard.sequence <= folded.sequence:
         return folded  # delivered twice
     reason = judge(folded.state, heard, law, verify, gap=folded.since <= whole)

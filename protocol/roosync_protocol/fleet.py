@@ -5,16 +5,17 @@ A record is folded again when the law changes, because a message can arrive befo
 speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands and simulation use the same.
 """
 
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 
 from roosync_protocol import decision, proposal
 from roosync_protocol import request as request_record
+from roosync_protocol.cycle import ENDED, ROUTES
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard, Verify
+from roosync_protocol.heard_records import HeardRecords, Key, key_of
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
     Alarm,
@@ -35,11 +36,12 @@ from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
 
-KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
-CYCLES = 200  # whose arrivals are kept, the ones heard of last
+CYCLES = 200  # whose arrivals are kept of each machine, the ones that it spoke of last
+AT_ONCE = 5  # cycles that one machine has running: it begins another one when one has ended
 OTHER = "other reasons"
+CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
 Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
 
@@ -55,12 +57,14 @@ class Fleet:
         self._verify = verify
         self._law_version = 0
         self._reports: dict[tuple[type, str], Heard] = {}
-        self._records: dict[tuple[type, str, str], list[Heard]] = {}  # each in the order of the stream
+        self._records = HeardRecords()
         self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
         self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
         self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
         self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
+        self._ids: dict[tuple[type, str], dict[str, None]] = {}  # heard of, by kind and machine; some may be forgotten
         self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
+        self._arrived: dict[str, dict[str, None]] = {}  # by machine: the cycles that it spoke of, the last one last
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -91,6 +95,16 @@ class Fleet:
             case _:
                 pass  # audit and metrics are read from their streams when somebody asks
 
+    def hear_unread(self, subject: str, sequence: int) -> None:
+        """A message that can not be opened: changed on its way, or of a version to come.
+
+        Of each speaker the broker keeps so many messages of a record, this one among them: what it said before may be
+        gone for that. Of other things than records nothing is kept.
+        """
+        key = self._records.keep_unread(subject, sequence)
+        if key is not None:
+            self._changed(key)
+
     def refuse(self, reason: str) -> None:
         reason = reason[:200]
         self.refused[reason if reason in self.refused or len(self.refused) < REASONS else OTHER] += 1
@@ -113,8 +127,7 @@ class Fleet:
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
         wanted = tuple(kinds)
-        for key in [key for key in self._records if key[0] in wanted]:
-            del self._records[key]
+        self._records.drop_kinds(wanted)
         for place in [place for place in self._reports if place[0] in wanted]:
             del self._reports[place]
         self._decisions.clear()
@@ -123,26 +136,51 @@ class Fleet:
         self._requests.clear()
         if Cycle in wanted or Arrival in wanted:
             self._arrivals.clear()
+            self._arrived.clear()
 
-    def forget_unshown(self, shown: Collection[int]) -> None:
+    def forget(self, of: Decision | Proposal | Cycle | Request) -> None:
+        """One record, of which the bus has nothing any more."""
+        self._records.drop(key_of(of))
+        self._changed(key_of(of))
+
+    def forget_unshown(
+        self,
+        shown: Collection[int],
+        kinds: Collection[type] | None = None,
+        machine: str | None = None,
+        *,
+        last: int = 0,
+    ) -> None:
         """After the stream of records was read: what it does not show, up to the newest that it shows, is not in it.
+
+        `kinds`: those that this one pass read, and `machine`: of them only what is addressed to it, or to all. A second
+        pass may show what is newer than facts that came in between. `last`: a sequence up to which it shows all there
+        is, also when that is nothing: whoever clears the newest away leaves none that is newer.
 
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
-        sequences = frozenset(shown)
-        newest = max(sequences, default=0)
-        for key, kept in list(self._records.items()):
-            left = [one for one in kept if one.sequence > newest or one.sequence in sequences]
-            if len(left) < len(kept):
-                self._changed(key)
-                self._records[key] = left
-            if not left:
-                del self._records[key]
+        for key in self._records.drop_unshown(shown, kinds, machine, last):
+            self._changed(key)
+
+    def forget_others(self, machine: str) -> None:
+        """What is known of others' decisions and requests, when they are not followed: it would only grow old."""
+        for key in [key for key in self._records if key[0] in (Decision, Request) and key[1] != machine]:
+            self._changed(key)
+            self._records.drop(key)
+            self._ids.pop(key[:2], None)
 
     def status(self, machine: str) -> StatusReport | None:
         report = self._report(StatusReport, machine)
         return report if isinstance(report, StatusReport) else None
+
+    def reporting(self) -> frozenset[str]:
+        """The machines whose status report is known."""
+        return frozenset(
+            machine
+            for (kind, machine), heard in self._reports.items()
+            if kind is StatusReport and self.law.speaker_key(machine) == heard.signer
+        )
 
     def package(self, machine: str) -> PackageReport | None:
         report = self._report(PackageReport, machine)
@@ -161,19 +199,25 @@ class Fleet:
         known = self._decisions.get((machine, id_))
         if known is None or known[0] != self._law_version:
             kept = self._records.get((Decision, machine, id_), ())
-            known = self._law_version, decision.fold(kept, self.law, self._verify)
+            known = (
+                self._law_version,
+                decision.fold(kept, self.law, self._verify, self._records.unread.get((Decision, machine, id_), ())),
+            )
             self._decisions[machine, id_] = known
         return known[1]
 
     def decisions(self, machine: str | None = None) -> Iterator[Decision]:
         """Decisions as they are proven, in one order on every machine: by machine, entity, id."""
-        keys = [(m, i) for kind, m, i in self._records if kind is Decision and machine in (None, m)]
+        if machine is not None:
+            keys = [(machine, id_) for id_ in self._ids.get((Decision, machine), ())]
+        else:
+            keys = [(m, i) for kind, m, i in self._records if kind is Decision]
         found = [state for key in keys if (state := self.decision(*key).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
-    def steps(self, machine: str, id_: str) -> list[Decision]:
+    def steps(self, machine: str, id_: str, *, after: int = 0) -> list[Decision]:
         """What members said of a decision, oldest first, as far as the broker kept it: earlier attempts are in it."""
-        kept = self._records.get((Decision, machine, id_), ())
+        kept = [h for h in self._records.get((Decision, machine, id_), ()) if h.sequence > after]
         return [h.message for h in kept if isinstance(h.message, Decision) and self.law.genuine(h)]
 
     def find(self, id_: str) -> list[Decision]:
@@ -184,7 +228,10 @@ class Fleet:
         known = self._proposals.get(id_)
         if known is None or known[0] != self._law_version:
             kept = self._records.get((Proposal, "", id_), ())
-            known = self._law_version, proposal.fold(kept, self.law, self._verify)
+            known = (
+                self._law_version,
+                proposal.fold(kept, self.law, self._verify, self._records.unread.get((Proposal, "", id_), ())),
+            )
             self._proposals[id_] = known
         return known[1]
 
@@ -197,15 +244,38 @@ class Fleet:
     def cycle(self, id_: str) -> FoldedCycle:
         known = self._cycles.get(id_)
         if known is None or known[0] != self._law_version:
-            known = self._law_version, cycle_record.fold(self._records.get((Cycle, "", id_), ()), self.law)
+            key = (Cycle, "", id_)
+            kept, unread = self._records.get(key, ()), self._records.unread.get(key, ())
+            known = self._law_version, cycle_record.fold(kept, self.law, unread)
             self._cycles[id_] = known
         return known[1]
 
     def cycles(self) -> list[Cycle]:
         """Newest last."""
-        ids = [id_ for kind, _, id_ in self._records if kind is Cycle]
+        ids = self._ids.get((Cycle, ""), ())
         found = [state for id_ in ids if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
+
+    @property
+    def newest(self) -> int:
+        """Sequence of the newest message that is known of any record."""
+        return max((kept[-1].sequence for kept in self._records.values() if kept), default=0)
+
+    def open_cycles(self) -> list[Cycle]:
+        """The cycles that are run: not ended, of each member the first `AT_ONCE` that it began, newest last.
+
+        So who begins any number of them keeps the fleet from nothing, and those of a machine end with its membership.
+        """
+        found, begun = [], Counter[str]()
+        for cycle in self.cycles():
+            opener = self.cycle(cycle.id).opener
+            member = is_operator(opener) or self.law.may_orchestrate(opener)
+            if cycle.status in ENDED or not member:
+                continue
+            begun[opener] += 1
+            if begun[opener] <= AT_ONCE:
+                found.append(cycle)
+        return found
 
     def request(self, to: str, id_: str) -> FoldedRequest:
         known = self._requests.get((to, id_))
@@ -247,24 +317,12 @@ class Fleet:
         heard = self._reports.get((kind, machine))
         return heard.message if heard and self.law.genuine(heard) else None
 
-    def _keep(self, key: tuple[type, str, str], heard: Heard) -> None:
-        """A fact can be heard while older messages are still being read, so each takes its place in the order."""
-        kept = self._records.setdefault(key, [])
-        at = bisect_left(kept, heard.sequence, key=lambda one: one.sequence)
-        there = kept[at] if at < len(kept) and kept[at].sequence == heard.sequence else None
-        if there is None:
-            kept.insert(at, heard)
-        elif (there.speaker, there.operation) == (heard.speaker, heard.operation):
-            return  # delivered twice
-        else:
-            kept[at] = heard  # the bus was put back, and its place is taken by another one since
-        own = [index for index, one in enumerate(kept) if one.speaker == heard.speaker]
-        if len(own) > decision.RETAINED:  # as the broker does: whoever reads it later reads the same record
-            del kept[own[0]]
-        del kept[:-KEPT]
-        self._changed(key)
+    def _keep(self, key: Key, heard: Heard) -> None:
+        self._ids.setdefault(key[:2], {})[key[2]] = None
+        if self._records.keep(key, heard):
+            self._changed(key)
 
-    def _changed(self, key: tuple[type, str, str]) -> None:
+    def _changed(self, key: Key) -> None:
         self._decisions.pop(key[1:], None)
         self._proposals.pop(key[2], None)
         self._cycles.pop(key[2], None)
@@ -274,13 +332,25 @@ class Fleet:
         if self.law.ever_key(heard.speaker) not in (None, heard.signer):
             self.refuse(f"an arrival of {heard.speaker!r} with another key than its own")
             return
+        if arrival.checkpoint not in CHECKPOINTS:  # or one machine could make up any number of places to keep
+            self.refuse(f"an arrival of {heard.speaker!r} at no checkpoint")
+            return
         kept = self._arrivals.setdefault(arrival.cycle, {})
         place = arrival.checkpoint, heard.speaker
         known = kept.get(place)
         if known is None or heard.sequence >= known.sequence:
             kept[place] = heard
-        while len(self._arrivals) > CYCLES:
-            del self._arrivals[next(iter(self._arrivals))]
+        spoken = self._arrived.setdefault(heard.speaker, {})
+        spoken.pop(arrival.cycle, None)
+        spoken[arrival.cycle] = None
+        while len(spoken) > CYCLES:  # each forgets only its own: who makes up cycles takes nobody's word away
+            self._forget_arrivals(next(iter(spoken)), heard.speaker)
+
+    def _forget_arrivals(self, cycle: str, speaker: str) -> None:
+        del self._arrived[speaker][cycle]
+        left = {place: heard for place, heard in self._arrivals.pop(cycle, {}).items() if place[1] != speaker}
+        if left:
+            self._arrivals[cycle] = left
 
     def _hear_enrolment(self, heard: Heard, message: Enrolment) -> None:
         place = message.code, message.agent

@@ -140,8 +140,12 @@ class Law(Struct, frozen=True, kw_only=True):
         return next((known.answers for known in self._policies() if known.revision == revision), None)
 
     def forgot(self, revision: int) -> bool:
-        """Is that revision of the policy older than everything that this machine remembers?"""
-        return 0 < revision < self._policies()[0].revision
+        """Is that revision of the policy past, and not remembered here?
+
+        It is older than all that is remembered; or the broker lost it when it was put back to a backup. Revisions have
+        no gaps, so an operator signed it: only who heard it in its time knows what it said.
+        """
+        return 0 < revision < self.policy_revision and self.answers_of(revision) is None
 
     def answers_at(self, when: datetime) -> Mapping[RiskName, Answer]:
         """What the policy said at a moment of the past, as far as this machine remembers."""
@@ -228,9 +232,4 @@ class Law(Struct, frozen=True, kw_only=True):
 
 def _end(law: LawMessage) -> datetime:
     """Nothing that must be renewed lives for ever, also when whoever signed it named no end."""
-    if law.expires is not None:
-        return law.expires
-    try:
-        return law.timestamp + LIFETIME
-    except OverflowError:
-        return law.timestamp
+    return law.timestamp + LIFETIME if law.expires is None else law.expires

@@ -9,15 +9,18 @@ This is the answer to `status` for a person, an assistant and a monitoring syste
     state   what its last genuine report and its proven decisions say; the first that holds, as in `_state`
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from roosync_protocol.cycle.leading import counted, missing, view_of
+from roosync_protocol.cycle.participant import stopped_at
+from roosync_protocol.cycle.triggers import next_step, question
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
-from roosync_protocol.messages import Decision, StatusReport
+from roosync_protocol.messages import Cycle, Decision, StatusReport
 from roosync_protocol.names import is_operator
 from roosync_protocol.request import for_person
 
@@ -27,6 +30,7 @@ Overall = Literal["synced", "diverged", "conflict", "unknown"]
 
 COLLIDING = frozenset({"conflict", "delete_modify"})  # verdicts of `diff` that only a person resolves
 UNDER_WAY = frozenset({"approved", "applying", "failed"})
+FAILED = frozenset({"failed", "rolled_back", "overwritten", "rollback_failed"})
 REFUSALS_SHOWN = 20
 
 IN_STEP, DRIFT, PENDING, CONFLICT, NO_ANSWER = 0, 2, 3, 4, 5  # exit codes, 7-faces; 1 is an error of the command
@@ -41,6 +45,7 @@ class MachineRow(Struct, frozen=True, kw_only=True):
     state: State
     divergences_count: int | None  # None: it did not say
     pending_decisions: int
+    failed_decisions: int = 0  # of which the apply failed, and that a person has not answered since
     waiting_for: str  # who has to do what before this machine is in step; "" for nothing
     last_sync: datetime | None
     paused: bool = False
@@ -60,6 +65,18 @@ class ProposalWaiting(Struct, frozen=True, kw_only=True):
     after_revision: int
 
 
+class CycleRow(Struct, frozen=True, kw_only=True):
+    """A cycle that has not ended."""
+
+    id: str
+    route: str
+    status: str
+    checkpoint: str
+    stopped: int  # the level of the escalation for which it waits; 0 while it goes on
+    waiting_for: str  # what a person is asked
+    next_step: str  # the commands for that
+
+
 class Overview(Struct, frozen=True, kw_only=True):
     """The first five fields are those of the founding protocol's Status report (5-protocols)."""
 
@@ -74,6 +91,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     baseline_version: str | None
     baseline_revision: int
     proposal: ProposalWaiting | None = None
+    cycles: tuple[CycleRow, ...] = ()  # that run, or wait for a person
     requests_waiting: int = 0  # coordination requests that a person has not answered
     paused: bool = False  # automatic application, on the whole fleet
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
@@ -108,6 +126,7 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
+        cycles=tuple(_cycle(fleet, one, present) for one in fleet.open_cycles()),
         requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
@@ -128,10 +147,14 @@ def exit_code(overview: Overview) -> int:
 
 def exit_codes(overview: Overview) -> tuple[int, ...]:
     """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
-    found = {PENDING} if overview.pending_decisions or overview.proposal or overview.requests_waiting else set()
+    asked = any(cycle.status == "waiting" for cycle in overview.cycles)
+    waits = asked or overview.pending_decisions or overview.proposal or overview.requests_waiting
+    found = {PENDING} if waits else set()
     for row in overview.machines:
         if row.seen != "present" or row.state == "no_report":
             found.add(NO_ANSWER)
+        if row.failed_decisions:
+            found.add(CONFLICT)
         if row.state in ("conflict", "quarantined"):
             found.add(CONFLICT)
         elif row.state in ("diverged", "unknown") or row.unread:  # not shown to be in step is not in step
@@ -141,6 +164,33 @@ def exit_codes(overview: Overview) -> tuple[int, ...]:
     if overview.not_kept:
         found.add(NO_ANSWER)  # what the fleet knows is incomplete
     return tuple(sorted(found)) or (IN_STEP,)
+
+
+def failed(decision: Decision, report: StatusReport | None) -> bool:
+    """Did its apply fail, so that a person approves it again or rejects it?
+
+    Not what a person took back, nor what its machine, by its own `report`, is in step without. A file that could not
+    be put back waits in any case.
+    """
+    if decision.status == "rollback_failed":
+        return True
+    synced = report is not None and report.status == "synced" and not report.divergences_count
+    mended = synced and decision.reference == "baseline"
+    return decision.status in FAILED and not decision.rollback_requested and not mended
+
+
+def _cycle(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> CycleRow:
+    view = view_of(fleet, cycle, present)
+    waits = missing(cycle, view)
+    return CycleRow(
+        id=cycle.id,
+        route=cycle.route,
+        status=cycle.status,
+        checkpoint=cycle.checkpoint.upper(),
+        stopped=stopped_at(cycle),
+        waiting_for=question(cycle, view, waits, counted(cycle, view)),
+        next_step=next_step(cycle, view, waits),
+    )
 
 
 def _row(
@@ -171,6 +221,7 @@ def _row(
         state=state,
         divergences_count=report.divergences_count if report and report.status != "unknown" else None,
         pending_decisions=sum(d.status == "pending" for d in decisions),
+        failed_decisions=sum(failed(d, report) for d in decisions),
         waiting_for=_waiting_for(seen, state, report, decisions, law),
         last_sync=report.last_sync if report else None,
         paused=paused,
@@ -189,11 +240,16 @@ def _state(report: StatusReport | None, decisions: list[Decision], law: Law) -> 
         return "quarantined"
     if any(_collides(d) for d in decisions):
         return "conflict"
-    if report.status == "diverged" or report.divergences_count:
+    if report.status == "diverged" or report.divergences_count or any(_differs(d) for d in decisions):
         return "diverged"
     if report.status == "unknown" or law.baseline is None or report.baseline_revision < law.baseline.revision:
         return "unknown"  # in step with an earlier baseline says nothing about this one
     return "synced"
+
+
+def _differs(decision: Decision) -> bool:
+    """The machine said so in a decision that has no end yet; a report of before may still call it in step."""
+    return decision.reference == "baseline" and decision.status in ("pending", "approved", "applying")
 
 
 def _collides(decision: Decision) -> bool:
@@ -205,6 +261,7 @@ def _collides(decision: Decision) -> bool:
 def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decisions: list[Decision], law: Law) -> str:
     pending = sum(d.status == "pending" for d in decisions)
     broken = [d.id for d in decisions if d.status == "rollback_failed"]
+    undone = [d.id for d in decisions if d.status == "rolled_back" and not d.rollback_requested]
     moving = sum(d.status in UNDER_WAY for d in decisions)
     reasons = (
         (seen == "silent", "the machine to come back"),
@@ -223,6 +280,7 @@ def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decision
         (state == "no_report", "its first report"),
         (law.baseline is None, "a baseline"),
         (state == "unknown", f"its comparison with baseline {law.baseline.version if law.baseline else ''}"),
+        (state == "diverged" and undone, f"a person: {', '.join(undone[:3])} failed, and was put back"),
         (state == "diverged", "its decisions"),
     )
     return next((text for holds, text in reasons if holds), "")
@@ -265,7 +323,7 @@ def _proposal(fleet: Fleet) -> ProposalWaiting | None:
 
 def _warnings(law: Law, names: Iterable[str], present: Mapping[str, datetime] | None, now: datetime) -> Iterable[str]:
     if present is None:
-        yield "presence could not be read: who is there now is unknown"
+        yield "presence could not be read, the broker does not answer: what is shown was heard before"
     if law.roster is None:
         yield "the fleet has no roster yet: nobody may sign for it"
     laws = [("the roster", law.roster)] + [

@@ -145,7 +145,7 @@ def _policy_fault(decision: Decision, law: Law) -> str | None:
     if fault := policy_may(decision):
         return fault
     answers = law.answers_of(proof.policy_revision)
-    if answers is None:  # older than what is remembered is the past; anything else is invented, or not yet heard
+    if answers is None:  # what is not remembered is the past; what is newer than all is invented, or not yet heard
         return None if law.forgot(proof.policy_revision) else "it rests on a policy that is not known here"
     if answers.get(decision.risk) != "automatic":
         return f"the policy does not let {decision.risk} changes apply by themselves"

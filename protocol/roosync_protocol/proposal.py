@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_protocol import approval
-from roosync_protocol.decision import By, whole_from
+from roosync_protocol.decision import By, Place, best_told, whole_from
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import PackageRef, Proposal
@@ -47,13 +47,17 @@ def proposal_id(packages: Iterable[PackageRef], after_revision: int) -> str:
     return "p-" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def fold(heard: Iterable[Heard], law: Law, verify: Verify) -> FoldedProposal:
+def fold(heard: Iterable[Heard], law: Law, verify: Verify, unread: Iterable[Place] = ()) -> FoldedProposal:
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
-    folded, whole = FoldedProposal(), whole_from(ordered)
-    for one in ordered:
-        folded = advance(folded, one, law, verify, whole=whole)
-    return folded
+
+    def told(whole: int) -> FoldedProposal:
+        folded = FoldedProposal()
+        for one in ordered:
+            folded = advance(folded, one, law, verify, whole=whole)
+        return folded
+
+    return best_told(told, whole_from(ordered, unread))
 
 
 def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> FoldedProposal:

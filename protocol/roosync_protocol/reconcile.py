@@ -19,11 +19,10 @@ from roosync_protocol.entity import Kind, target_of
 from roosync_protocol.envelope import Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, PolicyProof, Side
-from roosync_protocol.messages.law import RiskName
 from roosync_protocol.messages.work import Action
 from roosync_protocol.names import Value
 from roosync_protocol.proof import RISKS, policy_may, shown, void
-from roosync_protocol.risk import Assessment, Risk, assess, surface_digest
+from roosync_protocol.risk import Assessment, assess, surface_digest
 
 LIFETIME = timedelta(days=30)  # of a pending or approved decision
 SHOWN = 64 * 1024  # bytes of a value that travels inside a decision; beyond, only its digest does
@@ -198,10 +197,6 @@ def category(kind: Kind) -> Literal["config", "files", "settings"]:
         case Kind.SETTING:
             return "settings"
     return "config"
-
-
-def risk_name(risk: Risk) -> RiskName:
-    return RISKS[risk]
 
 
 class _Frame(Struct, frozen=True, kw_only=True):

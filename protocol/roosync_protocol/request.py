@@ -16,6 +16,7 @@ from enum import Flag, auto
 from msgspec import Struct
 from msgspec.structs import replace
 
+from roosync_protocol.cycle.triggers import DECIDING
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Cycle, Decision, Request
@@ -170,7 +171,7 @@ def approval_id(cycle: str, decision: Decision) -> str:
 
 def approvals_wanted(cycle: Cycle, decisions: Iterable[Decision], requests: Iterable[Request]) -> list[Decision]:
     """The pending decisions for which the operators have to be asked, and were not."""
-    if cycle.checkpoint != "resolution" or cycle.status not in ("running", "waiting"):
+    if cycle.checkpoint not in DECIDING or cycle.status not in ("running", "waiting"):
         return []
     mine = {r.id: r for r in requests if r.cycle == cycle.id}
     taking = set(cycle.participants) - cycle.excused.keys()

@@ -58,6 +58,10 @@ KINDS: tuple[SubjectKind, ...] = (
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 BY_MESSAGE = {kind.message: kind for kind in KINDS if kind.message}
+FOR_ALL = frozenset({"cycle", "proposal", "alarm", "enrol"})  # with the law: what every machine follows
+ADDRESSED = frozenset({"decision", "request"})  # the first place is the machine that it is about
+UNFOLDED = frozenset({"audit", "metric"})
+OWN = ("inventory", "package", "status", "divergence", "arrival")  # what a machine said, to see that it is there
 STREAMS = tuple(dict.fromkeys(kind.stream for kind in KINDS))
 
 
@@ -115,6 +119,30 @@ class Subjects(Struct, frozen=True):
     def heard(self) -> list[str]:
         """What every member may listen to, kind by kind. Mail is not among it."""
         return [f"roosync.{self.fleet}.{kind.name}.>" for kind in KINDS if kind.republished and kind.stream != "MAIL"]
+
+    def followed(self) -> list[str]:
+        """Of `heard`, what is folded into the view of a fleet; the rest is read from its stream when somebody asks."""
+        return [self.fact(kind.name) for kind in KINDS if kind.republished and kind.name not in UNFOLDED]
+
+    def concerning(self, machine: str) -> list[str]:
+        """Of `heard`, what a machine has to follow while it neither leads nor compares itself with everybody.
+
+        What holds for all (law, cycles, proposals, alarms, who asks to join), and what is about it, or was said by it.
+        """
+        return [self.fact(kind.name, *self._about(kind, machine)) for kind in KINDS if self._concerns(kind)] + [
+            self.fact(kind.name, speaker=machine) for kind in KINDS if kind.name in OWN
+        ]
+
+    def records_concerning(self, machine: str) -> list[str]:
+        """The same of the stream of records, as filters over posts."""
+        kinds = [kind for kind in KINDS if kind.stream == "WORK" and self._concerns(kind)]
+        return [self.post(kind.name, *self._about(kind, machine)) for kind in kinds]
+
+    def _concerns(self, kind: SubjectKind) -> bool:
+        return kind.stream == "LAW" or kind.name in FOR_ALL or kind.name in ADDRESSED
+
+    def _about(self, kind: SubjectKind, machine: str) -> tuple[str, ...]:
+        return (machine,) if kind.name in ADDRESSED else ()
 
     def _grant(self, kind: SubjectKind, speaker: str) -> str:
         about = [part[1:] if part[0] == "=" else "*" for part in kind.about]

@@ -24,8 +24,11 @@ from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.questions import question_lines
 from roosync_agent.cli.text import harmless, print_json
 from roosync_agent.collecting.watch import watched
-from roosync_agent.operations import comparing, deciding, joining, lawmaking, machine_side, promoting, proposing
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations import machine_side
+from roosync_agent.operations.baseline import promoting, proposing
+from roosync_agent.operations.decisions import comparing, deciding
+from roosync_agent.operations.membership import joining, lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running import logs
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
@@ -74,7 +77,8 @@ class World:
             }
         )
         await self.operator.refresh()
-        return await promoting.revise(self.operator, promoting.Library(self.operator), commons, {}, None, "test")
+        library, follows = promoting.Library(self.operator), promoting.in_force(self.operator)
+        return await promoting.revise(self.operator, library, commons, {}, None, "test", follows=follows)
 
     async def turn(self):
         await self.honest.session.refresh()
@@ -274,6 +278,46 @@ async def test_what_changed_after_the_card_is_not_signed(world):
         with pytest.raises(RefusedRequestError, match="changed after it was shown"):
             await promoting.promote(world.operator, now, action, expected=card.seen)
     assert await deciding.approve(world.operator, now, expected=(await world.card(first.id)).seen)
+
+
+async def test_of_two_answers_that_become_law_at_the_same_moment_none_is_lost(world):
+    """Each is made from the baseline that was read; the one that comes second would take the first one away."""
+    await world.publish(github={"command": "npx"}, files={"command": "uvx"})
+    first = Commons(
+        entities=(await promoting.Library(world.operator).whole(world.operator.fleet.law.baseline))[0].entities
+    )
+    follows = promoting.in_force(world.operator)
+    await world.publish(github={"command": "bun"}, files={"command": "uvx"})
+    with pytest.raises(RefusedRequestError, match="at the same moment"):
+        await promoting.revise(
+            world.operator, promoting.Library(world.operator), first, {}, None, "late", follows=follows
+        )
+    assert world.operator.fleet.law.baseline.revision == follows + 1
+
+
+async def test_an_answer_that_became_law_answers_no_later_question(world):
+    """Its machine saw the new baseline first, and what it asks about that is another question under the same id."""
+    await world.publish(x=GOOD)
+    asked = await world.say(world.forged("claude.mcp/x", local=EVIL, wanted=GOOD))
+    conclude = promoting.conclude
+
+    async def too_late(session, decision, status, revision):
+        over = replace(asked, revision=2, status="superseded", operation_id=new_operation())
+        fresh = world.forged(
+            "claude.mcp/x", local=None, wanted=EVIL, revision=3, attempt=2, reference_revision=revision
+        )
+        for step in (over, fresh):
+            await world.hostile.advance_decision(step, world.hostile.fleet.decision(step.machine, step.id).sequence)
+        return await conclude(session, decision, status, revision)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(promoting, "conclude", too_late)
+        shown = deciding.find(world.operator, asked.id)
+        await promoting.promote(world.operator, shown, "keep_special")
+    assert (world.operator.fleet.law.baseline.revision, deciding.find(world.operator, asked.id).status) == (
+        2,
+        "pending",
+    )
 
 
 async def test_promoting_shows_what_becomes_agreed_for_everybody(world):
@@ -562,6 +606,26 @@ async def test_an_edit_after_the_approval_is_not_written_over(world):
     world.servers(x=mine)
     await world.turn()
     assert world.written()["x"] == mine
+
+
+async def test_a_no_that_was_not_heard_counts_although_an_older_yes_is_repeated(world):
+    """Whoever holds the broker repeats what was stored: it is the last message of the record then."""
+    world.servers(x=GOOD)
+    await world.turn()
+    await world.publish(x={**GOOD, "args": ["b.js"]})
+    await world.turn()
+    yes = await approved(world)
+    honest = world.honest.session
+    await honest.refresh()
+    await deciding.reject(world.operator, yes)
+    record = honest.subjects.record("decision", "honest", yes.id)
+    stored = [one async for one in honest.link.read(honest.subjects.stream("WORK"), record)]
+    again = next(one for one in stored if honest.open(one).operation == yes.operation_id)
+    receipt = await world.bus.link("op").post(again.subject, again.data, {**again.headers, "Nats-Msg-Id": "again"})
+    honest.take(replace(again, sequence=receipt.sequence))
+    assert honest.fleet.decision("honest", yes.id).state.status == "approved", "the no was not heard"
+    await world.honest.reconcile()
+    assert world.written()["x"] == GOOD
 
 
 async def test_a_restored_broker_does_not_roll_back_again(world):

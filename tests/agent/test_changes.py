@@ -7,8 +7,8 @@ import pytest
 from roosync_agent.cli.changes import _around, block, changes_text, told
 from roosync_agent.cli.config import _diffs_text
 from roosync_agent.cli.decision import card_text
-from roosync_agent.operations.line_changes import MOST, line_opcodes
-from roosync_agent.operations.showing import shown
+from roosync_agent.operations.decisions.showing import shown
+from roosync_agent.operations.files.line_changes import MOST, line_opcodes
 from roosync_protocol.entity import Kind
 
 OLD = "\n".join(f"Rule {n}: be kind." for n in range(1, 61)) + "\n"

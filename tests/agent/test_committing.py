@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from roosync_agent.operations.committing import commit_baseline, require_ready
-from roosync_agent.operations.git import Repository
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.baseline.committing import commit_baseline, require_ready
+from roosync_agent.operations.baseline.git import Repository
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.baseline import Commons
 from roosync_protocol.baseline_file import BaselineFile, read
 from roosync_protocol.entity import Entity, Kind

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from roosync_agent.cli.quick import quick
 from roosync_agent.running import control, control_server
-from roosync_agent.running.control import NobodyThereError, ask, endpoint
+from roosync_agent.running.control import HangsError, NobodyThereError, ask, endpoint
 from roosync_agent.running.control_server import ControlServer
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="Unix sockets")
@@ -232,3 +233,35 @@ def test_an_agent_that_dies_in_the_middle_is_nobody(state, said):
 def test_the_asking_side_imports_little():
     source = Path(control.__file__).read_text()
     assert not [line for line in source.splitlines() if line.startswith(("import asyncio", "from roosync"))]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(control, "LOOK_AFTER", 0.1)
+    monkeypatch.setattr(control, "AT_ONCE", 0.5)
+
+
+async def test_an_agent_that_takes_its_time_is_waited_for(state, impatient):
+    async with Serving(state) as serving:
+        assert (await serving.ask("slow", seconds=0.5))["result"]["verb"] == "slow"
+
+
+def test_an_agent_that_is_stopped_is_told_as_that_long_before_its_answer_is_due(state, impatient):
+    endpoint(state).parent.mkdir(parents=True, mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stopped:  # the kernel takes the callers in, and nobody serves them
+        stopped.bind(str(endpoint(state)))
+        stopped.listen()
+        began = time.monotonic()
+        with pytest.raises(HangsError, match="stopped, or hangs"):
+            ask(state, "status", {}, timeout=60.0)
+        assert time.monotonic() - began < 5
+
+
+def test_status_says_so_without_asking_again(state, impatient, monkeypatch, capsys):
+    monkeypatch.setenv("ROOSYNC_STATE", str(state))
+    endpoint(state).parent.mkdir(parents=True, mode=0o700)
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(str(endpoint(state)))
+        stopped.listen()
+        assert quick("status", as_json=False) == 1
+    assert "stopped, or hangs" in capsys.readouterr().err

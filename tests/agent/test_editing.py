@@ -11,11 +11,11 @@ from hypothesis import settings as settings_of_hypothesis
 from hypothesis import strategies as st
 
 from roosync_agent.files.door import RealDoor
-from roosync_agent.operations import editing
-from roosync_agent.operations.asked_edits import Asked, AskedError, edited
-from roosync_agent.operations.backups import list_snapshots, prepare_restore
-from roosync_agent.operations.editing import EditingError, prepare, write
-from roosync_agent.operations.file_diff import unified
+from roosync_agent.operations.files import editing
+from roosync_agent.operations.files.asked_edits import Asked, AskedError, edited
+from roosync_agent.operations.files.backups import list_snapshots, prepare_restore
+from roosync_agent.operations.files.editing import EditingError, prepare, write
+from roosync_agent.operations.files.file_diff import unified
 from roosync_agent.settings import Settings
 from roosync_protocol.documents import parse
 from roosync_protocol.documents.edits import show

@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.cli.importing import _proposed, _report
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import import_share, imported, imported_compare, imported_propose, kept
-from roosync_agent.operations.sharing_in.folder import decode
+from roosync_agent.operations.sharing_in.folder import Share, decode
 from roosync_agent.state import State
 from roosync_broker.keys import verify
 from roosync_protocol import old_share
+from roosync_protocol.baseline import Commons
 from roosync_protocol.baseline_file import read as read_baseline
 from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.fleet import Fleet
@@ -280,6 +283,30 @@ async def test_hostile_packages_are_named_and_left(share, machine, tmp_path, man
     assert all(TOKEN not in reason for reason in told)
 
 
+async def test_a_message_is_never_taken_for_a_package(share, machine):
+    """A machine may be called `messages`, and a message `manifest`."""
+    package(share, "configs/incoming/messages/p", WHOLE)
+    put(share, "messages/inbox/1.json", {**MESSAGE, "id": "manifest"})
+    done = await import_share(machine, str(share))
+    assert (len(done.packages), done.messages) == (1, 1)
+    assert [row["name"] for row in await imported(machine)] == ["shared-state/messages"]
+    assert kept.find(machine.state, "messages").entities
+
+
+async def test_a_file_is_read_once_however_often_it_is_listed(share, machine, monkeypatch):
+    package(share, "configs/incoming/pc-a/p", WHOLE)
+    manifest = share / "configs/incoming/pc-a/p/manifest.json"
+    value = json.loads(manifest.read_bytes())
+    spelled = [{**one, "path": f"./{one['path']}".replace("/", "\\")} for one in value["files"]]
+    put(share, "configs/incoming/pc-a/p/manifest.json", {**value, "files": (value["files"] + spelled) * 50})
+    read = []
+    monkeypatch.setattr(Share, "data", lambda self, name, real=Share.data: read.append(name) or real(self, name))
+    done = await import_share(machine, str(share))
+    assert len(done.packages[0].entities) == 4
+    assert all(read.count(name) == 1 for name in read)
+    assert sum("lists it twice" in one["reason"] for one in done.skipped) == 99 * len(WHOLE)
+
+
 async def test_machines_with_hostile_names_get_harmless_ones(share, machine):
     for name in ("MYIA PO 2024", "évil\u202e", "con", "op-root"):
         package(share, f"configs/incoming/{name}", WHOLE)
@@ -340,6 +367,39 @@ async def test_a_baseline_is_a_file_to_be_judged(share, machine, place, value, a
         assert not (kept.folder_of(machine.state, "shared-state") / "baseline.json").exists()
     else:
         assert done.baseline.added == added
+
+
+async def test_a_share_of_which_nothing_was_taken_says_so(share, machine):
+    package(share, "configs/incoming/good", {("services/x.xml", "service"): "<x/>"})
+    put(share, "sync-roadmap.md", ROADMAP.replace("pending", "applied"))
+    told = _report(msgspec.to_builtins(await import_share(machine, str(share))))
+    assert "! It took nothing: no package or baseline" in told
+    assert "Windows services are not managed" in told
+    assert told.endswith("Next: roosync status")
+    put(share, "sync-roadmap.md", ROADMAP)
+    told = _report(msgspec.to_builtins(await import_share(machine, str(share), dry_run=True)))
+    assert "! It took no configuration: " in told
+
+
+async def test_with_nothing_new_there_is_nothing_to_sign(share, machine):
+    old(share)
+    await import_share(machine, str(share))
+    made = await imported_propose(machine, "myia-ai-01", ["roo.modes/code"])
+    assert "roosync baseline restore --file" in _proposed(made)
+    file = Path(made["file"])
+    entities = read_baseline(file.read_bytes()).commons.entities
+    file.unlink()
+
+    async def whole(law):
+        return Commons(entities=entities), {}
+
+    machine.library = SimpleNamespace(whole=whole)
+    machine.fleet = SimpleNamespace(law=SimpleNamespace(baseline=SimpleNamespace(version="1.0.0", revision=1)))
+    made = await imported_propose(machine, "myia-ai-01", ["roo.modes/code"])
+    assert (made["file"], made["same"], file.exists()) == ("", ["roo.modes/code"], False)
+    told = _proposed(made)
+    assert "nothing new: 1 as in force" in told
+    assert "baseline restore" not in told
 
 
 @pytest.mark.parametrize("make", ["nothing there", "a file", "empty", "other things"])

@@ -11,9 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.cli.markdown_text import BAR, shown_markdown
-from roosync_agent.operations import lawmaking, mail
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations import mail
 from roosync_agent.operations.mail.saving import _safe
+from roosync_agent.operations.membership import lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.mail import Desk
 from roosync_agent.running.mailbox import Kept, Mailbox
 from roosync_agent.session import Session

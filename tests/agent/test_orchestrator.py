@@ -85,6 +85,27 @@ async def test_who_does_not_lead_does_not_ask_all_the_time(leader, allowed, aske
     assert leader.token == 0
 
 
+async def test_who_lost_the_role_in_a_turn_leaves_the_rest_to_who_has_it(leader, monkeypatch):
+    async def none():
+        pass
+
+    async def lead(token, newest):
+        leader._lease.token = 0
+
+    done = []
+
+    async def work(*_):
+        done.append("worked")
+
+    machine = leader._machine
+    machine.following, machine.cycles.lead = SimpleNamespace(widen=none), lead
+    monkeypatch.setattr(orchestrator.owed, "make_up", work)
+    monkeypatch.setattr(orchestrator.approvals, "follow", work)
+    leader._lease.token = leader._made_up = 7
+    await orchestrator.Orchestrator.turn(leader)
+    assert done == []
+
+
 async def test_what_came_while_nobody_led_is_not_forgotten(leader):
     role = leader._lease
     role.free, role.pause = False, 0.1
@@ -103,13 +124,16 @@ async def test_a_long_turn_does_not_lose_the_lease(leader):
     assert leader._lease.asked > 5
 
 
-async def test_a_turn_that_the_bus_interrupted_is_taken_again(leader, monkeypatch):
-    monkeypatch.setattr(orchestrator, "AGAIN", 0.05)
+@pytest.mark.parametrize(
+    ("fault", "pause"), [(UnavailableError("it is away"), "AGAIN"), (ValueError("nobody expected it"), "LATER")]
+)
+async def test_a_turn_that_was_not_finished_is_taken_again(leader, monkeypatch, fault, pause):
+    monkeypatch.setattr(orchestrator, pause, 0.05)
 
     async def turn():
         leader.took += 1
         if leader.took == 1:
-            raise UnavailableError("it is away")
+            raise fault
         leader.turns.set()
 
     leader.turn = turn

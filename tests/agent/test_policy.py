@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from msgspec.structs import replace
 
 from roosync_agent.cli.policy import policy as command
-from roosync_agent.operations import policy
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership import policy
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Operator, Policy, Roster
 from roosync_protocol.messages.law import DEFAULT_ANSWERS

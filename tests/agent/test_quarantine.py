@@ -15,9 +15,9 @@ from roosync_agent.cli.quarantine import quarantine
 from roosync_agent.collecting import last_good
 from roosync_agent.collecting.last_good import LastGood
 from roosync_agent.collecting.local import Local
-from roosync_agent.operations.backups import prepare_restore
-from roosync_agent.operations.editing import EditingError, write
-from roosync_agent.operations.quarantine import held, prepare_repair
+from roosync_agent.operations.files.backups import prepare_restore
+from roosync_agent.operations.files.editing import EditingError, write
+from roosync_agent.operations.files.quarantine import held, prepare_repair
 from roosync_agent.running import machine as running
 from roosync_agent.settings import Settings
 from roosync_agent.state import State

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from roosync_agent.cli import baseline as command
 from roosync_agent.cli.decision import decisions
 from roosync_agent.cli.questions import question_lines
-from roosync_agent.operations import promoting
+from roosync_agent.operations.baseline import promoting
 
 SPECIAL, UNION, OWN = {"take": "special"}, -1, -2
 
@@ -86,8 +86,8 @@ def test_only_the_question_that_was_named_is_answered(monkeypatch, words, answer
 )
 def test_decisions_are_a_table_without_columns_that_say_nothing(monkeypatch, changed, heads, several):
     one = {"id": "d-1", "machine": "m", "entity": "a.b/c", "reference": "baseline", "risk": "low", "status": "pending"}
-    one |= {"action": "override_local", "attempt": 1}
-    answer = {"pending": 1, "decisions": [one, one | {"id": "d-2"} | changed]}
+    one |= {"action": "override_local", "attempt": 1, "failed": False, "log": []}
+    answer = {"pending": 1, "failed": 0, "decisions": [one, one | {"id": "d-2"} | changed]}
     monkeypatch.setattr("roosync_agent.cli.decision.ask_machine", lambda *_, **__: answer)
     ran = CliRunner().invoke(decisions)
     first = ran.output.splitlines()[0].split()

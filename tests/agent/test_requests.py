@@ -6,13 +6,16 @@ The machine, its session and its journal are the real ones; the bus is in memory
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import history, lawmaking, locks, pinging
-from roosync_agent.operations import requests as asking
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.coordination import pinging
+from roosync_agent.operations.coordination import requests as asking
+from roosync_agent.operations.membership import lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.reports import history, locks
 from roosync_agent.running import requests as running
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.requests import JOURNAL, Done, Requests
@@ -32,6 +35,7 @@ from roosync_protocol.messages import Audit, Request
 from roosync_protocol.subjects import Subjects
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
 
 
 @dataclass
@@ -364,7 +368,7 @@ async def test_one_that_hangs_is_named_in_time(world):
     await world.beta.session.link.serve("roosync-rpc.home.beta.ping.*", hang)
     async with asyncio.timeout(1):
         row = (await pinging.ask(world.alpha, ["beta"], timeout=0.1)).machines[0]
-    assert row.reason == "no answer within 0.1 s"
+    assert (row.reason, row.hangs) == ("no answer within 0.1 s", True)
 
 
 @pytest.mark.parametrize(("asked", "says"), [({"machines": ["x"]}, "no machine"), ({"timeout": 0}, "no time to wait")])
@@ -389,6 +393,27 @@ async def test_history_pairs_beginnings_with_ends_and_says_whose_end_was_not_tol
     few = await history.history(world.alpha, limit=2)
     assert (len(few.rows), few.more) == (2, len(every.rows) - 2)
     assert (await history.history(world.alpha, since="2026-11-21T09:00:01")).rows == []
+
+
+SAID_YES = {  # action, seconds after the first yes and before the second -> who is told to have approved it
+    "asked before anybody": ("ask for approval", -1, []),
+    "asked for the second yes": ("ask for approval", 1, ["op-ann"]),
+    "the approval": ("approve override_local", -1, ["op-ann", "op-bob", "policy 3"]),
+    "the apply": ("apply override_local", 60, ["op-ann", "op-bob", "policy 3"]),
+}
+
+
+@pytest.mark.parametrize(("action", "seconds", "names"), SAID_YES.values(), ids=SAID_YES)
+def test_who_asks_for_an_approval_is_not_told_as_approved_by_what_came_later(action, seconds, names, monkeypatch):
+    given = [
+        SimpleNamespace(operator="op-ann", issued=NOW),
+        SimpleNamespace(operator="op-bob", issued=NOW + 30 * SECOND),
+    ]
+    monkeypatch.setattr(history.approval, "given", lambda *_: given)
+    wanted, proof = SimpleNamespace(digest=None), SimpleNamespace(policy_revision=3)
+    known = {"d-1": SimpleNamespace(entity="x", machine="beta", wanted=wanted, policy_proof=proof)}
+    said = Audit(agent="alpha", timestamp=NOW + seconds * SECOND, action=action, phase="before", about="r-1 d-1")
+    assert history._row(said, known, SimpleNamespace(law=None)).approved_by == names
 
 
 async def test_history_leaves_out_what_is_not_signed_by_whom_it_names(world):
@@ -425,7 +450,7 @@ async def test_what_is_held_by_whom_and_who_of_them_is_not_there(world, done, mo
     world.now = datetime.now(UTC)
     lease = Lease(world.beta.session.link, "home", "orchestrator", "beta")
     assert await lease.acquire()
-    await world.beta.presence.beat("beta")
+    serving = await pinging.serve(world.beta)
     id_ = await world.asked()
     monkeypatch.setattr(Requests, "_do", _crash)
     with pytest.raises(CrashError):
@@ -436,7 +461,7 @@ async def test_what_is_held_by_whom_and_who_of_them_is_not_there(world, done, mo
     assert (held.role, held.owner, held.token, held.present) == ("orchestrator", "beta", lease.token, True)
     assert [(row.kind, row.id, row.machine) for row in answer.claims] == [("request", id_, "beta")]
     assert answer.orphans == []
-    await world.beta.presence.leave("beta")
+    await serving.close()
     answer = await locks.locks(world.alpha)
     assert answer.orphans == ["lease orchestrator of beta", f"request {id_} of beta"]
     await lease.release()

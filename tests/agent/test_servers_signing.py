@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import lawmaking
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.operations.servers.plans import Place
 from roosync_agent.operations.servers.signing import _Following
 from roosync_agent.session import Session, new_operation

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations import lawmaking
+from roosync_agent.operations.membership import lawmaking
 from roosync_agent.session import Session
 from roosync_broker import topology
 from roosync_broker.errors import StaleError, UnavailableError
@@ -116,6 +116,30 @@ async def test_what_was_said_stands_when_the_connection_came_back_to_the_same_bu
     assert names(alpha) == ["theme"]
 
 
+async def test_a_step_from_a_view_of_before_the_backup_is_not_posted(bus):
+    """Something in the way that the own view can not place is not what nobody can open: it is another story."""
+    alpha, operator = session(bus, "alpha"), session(bus, "op-ann")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    bus.backup()
+    old = replace(pending(operation="o-2"), revision=2, status="superseded")
+    await alpha.advance_decision(old, 1)
+    await operator.refresh()
+    bus.put_back()
+    await alpha.refresh()
+    for number in (2, 3):
+        new = replace(
+            pending(operation=f"o-new{number}"), revision=number, status=("superseded", "pending")[number % 2]
+        )
+        new = replace(new, attempt=number - 1)
+        await alpha.advance_decision(new, number - 1)
+    stray = replace(old, agent="op-ann", revision=3, attempt=2, status="pending", operation_id="o-3")
+    with pytest.raises(StaleError):
+        await operator.advance_decision(stray, 2)
+    assert operator.fleet.decision("alpha", old.id).state == new
+    assert bus.streams["home-WORK"].last_sequence == 3, "nothing was posted"
+
+
 async def test_facts_from_before_the_first_reading_are_of_nobody_knows_which_stream(bus):
     """The broker is put back while an agent starts, which hears facts already and has not read anything."""
     alpha, beta = session(bus, "alpha"), session(bus, "beta")
@@ -158,3 +182,33 @@ async def test_reports_of_a_bus_that_was_put_back_count_at_once(bus):
     await alpha.say(replace(said, status="synced", divergences_count=0))
     await beta.refresh()
     assert beta.fleet.status("alpha").status == "synced"
+
+
+async def test_a_part_of_the_records_says_nothing_about_the_others_although_all_are_followed_meanwhile(bus):
+    """In a large fleet it reads what concerns it; while it does, it may have to know everything, and read that."""
+    alpha, beta = session(bus, "alpha"), session(bus, "beta")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    await beta.refresh()
+    await beta.advance_decision(pending("model", "o-2", machine="beta"), 0)
+    beta.whole, read = False, beta.link.read
+
+    def widened(*given):
+        beta.whole = True
+        return read(*given)
+
+    beta.link.read = widened
+    await beta.refresh(reports=False)
+    assert names(beta) == ["theme", "model"]
+
+
+async def test_a_record_that_was_cleared_away_begins_anew(bus):
+    """Also for a machine that has nothing else on the bus, so that no reading shows it how far the stream is."""
+    alpha = session(bus, "alpha")
+    await alpha.refresh()
+    await alpha.advance_decision(pending(), 0)
+    bus.clear(1)
+    with pytest.raises(StaleError):
+        await alpha.advance_decision(replace(pending(operation="o-2"), revision=2, status="superseded"), 1)
+    await alpha.advance_decision(pending(operation="o-3"), alpha.fleet.decision("alpha", pending().id).sequence)
+    assert alpha.fleet.decision("alpha", pending().id).state == pending(operation="o-3")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from roosync_agent.exports import INDEX
-from roosync_agent.operations.views import write_views
+from roosync_agent.operations.reports.views import write_views
 from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import verify
 from roosync_protocol import package

@@ -34,6 +34,29 @@ async def test_there_and_back(world, size):
     assert await count(a, world) == stored
 
 
+async def test_what_many_stored_is_asked_of_few(world):
+    """A thousand machines may store the same content at once: nobody reads a thousand copies of it."""
+    names = [f"m{number}" for number in range(6)]
+    links = [await world.link(name) for name in names]
+    subjects, sha256 = Subjects(world.fleet), hashlib.sha256(b"the same").hexdigest()
+    for number, link in enumerate(links):
+        head = {"Nats-Msg-Id": f"c-{number}", PARTS: "1"}
+        await link.post(subjects.content(sha256, "0", names[number]), b"the same", head)
+    asked, last = [], links[0].last
+
+    async def noted(stream, wanted):
+        found = await last(stream, wanted)
+        asked.extend(found)
+        return found
+
+    links[0].last = noted
+    one = contents(links[0], world)
+    assert await one.get(sha256) == b"the same"
+    assert await one.put(b"the same") == sha256
+    assert asked == []
+    assert await count(links[1], world) == len(names)
+
+
 async def test_what_is_not_there(world):
     link = await world.link("a")
     with pytest.raises(UnavailableError):

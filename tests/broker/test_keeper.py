@@ -14,7 +14,7 @@ from roosync_broker.keys import KeyPair, verify
 from roosync_broker.leases import Lease
 from roosync_broker.presence import Presence
 from roosync_broker.server import EmbeddedServer
-from roosync_protocol import envelope
+from roosync_protocol import envelope, micro
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.subjects import Subjects
@@ -162,6 +162,9 @@ PUBLISHES = {  # who, subject -> may they?
     ("join-c1", "post.home.member.c.op-x"): False,
     ("observer-wall", "post.home.status.a"): False,
     ("observer-wall", "roosync.home.status.a"): False,
+    ("observer-wall", "$SRV.PING.roosync-other"): False,
+    ("observer-wall", "$SRV.SCHEMA"): False,
+    ("a", "$SRV.PING"): False,
 }
 ASKS = {  # who, API subject -> may they ask it?
     ("a", "$JS.API.DIRECT.GET.home-WORK"): True,
@@ -185,7 +188,20 @@ ASKS = {  # who, API subject -> may they ask it?
     ("join-c1", "$JS.API.STREAM.INFO.home-LAW"): False,
     ("observer-wall", "$JS.API.DIRECT.GET.home-WORK"): False,
 }
-HEARS = {  # who, subject -> may they listen to it?
+SERVICES = {  # who, subject -> may they answer it?
+    ("a", "$SRV.PING"): True,
+    ("a", "$SRV.INFO.roosync-home"): True,
+    ("a", "$SRV.STATS.roosync-home.a"): True,
+    ("a", "$SRV.PING.roosync-home.b"): False,
+    ("a", "$SRV.PING.roosync-home.*"): False,
+    ("a", "$SRV.PING.>"): False,
+    ("a", "$SRV.>"): False,
+    ("a", "$SRV.INFO.other"): False,
+    ("op-x", "$SRV.PING"): False,
+    ("observer-wall", "$SRV.PING"): False,
+    ("join-c1", "$SRV.PING"): False,
+}
+HEARS = SERVICES | {  # who, subject -> may they listen to it?
     ("a", "roosync.home.status.>"): True,
     ("a", "roosync.home.>"): False,
     ("a", "roosync.home.mail.b.>"): False,
@@ -509,3 +525,49 @@ def _fields(name):
 def _sealed(message):
     posting = envelope.seal(HOME, message, "o-1", ROOT.public, ROOT.sign)
     return posting.subject, posting.data, posting.headers
+
+
+async def test_nats_tools_see_who_serves_and_get_no_further(bench):
+    """An observer asks as `nats micro ls` does: everybody at once, answers collected below its own inbox."""
+    await bench.found()
+    watcher = await bench.link("observer-wall", WATCHER)
+    a, b = await bench.link("a", A), await bench.link("b", B)
+    for name, link in (("a", a), ("b", b)):
+        for subject in micro.answered(FLEET, name):
+
+            async def answer(asked, name=name):
+                return f"{name} {micro.verb_of(asked.subject)}".encode()
+
+            await link.serve(subject, answer)
+    got = []
+    wire = watcher._connection.wire
+    await wire.listen("_INBOX.observer-wall.>", lambda message: got.append((message.subject, message.data)))
+    for subject, answers in (("$SRV.PING", 2), ("$SRV.INFO.roosync-home", 2), ("$SRV.STATS.roosync-home.b", 1)):
+        reply = "_INBOX.observer-wall.rpc.x.1"
+        await wire.publish(subject, b"{}", reply=reply)
+        await eventually(lambda answers=answers: len(got) == answers)
+        verb = micro.verb_of(subject).encode()
+        assert {data for _, data in got} == {name + b" " + verb for name in ((b"a", b"b") if answers == 2 else (b"b",))}
+        got.clear()
+    for elsewhere in ("_INBOX.observer-wall.x", "roosync.home.status.a", "post.home.status.a", "$SRV.PING"):
+        await wire.publish("$SRV.PING.roosync-home.a", b"{}", reply=elsewhere)
+    await wire.settle(5)
+    await a._connection.wire.settle(5)
+    await wire.settle(5)
+    assert got == [], "answers go to inboxes of callers, and nowhere else"
+
+
+async def test_a_law_that_was_heard_of_is_read_until_it_is_there(bench, monkeypatch):
+    """A direct get of a cluster may be answered by a node that is some moments behind the fact."""
+    root = await bench.found()
+    read, behind = bench.keeper._admin.read, [True, True]
+
+    async def late(*args):
+        if not (behind and behind.pop()):
+            async for stored in read(*args):
+                yield stored
+
+    monkeypatch.setattr(bench.keeper._admin, "read", late)
+    await bench.say(root, ROOT, member("b", B, revision=2, revoked=True))
+    await eventually(lambda: bench.keeper.law.members["b"].revoked)
+    assert not behind

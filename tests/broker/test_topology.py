@@ -1,6 +1,11 @@
 """The table of what is stored covers the table of what is said, and every row has a bound."""
 
+import json
+
+import pytest
+
 from roosync_broker import topology
+from roosync_broker.errors import NoResponderError, OursError, UnavailableError
 from roosync_broker.permissions import matches
 from roosync_protocol.subjects import KINDS, Subjects
 
@@ -33,3 +38,58 @@ def test_the_table_for_people():
     rows = topology.describe("home")
     assert {row["name"] for row in rows} == set(topology.configurations("home"))
     assert all(row["about"] for row in rows)
+
+
+class Answers:
+    """A link whose broker gives these answers, one after the other; the last one again and again."""
+
+    connected = True
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), []
+
+    async def request(self, subject, data, timeout):
+        self.asked.append(subject)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return json.dumps(answer).encode()
+
+
+def error(code, number, text="so"):
+    return {"error": {"code": code, "err_code": number, "description": text}}
+
+
+LEADERLESS, MADE = error(503, 10008), {"created": "2026-01-16T12:00:00Z"}
+TOLD = {  # what the broker answers -> what is raised, and how often it was asked; None: the answer
+    "there it is": ([MADE], None, 1),
+    "after a change of leaders": ([UnavailableError("silent"), LEADERLESS, UnavailableError("silent"), MADE], None, 4),
+    "no such stream": ([error(404, 10059)], (UnavailableError, "no stream home-WORK yet"), 1),
+    "no JetStream": ([NoResponderError("nobody answers")], (NoResponderError, "nobody"), 1),
+    "no majority, and it says so": ([LEADERLESS], (UnavailableError, "more than half"), None),
+    "no majority, and it is silent": ([UnavailableError("silent")], (UnavailableError, "silent"), None),
+}
+
+
+@pytest.mark.parametrize(("answers", "raises", "times"), TOLD.values(), ids=TOLD)
+async def test_what_is_asked_while_a_cluster_has_no_leader(answers, raises, times, monkeypatch):
+    monkeypatch.setattr(topology, "PAUSE", 0.001)
+    monkeypatch.setattr(topology, "API_TIMEOUT", topology.ASK_AGAIN + 0.1)
+    link = Answers(*answers)
+    if raises is None:
+        assert await topology.incarnation(link, "home-WORK") == MADE["created"]
+    else:
+        with pytest.raises(raises[0], match=raises[1]):
+            await topology.incarnation(link, "home-WORK")
+    assert len(link.asked) == times if times else len(link.asked) > 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [(error(400, 10005), UnavailableError), (LEADERLESS, UnavailableError), (error(500, 10023), OursError)],
+)
+async def test_a_stream_that_can_not_be_made_now_and_one_that_can_not_be_made(answer, kind):
+    link = Answers(error(404, 10059), answer)
+    with pytest.raises(kind):
+        await topology.ensure(link, "home", 3)
+    assert len(link.asked) == 2, "what changes something is asked once"

@@ -20,6 +20,7 @@ import pytest
 
 from roosync_agent.running.control import NobodyThereError, ask
 
+NOT_OURS = ("ROOSYNC_", "XDG_")  # of the environment that the tests run in
 PATIENCE = float(os.environ.get("ROOSYNC_TEST_PATIENCE", "40"))  # seconds for anything that is waited for
 STORAGE = ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline/settings"
 MCP = f"{STORAGE}/mcp_settings.json"
@@ -79,7 +80,7 @@ class Site:
 
     @property
     def env(self):
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("ROOSYNC_", "XDG_"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_OURS)}
         own = {
             "HOME": str(self.base / "nobody"),
             "ROOSYNC_STATE": str(self.state),
@@ -444,6 +445,12 @@ def waiting():
 @pytest.fixture
 def port():
     return free_port()
+
+
+@pytest.fixture(scope="session")
+def new_port():
+    """`free_port()`, for fixtures that need several."""
+    return free_port
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.connect import _session, as_operator
-from roosync_agent.operations import deciding
-from roosync_agent.operations.lawmaking import enact
+from roosync_agent.operations.decisions import deciding
+from roosync_agent.operations.membership.lawmaking import enact
 from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_broker.keys import KeyPair

@@ -106,6 +106,7 @@ def test_who_is_there_answers_and_who_is_not_is_named(three):
         assert time.monotonic() - began < 2.5
         assert seen["silent"] == ["pc-c"]
         assert "no answer within 1.5 s" in seen["machines"][2]["reason"]
+        assert seen["machines"][2]["hangs"]
     finally:
         hung.send_signal(signal.SIGCONT)
     a.fails("ping", "pc-x", says="is no machine of this fleet")

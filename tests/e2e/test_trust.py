@@ -17,8 +17,8 @@ import nats
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations.codes import read_code, write_code
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.codes import read_code, write_code
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.state import State
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol import approval, envelope

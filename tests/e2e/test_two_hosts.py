@@ -17,7 +17,7 @@ import psutil
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.operations.codes import read_code, write_code
+from roosync_agent.operations.membership.codes import read_code, write_code
 from roosync_broker.tls import fingerprint_of, make_certificate
 
 IP = shutil.which("ip")

@@ -9,8 +9,16 @@ from msgspec.structs import replace
 
 from roosync_broker.keys import KeyPair, verify
 from roosync_protocol import approval, decision, envelope
+from roosync_protocol.cycle import ROUTES
+from roosync_protocol.cycle.leading import next_state
+from roosync_protocol.cycle.participant import digest_of
+from roosync_protocol.cycle.record import judge
+from roosync_protocol.cycle.view import View
+from roosync_protocol.diff import Divergence, Verdict
+from roosync_protocol.entity import Kind
 from roosync_protocol.law import LIFETIME, Law
-from roosync_protocol.messages import Approval, Baseline, Member, Operator, Policy, Roster
+from roosync_protocol.messages import Approval, Arrival, Baseline, Cycle, Member, Operator, Policy, Roster
+from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.risk import surface_digest
 from roosync_protocol.subjects import Subjects
 
@@ -155,6 +163,77 @@ class World:
         return decision.applicable(state, self.law, verify, self.now, **more)
 
 
+BOTH = frozenset({"pc-a", "pc-b"})
+OF = {name: route for route, names in ROUTES.items() for name in names}
+
+
+class Scene:
+    """A cycle of two machines, what they reported, and the decisions that stand."""
+
+    def __init__(self, world, checkpoint="init", **more):
+        self.world = world
+        self.cycle = Cycle(
+            agent="pc-a",
+            timestamp=world.now,
+            id="c-1",
+            revision=1,
+            operation_id="o-1",
+            route=OF[checkpoint],
+            status="running",
+            participants=("pc-a", "pc-b"),
+            checkpoint=checkpoint,
+            timeout_minutes=10,
+            started=world.now,
+            entered=world.now,
+        )
+        self.cycle = replace(self.cycle, **more)
+        self.decisions, self.arrivals, self.present, self.token, self.baseline = [], {}, BOTH, 0, 2
+        self.seen = {}  # what else the leader sees
+
+    def decision(self, status="pending", machine="pc-a", name="x", **more):
+        found = Divergence(key=f"claude.settings/{name}", kind=Kind.SETTING, verdict=Verdict.TAKE, local=1, wanted=2)
+        asked = Asked(machine=machine, reference="baseline", reference_revision=1, now=self.world.now)
+        self.decisions.append(replace(decide(found, asked, "o-2"), status=status, **more))
+        return self.decisions[-1]
+
+    def arrive(self, *machines, **more):
+        for machine in machines:
+            fields = {
+                "agent": machine,
+                "timestamp": self.world.now,
+                "cycle": self.cycle.id,
+                "checkpoint": self.cycle.checkpoint,
+                "round": self.cycle.round,
+                "status": "synced",
+                "divergences": digest_of(self.decisions, self.cycle.participants),
+                "baseline_revision": self.baseline,
+                "package": "0" * 64,
+                "version": "v2.10.0",
+            }
+            self.arrivals[machine] = Arrival(**{**fields, **more})
+        return self
+
+    @property
+    def view(self):
+        return View(
+            arrivals=self.arrivals,
+            decisions=tuple(self.decisions),
+            present=self.present,
+            baseline_revision=self.baseline,
+            token=self.token,
+            **self.seen,
+        )
+
+    def turn(self, minutes=0.0):
+        """One turn of the leader; whatever it says has to be what everybody else believes."""
+        made = next_state(self.cycle, self.view, self.world.wait(minutes=minutes))
+        if made is not None:
+            made = replace(made, agent="pc-b", timestamp=self.world.now, operation_id=self.world.new_operation())
+            assert judge(self.cycle, self.world.raw(made), self.world.law) is None
+            self.cycle = made
+        return made
+
+
 @pytest.fixture
 def world():
     return World()
@@ -168,3 +247,8 @@ def make_world():
 @pytest.fixture
 def verifier():
     return verify
+
+
+@pytest.fixture
+def scene(world):
+    return lambda *args, **more: Scene(world, *args, **more)

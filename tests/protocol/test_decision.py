@@ -411,6 +411,26 @@ def test_an_operator_does_not_sign_with_a_policy(world):
     assert world.told(first, replace(by_policy(world, first), agent="op-ann")).state == first
 
 
+def test_what_rests_on_a_policy_that_the_broker_lost_is_told_the_same_by_who_never_heard_it(world):
+    """The broker is put back, the policy of a yes with it; the operator, who knows it, signs the next one."""
+    world.enact(world.policy(answers={}))
+    put_back = world.law
+    world.enact(world.policy(answers=ALL_AUTOMATIC))
+    first = begin(world)
+    approved = by_policy(world, first)
+    expired = world.step(approved, "pc-a", "expired")
+    heard = world.told(first, approved, expired)
+    following = world.policy(answers={})
+    world.enact(following)
+    newcomer = put_back.admit(world.say(following))
+    assert newcomer.answers_of(2) is None
+    assert heard.state == world.fold().state == fold(world.records, newcomer, verify).state == expired
+    assert "does not let" in applicable(approved, newcomer, verify, world.now), "a story, and no permission"
+    assert fold(world.records, put_back, verify).state == first, (
+        "nobody signed anything newer: made up, or not yet heard"
+    )
+
+
 def test_a_policy_that_is_tightened_undoes_no_story_and_stops_what_waits(world):
     world.enact(world.policy(answers=ALL_AUTOMATIC))
     first = begin(world)
@@ -693,6 +713,19 @@ def test_a_long_life_reads_the_same_when_the_broker_forgot_its_beginning(make_wo
         whole = fold(retained(world.records), world.law, verify)
         assert (whole.state, whole.sequence) == (state, told.sequence)
         world.wait(seconds=1)
+
+
+def test_a_step_that_did_not_count_does_not_count_either_when_the_beginning_is_gone(world):
+    """An operator posted it from a view of before a broker was put back; it proves itself, and leads nowhere."""
+    for word in ("a:pending", "ann:approved+", "a:applying", "a:applied", "a:pending,q"):
+        state = world.told(next_state(world, world.fold().state, word)).state
+    stray = world.step(state, "op-ann", "pending", reopened=True)
+    world.told(stray, world.approved(stray))
+    assert world.fold().state == state
+    for word in ("ann:approved+", *("a:superseded", "a:pending,q") * d.RETAINED):
+        state = next_state(world, state, word)
+        world.told(state)
+        assert fold(retained(world.records), world.law, verify).state == state
 
 
 def test_a_gap_is_no_way_around_the_steps(world):

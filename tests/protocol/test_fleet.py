@@ -8,14 +8,17 @@ from msgspec.structs import replace
 from roosync_broker.keys import verify
 from roosync_protocol import fleet as f
 from roosync_protocol import proposal
+from roosync_protocol.cycle.metrics import earlier
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
-from roosync_protocol.fleet import Fleet
+from roosync_protocol.fleet import AT_ONCE, CYCLES, Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import (
     Alarm,
+    Arrival,
     Audit,
+    Cycle,
     Decision,
     Enrolment,
     PackageRef,
@@ -50,7 +53,28 @@ def a_life(world, machine="pc-a"):
     return [world.say(m) for m in (first, approved, applying, world.step(applying, machine, "applied"))]
 
 
+def cycle(world, **more):
+    return Cycle(
+        agent="pc-a", timestamp=world.now, id="c-1", revision=1, operation_id="o-1", route="coordination",
+        status="running", participants=("pc-a",), checkpoint="init", timeout_minutes=1, started=world.now,
+        entered=world.now, **more,
+    )  # fmt: skip
+
+
 # -- records
+
+
+def test_what_stood_before_a_cycle_began_is_told_by_the_stream_and_not_by_clocks(world, fleet):
+    old, new, other = (begin(world, key=f"roo.mcp/{name}") for name in ("old", "new", "other"))
+    for one in (old, new):
+        fleet.hear(world.say(replace(one, timestamp=world.now.replace(year=2031))))  # a clock that is far ahead
+    began = cycle(world, after=fleet.newest)
+    fleet.hear(world.say(world.step(new, "op-ann", "rejected")))
+    fleet.hear(world.say(begin(world, "pc-b")))
+    fleet.hear(world.say(replace(other, timestamp=world.now.replace(year=2001))))  # and one that is far behind
+    assert earlier(began, fleet) == {old.id}
+    assert [one.status for one in fleet.steps("pc-a", new.id)] == ["pending", "rejected"]
+    assert [one.status for one in fleet.steps("pc-a", new.id, after=began.after)] == ["rejected"]
 
 
 def test_a_decision_as_it_is_proven(world, fleet):
@@ -162,6 +186,9 @@ def test_what_the_stream_no_longer_shows_is_forgotten_and_what_came_since_is_kep
     assert fleet.decision("pc-b", newer.message.id).state == newer.message
     fleet.forget_unshown([newer.sequence])
     assert [d.machine for d in fleet.decisions()] == ["pc-b"]
+    for last, left in ((newer.sequence - 1, ["pc-b"]), (newer.sequence, [])):
+        fleet.forget_unshown([], last=last)
+        assert [d.machine for d in fleet.decisions()] == left, "it was the newest, and nothing is left"
 
 
 def test_proposals(world, fleet):
@@ -304,3 +331,57 @@ def test_alarms_are_kept_once_and_the_last_ones(world, fleet):
 def test_what_is_only_read_on_demand_is_not_kept(world, fleet):
     fleet.hear(world.say(Audit(agent="pc-a", timestamp=world.now, action="x", phase="before")))
     assert not fleet.refused
+
+
+def test_who_makes_up_cycles_takes_nobodys_arrival_away(world):
+    live = Fleet(world.law, verify)
+    given = {"timestamp": world.now, "checkpoint": "init", "round": 0, "status": "synced", "divergences": "0" * 64}
+    cycle = Cycle(
+        agent="pc-a", timestamp=world.now, id="c-1", revision=1, operation_id="o-1", route="coordination",
+        status="running", participants=("pc-a", "pc-b"), checkpoint="init", timeout_minutes=1, started=world.now,
+        entered=world.now,
+    )  # fmt: skip
+    for number in range(2 * CYCLES):
+        live.hear(world.say(Arrival(agent="pc-b", cycle=f"c-x{number}", **given)))
+        if number == 0:  # and nothing after it
+            live.hear(world.say(Arrival(agent="pc-a", cycle="c-1", **given)))
+    assert set(live.arrivals(cycle)) == {"pc-a"}
+    assert len(live._arrivals) == CYCLES + 1
+    live.hear(world.say(Arrival(agent="pc-b", cycle="c-1", **given | {"checkpoint": "made-up"})))
+    assert live.refused == {"an arrival of 'pc-b' at no checkpoint": 1}
+    assert len(live._arrivals["c-1"]) == 1
+
+
+def test_a_machine_has_some_cycles_running_and_none_after_its_end(world):
+    live = Fleet(world.law, verify)
+
+    def begin(agent, number):
+        return Cycle(
+            agent=agent, timestamp=world.now, id=f"c-{agent}-{number}", revision=1, operation_id="o-1",
+            route="coordination", status="running", participants=("pc-a", "pc-b"), checkpoint="init",
+            timeout_minutes=1, started=world.now, entered=world.now,
+        )  # fmt: skip
+
+    for number in range(3 * AT_ONCE):
+        late = {"revision": 7} if number % 2 else {}  # as if its beginning was gone
+        live.hear(world.say(replace(begin("pc-b", number), **late)))
+    live.hear(world.say(begin("pc-a", 1)))
+    assert [one.id for one in live.open_cycles() if one.agent == "pc-a"] == ["c-pc-a-1"]
+    theirs = [one for one in live.open_cycles() if one.agent == "pc-b"]
+    assert len(theirs) == AT_ONCE
+    live.hear(world.say(replace(theirs[0], agent="pc-a", revision=2, operation_id="o-2", token=1)))
+    assert live.cycle(theirs[0].id).opener == "pc-b"
+    world.enact(world.member("pc-b", revoked=True))
+    live.law = world.law
+    live._law_version += 1
+    assert [one.id for one in live.open_cycles()] == ["c-pc-a-1"]
+
+
+def test_what_a_later_pass_shows_says_nothing_about_an_earlier_one(world, fleet):
+    """Decisions are read, then a fact of one comes, then cycles are read, which show something newer than the fact."""
+    first, *_ = a_life(world)
+    fleet.hear(first)
+    fleet.forget_unshown([first.sequence + 7], [Cycle])
+    assert fleet.decision("pc-a", first.message.id).state is not None
+    fleet.forget_unshown([first.sequence + 7], [Decision])
+    assert fleet.decision("pc-a", first.message.id).state is None

@@ -271,6 +271,26 @@ def test_no_text_is_ever_what_we_sign(purpose, payload):
         signed_bytes(purpose, payload).decode()
 
 
+@pytest.mark.parametrize("kind", get_args(m.AnyMessage), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_moment_at_the_ends_of_the_calendar_is_refused(kind, moment):
+    """A deadline after it, or its day in UTC, does not exist: whoever reckons with it would stumble at every turn."""
+    said = json.loads(wire(kind))
+    names = [name for name in kind.__struct_fields__ if name in ("timestamp", "asked", "started", "entered", "created")]
+    assert "timestamp" in names
+    for name in names:
+        with pytest.raises(MalformedError, match=name):
+            decode(json.dumps({**said, name: moment}).encode())
+
+
+@pytest.mark.parametrize("name", ["reached", "escalations"])
+def test_so_is_one_inside_a_cycle(name):
+    place = {"checkpoint": "init", "round": 0, "level": 1, "reason": "x"}
+    assert decode(wire(m.Cycle, **{name: [{**place, "at": "2026-01-01T00:00:00Z"}]}))
+    with pytest.raises(MalformedError, match="at is no moment"):
+        decode(wire(m.Cycle, **{name: [{**place, "at": "9999-12-31T23:59:59Z"}]}))
+
+
 def test_policies_do_not_share_their_answers():
     one, two = decode(wire(m.Policy)), decode(wire(m.Policy))
     assert one.answers is not two.answers

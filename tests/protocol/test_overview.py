@@ -1,17 +1,19 @@
 """The fleet at one look: who is named, what counts as known, and the exit code a monitor gets."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import msgspec
 import pytest
 
+from roosync_protocol.cycle.participant import digest_of
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Baseline, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages.work import Escalation
 from roosync_protocol.overview import exit_code, exit_codes, overview
 
 T0 = datetime(2026, 1, 16, 12, tzinfo=UTC)
@@ -28,6 +30,8 @@ class View:
     found: list = field(default_factory=list)
     open: object = None
     refused: Counter = field(default_factory=Counter)
+    run: list = field(default_factory=list)
+    arrived: dict = field(default_factory=dict)
 
     def refusals(self):
         return self.refused
@@ -43,6 +47,12 @@ class View:
 
     def requests(self):
         return []
+
+    def open_cycles(self):
+        return self.run
+
+    def arrivals(self, cycle):
+        return self.arrived
 
 
 def member(name, **more):
@@ -63,8 +73,16 @@ def report(name, status="synced", count=0, **more):
     )
 
 
-def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1"):
-    return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_)
+def decision(machine, status="pending", verdict="drift", action="override_local", id_="d-1", requested=False, **more):
+    fields = {"reference": "baseline", "rollback_requested": requested} | more
+    return SimpleNamespace(machine=machine, status=status, verdict=verdict, action=action, id=id_, **fields)
+
+
+def cycle(status="running", **more):
+    return Cycle(
+        agent="a", timestamp=T0, id="c-1", revision=1, operation_id="o-1", route="coordination", status=status,
+        participants=("a", "b"), checkpoint="diffs", timeout_minutes=1, started=T0, entered=T0, **more,
+    )  # fmt: skip
 
 
 def fleet(*reports, decisions=(), names=("a", "b"), **more):
@@ -79,9 +97,14 @@ SITUATIONS = {
     "in step": (fleet(*BOTH), ALL, "synced", "synced", 0, (0,)),
     "drift": (fleet(report("a"), report("b", "diverged", 3)), ALL, "diverged", "diverged", 3, (2,)),
     "counted, though it says synced": (fleet(report("a"), report("b", count=1)), ALL, "diverged", "diverged", 1, (2,)),
-    "a decision waits": (fleet(*BOTH, decisions=[decision("b")]), ALL, "synced", "synced", 0, (3,)),
-    "approved waits for no person": (
-        fleet(*BOTH, decisions=[decision("b", "approved")]), ALL, "synced", "synced", 0, (0,)
+    "a decision waits, and the report is of before": (
+        fleet(*BOTH, decisions=[decision("b")]), ALL, "diverged", "diverged", 0, (2, 3)
+    ),
+    "approved waits for no person, and is not there yet": (
+        fleet(*BOTH, decisions=[decision("b", "approved")]), ALL, "diverged", "diverged", 0, (2,)
+    ),
+    "a question about another machine": (
+        fleet(*BOTH, decisions=[decision("b", reference="machine:a")]), ALL, "synced", "synced", 0, (3,)
     ),
     "conflict": (
         fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", verdict="conflict")]),
@@ -96,6 +119,21 @@ SITUATIONS = {
     ),
     "a rollback failed": (
         fleet(*BOTH, decisions=[decision("b", "rollback_failed")]), ALL, "conflict", "conflict", 0, (4,)
+    ),
+    "an apply failed, and was put back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "rolled_back")]),
+        ALL, "diverged", "diverged", 1, (2, 4),
+    ),
+    "an apply failed, and is being put back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "failed")]),
+        ALL, "diverged", "diverged", 1, (2, 4),
+    ),
+    "an apply failed, and the file was mended by hand": (
+        fleet(*BOTH, decisions=[decision("b", "rolled_back")]), ALL, "synced", "synced", 0, (0,)
+    ),
+    "a person took it back": (
+        fleet(report("a"), report("b", "diverged", 1), decisions=[decision("b", "rolled_back", requested=True)]),
+        ALL, "diverged", "diverged", 1, (2,),
     ),
     "quarantine": (
         fleet(report("a"), report("b", quarantine={"roo.mcp": "emptied"})), ALL, "quarantined", "conflict", 0, (4,)
@@ -116,6 +154,11 @@ SITUATIONS = {
     "present, and never reported": (fleet(report("a")), ALL, "no_report", "unknown", 0, (5,)),
     "nobody reported": (fleet(), ALL, "no_report", "unknown", None, (5,)),
     "presence could not be read": (fleet(*BOTH), None, "synced", "synced", 0, (5,)),
+    "a cycle that goes on": (replace(fleet(*BOTH), run=[cycle()]), ALL, "synced", "synced", 0, (0,)),
+    "a cycle that ended": (replace(fleet(*BOTH), run=[cycle("aborted")]), ALL, "synced", "synced", 0, (0,)),
+    "a cycle that waits for a person": (
+        replace(fleet(*BOTH), run=[cycle("waiting", stopped=2)]), ALL, "synced", "synced", 0, (3,)
+    ),
     "no baseline": (
         fleet(report("a", "unknown"), report("b", "unknown"), revision=0), ALL, "unknown", "unknown", None, (2,)
     ),
@@ -237,3 +280,41 @@ def test_it_reads_a_real_fleet_and_believes_only_genuine_reports():
     seen = overview(real, "a", ALL, T0)
     assert [row.state for row in seen.machines] == ["synced", "no_report"]
     assert seen.refused_total == 1
+
+
+def arrival(machine, cycle):
+    return Arrival(
+        agent=machine, timestamp=T0, cycle=cycle.id, checkpoint=cycle.checkpoint, round=0, status="synced",
+        divergences=digest_of((), ()),
+    )  # fmt: skip
+
+
+WAYS = "roosync cycle resume c-1, or roosync cycle abort c-1"
+STOPS = {  # who arrived since its time was over -> what a person is asked, and the commands
+    "nobody": ((), "not there: b", f"roosync cycle excuse MACHINE, {WAYS}"),
+    "one": (("a",), "not there: b", f"roosync cycle excuse b, {WAYS}"),
+    "whom it named": (
+        ("b",),
+        "has not arrived: a; excuse a machine, resume, or abort",
+        f"roosync cycle excuse a, {WAYS}",
+    ),
+    "all": (("a", "b"), "", "roosync cycle resume c-1    (what it waited for is there)"),
+}
+
+
+@pytest.mark.parametrize(("there", "asked", "following"), STOPS.values(), ids=STOPS)
+def test_a_cycle_that_stopped_is_told_as_it_is_now(there, asked, following):
+    told = Escalation(level=2, reason="late", checkpoint="diffs", round=0, at=T0, trigger="time_over")
+    stopped = cycle("waiting", stopped=2, waiting_for="not there: b", escalations=(told,))
+    view = replace(fleet(*BOTH), run=[stopped], arrived={name: arrival(name, stopped) for name in there})
+    (row,) = overview(view, "a", None, T0).cycles
+    assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, asked)
+    assert row.next_step == following
+
+
+@pytest.mark.parametrize(
+    ("requested", "says"), [(False, "a person: d-1 failed, and was put back"), (True, "its decisions")]
+)
+def test_a_change_that_failed_waits_for_a_person_and_one_that_was_taken_back_does_not(requested, says):
+    view = fleet(report("a"), report("b", "diverged"), decisions=[decision("b", "rolled_back", requested=requested)])
+    assert overview(view, "a", ALL, T0).machines[1].waiting_for == says

@@ -13,6 +13,7 @@ from roosync_protocol.diff import ABSENT, DIVERGENT, Divergence, Verdict
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages import decode, encode
+from roosync_protocol.proof import RISKS
 from roosync_protocol.reconcile import Asked, accepted, category, decide, side
 from roosync_protocol.risk import Risk
 
@@ -120,7 +121,7 @@ def test_a_merge_is_offered_when_both_changes_fit(world):
 
 def test_categories_and_risks_have_the_founding_names():
     assert {category(kind) for kind in Kind} == {"config", "files", "settings"}
-    assert {reconcile.risk_name(risk) for risk in Risk} == {"none", "low", "medium", "high", "critical"}
+    assert {RISKS[risk] for risk in Risk} == {"none", "low", "medium", "high", "critical"}
 
 
 # -- level-triggered

@@ -1,16 +1,18 @@
 """The closing report of a cycle: figures from the records, each failed attempt with its reason, two languages."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from roosync_broker.keys import verify
+from roosync_protocol.cycle.metrics import Evidence
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Baseline, Cycle, Decision, Side, StatusReport
 from roosync_protocol.messages.work import Escalation, Reached
-from roosync_protocol.reports import Evidence, closing_markdown, closing_report
+from roosync_protocol.reports import closing_markdown, closing_report
 
 T0 = datetime(2025, 12, 8, 9, tzinfo=UTC)
 TOKEN = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
@@ -197,6 +199,7 @@ def test_the_markdown_form_has_every_part_in_both_languages(language):
     text = closing_markdown(report(), language)
     assert [line[4:] for line in text.splitlines() if line.startswith("### ")] == HEADINGS[language]
     assert "CHECKPOINT-SYNCED" in text
+    assert re.search("- checkpoints_reached ?: VERSION, COLLECTED, BASELINE, SYNCED\n", text)
     assert ("atteint (100" in text or "atteint (2.1.0" in text) == (language == "fr")
 
 

@@ -208,6 +208,8 @@ WANTED = {
     "of a machine that takes no part": ({}, {"machine": "pc-c"}, 0),
     "of one that was excused": ({"excused": {"pc-b": "off"}}, {}, 0),
     "before it is time": ({"checkpoint": "diffs"}, {}, 0),
+    "one that came later": ({"checkpoint": "final"}, {}, 1),
+    "of a deployment": ({"route": "deployment", "checkpoint": "synced"}, {}, 1),
     "of an ended cycle": ({"status": "aborted"}, {}, 0),
     "while it waits for a person": ({"status": "waiting"}, {}, 1),
     "with another machine": ({}, {"reference": "machine:pc-c"}, 0),

@@ -135,3 +135,27 @@ def test_a_reader_does_not_rely_on_the_broker_for_who_may_speak(world):
 def test_each_kind_has_a_speaker():
     assert all(kind.who & (Who.MACHINE | Who.ORCHESTRATOR | Who.OPERATOR | Who.JOINER) for kind in KINDS)
     assert all(kind.who == Who.OPERATOR for kind in KINDS if kind.stream == "LAW")
+
+
+def test_what_concerns_a_machine_is_part_of_what_it_may_hear(world):
+    concerning, heard = world.subjects.concerning("pc-a"), world.subjects.heard()
+    assert all(any(matches(wide, one) for wide in heard) for one in concerning)
+    followed = world.subjects.followed()
+    assert all(any(matches(wide, one) for wide in followed) for one in concerning)
+    facts = {
+        "roosync.home.decision.pc-a.d-1.op-ann": True,
+        "roosync.home.decision.pc-b.d-1.pc-b": False,
+        "roosync.home.request.pc-a.r-1.pc-b": True,
+        "roosync.home.request.pc-b.r-1.pc-a": False,
+        "roosync.home.cycle.c-1.pc-b": True,
+        "roosync.home.member.pc-b.op-ann": True,
+        "roosync.home.policy.main.op-ann": True,
+        "roosync.home.status.pc-a": True,
+        "roosync.home.status.pc-b": False,
+        "roosync.home.arrival.c-1.diffs.pc-a": True,
+        "roosync.home.arrival.c-1.diffs.pc-b": False,
+        "roosync.home.audit.pc-a": False,
+    }
+    assert {fact: sum(matches(one, fact) for one in concerning) for fact in facts} == {
+        k: int(v) for k, v in facts.items()
+    }

@@ -9,8 +9,8 @@ import yaml
 
 from roosync_agent.collecting.local import Local
 from roosync_agent.collecting.reference import BASELINE, Reference
-from roosync_agent.operations.editing import write
-from roosync_agent.operations.quarantine import held, prepare_repair
+from roosync_agent.operations.files.editing import write
+from roosync_agent.operations.files.quarantine import held, prepare_repair
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets import TABLE, plain

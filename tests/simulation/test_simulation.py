@@ -20,11 +20,14 @@ FOUND = {  # planted bug -> the first seed that is tried, and what the oracle sa
     "no_approval": (0, "without a valid approval"),
     "last_message": (0, ""),
     "forgets_attempts": (0, "one approval was used for two writes"),
-    "any_round": (0, "passed a checkpoint"),
+    "any_round": (40, "passed a checkpoint"),
     "older_law": (0, "older law"),
     "goes_on_alone": (0, "passed a checkpoint"),
+    "last_one_wins": (0, "the law changed otherwise"),
+    "no_journal": (0, "executed again"),
+    "any_signer": (25, "passed a checkpoint"),
 }
-ENOUGH = 60  # seeds within which each is found, from there on
+ENOUGH = 150  # seeds within which each is found, from there on
 
 
 @pytest.fixture(scope="module")

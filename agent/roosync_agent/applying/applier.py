@@ -316,6 +316,7 @@ class Applier:
             approvals=(),
             policy_proof=None,
             log=(*decision.log, "the agent stopped while applying"),
+            after="interrupted",
         )
 
     async def _look_again(self, decision: Decision, until: datetime) -> None:
@@ -369,6 +370,8 @@ class Applier:
             await machine.session.advance_decision(moved, machine.fleet.decision(machine.name, decision.id).sequence)
         except StaleError:
             log.info("%s was moved by somebody else while it became %s", decision.id, status)
+            if before:
+                await machine.audit(before, "after", decision.id, "not done", "somebody else moved it first")
             return None
         if after:
             await machine.audit(after, "after", decision.id, outcome=after, details="\n".join(moved.log))

@@ -44,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cycle": (
         "cycle",
         "cycle",
-        "Take machines through checkpoints together: start, show, watch, excuse, abort, metrics.",
+        "Take machines through checkpoints together: start, list, show, watch, excuse, abort, metrics.",
     ),
     "report": ("reports", "report", "The founding protocol's reports: status, divergence, coordination request."),
     "request": ("requests", "request", "Ask a machine or a person for something; it waits until they are there."),
@@ -132,8 +132,8 @@ def roosync() -> None:
     \b
     First steps:   roosync demo                 a fleet of three sample machines, on this computer
                    roosync init; roosync up     your own fleet
-    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict or quarantine,
-                   5 a machine did not answer
+    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict, quarantine
+                   or a failed apply, 5 a machine did not answer
     """
 
 

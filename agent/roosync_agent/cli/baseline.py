@@ -74,7 +74,7 @@ def choose(
         )
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import promoting
+        from roosync_agent.operations.baseline import promoting
 
         return await promoting.arbitrate(session, answers)
 
@@ -94,7 +94,7 @@ def validate(id_: str | None, as_json: bool) -> None:
     """Sign that the proposal is right: it is made again from the packages, and checked for secrets and paths."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import promoting
+        from roosync_agent.operations.baseline import promoting
 
         return await promoting.validate_proposal(session, id_)
 
@@ -111,12 +111,12 @@ def publish(id_: str | None, version: str | None, note: str, repository: Path | 
     """Sign the proposal into law: every machine compares itself with it at once."""
     where = repository.absolute() if repository is not None else None
     if where is not None:
-        from roosync_agent.operations.committing import require_ready
+        from roosync_agent.operations.baseline.committing import require_ready
 
         require_ready(where)  # before anything is signed
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import committing, promoting
+        from roosync_agent.operations.baseline import committing, promoting
 
         law = await promoting.publish(session, id_, version, note)
         return law, await committing.commit_law(session, law, where) if where else None
@@ -152,7 +152,7 @@ def restore(version: str | None, path: Path | None, as_json: bool) -> None:
     data = path.read_bytes() if path is not None else b""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import promoting
+        from roosync_agent.operations.baseline import promoting
         from roosync_protocol.baseline_file import read
 
         if path is not None:
@@ -183,7 +183,7 @@ def _commit(repository: Path, version: str | None, as_json: bool) -> None:
 
     import msgspec
 
-    from roosync_agent.operations.committing import commit_baseline, require_ready
+    from roosync_agent.operations.baseline.committing import commit_baseline, require_ready
     from roosync_protocol.baseline_file import read
 
     require_ready(repository)

@@ -89,7 +89,7 @@ def _change(change: dict[str, Any], kind: str, clip: bool, full: bool) -> tuple[
 
 def _diff(where: str, before: str, after: str, clip: bool) -> tuple[list[str], int]:
     """A text by the lines that differ, and how many of those that stay are left out."""
-    from roosync_agent.operations.line_changes import line_opcodes
+    from roosync_agent.operations.files.line_changes import line_opcodes
 
     old, new = before.split("\n"), after.split("\n")
     if not old[-1] and not new[-1]:

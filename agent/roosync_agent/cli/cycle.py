@@ -1,16 +1,21 @@
 """Commands about cycles: a run of the fleet through checkpoints, together."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
+STOPPED = {
+    2: "Stopped: no policy applies anything on its machines until a person answers.",
+    3: "Stopped as an emergency: nothing at all is applied on its machines until a person answers.",
+}
 DRIFT, PENDING, CONFLICT, SILENT = 2, 3, 4, 5
 
 
@@ -25,12 +30,26 @@ def cycle() -> None:
 @click.option("--timeout", type=float, default=60.0, show_default=True, metavar="MINUTES", help="For each checkpoint.")
 @click.option("--version", "required", default="", help="Deployment: the version that every agent must have.")
 @click.option("--note", default="", help="A line about it.")
+@click.option("--wait", is_flag=True, help="Follow it until it ends or is stopped, as `roosync cycle watch` does.")
 @json_option
-def start(route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, as_json: bool) -> None:
+def start(
+    route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, wait: bool, as_json: bool
+) -> None:
     """Begin a cycle. Who takes part is written first; the orchestrator moves it on."""
-    named = [name for one in targets for name in one.split(",") if name]
+    named = [name for one in targets for name in one.split(",") if name.strip()]
+    if targets and not named:
+        raise click.UsageError("--targets names no machine; leave it out for all of them")
     answer = ask_machine("cycle_start", route=route, targets=named, timeout=timeout, version=required, note=note)
+    if wait:
+        _follow(answer["id"], None, as_json)
     show(answer, as_json, _text)
+
+
+@cycle.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every cycle, the newest last."""
+    show(ask_machine("cycle_list"), as_json, _list)
 
 
 @cycle.command("show")
@@ -45,22 +64,32 @@ def show_(id_: str | None, as_json: bool) -> None:
 
 @cycle.command("watch")
 @click.argument("id_", metavar="[CYCLE]", required=False)
-def watch(id_: str | None) -> None:
-    """Follow a cycle until it ends or a person is asked."""
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Look no longer; the cycle goes on.")
+def watch(id_: str | None, timeout: float | None) -> None:
+    """Follow a cycle until it ends or is stopped; what a person has to answer meanwhile is told.
+
+    Exit code as of `cycle show`: 0 done, 3 a person is asked, 5 machines are waited for still when the time is over.
+    """
+    _follow(id_, timeout, as_json=False)
+
+
+def _follow(id_: str | None, seconds: float | None, as_json: bool) -> NoReturn:
+    """Tells each change of a cycle, and at last all of it; ends with the exit code of `cycle show`."""
     import time
 
-    last = ""
+    end, last = time.monotonic() + (math.inf if seconds is None else seconds), ""
     while True:
         answer = ask_machine("cycle_show", id_=id_)
         id_ = answer["id"]
         line = _line(answer)
-        if line != last:
+        if line != last and not as_json:
             click.echo(line)
             last = line
-        if answer["status"] != "running":
-            click.echo(_text(answer))
+        left = end - time.monotonic()
+        if answer["status"] != "running" or left <= 0:
+            show(answer, as_json, _text)
             raise click.exceptions.Exit(_code(answer))
-        time.sleep(0.5)
+        time.sleep(min(0.5, left))
 
 
 @cycle.command("metrics")
@@ -84,7 +113,7 @@ def excuse(machine: str, id_: str | None, reason: str, as_json: bool) -> None:
     """Let the others go on without MACHINE. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.excuse(session, id_, machine, reason)
 
@@ -98,7 +127,7 @@ def resume(id_: str | None, as_json: bool) -> None:
     """Go on waiting, with fresh time. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.resume(session, id_)
 
@@ -113,7 +142,7 @@ def abort(id_: str | None, reason: str, as_json: bool) -> None:
     """End a cycle. Nothing that was applied is taken back. Signed by an operator."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import cycling
+        from roosync_agent.operations.coordination import cycling
 
         return await cycling.abort(session, id_, reason)
 
@@ -126,18 +155,34 @@ def _told(done: Any, as_json: bool, what: str) -> None:
     show(
         msgspec.to_builtins(done, str_keys=True),
         as_json,
-        lambda a: f"{a['id']}: {what}; {a['status']}.\n\nNext: roosync cycle watch {a['id']}",
+        lambda a: f"{a['id']}: {what}; {a['status']}.\n\nNext: roosync cycle {_look(a['status'])} {a['id']}",
     )
 
 
+def _look(status: str) -> str:
+    return {"running": "watch", "waiting": "show"}.get(status, "report")
+
+
 def _code(answer: dict[str, Any]) -> int:
-    if answer["status"] == "waiting":
+    if answer["next_step"]:
         return PENDING
-    return SILENT if answer["status"] == "running" and answer["waits_for"] else 0
+    return SILENT if answer["status"] == "running" else 0  # also in the moment before its leader goes on
+
+
+def _list(rows: list[dict[str, Any]]) -> str:
+    if not rows:
+        return "No cycle was started yet.\n\nNext: roosync cycle start"
+    told = [(r["id"], r["route"], r["status"], r["checkpoint"].upper(), r["started"][:19], r["by"]) for r in rows]
+    heads = ("CYCLE", "ROUTE", "STATUS", "CHECKPOINT", "STARTED (UTC)", "BY")
+    open_ = next((r for r in reversed(rows) if r["status"] in ("running", "waiting")), rows[-1])
+    following = f"Next: roosync cycle {_look(open_['status'])} {open_['id']}"
+    return "\n".join([table(told, heads, colour=want_colour()), "", following])
 
 
 def _line(answer: dict[str, Any]) -> str:
     waits = f", waiting for {', '.join(answer['waits_for'][:5])}" if answer["waits_for"] else ""
+    if answer["status"] == "running" and answer["next_step"]:
+        waits = f", a person is asked: {harmless(answer['next_step'])}"
     return f"{answer['id']}  {answer['status']}  CHECKPOINT-{answer['checkpoint'].upper()}{waits}"
 
 
@@ -151,17 +196,24 @@ def _text(answer: dict[str, Any]) -> str:
     lines += [f"Excused:  {harmless(m)}: {harmless(why)}" for m, why in answer["excused"].items()]
     if answer["waits_for"]:
         lines.append(f"Waiting for: {', '.join(answer['waits_for'])}")
+        lines.append(f"Known:    {harmless(answer['why'])}")
     lines += [f"! level {one['level']} at {one['checkpoint'].upper()}: {harmless(one['reason'])}"
               for one in answer["escalations"]]  # fmt: skip
+    if answer["stopped"]:
+        lines += ["", STOPPED[answer["stopped"]]]
     if answer["waiting_for"]:
         lines += ["", f"A person is asked: {harmless(answer['waiting_for'])}"]
-    return "\n".join([*lines, "", _next(answer)])
+    elif answer["status"] == "waiting":
+        lines += ["", "What it waited for is there; a person lets it go on."]
+    room = width()
+    whole = [part for line in lines for part in (hanging(line, room, 2) if "\n" not in line else [line])]
+    return "\n".join([*whole, "", *hanging(_next(answer), room, 6)])
 
 
 def _next(answer: dict[str, Any]) -> str:
     match answer["status"]:
-        case "waiting":
-            return f"Next: roosync decisions, roosync cycle excuse MACHINE, resume or abort {answer['id']}"
+        case "waiting" | "running" if answer["next_step"]:
+            return f"Next: {harmless(answer['next_step'])}"
         case "running":
             return f"Next: roosync cycle watch {answer['id']}"
     return f"Next: roosync cycle report {answer['id']}"

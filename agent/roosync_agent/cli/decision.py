@@ -6,12 +6,12 @@ import click
 
 from roosync_agent.cli.changes import Told, block, ordered, told
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import TONES, harmless, many, paint, reference_text, table, want_colour
+from roosync_agent.cli.text import TONES, harmless, many, paint, reference_text, table_with_lines, want_colour
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
-PENDING = 3
+PENDING, FAILED = 3, 4
 ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
 OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # of these an operator opens another attempt
@@ -24,34 +24,44 @@ USUAL = {"COMPARED WITH": "the baseline", "ACTION": "override_local", "TRY": 1} 
 @click.option("--all", "everything", is_flag=True, help="Also those that ended.")
 @json_option
 def decisions(everything: bool, as_json: bool) -> None:
-    """The decisions of the fleet that wait, or are under way."""
+    """The decisions of the fleet that wait, or are under way. Exit code: 3 pending, 4 an apply failed, 0 neither."""
     answer = ask_machine("decisions", everything=everything)
+    show(answer, as_json, _listed)
+    raise click.exceptions.Exit(_code(answer))
 
-    def text(found: dict[str, Any]) -> str:
-        rows = [
-            (
-                d["id"],
-                d["machine"],
-                d["entity"],
-                reference_text(d["reference"]),
-                d["risk"],
-                d["status"],
-                d["action"],
-                d["attempt"],
-            )
-            for d in found["decisions"]
-        ]
-        if not rows:
-            return "No decision waits."
-        heads = ("DECISION", "MACHINE", "FIELD", "COMPARED WITH", "RISK", "STATUS", "ACTION", "TRY")
-        told = [at for at, head in enumerate(heads) if {row[at] for row in rows} != {USUAL.get(head)}]
-        listed = table([[row[at] for at in told] for row in rows], [heads[at] for at in told], colour=want_colour())
-        several = "\n" + " " * 6 + "roosync approve --all --risk low    (each is shown first)"
-        more = several if sum(d["risk"] in LESSER and d["status"] == "pending" for d in found["decisions"]) > 1 else ""
-        return f"{listed}\n\n{found['pending']} pending.\nNext: roosync decision show ID{more}"
 
-    show(answer, as_json, text)
-    raise click.exceptions.Exit(PENDING if answer["pending"] else 0)
+def _code(answer: dict[str, Any]) -> int:
+    return FAILED if answer["failed"] else PENDING if answer["pending"] else 0
+
+
+def _listed(found: dict[str, Any]) -> str:
+    """The table; below each whose apply failed, what its machine said last, and that a person is waited for."""
+    rows = [
+        (
+            d["id"],
+            d["machine"],
+            d["entity"],
+            reference_text(d["reference"]),
+            d["risk"],
+            d["status"],
+            d["action"],
+            d["attempt"],
+        )
+        for d in found["decisions"]
+    ]
+    if not rows:
+        return "No decision waits."
+    heads = ("DECISION", "MACHINE", "FIELD", "COMPARED WITH", "RISK", "STATUS", "ACTION", "TRY")
+    told = [at for at, head in enumerate(heads) if {row[at] for row in rows} != {USUAL.get(head)}]
+    below = ["failed: approve again or reject" * d["failed"] + "".join(f" ({line})" for line in d["log"])
+             for d in found["decisions"]]  # fmt: skip
+    lines = table_with_lines([[row[at] for at in told] for row in rows], [heads[at] for at in told], below)
+    count = f"{found['pending']} pending" + (f", {found['failed']} failed" if found["failed"] else "")
+    waiting = [d for d in found["decisions"] if d["failed"] or d["status"] == "pending"]
+    following = f"Next: roosync decision show {waiting[0]['id'] if len(waiting) == 1 else 'ID'}"
+    if sum(d["risk"] in LESSER and d["status"] == "pending" for d in found["decisions"]) > 1:
+        following += "\n" + " " * 6 + "roosync approve --all --risk low    (each is shown first)"
+    return "\n".join([*lines, "", f"{count}.", following])
 
 
 @click.group()
@@ -83,7 +93,8 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
         click.confirm("\nApprove this", abort=True)
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding, promoting
+        from roosync_agent.operations.baseline import promoting
+        from roosync_agent.operations.decisions import deciding
 
         found = deciding.find(session, id_)
         if action in ("override_remote", "keep_special"):
@@ -101,7 +112,7 @@ def decision_reject(id_: str, reason: str, as_json: bool) -> None:
     """Say no: from now on this is an accepted difference."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         return await deciding.reject(session, deciding.find(session, id_), reason)
 
@@ -131,7 +142,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
     """Ask the machine to put back what was there before; later unrelated edits stay, unless --exact."""
 
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         asked = await deciding.request_rollback(session, deciding.find(session, id_), exact=exact)
         return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
@@ -175,10 +186,10 @@ def approve_many(
 
     import msgspec
 
-    from roosync_agent.operations.showing import decision_row
+    from roosync_agent.operations.decisions.showing import decision_row
 
     async def work(session: "Session") -> list[Any]:
-        from roosync_agent.operations import deciding
+        from roosync_agent.operations.decisions import deciding
 
         return await deciding.approve_each(session, {card["id"]: card["seen"] for card in cards})
 
@@ -289,7 +300,7 @@ def _answer_text(card: dict[str, Any]) -> list[str]:
 def _told(done: Any, as_json: bool) -> None:
     import msgspec
 
-    from roosync_agent.operations.showing import decision_row
+    from roosync_agent.operations.decisions.showing import decision_row
 
     row = msgspec.to_builtins(decision_row(done))
     show(

@@ -15,8 +15,8 @@ from roosync_protocol.documents import FORMATS
 from roosync_protocol.secrets.values import HIDDEN
 
 if TYPE_CHECKING:
-    from roosync_agent.operations.asked_edits import Asked
-    from roosync_agent.operations.editing import Prepared
+    from roosync_agent.operations.files.asked_edits import Asked
+    from roosync_agent.operations.files.editing import Prepared
     from roosync_agent.settings import Settings
 
 STDIN_LIMIT = 16 * 1024 * 1024  # bytes, as of a file
@@ -76,7 +76,7 @@ def edit(
     Edits are done in the order given, each on what the one before it left, all or none, after a backup:
     `roosync snapshots restore ID` puts it back.
     """
-    from roosync_agent.operations.editing import EditingError, prepare
+    from roosync_agent.operations.files.editing import EditingError, prepare
     from roosync_agent.settings import load
 
     asked = _asked(click.get_current_context().meta["order"], given)
@@ -148,7 +148,7 @@ def _ask(as_json: bool) -> None:
 
 
 def _written(settings: "Settings", prepared: "Prepared") -> str:
-    from roosync_agent.operations.editing import EditingError, write
+    from roosync_agent.operations.files.editing import EditingError, write
 
     try:
         done = write(settings, prepared, datetime.now(UTC))
@@ -161,7 +161,7 @@ def _written(settings: "Settings", prepared: "Prepared") -> str:
 
 def _asked(order: Sequence[str | None], given: dict[str, Any]) -> list["Asked"]:
     """The edits in their order; what says more about one belongs to the edit before it."""
-    from roosync_agent.operations.asked_edits import Asked
+    from roosync_agent.operations.files.asked_edits import Asked
 
     left = {name: list(values) for name, values in given.items() if isinstance(values, tuple)}
     asked: list[Asked] = []

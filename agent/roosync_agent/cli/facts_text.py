@@ -4,21 +4,28 @@ A table by kind. A kind that is not in it is shown with its subject, so nothing 
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from roosync_agent.cli.text import harmless, many, paint
+from roosync_agent.cli.text import folded, harmless, many, paint
 
 LEVELS = {1: "warning", 2: "a person must act", 3: "EMERGENCY"}
 TONES = {1: "warn", 2: "bad", 3: "bad"}
 
 
-def fact_line(kind: str, message: Any, about: str, *, colour: bool = False) -> str:
-    """`kind` and `about` are those of the subject; `message` is decoded and signed by whom it names."""
+def fact_line(kind: str, message: Any, about: str, *, colour: bool = False, who: int = 16, room: int = 0) -> str:
+    """`kind` and `about` are those of the subject; `message` is decoded and signed by whom it names.
+
+    `who`: columns of the speaker's name. `room`: columns of a line, beyond which it is folded; 0: never.
+    """
     say = WORDS.get(kind)
-    text = say(message) if say else about
+    text = harmless(say(message) if say else about)
     tone = TONES.get(getattr(message, "level", 0), "")
-    head = f"{message.timestamp:%H:%M:%S}  {message.agent:<16} {kind:<10} "
-    return head + paint(harmless(text), tone, colour)
+    head = f"{message.timestamp:%H:%M:%S}  {message.agent:<{who}}  {kind:<10}  "
+    lines = folded(text, room, len(head))
+    return "\n".join(
+        [head + paint(lines[0].lstrip(), tone, colour), *(paint(line, tone, colour) for line in lines[1:])]
+    )
 
 
 def told_otherwise(message: Any) -> bool:
@@ -32,6 +39,10 @@ RECORDS = frozenset({"c-", "d-", "p-", "r-"})  # what the ids of records begin w
 SPOKEN = frozenset({"publish package", "publish baseline", "set policy", "enrol", "renew membership", "set roster"})
 
 
+MOMENT = timedelta(milliseconds=50)
+GONE_WRONG = frozenset({"failed", "rolled_back", "rollback_failed", "overwritten"})
+
+
 def _status(m: Any) -> str:
     parts = [m.status, many(m.divergences_count, "divergence")]
     parts += [f"{m.pending_decisions} pending"] if m.pending_decisions else []
@@ -43,14 +54,20 @@ def _status(m: Any) -> str:
 
 def _decision(m: Any) -> str:
     who = f" by policy {m.policy_proof.policy_revision}" if m.policy_proof and m.status == "approved" else ""
-    ask = ", rollback asked" if m.rollback_requested else ""
-    last = f": {m.log[-1]}" if m.log and m.status in ("failed", "rolled_back", "rollback_failed", "overwritten") else ""
+    ask = ", rollback asked" if m.rollback_requested and m.status == "applied" else ""
+    last = f": {'; '.join(m.log[-2:])}" if m.log and m.status in GONE_WRONG else ""
+    risk = f", {m.action}, risk {m.risk}" if m.status == "pending" else ""
     attempt = f", attempt {m.attempt}" if m.attempt > 1 else ""
-    return f"{m.id} {m.status}{who}{ask}: {m.action} {m.entity} on {m.machine}, risk {m.risk}{attempt}{last}"
+    return f"{m.id} {m.status}{who}{ask}: {m.entity} on {m.machine}{risk}{attempt}{last}"
 
 
 def _cycle(m: Any) -> str:
     step = f"{m.reached[-1].checkpoint.upper()} reached" if m.reached else "started"
+    if (
+        m.status == "running" and abs(m.timestamp - m.entered) > MOMENT
+    ):  # it moved nowhere: a warning, or another leader
+        warned = m.escalations and abs(m.timestamp - m.escalations[-1].at) < MOMENT
+        step = "warns" if warned else f"goes on, led by {m.agent}"
     machines = many(len(m.participants) - len(m.excused), "machine")
     strict = ", strict" if m.strict else ""
     again = f", round {m.round}" if m.round else ""
@@ -66,7 +83,7 @@ def _cycle(m: Any) -> str:
 def _arrival(m: Any) -> str:
     saw = f"{m.status}, {many(m.divergences_count, 'divergence')}" if m.status != "unknown" else "not compared yet"
     again = f", round {m.round}" if m.round else ""
-    return f"{m.agent} is at {m.checkpoint.upper()} of {m.cycle}{again}: {saw}"
+    return f"is at {m.checkpoint.upper()} of {m.cycle}{again}: {saw}"
 
 
 def _request(m: Any) -> str:
@@ -85,9 +102,10 @@ def _alarm(m: Any) -> str:
 
 def _audit(m: Any) -> str:
     if m.phase == "before":
-        return f"begins: {m.action} {m.about}"
+        return f"before: {m.action} {m.about}"
     last = f" ({m.details.strip().splitlines()[-1][:120]})" if m.details.strip() else ""
-    return f"did: {m.action} {m.about} -> {m.outcome or 'done'}{last}"
+    came = f" -> {m.outcome or 'done'}" if m.outcome != m.action else ""
+    return f"after: {m.action} {m.about}{came}{last}"
 
 
 def _package(m: Any) -> str:

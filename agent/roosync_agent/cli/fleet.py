@@ -14,7 +14,7 @@ from roosync_agent.settings import Settings, load
 from roosync_agent.state import State
 
 if TYPE_CHECKING:
-    from roosync_agent.operations.joining import Asking
+    from roosync_agent.operations.membership.joining import Asking
     from roosync_agent.session import Session
 
 
@@ -45,9 +45,9 @@ def init(
     """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
     import msgspec
 
-    from roosync_agent.operations.founding import init as found
-    from roosync_agent.operations.founding import require_no_fleet
-    from roosync_agent.running.reports import KEYLESS
+    from roosync_agent.operations.membership.founding import init as found
+    from roosync_agent.operations.membership.founding import require_no_fleet
+    from roosync_agent.running.own_reports import KEYLESS
 
     settings = load()
     require_no_fleet(State(settings.state))
@@ -102,9 +102,9 @@ def invite(
     as_json: bool,
 ) -> None:
     """Print a one-time code, wait for the machine that joins with it, and admit it."""
-    from roosync_agent.operations import joining
-    from roosync_agent.operations.codes import write_code
-    from roosync_agent.operations.listening import address_for_others
+    from roosync_agent.operations.membership import joining
+    from roosync_agent.operations.membership.codes import write_code
+    from roosync_agent.operations.membership.listening import address_for_others
 
     async def work(session: "Session") -> int:
         settings = load()
@@ -153,7 +153,7 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
     """Join a fleet with the CODE that `roosync invite` printed on another machine."""
     import msgspec
 
-    from roosync_agent.operations import joining
+    from roosync_agent.operations.membership import joining
     from roosync_broker.keys import fingerprint
 
     async def work() -> Any:
@@ -183,7 +183,7 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
 @json_option
 def revoke(machine: str, yes: bool, as_json: bool) -> None:
     """End the membership of MACHINE; its connection ends at once."""
-    from roosync_agent.operations import lawmaking
+    from roosync_agent.operations.membership import lawmaking
 
     if not yes:
         click.confirm(
@@ -204,7 +204,7 @@ def revoke(machine: str, yes: bool, as_json: bool) -> None:
 @json_option
 def renew(as_json: bool) -> None:
     """Renew the roster and all memberships for another 90 days."""
-    from roosync_agent.operations import lawmaking
+    from roosync_agent.operations.membership import lawmaking
 
     names = signed(lambda session: lawmaking.renew(session, always=True))
     show({"renewed": names}, as_json, lambda a: "Renewed: " + ", ".join(a["renewed"]))
@@ -216,7 +216,7 @@ def renew(as_json: bool) -> None:
 @json_option
 def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     """Turn automatic application off: on this machine (needs no key), on MACHINE, or for the fleet."""
-    from roosync_agent.operations import lawmaking
+    from roosync_agent.operations.membership import lawmaking
 
     if machine is None and not whole_fleet:
         answer = ask_machine("pause")
@@ -239,7 +239,7 @@ def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
 def resume(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     """Turn automatic application on again: here, on MACHINE, or for the fleet (signed by the operator)."""
     from roosync_agent.connect import identity_of
-    from roosync_agent.operations import lawmaking
+    from roosync_agent.operations.membership import lawmaking
 
     name = None if whole_fleet else machine or identity_of(State(load().state)).machine
     signed(lambda session: lawmaking.resume(session, name))
@@ -259,23 +259,22 @@ def observer() -> None:
 @click.argument("name", default="watcher")
 @json_option
 def observer_create(name: str, as_json: bool) -> None:
-    """Make a credential for `nats sub 'roosync.>'`; its seed is printed once."""
+    """Make a credential for `nats sub 'roosync.>'` and `nats micro ls`; its seed is printed once."""
     from roosync_agent.connect import identity_of, url_of
-    from roosync_agent.operations import lawmaking
+    from roosync_agent.operations.membership import lawmaking
 
     pair = signed(lambda session: lawmaking.add_observer(session, name))
     settings = load()
     identity = identity_of(State(settings.state))
+    prefix = f"_INBOX.observer-{name}.rpc"  # below which agents may answer
     if as_json:
-        show(
-            {"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": f"_INBOX.observer-{name}"}, True, str
-        )
+        show({"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": prefix}, True, str)
         return
     click.echo(pair.seed)
     click.echo(
         f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
-        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk "
-        f"--inbox-prefix _INBOX.observer-{name}",
+        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk --inbox-prefix {prefix}\n"
+        "`nats micro ls` with the same options shows the agents that are there.",
         err=True,
     )
 
@@ -283,7 +282,7 @@ def observer_create(name: str, as_json: bool) -> None:
 async def _admit(
     session: "Session", code: str | None, patience: timedelta, yes: bool, *, once: bool, quiet: bool = False
 ) -> int:
-    from roosync_agent.operations import joining
+    from roosync_agent.operations.membership import joining
 
     admitted: list[str] = []
     async for asking in joining.arrivals(session, code, session.now() + patience):

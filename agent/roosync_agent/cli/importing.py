@@ -65,6 +65,9 @@ def propose(name: str, fields: tuple[str, ...], as_json: bool) -> None:
 def _report(answer: dict[str, Any]) -> str:
     where = "Dry run, nothing was kept" if answer["dry_run"] else f"Kept in {harmless(answer['folder'])}"
     lines = [f"{harmless(answer['path'])}: read. {where}; nothing was applied."]
+    if not (answer["packages"] or answer["baseline"]):
+        what = "no configuration" if answer["messages"] or answer["decisions"] else "nothing"
+        lines += ["", f"! It took {what}: no package or baseline in it holds anything that is managed here."]
     rows = [
         (one["name"], one["version"], len(one["entities"]), len(one["secrets"]), "a member" if one["member"] else "")
         for one in answer["packages"]
@@ -94,12 +97,13 @@ def _some(title: str, lines: list[str]) -> list[str]:
 
 
 def _next(answer: dict[str, Any]) -> str:
-    if answer["dry_run"]:
+    taken = answer["packages"] or answer["baseline"] or answer["messages"] or answer["decisions"]
+    if answer["dry_run"] and taken:
         return "Next: the same without --dry-run"
     if answer["packages"]:
         name = answer["packages"][0]["name"]
         return f"Next: roosync imported compare {name}, then roosync imported propose {name} [FIELD...]"
-    if answer["baseline"]:
+    if answer["baseline"] and answer["baseline"]["added"]:
         return f"Next: read it, then an operator signs it: roosync baseline restore --file {answer['baseline']['file']}"
     return "Next: roosync status"
 
@@ -113,10 +117,16 @@ def _comparison(answer: dict[str, Any]) -> str:
         lines += [f"  {line}" for line in changes_text(row["changes"], row["kind"], clip=True)[:12]]
     lines += _some("Only on this machine", answer["only_here"])
     lines += _some("Not compared, because it is not on this machine or not believed here", answer["not_here"])
-    return "\n".join([*lines, "", f"Next: roosync imported propose {answer['name']} [FIELD...]"])
+    there = any(row["verdict"] != "only_here" for row in answer["differs"]) or answer["not_here"]
+    following = f"roosync imported propose {answer['name']} [FIELD...]" if there else "roosync status"
+    return "\n".join([*lines, "", f"Next: {following}"])
 
 
 def _proposed(answer: dict[str, Any]) -> str:
+    if not answer["file"]:
+        lines = [f"{harmless(answer['name'])} has nothing new: {len(answer['same'])} as in force. No file was written."]
+        lines += _some("Left out", [f"{key}: {why}" for key, why in answer["left_out"].items()])
+        return "\n".join([*lines, "", "Next: nothing to sign; roosync status"])
     lines = [f"{harmless(answer['file'])}: {len(answer['added'])} new, {len(answer['differs'])} changed,"
              f" {len(answer['same'])} as in force. It is no law."]  # fmt: skip
     for row in answer["changes"]:

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import folded, harmless, table_with_lines, width
 
 DRIFT, NO_ANSWER = 2, 5
 
@@ -23,29 +23,27 @@ def locks(as_json: bool) -> None:
 
 
 def _text(answer: dict[str, Any]) -> str:
-    colour = want_colour()
     lines: list[str] = []
-    leases = [
-        (r["role"], r["owner"], _seen(r), r["token"], _age(r["age_seconds"]), _time(r["expires"]))
-        for r in answer["leases"]
-    ]
-    heads = ("LEASE", "OWNER", "SEEN", "TOKEN", "RENEWED", "EXPIRES (UTC)")
-    lines += [table(leases, heads, colour=colour)] if leases else ["No lease is held: nobody leads at this moment."]
+    leases = [(r["role"], r["owner"], _seen(r), r["token"], _age(r["age_seconds"])) for r in answer["leases"]]
+    ends = [f"ends at {_time(r['expires'])} (UTC) unless it is renewed; then another leads" for r in answer["leases"]]
+    lines += table_with_lines(leases, ("LEASE", "OWNER", "SEEN", "TOKEN", "RENEWED"), ends)
+    if not leases:
+        lines = ["No lease is held: nobody leads at this moment."]
     claims = [
-        (f"{r['kind']} {r['id']}", r["machine"], _seen(r), _age(r["age_seconds"]), r["about"][:50], r["ends"])
+        (f"{r['kind']} {r['id']}", r["machine"], _seen(r), _age(r["age_seconds"]), r["about"][:40])
         for r in answer["claims"]
     ]
     if claims:
-        lines += ["", table(claims, ("CLAIM", "MACHINE", "SEEN", "TAKEN", "ABOUT", "ENDS"), colour=colour)]
+        ends = [f"ends {r['ends']}" for r in answer["claims"]]
+        lines += ["", *table_with_lines(claims, ("CLAIM", "MACHINE", "SEEN", "TAKEN", "ABOUT"), ends)]
     local = [
-        (r["path"], r["holder"], "stale" if r["stale"] else "held", _age(r["age_seconds"]), r["ends"])
-        for r in answer["local"]
+        (r["kind"], r["holder"], "stale" if r["stale"] else "held", _age(r["age_seconds"])) for r in answer["local"]
     ]
-    lines += ["", table(local, ("LOCAL LOCK", "HOLDER", "STATE", "TOUCHED", "ENDS"), colour=colour)]
-    lines += [
-        f"! interrupted: {harmless(r['label'])} ({r['phase']}, {_time(r['since'])}); ends {r['ends']}"
-        for r in answer["unfinished"]
-    ]
+    ends = [f"{r['path']}: ends {r['ends']}" for r in answer["local"]]
+    lines += ["", *table_with_lines(local, ("LOCAL LOCK", "HOLDER", "STATE", "TOUCHED"), ends)]
+    for r in answer["unfinished"]:
+        told = f"! interrupted: {harmless(r['label'])} ({r['phase']}, {_time(r['since'])}); ends {r['ends']}"
+        lines += ["", *folded(told, width() or 80, 0)]
     return "\n".join([*lines, "", _next(answer)])
 
 
@@ -54,11 +52,13 @@ def _next(answer: dict[str, Any]) -> str:
         return f"Not there: {harmless(', '.join(answer['orphans']))}\n\nNext: roosync ping"
     if answer["unfinished"]:
         return "Next: roosync up"
+    if not answer["leases"]:
+        return "Cycles stand still until an agent that may lead takes the lease, within seconds.\n\nNext: roosync ping"
     return "Every holder is there."
 
 
 def _seen(row: dict[str, Any]) -> str:
-    return "unknown" if row["present"] is None else "present" if row["present"] else "silent"
+    return "present" if row["present"] else "silent"
 
 
 def _age(seconds: float | None) -> str:

@@ -1,19 +1,30 @@
 """Commands that look: status, machines, tail, topology; and the demo."""
 
 import asyncio
+import contextlib
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
-from roosync_agent.cli.text import print_json, shown_status, table, want_colour
+from roosync_agent.cli.status_text import shown_status
+from roosync_agent.cli.text import print_json, table, want_colour, width
+
+if TYPE_CHECKING:
+    from roosync_broker.link import Link
+
+AWAY = "! The broker does not answer; waiting for it."
+BACK = "! The broker is back. What was said meanwhile: roosync history"
 
 
 @click.command()
 @json_option
 def status(as_json: bool) -> None:
-    """The fleet at one look. Exit code: 0 in step, 2 drift, 3 pending, 4 conflict or quarantine, 5 silence."""
+    """The fleet at one look.
+
+    Exit code: 0 in step, 2 drift, 3 pending, 4 conflict, quarantine or a failed apply, 5 silence.
+    """
     answer = ask_machine("status")
     show(answer["overview"], as_json, lambda seen: shown_status(seen, colour=want_colour()))
     raise click.exceptions.Exit(max(answer["exit_codes"]))
@@ -56,6 +67,8 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
     async def follow() -> None:
         async with machine_link() as session:
             await session.refresh_law()
+            roster, law = session.fleet.law.roster, session.fleet.law
+            who = min(16, max(map(len, [*law.machines(), *(roster.operators if roster else ())]), default=16))
             done = asyncio.Event()
             left = [count]
 
@@ -66,16 +79,27 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
                     return
                 if not session.fleet.law.genuine(heard) and heard.subject.split(".")[2] != "enrol":
                     return  # signed, but not by whom the subject says: the broker's own invention
-                click.echo(_fact_line(heard, as_json))
+                click.echo(_fact_line(heard, as_json, who))
                 if left[0] is not None:
                     left[0] -= 1
                     if left[0] <= 0:
                         done.set()
 
             await session.follow(on_fact)
-            await done.wait()
+            await _told_when_away(done, session.link)
 
     asyncio.run(follow())
+
+
+async def _told_when_away(done: asyncio.Event, link: "Link", every: float = 0.5) -> None:
+    """Until `done`; a broker that is away, and its return, are said on standard error. `every`: seconds."""
+    away = False
+    while not done.is_set():
+        if away is link.connected:
+            away = not away
+            click.echo(AWAY if away else BACK, err=True)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(done.wait(), every)
 
 
 @click.command()
@@ -104,7 +128,7 @@ def demo(keep: bool) -> None:
     raise click.exceptions.Exit(run_demo(keep=keep))
 
 
-def _fact_line(heard: Any, as_json: bool) -> str:
+def _fact_line(heard: Any, as_json: bool, who: int) -> str:
     from roosync_agent.cli.facts_text import fact_line
     from roosync_protocol.messages import encode
 
@@ -112,4 +136,4 @@ def _fact_line(heard: Any, as_json: bool) -> str:
     if as_json:
         return json.dumps({"subject": heard.subject, "message": json.loads(encode(message))}, ensure_ascii=False)
     _, _, kind, about = heard.subject.split(".", 3)
-    return fact_line(kind, message, about, colour=want_colour())
+    return fact_line(kind, message, about, colour=want_colour(), who=who, room=width())

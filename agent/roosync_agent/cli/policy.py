@@ -47,7 +47,7 @@ def policy_set(
     async def work(session: "Session") -> Any:
         import msgspec
 
-        from roosync_agent.operations import policy as operation
+        from roosync_agent.operations.membership import policy as operation
 
         operation.changed(session, wanted, add=frozenset(add), remove=frozenset(remove))
         easier = operation.loosened(operation.shown(session.fleet.law), wanted, frozenset(add))

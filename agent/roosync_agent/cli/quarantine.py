@@ -9,7 +9,7 @@ from roosync_agent.cli.running import CommandError, ask_machine, json_option, sh
 from roosync_agent.cli.text import harmless, many, paint, want_colour
 
 if TYPE_CHECKING:
-    from roosync_agent.operations.quarantine import HeldBack, HeldFile
+    from roosync_agent.operations.files.quarantine import HeldBack, HeldFile
 
 DRIFT, QUARANTINE = 2, 4
 NAMED = 12  # names of what is gone that are shown; --json has all
@@ -26,7 +26,7 @@ def quarantine_show(as_json: bool) -> None:
     """Targets whose state is not believed: why, since when, what is gone, and what can be done."""
     import msgspec
 
-    from roosync_agent.operations.quarantine import held
+    from roosync_agent.operations.files.quarantine import held
     from roosync_agent.settings import load
 
     found = held(load())
@@ -62,8 +62,8 @@ def quarantine_repair(target: str, exact: bool, dry_run: bool, yes: bool, show_s
     missing is put back.
     """
     from roosync_agent.cli.edit import carry_out
-    from roosync_agent.operations.editing import EditingError
-    from roosync_agent.operations.quarantine import prepare_repair
+    from roosync_agent.operations.files.editing import EditingError
+    from roosync_agent.operations.files.quarantine import prepare_repair
     from roosync_agent.settings import load
 
     settings = load()

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from roosync_agent.cli.text import print_json, shown_ping, shown_status, want_colour
-from roosync_agent.running.control import NobodyThereError, ask
+from roosync_agent.cli.status_text import shown_status
+from roosync_agent.cli.text import print_json, shown_ping, want_colour
+from roosync_agent.running.control import HangsError, NobodyThereError, ask
 from roosync_agent.running.where import SettingsError, state_folder
 
 
@@ -15,6 +16,10 @@ def quick(verb: str, *, as_json: bool) -> int | None:
     """The exit code, or None when no resident agent answers: then the command connects by itself."""
     try:
         answer = ask(state_folder(os.environ), verb, {}, timeout=10.0)
+    except HangsError as error:
+        from roosync_agent.cli.running import told
+
+        return told(error)
     except (NobodyThereError, SettingsError, TimeoutError, OSError, json.JSONDecodeError):
         return None
     result = answer.get("result")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, many, table_with_lines
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -112,7 +112,7 @@ def requests(everything: bool, as_json: bool) -> None:
 
 def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
     async def work(session: "Session") -> Any:
-        from roosync_agent.operations import requests as operations
+        from roosync_agent.operations.coordination import requests as operations
 
         made = await operations.conclude(session, id_, status, note)
         return operations.answer(session.fleet, made, session.now())
@@ -176,22 +176,10 @@ def _next(answer: dict[str, Any]) -> str:
 def _list(rows: list[dict[str, Any]], *, everything: bool) -> str:
     if not rows:
         return "Nothing is asked of anybody." + ("" if everything else " `roosync requests --all` shows what was.")
-    cells = [
-        (
-            r["id"],
-            r["to"],
-            r["type"],
-            r["action"][:60],
-            r["status"],
-            r["asked_by"],
-            r["expires"][:16],
-            r["outcome"][:60],
-        )
-        for r in rows
-    ]
-    heads = ("REQUEST", "ASKED OF", "TYPE", "ACTION", "STATUS", "ASKED BY", "EXPIRES (UTC)", "OUTCOME")
+    cells = [(r["id"], r["to"], r["type"], r["status"], r["asked_by"], r["expires"][:16]) for r in rows]
+    heads = ("REQUEST", "ASKED OF", "TYPE", "STATUS", "ASKED BY", "EXPIRES (UTC)")
+    below = [r["action"] + (f": {r['outcome']}" if r["outcome"] else "") for r in rows]
     waiting = [r for r in rows if r["status"] in OPEN and _to_person(r)]
     told = f"{many(len(waiting), 'request')} for a person. Next: {_next(waiting[0])[6:]}" if waiting else ""
-    return "\n".join(
-        [table(cells, heads, colour=want_colour()), "", told or f"Next: roosync request show {rows[-1]['id']}"]
-    )
+    last = told or f"Next: roosync request show {rows[-1]['id']}"
+    return "\n".join([*table_with_lines(cells, heads, below), "", last])

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.cli.text import hanging, harmless, print_json, width
 
 if TYPE_CHECKING:
     from roosync_agent.settings import Settings
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 NOT_YET = 2  # the exit code of drift: not in step
 ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
+_away = [False]  # was the last answer of before?
 
 
 class CommandError(Exception):
@@ -45,6 +46,9 @@ def guarded(command: click.Command) -> int:
         if "--json" in sys.argv:
             print_json({"error": {"kind": "usage", "message": error.format_message()}})
         else:
+            if type(error) is click.UsageError:  # the others make up their message as it is shown
+                message = _folded(f"Error: {error.message}").removeprefix("Error: ")
+                error = click.UsageError(message, error.ctx)
             error.show()
         return 1  # click would say 2, which means drift here
     except BrokenPipeError:
@@ -70,15 +74,20 @@ def told(error: Exception) -> int:
         if "--json" in sys.argv:
             print_json({"status": "unknown", "missing": scrub(message)})
         else:
-            click.echo(harmless(scrub(message[:1].upper() + message[1:])) + ".")
+            click.echo(_folded(harmless(scrub(message[:1].upper() + message[1:])) + "."))
         return NOT_YET
     if "--json" in sys.argv:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:
-        click.echo(f"Error: {harmless(scrub(message), lines=True)}", err=True)
+        click.echo(_folded(f"Error: {harmless(scrub(message), lines=True)}"), err=True)
         if kind is None:
             click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
     return 1
+
+
+def _folded(text: str) -> str:
+    """Every line of a message as wide as the terminal at most."""
+    return "\n".join(part for line in text.split("\n") for part in hanging(line, width(), 2))
 
 
 def _fault_of(error: Exception) -> str | None:
@@ -103,7 +112,15 @@ def ask_machine(verb: str, **args: Any) -> Any:
             click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
+    _tell_away(bool(answer.get("away")))
     return answer["result"]
+
+
+def _tell_away(away: bool) -> None:
+    """Once for as long as it lasts: a command that follows asks again and again."""
+    if away and not _away[0]:
+        click.echo("! The broker does not answer: what is told was heard before it went away.\n", err=True)
+    _away[0] = away
 
 
 async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +175,7 @@ def signed(work: Callable[[Any], Awaitable[T]]) -> T:
     import asyncio
 
     from roosync_agent.connect import as_operator, ask_on_terminal
-    from roosync_agent.operations.lawmaking import renew
+    from roosync_agent.operations.membership.lawmaking import renew
     from roosync_agent.settings import load
     from roosync_agent.state import State
 

@@ -13,7 +13,7 @@ def snapshots(ctx: click.Context, as_json: bool) -> None:
     """The backups made before each write on this machine: lists them, or puts one back."""
     if ctx.invoked_subcommand is not None:
         return
-    from roosync_agent.operations.backups import list_snapshots
+    from roosync_agent.operations.files.backups import list_snapshots
     from roosync_agent.settings import load
 
     found = list_snapshots(load().state)
@@ -34,8 +34,8 @@ def snapshots_restore(id_: str, exact: bool, dry_run: bool, yes: bool, show_secr
     What a decision wrote is better taken back by `roosync decision rollback`, which tells the fleet too.
     """
     from roosync_agent.cli.edit import carry_out
-    from roosync_agent.operations.backups import prepare_restore
-    from roosync_agent.operations.editing import EditingError
+    from roosync_agent.operations.files.backups import prepare_restore
+    from roosync_agent.operations.files.editing import EditingError
     from roosync_agent.settings import load
 
     settings = load()

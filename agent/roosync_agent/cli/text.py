@@ -8,7 +8,9 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -108,6 +110,19 @@ def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: boo
     return "\n".join(lines)
 
 
+def table_with_lines(
+    rows: Iterable[Sequence[object]], heads: Sequence[str], below: Iterable[str], *, colour: bool | None = None
+) -> list[str]:
+    """The lines of a table with a text below each row, for what is too long to be a column; "" is none."""
+    colour = want_colour() if colour is None else colour
+    head, *body = table(rows, heads, colour=colour).split("\n")
+    lines = [head]
+    for line, text in zip(body, below, strict=True):
+        told = folded(harmless(text), width() or 80, 2) if text else ()
+        lines += [line, *(paint(part, "dim", colour) for part in told)]
+    return lines
+
+
 def print_json(value: Any) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)
     print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text))
@@ -118,44 +133,6 @@ def _as_json_escape(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
-    """The fleet as a table, in the words of the founding protocol."""
-    count = seen["divergences_count"]
-    status = seen["status"]
-    if status == "synced" and any(map(_not_all, seen["machines"])):
-        status = "synced, except what was not read"
-    head = [
-        f"Fleet {harmless(seen['fleet'])}, seen by {harmless(seen['agent'])}",
-        f"Machines detected: {seen['machines_detected']}   "
-        f"Status: {paint(status, TONES.get(status, 'warn'), colour)}   "
-        f"Divergences: {'unknown' if count is None else count}   Pending decisions: {seen['pending_decisions']}   "
-        f"Baseline: {seen['baseline_version'] or 'none yet'}",
-    ]
-    rows = [
-        (
-            row["machine"] + (" (this one)" if row["machine"] == seen["agent"] else ""),
-            row["seen"],
-            row["roosync_version"] or "-",
-            row["baseline_version"] or "-",
-            row["state"] + _not_all(row) + (" (paused)" if row.get("paused") else ""),
-            "-" if row["divergences_count"] is None else row["divergences_count"],
-            row["pending_decisions"],
-            row["waiting_for"] or "-",
-        )
-        for row in seen["machines"]
-    ]
-    heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
-    if asked := seen.get("requests_waiting"):
-        head.append(f"Requests for a person: {asked}    (roosync requests)")
-    if unread := seen.get("mail_unread"):
-        head.append(f"Unread mail for {seen['agent']}: {unread}    (roosync message inbox)")
-    lines = [*head, "", table(rows, heads, colour=colour)]
-    notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
-    notes += seen.get("warnings", [])
-    lines += ["", *(f"! {harmless(note)}" for note in notes)] if notes else []
-    return "\n".join([*lines, *_not_shared(seen), "", _next_step(seen)])
-
-
 def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     """Who answered, in how many milliseconds, and who did not."""
     rows = [
@@ -164,7 +141,7 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
             "present" if row["answered"] else "silent",
             f"{row['milliseconds']:.1f}" if row["answered"] else "-",
             row["version"] or "-",
-            row["reason"] or "-",
+            ("hangs: " if row.get("hangs") else "") + row["reason"] or "-",
         )
         for row in answer["machines"]
     ]
@@ -172,9 +149,34 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     lines = [table(rows, ("MACHINE", "ANSWER", "MS", "VERSION", "WHY NOT"), colour=colour), ""]
     if not answer["silent"]:
         return "\n".join([*lines, f"{there} of {len(rows)} answered."])
-    names = harmless(", ".join(answer["silent"]))
-    told = f"{there} of {len(rows)} answered; silent: {names}"
-    return "\n".join([*lines, told, "", f"Next: roosync up    (on {names})"])
+    told = f"{there} of {len(rows)} answered; silent: {harmless(', '.join(answer['silent']))}"
+    hanging_ = [row["machine"] for row in answer["machines"] if row.get("hangs")]
+    away = [name for name in answer["silent"] if name not in hanging_]
+    following = [f"roosync up    (on {harmless(', '.join(away))})"] if away else []
+    if hanging_:
+        following.append(f"restart the agent    (on {harmless(', '.join(hanging_))}: it is connected, and hangs)")
+    return "\n".join([*lines, told, "", *(f"Next: {one}" for one in following)])
+
+
+def width() -> int:
+    """Columns of this terminal, or as COLUMNS says; 0 when neither is there, as in a pipe: nothing is folded."""
+    return shutil.get_terminal_size((0, 0)).columns
+
+
+def folded(text: str, room: int, place: int) -> list[str]:
+    """A text in lines that end at `room` columns and begin at `place`; 0 room is endless. Long words stay whole."""
+    if not room:
+        return [" " * place + text]
+    fold = textwrap.TextWrapper(max(room - place, 20), break_long_words=False, break_on_hyphens=False)
+    return [" " * place + line for line in fold.wrap(text)]
+
+
+def hanging(text: str, room: int, place: int) -> list[str]:
+    """A text in lines of `room` columns, of which all but the first begin at `place`; 0 room is endless."""
+    if not room or columns(text) <= room:
+        return [text]
+    first, *rest = folded(text, room, 0)
+    return [first, *(folded(" ".join(rest), room, place) if rest else ())]
 
 
 def reference_text(reference: str) -> str:
@@ -186,58 +188,6 @@ def listed(lines: Sequence[str], most: int = 3) -> str:
     """The first of them in one line, and how many more there are."""
     more = f"; and {len(lines) - most} more" if len(lines) > most else ""
     return "; ".join(map(harmless, lines[:most])) + more
-
-
-def _not_all(row: dict[str, Any]) -> str:
-    """Being in step is said only of what could be read."""
-    count = len(row.get("unread", ())) + row.get("skipped", 0)
-    return f", except {count} not read" if count and row["state"] == "synced" else ""
-
-
-def _not_shared(seen: dict[str, Any]) -> list[str]:
-    """What only single machines have is no divergence (the baseline does not speak of it), and no secret either."""
-    apart = [f"{row['only_here']} on {row['machine']}" for row in seen["machines"] if row.get("only_here")]
-    if not apart:
-        return []
-    return [
-        "",
-        f"Not shared (the baseline does not speak of it, so it is no divergence): {', '.join(apart)}. "
-        "`roosync compare` there lists it, `roosync baseline propose` shares it.",
-    ]
-
-
-def _in_step(seen: dict[str, Any]) -> str:
-    known = {row["machine"]: row.get("notes", []) for row in seen["machines"] if _not_all(row)}
-    unread = [f"{machine}: {note}" for machine, notes in known.items() for note in notes if "not read: " in note]
-    if not unread:
-        return "In step: nothing to do."
-    return f"In step, except: {listed(unread)}\n\nNext: roosync collect --dry-run    (on {', '.join(known)})"
-
-
-def _next_step(seen: dict[str, Any]) -> str:
-    proposal = seen.get("proposal")
-    own = [note for row in seen["machines"] if row["machine"] == seen["agent"] for note in row.get("notes", [])]
-    if any(note.startswith("revoked") for note in own):
-        return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
-    if proposal and proposal["open_questions"]:
-        return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
-    if proposal:
-        return "Next: roosync baseline show, then roosync baseline publish"
-    if len(seen["machines"]) < 2:
-        return "Next: roosync invite    (a second machine joins)"
-    if not seen["baseline_version"]:
-        return "Next: roosync baseline propose"
-    if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
-        return f"Next: roosync quarantine show    (on {', '.join(held)})"
-    if seen["pending_decisions"]:
-        return "Next: roosync decisions    (what waits for a person)"
-    if seen.get("requests_waiting"):
-        return "Next: roosync requests    (what a person is asked for)"
-    if seen["status"] == "diverged":
-        return "Next: roosync diffs"
-    if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
-        return f"Next: roosync up    (on {', '.join(away)})"
-    return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
 
 
 def value_text(value: Any) -> str:

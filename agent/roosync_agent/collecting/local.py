@@ -80,9 +80,9 @@ class Local:
         self.released: set[str] = set()  # targets a person said to believe, once
 
     @classmethod
-    def by_last_law(cls, settings: Settings, door: Door | None = None) -> "Local":
+    def by_last_law(cls, settings: Settings) -> "Local":
         """This machine's side without a session: as the agent sees it, by the law as it was last believed."""
-        local = cls(settings, state := State(settings.state), door)
+        local = cls(settings, state := State(settings.state))
         if (law := state.law()) is not None:
             local.public_names = frozenset(law.policy.public_names)
         return local

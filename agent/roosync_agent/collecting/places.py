@@ -18,6 +18,7 @@ from typing import Literal
 from roosync_agent.files.door import Door
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_protocol.portable import Places, path_portable
+from roosync_protocol.secrets import scrub
 
 System = Literal["windows", "posix", "macos"]
 
@@ -81,6 +82,11 @@ def folders_named(text: str, folders: Mapping[str, PurePath]) -> str:
         flags = re.IGNORECASE if isinstance(folder, PureWindowsPath) else re.NOFLAG
         text = re.sub(rf"(?<![\w.-]){spelled}(?![\w.-])", name.replace("\\", r"\\"), text, flags=flags)
     return text
+
+
+def public_line(text: str, state: Path, home: Path) -> str:
+    """A line for everybody: without secrets, and without the names of this machine's folders."""
+    return scrub(folders_named(text, {"${state}": state, "${home}": home}))
 
 
 def system_of(platform: str) -> System:

@@ -5,10 +5,12 @@ change, so what was read once is kept in memory.
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from roosync_agent.session import Session
+from roosync_broker.errors import BusError
 from roosync_protocol import baseline as content
 from roosync_protocol import package
 from roosync_protocol.entity import Entities, target_of
@@ -61,6 +63,7 @@ class Library:
         self._session = session
         self._kept: OrderedDict[str, bytes] = OrderedDict()
         self._size = 0
+        self._baseline: tuple[Baseline, Reference] | None = None  # the law, and what it says of this machine
 
     async def bytes_of(self, sha256: str) -> bytes:
         if sha256 in self._kept:
@@ -89,6 +92,24 @@ class Library:
             placing = placing.beside(found.placing)
         return Received(report=report, manifest=manifest, entities=entities, placing=placing)
 
+    async def packages(self, machines: Iterable[str]) -> tuple[dict[str, Received], dict[str, str]]:
+        """The latest package of each of these machines; and of the others, why theirs does not count.
+
+        UnavailableError when the broker is away and one of them would have to come from it: nobody is called unknown
+        for that, and nobody waits for it once a machine.
+        """
+        received: dict[str, Received] = {}
+        faults: dict[str, str] = {}
+        for machine in machines:
+            try:
+                received[machine] = await self.package(machine)
+            except (NothingToCompareError, package.HostilePackageError) as error:
+                faults[machine] = str(error)
+            except BusError as error:
+                self._session.require_bus()
+                faults[machine] = str(error)
+        return received, faults
+
     async def of_machine(self, machine: str) -> Reference:
         received = await self.package(machine)
         return Reference(
@@ -104,8 +125,10 @@ class Library:
         law = self._session.fleet.law.baseline
         if law is None:
             raise NothingToCompareError(self._no_baseline())
+        if self._baseline is not None and self._baseline[0] is law and machine == self._session.name:
+            return self._baseline[1]  # a law is never changed, and neither are the contents that it names
         commons, overlay = await self.parts(law, machine)
-        return Reference(
+        made = Reference(
             name=BASELINE,
             revision=law.revision,
             version=law.version,
@@ -113,6 +136,9 @@ class Library:
             removed=content.removed_for(commons, overlay),
             placing=commons.placing,
         )
+        if machine == self._session.name:
+            self._baseline = law, made
+        return made
 
     async def parts(self, law: Baseline, machine: str) -> tuple[content.Commons, content.Overlay | None]:
         commons = content.decode_commons(await self.bytes_of(law.commons))

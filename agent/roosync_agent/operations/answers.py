@@ -100,11 +100,14 @@ class DecisionRow(Struct, frozen=True, kw_only=True):
     reference: str
     created: datetime
     expires: datetime
+    failed: bool = False  # its apply failed, and no person has answered since
+    log: list[str] = []  # of a failed one: the last that its machine said
 
 
 class DecisionList(Struct, frozen=True, kw_only=True):
     decisions: list[DecisionRow]
     pending: int
+    failed: int = 0  # of which the apply failed, and that a person has not answered since
 
 
 class Card(Struct, frozen=True, kw_only=True):

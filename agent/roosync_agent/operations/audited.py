@@ -12,7 +12,6 @@ from msgspec import Struct
 from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_protocol.messages import Audit
-from roosync_protocol.secrets import scrub
 
 
 class Told(Struct):
@@ -45,5 +44,5 @@ def _entry(session: Session, action: str, phase: str, about: str, outcome: str =
         phase=phase,  # type: ignore[arg-type]
         about=about[:500],
         outcome=outcome[:500],
-        details=scrub(details)[:8000],
+        details=session.public(details)[:8000],
     )

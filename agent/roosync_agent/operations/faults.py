@@ -9,7 +9,7 @@ missing    no fault at all: something has to come first, and is not there yet
 from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.connect import NoFleetError, NoOperatorError
 from roosync_agent.keyring_store import KeyringError
-from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.settings import SettingsError
 from roosync_agent.state import HeldError, StateError
 from roosync_broker.errors import BusError, InTheWayError, KeyFileError, RefusedError, SenderError

@@ -6,27 +6,27 @@ compares with a reference is in `comparing`, what writes into files in `applying
 """
 
 import asyncio
+import contextlib
 from typing import Any
 
 import msgspec
 
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
-from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.deciding import find
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.seen import answered_with, step, whole
-from roosync_agent.operations.showing import card, decision_row, diff_row
+from roosync_agent.operations.decisions.deciding import find
+from roosync_agent.operations.decisions.seen import answered_with, step, whole
+from roosync_agent.operations.decisions.showing import card, decision_row, diff_row
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
-from roosync_broker.errors import BusError
+from roosync_broker.errors import BusError, UnavailableError
 from roosync_broker.private_files import write_private
 from roosync_protocol import package
 from roosync_protocol.digest import digest
 from roosync_protocol.messages import Decision
 from roosync_protocol.messages.work import Action
-from roosync_protocol.overview import Overview, exit_codes, overview
+from roosync_protocol.overview import Overview, exit_codes, failed, overview
 from roosync_protocol.secrets import addresses
 
 WAITING = ("pending", "failed", "rolled_back", "overwritten", "rollback_failed")
@@ -100,8 +100,13 @@ async def diffs(machine: Machine, kind: str = "all") -> DiffList:
 
 async def decisions(machine: Machine, everything: bool = False) -> DecisionList:
     found = list(machine.fleet.decisions())
-    rows = [decision_row(d) for d in found if everything or d.status in (*WAITING, *UNDER_WAY)]
-    return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found))
+    broken = {(d.machine, d.id) for d in found if failed(d, machine.fleet.status(d.machine))}
+    rows = [
+        decision_row(d, failed=(d.machine, d.id) in broken)
+        for d in found
+        if everything or d.status in (*WAITING, *UNDER_WAY)
+    ]
+    return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found), failed=len(broken))
 
 
 async def decision_show(machine: Machine, id_: str, action: Action | None = None) -> Card:
@@ -134,7 +139,8 @@ async def pause(machine: Machine) -> dict[str, Any]:
     write_private(machine.state.paused, since.isoformat().encode())
     await machine.audit("pause", "after", machine.name, outcome="paused")  # never before: a pause waits for no broker
     await machine.look()
-    await machine.report()
+    with contextlib.suppress(UnavailableError):  # the next report says it
+        await machine.report()
     return {"machine": machine.name, "paused": True, "since": since}
 
 
@@ -177,11 +183,12 @@ async def _runs_on(machine: Machine, decision: Decision, action: Action | None) 
     """Machines whose published package holds exactly what would stand."""
     found = []
     wanted = step(decision, action)[1].digest
-    for name in machine.fleet.packages():
-        try:
-            entity = (await machine.library.package(name)).entities.get(decision.entity)
-        except (BusError, NothingToCompareError, package.HostilePackageError):
-            continue
+    try:
+        packages, _ = await machine.library.packages(machine.fleet.packages())
+    except BusError:  # the card is of use without it
+        return []
+    for name, received in packages.items():
+        entity = received.entities.get(decision.entity)
         if entity is not None and digest(entity.value) == wanted:
             found.append(name)
     return found

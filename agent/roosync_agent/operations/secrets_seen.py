@@ -13,7 +13,6 @@ from msgspec import Struct
 from roosync_agent.collecting.reference import Library, NothingToCompareError
 from roosync_agent.keyring_store import KeyringError, KeyringStore
 from roosync_agent.running.machine import Machine
-from roosync_broker.errors import BusError
 from roosync_protocol.entity import Entities, Entity, target_of
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.secrets import addresses
@@ -39,18 +38,15 @@ async def secrets(machine: Machine) -> SecretsAnswer:
     """Names and presence by machine: of this one as its files are now, of the others as they published last."""
     looked = await machine.look()
     found: dict[str, dict[str, Presence]] = {}
-    unknown: dict[str, str] = {}
     entity_of: dict[str, str] = {}
     machines = list(machine.fleet.law.machines())
+    packages, unknown = await machine.library.packages(name for name in machines if name != machine.name)
     for name in machines:
-        try:
-            if name == machine.name:
-                held, present = looked.entities, looked.trusted
-            else:
-                received = await machine.library.package(name)
-                held, present = received.entities, frozenset(received.report.targets)
-        except (NothingToCompareError, HostilePackageError, BusError) as error:
-            unknown[name] = str(error)
+        if name == machine.name:
+            held, present = looked.entities, looked.trusted
+        elif name in packages:
+            held, present = packages[name].entities, frozenset(packages[name].report.targets)
+        else:
             continue
         wanted = await _wanted(machine.library, name)
         mine = _addresses(held.values())

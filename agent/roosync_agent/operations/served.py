@@ -10,26 +10,13 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import (
-    applying,
-    baselines,
-    comparing,
-    cycling,
-    explaining,
-    history,
-    locks,
-    machine_side,
-    mail,
-    pinging,
-    policy,
-    reporting,
-    requests,
-    secrets_seen,
-    servers,
-    sharing_in,
-    views,
-)
+from roosync_agent.operations import explaining, machine_side, mail, secrets_seen, servers, sharing_in
+from roosync_agent.operations.baseline import baselines
+from roosync_agent.operations.coordination import cycling, pinging, requests
+from roosync_agent.operations.decisions import applying, comparing
 from roosync_agent.operations.faults import fault_of
+from roosync_agent.operations.membership import policy
+from roosync_agent.operations.reports import history, locks, reporting, views
 from roosync_agent.running.machine import Machine
 from roosync_protocol.secrets import scrub
 
@@ -72,6 +59,7 @@ VERBS: dict[str, Verb] = {
     "request_ready": requests.ready,
     "cycle_start": cycling.start,
     "cycle_show": cycling.show,
+    "cycle_list": cycling.listed,
     "cycle_metrics": cycling.metrics,
     "cycle_report": reporting.cycle,
     "import_share": sharing_in.import_share,
@@ -88,8 +76,9 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
-    | {"history", "ping", "requests", "request_show"}
-    | {"report_status", "report_divergence", "report_request", "cycle_report", "imported"}
+    | {"history", "locks", "ping", "requests", "request_show"}
+    | {"report_status", "report_divergence", "report_request", "imported"}
+    | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
 )
 
 # Mail touches nothing that a turn works on, and does not wait for one.
@@ -97,17 +86,22 @@ APART = READ_ONLY | {verb for verb in VERBS if verb.startswith("message_")}
 
 
 async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`."""
+    """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`.
+
+    `"away": true` beside a result says that it is of before: the broker does not answer at this moment.
+    """
     run = VERBS.get(verb)
     if run is None:
         return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
     try:
+        await machine.following.look_around()
         if verb in APART:
             result = await run(machine, **args)
         else:
             async with machine.turn:
                 result = await run(machine, **args)
-        return {"result": msgspec.to_builtins(result, str_keys=True)}
+        away = {} if machine.session.reachable else {"away": True}
+        return {"result": msgspec.to_builtins(result, str_keys=True), **away}
     except Exception as error:
         fault = fault_of(error)
         if fault is None:

@@ -11,7 +11,8 @@ import logging
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
-from roosync_agent.operations import pinging, served
+from roosync_agent.operations import served
+from roosync_agent.operations.coordination import pinging
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
@@ -23,6 +24,8 @@ from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
 from roosync_broker.tasks import end
+from roosync_protocol.cycle import each_with_each
+from roosync_protocol.cycle.participant import looks_at
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import (
     Alarm,
@@ -117,8 +120,10 @@ class Agent:
                 self.wake()
                 if self.machine.cycles.running:
                     self.orchestrator.wake()
-            case Cycle():
-                self.wake()
+            case Cycle() as cycle:
+                if looks_at(cycle) or (not self.machine.session.whole and each_with_each(cycle)):
+                    self.wake()
+                self._nudge.set()
                 self.orchestrator.wake()
             case Request(to=to, status="requested") if to == self.machine.name:
                 self.wake()
@@ -136,8 +141,12 @@ class Agent:
             await self._nudge.wait()
             await asyncio.sleep(NUDGE)
             self._nudge.clear()
-            with contextlib.suppress(BusError):
+            try:
                 await self.machine.cycles.participate()
+            except BusError as error:
+                log.info("this machine's arrival was not told: %s", error)  # the next turn says it
+            except Exception:
+                log.exception("taking part in a cycle failed in an unexpected way; the agent goes on")
 
     async def _turns(self) -> None:
         following = False
@@ -149,13 +158,14 @@ class Agent:
             try:
                 if self._reread:
                     if not following:
-                        await self.machine.session.follow(self._heard)
+                        await self.machine.following.start(self._heard)
                         await pinging.serve(self.machine)
                         following = True
                     self._reread = False
                     await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
+                await self.machine.following.adjust(self.orchestrator.leads)
                 await self.machine.reconcile()
                 if await self.requests.answer():
                     self.wake()
@@ -200,6 +210,7 @@ class Agent:
         """The broker forgets heartbeats with its memory: one follows each new connection, and a lost one soon."""
         while True:
             self._silent.clear()
+            self.machine.cycles.count_time()
             try:
                 await self.machine.presence.beat(self.machine.name)
                 following = BEAT

@@ -11,8 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.requests import advance
+from roosync_agent.operations.coordination.requests import advance
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import request as life
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roosync.approvals")
 
+ASKS = "ask for approval"  # the action in the audit
 GRACE = timedelta(seconds=3)  # for the answer of the person who settled it, which comes right after
 
 
@@ -35,7 +36,7 @@ async def follow(machine: "Machine", wake: Callable[[], None]) -> None:
             await _ask(machine, cycle, decision)
     later = False
     for request, why, since in life.answered_elsewhere(fleet.cycles(), decisions, fleet.requests()):
-        if now - since < GRACE:
+        if timedelta(0) <= now - since < GRACE:  # settled in the future: by a machine whose clock is wrong
             later = True
             continue
         try:
@@ -69,7 +70,7 @@ async def _ask(machine: "Machine", cycle: Cycle, decision: Decision) -> None:
     if known.state is not None:
         return
     try:
-        async with audited(machine.session, f"ask operators for approval of {decision.id}", request.id):
+        async with audited(machine.session, ASKS, f"{request.id} {decision.id}"):
             await machine.session.advance_request(request, known.sequence)
     except StaleError:
         log.info("%s was asked for by another leader", request.id)

@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.signals import stop_event
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import InTheWayError, KeyFileError, UnavailableError
@@ -48,7 +49,7 @@ async def run(folders: Sequence[Path], root: str, *, lease_ttl: float = LEASE_TT
     stop = stop_event()
     locks = [OneAtATime(folder / "keep.lock") for folder in folders]
     made = keepers(folders, root, lease_ttl=lease_ttl)
-    started: list[asyncio.Task[None]] = []
+    tasks: list[asyncio.Task[Any]] = []
     try:
         for folder, lock in zip(folders, locks, strict=True):
             if not lock.acquire():
@@ -56,12 +57,12 @@ async def run(folders: Sequence[Path], root: str, *, lease_ttl: float = LEASE_TT
         started = [asyncio.create_task(_start(keeper, folder)) for keeper, folder in zip(made, folders, strict=True)]
         waiting = asyncio.create_task(stop.wait())
         failed = asyncio.create_task(_first_failure(started))
+        tasks = [waiting, failed, *started]
         await asyncio.wait((waiting, failed), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()
-        await end((waiting, failed))
     finally:
-        await end(started)
+        await end(tasks)
         await asyncio.shield(asyncio.gather(*(keeper.stop() for keeper in made)))
         for lock in locks:
             lock.release()

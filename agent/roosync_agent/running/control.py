@@ -8,15 +8,22 @@ imports little, and only of the standard library: `roosync status` must answer i
 
 import json
 import os
+import select
 import socket
 from pathlib import Path
 from typing import Any
 
 LONGEST_PATH = 100  # a Unix socket's path has at most 103 (macOS) to 107 bytes
+LOOK_AFTER = 5.0  # seconds without an answer; then it is asked whether the agent answers anything at all
+AT_ONCE = 10.0  # seconds in which an agent that turns refuses an empty line, on a busy machine too
 
 
 class NobodyThereError(OSError):
     """No resident agent answers on this state folder."""
+
+
+class HangsError(TimeoutError):
+    """The agent is there and answers nothing, not even at once: its process is stopped, or hangs."""
 
 
 def endpoint(state: Path) -> Path:
@@ -32,12 +39,18 @@ def endpoint(state: Path) -> Path:
 
 
 def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
-    """The agent's answer. NobodyThereError when there is none; TimeoutError when it does not answer in time."""
+    """The agent's answer, waited for `timeout` seconds.
+
+    NobodyThereError when there is none; TimeoutError when it does not answer in time; HangsError, long before that,
+    when it answers nothing else either.
+    """
     parts: list[bytes] = []
     try:
         with _connect(state, timeout) as connection:
             request = json.dumps({"verb": verb, "args": args, "token": _token(state)})
             connection.sendall(request.encode() + b"\n")
+            if timeout > LOOK_AFTER and not _begins(connection, LOOK_AFTER):
+                _require_alive(state)
             while chunk := connection.recv(1 << 16):
                 parts.append(chunk)
                 if chunk.endswith(b"\n"):
@@ -45,6 +58,8 @@ def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> 
         if not parts:
             raise NobodyThereError("the agent closed the connection without an answer")
         answer = json.loads(b"".join(parts))
+    except HangsError:
+        raise
     except TimeoutError as error:
         raise TimeoutError(f"the agent did not answer {verb!r} within {timeout:g} s") from error
     except (ConnectionError, ValueError) as error:  # it ended meanwhile
@@ -52,6 +67,25 @@ def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> 
     if not isinstance(answer, dict):
         raise NobodyThereError("the agent's answer is not understood")
     return answer
+
+
+def _begins(connection: socket.socket, seconds: float) -> bool:
+    """Is there something to read within so long? Nothing is taken away."""
+    return bool(select.select([connection], [], [], seconds)[0])
+
+
+def _require_alive(state: Path) -> None:
+    """An empty line is refused at once by an agent that turns at all, however long another answer takes it."""
+    try:
+        with _connect(state, AT_ONCE) as connection:
+            connection.sendall(b"\n")
+            connection.recv(1)
+    except TimeoutError as error:
+        raise HangsError(
+            "the agent of this machine is there and answers nothing: its process is stopped, or hangs. End that "
+            f"`roosync up` or `roosync agent` (of {state}) and start it again; what it was writing is finished or "
+            "put back then"
+        ) from error
 
 
 def resident(state: Path) -> bool:

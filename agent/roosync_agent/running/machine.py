@@ -13,26 +13,27 @@ from msgspec.structs import replace
 
 from roosync_agent.applying.applier import Applier
 from roosync_agent.collecting.local import Local, Looked
-from roosync_agent.collecting.places import folders_named
+from roosync_agent.collecting.places import public_line
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
-from roosync_agent.running import reports
+from roosync_agent.running import own_reports
 from roosync_agent.running.cycles import Cycles
+from roosync_agent.running.following import Following
 from roosync_agent.running.mail import Mailroom
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
 from roosync_agent.targets.marks import raised
-from roosync_broker.errors import BusError, StaleError
+from roosync_broker.errors import BusError, ContentError, StaleError
 from roosync_broker.keys import verify
-from roosync_broker.presence import Presence
+from roosync_broker.presence import BEAT, Presence
 from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
+from roosync_protocol.law import Law
 from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
-from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.machine")
 
@@ -54,10 +55,15 @@ class Machine:
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.cycles = Cycles(self)
+        self.following = Following(self)
         self.mail = Mailroom(session, state)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
+        self.corrupt: tuple[str, ...] = ()  # what was shown to be damaged: not what its signed hash says
+        self._detected: tuple[float, int] | None = None  # machines that were there, and when that was asked
+        self._kept_law: Law | None = None  # as it is known to lie in the state folder
+        session.public = lambda text: public_line(text, state.folder, settings.home)
         self.notes: list[str] = []  # what a person should know: scrubbed, one line each
         self._said: dict[type, Message] = {}
         self.turn = asyncio.Lock()
@@ -103,11 +109,13 @@ class Machine:
 
     async def baseline(self) -> Reference | None:
         """The reference everybody compares with; None when there is none yet, or when it can not be believed."""
+        self.corrupt = ()
         try:
             return self.local.here(await self.library.of_baseline(self.name))
         except NothingToCompareError:
             return None
-        except (HostilePackageError, ValueError) as error:
+        except (ContentError, HostilePackageError, ValueError) as error:
+            self.corrupt = ("the baseline",)
             self.note(f"the baseline can not be used: {error}")
             return None
 
@@ -127,7 +135,7 @@ class Machine:
             asked,
             self.fleet.law,
             new_operation,
-            paused=self.paused,
+            paused=self.paused or self.cycles.stopped >= 2,
             verify=verify,
             ended_attempts=self.applier.ended,
             unseen=frozenset(target_of(d.entity) for d in known.values()) - looked.trusted,
@@ -161,9 +169,9 @@ class Machine:
 
     async def report(self, *, always: bool = False) -> None:
         """Status, divergences and inventory: posted when they say something new."""
-        await self.say_if_new(await reports.status_report(self), always=always)
-        await self.say_if_new(reports.divergence_report(self))
-        await self.say_if_new(await reports.inventory_report(self))
+        await self.say_if_new(await own_reports.status_report(self), always=always)
+        await self.say_if_new(own_reports.divergence_report(self))
+        await self.say_if_new(await own_reports.inventory_report(self))
 
     async def say_if_new(self, message: Message, *, always: bool = False) -> None:
         """`always`: also when it was said before. What the bus shows counts: it may have been put back to a backup."""
@@ -182,6 +190,18 @@ class Machine:
         except BusError:
             return None
 
+    async def detected(self) -> int:
+        """How many machines are there. In a large fleet each would look at all the others only to count them."""
+        if self.session.whole:
+            return len(await self.present() or {self.name})
+        now = asyncio.get_running_loop().time()
+        if self._detected is None or now - self._detected[0] > BEAT:
+            try:
+                self._detected = now, max(1, await self.presence.count())
+            except BusError:
+                return 1
+        return self._detected[1]
+
     async def alarm(self, level: int, reason: str, about: str) -> None:
         """Told once: now, or from the disk when the broker is back."""
         id_ = "a-" + new_operation()[2:14]
@@ -199,7 +219,6 @@ class Machine:
             outcome=outcome,
             details=self.public(details)[:8000],
         )
-
         await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
 
     # -- law and pause
@@ -207,8 +226,10 @@ class Machine:
     def keep_law(self) -> None:
         """What was believed once is not given up for something older, also after a restart."""
         law = self.fleet.law
-        if law != self.state.law():
-            self.state.save_law(law)
+        if law is not self._kept_law:  # a law is never changed, only replaced; and reading a large one takes a while
+            if law != self.state.law():
+                self.state.save_law(law, self.session.law_read)
+            self._kept_law = law
         identity = self.state.identity()
         certificate = law.roster.certificate if law.roster else None
         if identity and certificate and identity.certificate != certificate:
@@ -235,4 +256,4 @@ class Machine:
 
     def public(self, text: str) -> str:
         """A line for everybody: without secrets, and without the names of this machine's folders."""
-        return scrub(folders_named(text, {"${state}": self.state.folder, "${home}": self.settings.home}))
+        return self.session.public(text)

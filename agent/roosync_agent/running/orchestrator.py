@@ -3,20 +3,20 @@
 It proposes a first baseline as soon as two complete packages are there, moves the cycles, and keeps the exported views
 fresh. It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
 
-Holding the role and working in it are two tasks, so a long turn does not lose the lease. Whoever wins it takes a turn
-at once, whatever woke it or did not; what it can do only as the leader asks for `token` at that moment.
+Holding the role, working in it and writing the exports are three tasks, so a long turn does not lose the lease, and
+exports delay no checkpoint. Whoever wins the role takes a turn at once, whatever woke it or did not; what it can do
+only as the leader asks for `token` at that moment.
 """
 
 import asyncio
-import contextlib
 import logging
 from typing import TYPE_CHECKING
 
 from roosync_agent.collecting.reference import NothingToCompareError
-from roosync_agent.operations import baselines
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.views import write_views
-from roosync_agent.running import approvals
+from roosync_agent.operations.baseline import baselines
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.reports.views import write_views
+from roosync_agent.running import approvals, owed
 from roosync_broker.errors import BusError
 from roosync_broker.leases import Lease
 from roosync_protocol.package import HostilePackageError
@@ -30,7 +30,9 @@ log = logging.getLogger("roosync.orchestrator")
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
 SOON = 0.03  # the same while a cycle runs: somebody waits for each step
+REST = 10  # times as long as writing the exports took: so long until they are written again
 AGAIN = 2.0  # seconds after a turn that the bus interrupted
+LATER = 10.0  # seconds after one that failed in an unexpected way
 
 
 class Orchestrator:
@@ -40,6 +42,8 @@ class Orchestrator:
         self._wake = asyncio.Event()  # there may be something to do
         self._news = asyncio.Event()  # the law, or the bus, may be another: is the role for us now?
         self._led = asyncio.Event()  # the role was won, or renewed
+        self._made_up = 0  # the lease under which it was looked at what the leader before left unsaid
+        self._changed = asyncio.Event()  # what the exports show may be another
         self._learn = True  # the connection is new, and the broker may have another time-to-live
 
     @property
@@ -65,6 +69,7 @@ class Orchestrator:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._hold(), name="lease")
             tasks.create_task(self._work(), name="leading")
+            tasks.create_task(self._show(), name="exports")
 
     def _connected(self) -> None:
         self._learn = True
@@ -115,11 +120,18 @@ class Orchestrator:
                 asyncio.get_running_loop().call_later(AGAIN, self.wake)
             except Exception:
                 log.exception("the orchestrator's turn failed in an unexpected way; it goes on")
+                asyncio.get_running_loop().call_later(LATER, self.wake)  # the time of a cycle goes on, facts or not
 
     async def turn(self) -> None:
         machine = self._machine
         fleet = machine.fleet
-        await machine.cycles.lead(lambda: self.token)
+        await machine.following.widen()
+        await machine.cycles.lead(lambda: self.token, self._newest)
+        if not (token := self.token):
+            return  # lost meanwhile: what is left is for who holds it now
+        if self._made_up != token:
+            await owed.make_up(machine)
+            self._made_up = token
         await approvals.follow(machine, self.wake)
         machine.cycles.alarm_clock(self.wake)
         complete = [name for name, package in fleet.packages().items() if package.complete]
@@ -128,11 +140,32 @@ class Orchestrator:
                 await baselines.propose(machine)
             except (RefusedRequestError, NothingToCompareError, HostilePackageError) as error:
                 log.info("no proposal yet: %s", scrub(str(error)))
-        present = await machine.present()
-        with contextlib.suppress(OSError):
-            await write_views(
-                fleet, machine.name, machine.settings.export_folder, machine.library, machine.session.now(), present
-            )
+        self._changed.set()
+
+    async def _show(self) -> None:
+        """The exported views, beside the turns: nobody waits for them at a checkpoint, and they rest between two."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            began = loop.time()
+            try:
+                await self._write()
+            except (BusError, OSError) as error:
+                log.info("the exports were not brought up to date: %s", error)
+            except Exception:
+                log.exception("the exports failed in an unexpected way; it goes on")
+            await asyncio.sleep(REST * (loop.time() - began))
+
+    async def _write(self) -> None:
+        machine = self._machine
+        folder, now, present = machine.settings.export_folder, machine.session.now(), await machine.present()
+        await write_views(machine.fleet, machine.name, folder, machine.library, now, present)
+
+    async def _newest(self) -> int:
+        """The token of our lease as the broker knows it; 0 when it is another's, or nobody's."""
+        holder = await self._lease.holder()
+        return holder.token if holder is not None and holder.owner == self._machine.name else 0
 
     async def release(self) -> None:
         """Gives the role back, so that the next machine need not wait for the lease to expire."""

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from roosync_agent.operations import comparing, machine_side, views
+from roosync_agent.operations import machine_side
+from roosync_agent.operations.coordination.requests import advance
+from roosync_agent.operations.decisions import comparing
 from roosync_agent.operations.faults import fault_of
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.requests import advance
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.reports import views
 from roosync_broker.errors import BusError
 from roosync_protocol import request as life
 from roosync_protocol.messages import Request

@@ -173,11 +173,6 @@ def _plain(folder: str) -> str:
     return ".git" if folder.casefold() == "git~1" else folder.casefold()
 
 
-def tops(pattern: str) -> str:
-    """The first folder of a tree's pattern: `rules*` of `rules*/**`."""
-    return pattern.split("/", 1)[0]
-
-
 def _matches(name: str, pattern: str) -> bool:
     if not pattern.endswith("/**"):
         return fnmatchcase(name, pattern)

@@ -3,17 +3,28 @@
     coordination   init -> status -> diffs -> resolution -> final      (no divergence: diffs -> final)
     deployment     version -> collected -> baseline -> synced
 
-`participant` is what one machine reports, `leading` is what the holder of the orchestrator's lease makes of the
-reports, `record` is what everybody believes of both. All of it is pure: state + reports + time -> state (5-protocols).
+`participant` is what one machine reports, `view` is what the holder of the orchestrator's lease sees of it, `leading`
+is what it makes of that, `triggers` is what warns and stops a cycle, `record` is what everybody believes, `metrics` is
+how it went. All of it is pure: state + reports + time -> state (5-protocols).
 """
 
-from roosync_protocol.messages.work import Checkpoint, CycleRoute
+from roosync_protocol.messages.work import Checkpoint, Cycle, CycleRoute
 
 ROUTES: dict[CycleRoute, tuple[Checkpoint, ...]] = {
     "coordination": ("init", "status", "diffs", "resolution", "final"),
     "deployment": ("version", "collected", "baseline", "synced"),
 }
 ENDED = frozenset({"done", "aborted"})
+EACH = 64  # participants of a cycle in which each compares itself with each
+
+
+def each_with_each(cycle: Cycle) -> bool:
+    """Does each participant look at all the others? In a larger cycle each answers for its own part.
+
+    Then the orchestrator compares each part with the records, which come from the machines themselves, so the list
+    on which all agree is the same; and the work of all grows with their number, not with its square.
+    """
+    return len(cycle.participants) <= EACH
 
 
 def first(route: CycleRoute) -> Checkpoint:

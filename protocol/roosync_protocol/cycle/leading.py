@@ -1,50 +1,51 @@
 """What the holder of the orchestrator's lease makes of the reports: the next state of a cycle, or nothing to do.
 
 From the records alone: whoever takes the lease over goes on from the same place, and a step that was made already is
-not made again. Trouble is told by the table of escalations in 5-protocols; "stuck" is looked up before it is said.
+not made again. What stops it, and with which level, is told by `triggers`; "stuck" is looked up before it is said.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_protocol.cycle import ENDED, after
+from roosync_protocol.cycle import ENDED, after, each_with_each, triggers
 from roosync_protocol.cycle import before as checkpoint_before
 from roosync_protocol.cycle.participant import digest_of, open_divergences, taking_part
+from roosync_protocol.cycle.triggers import FAILED, Found, attempt_of
+from roosync_protocol.cycle.view import View, used
+from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Arrival, Cycle, Decision, Escalation, Reached
 
-ANSWER = "answer "  # begins what a person is asked after a failed apply
-WARN_AT = 0.8  # of the time for a checkpoint
-FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
+ANSWER = "answer "  # begins what a person is asked, when the cycle goes on by itself once that is done
 
 
-class View(Struct, frozen=True, kw_only=True):
-    """What the orchestrator sees at this moment."""
-
-    arrivals: Mapping[str, Arrival]  # the latest of each machine at the awaited checkpoint
-    decisions: tuple[Decision, ...]
-    present: frozenset[str] | None  # machines that beat; None: not known
-    baseline_revision: int = 0
-    token: int = 0  # of its lease
+def view_of(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> View:
+    """What anybody sees of a cycle, who leads it or not. `present`: the machines that beat; None: not known."""
+    return View(
+        arrivals=fleet.arrivals(cycle),
+        decisions=tuple(fleet.decisions()),
+        present=None if present is None else frozenset(present),
+        statuses={m: status for m in cycle.participants if (status := fleet.status(m))},
+        baseline_revision=fleet.law.baseline.revision if fleet.law.baseline else 0,
+    )
 
 
 def counted(cycle: Cycle, view: View) -> dict[str, Arrival]:
     """The arrivals that count: of participants, at this checkpoint, in this round."""
-    here = (cycle.id, cycle.checkpoint, cycle.round)
+    here, taking = (cycle.id, cycle.checkpoint, cycle.round), frozenset(cycle.participants)
     return {
         machine: arrival
         for machine, arrival in view.arrivals.items()
-        if machine in cycle.participants and (arrival.cycle, arrival.checkpoint, arrival.round) == here
+        if machine in taking and (arrival.cycle, arrival.checkpoint, arrival.round) == here
         and arrival.agent == machine
     }  # fmt: skip
 
 
 def missing(cycle: Cycle, view: View) -> list[str]:
     """The machines that are waited for, in the order of the participants."""
-    there = counted(cycle, view)
-    return [m for m in cycle.participants if m not in cycle.excused and not _content(cycle, view, there.get(m))]
+    there, passes = counted(cycle, view), _passing(cycle, view)
+    return [m for m in cycle.participants if m not in cycle.excused and not (m in there and passes(there[m]))]
 
 
 def next_state(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
@@ -55,59 +56,57 @@ def next_state(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """
     if cycle.status in ENDED or view.token < cycle.token:
         return None
-    for made in (_failed(cycle, view, now), _answered(cycle, view, now), _reached(cycle, view, now)):
+    for step in (_failed, _stopped, _answered, _reached, _warned, _late):
+        made = step(cycle, view, now)
         if made is not None:
-            return _stamped(made, cycle, view)
-    late = _late(cycle, view, now)
-    return _stamped(late, cycle, view) if late else None
+            return replace(made, revision=cycle.revision + 1, token=view.token)
+    return None
 
 
-def deadline(cycle: Cycle, now: datetime) -> datetime | None:
-    """When somebody has to look at it again although nothing was heard."""
-    if cycle.status != "running":
-        return None
-    warn = cycle.entered + timedelta(minutes=cycle.timeout_minutes * WARN_AT)
-    return warn if now < warn else cycle.entered + timedelta(minutes=cycle.timeout_minutes)
+def deadline(cycle: Cycle, now: datetime, elapsed: float | None = None) -> datetime | None:
+    """When somebody has to look at it again although nothing was heard. `elapsed` as in `View`."""
+    share = used(cycle, View(arrivals={}, decisions=(), present=None, elapsed=elapsed), now)
+    seconds = triggers.due(cycle, share)
+    return None if seconds is None else now + timedelta(seconds=seconds)
 
 
-def _stamped(made: Cycle, cycle: Cycle, view: View) -> Cycle:
-    return replace(made, revision=cycle.revision + 1, token=view.token)
+def failures(cycle: Cycle, view: View) -> list[Decision]:
+    """Attempts of participants that failed since the cycle began, and that it has not counted yet.
 
-
-def failures(cycle: Cycle, decisions: Iterable[Decision]) -> list[Decision]:
-    """Attempts of participants that failed since the cycle began, and that it has not counted yet."""
+    A person who takes back what was applied well lets nothing fail, unless it can not be put back.
+    """
+    taking = frozenset(cycle.participants)
     return [
         d
-        for d in decisions
-        if d.machine in cycle.participants
+        for d in view.decisions
+        if d.machine in taking
         and d.machine not in cycle.excused
         and d.status in FAILED
-        and d.timestamp >= cycle.started
-        and not d.rollback_requested
-        and _attempt(d) not in cycle.failures
+        and d.id not in view.earlier
+        and (d.status == "rollback_failed" or not d.rollback_requested)
+        and attempt_of(d) not in cycle.failures
     ]
-
-
-def _attempt(decision: Decision) -> str:
-    return f"{decision.machine}/{decision.id}/{decision.attempt}"
 
 
 def _failed(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """An apply failed: back to the checkpoint before, and a person is asked before anything is tried again."""
-    found = failures(cycle, view.decisions)
+    found = failures(cycle, view)
     if not found:
         return None
-    level = 3 if any(d.status == "rollback_failed" for d in found) else 2
-    named = ", ".join(f"{d.entity} on {d.machine} ({d.id})" for d in found[:5])
-    end = "and could not be put back" if level == 3 else "and was put back"
-    told = _told(cycle, level, f"applying {named} failed {end}", now)
-    failed = (*cycle.failures, *map(_attempt, found))[-200:]
-    asked = replace(told, failures=failed, status="waiting")
-    asked = replace(asked, waiting_for=_question(asked, view))
-    if _asks(cycle):  # it went back already, and a person is asked: one more answer is needed
-        return asked
-    back = checkpoint_before(cycle.route, cycle.checkpoint)
-    return replace(asked, checkpoint=back, round=cycle.round + 1, entered=now, strict=True)
+    broken = any(d.status == "rollback_failed" for d in found)
+    named = ", ".join(f"{d.entity} on {d.machine} ({d.id}{_once_more(cycle, d)})" for d in found[:5])
+    end = "and could not be put back" if broken else "and was put back"
+    told = Found(
+        trigger="rollback_failed" if broken else "apply_failed", reason=f"applying {named} failed {end}", keys=()
+    )
+    failed = (*cycle.failures, *map(attempt_of, found))[-200:]
+    asks = replace(cycle, failures=failed)
+    return _halted(asks, view, told, now, back=not (_asks(cycle) and _unanswered(cycle, view)))
+
+
+def _once_more(cycle: Cycle, decision: Decision) -> str:
+    before = sum(one.startswith(f"{decision.machine}/{decision.id}/") for one in cycle.failures)
+    return f", {before + 1} times in this cycle" if before else ""
 
 
 def _unanswered(cycle: Cycle, view: View) -> list[Decision]:
@@ -115,31 +114,55 @@ def _unanswered(cycle: Cycle, view: View) -> list[Decision]:
     return [
         d
         for d in view.decisions
-        if d.status in FAILED and _attempt(d) in cycle.failures and d.machine not in cycle.excused
+        if d.status in FAILED and attempt_of(d) in cycle.failures and d.machine not in cycle.excused
     ]
 
 
+def _stopped(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
+    """Something else stops it: at level 2 where it is, at level 3 one checkpoint back."""
+    found = triggers.stopping(cycle, view)
+    if found is None or (cycle.status != "running" and not _asks(cycle) and found.level < 3):
+        return None
+    return _halted(cycle, view, found, now, back=found.level == 3 and cycle.stopped < 3)
+
+
+def _halted(cycle: Cycle, view: View, found: Found, now: datetime, *, back: bool) -> Cycle:
+    told = _told(cycle, found, now)
+    halted = replace(told, status="waiting", stopped=max(found.level, cycle.stopped))
+    left = _questions(halted, view)
+    halted = replace(halted, waiting_for=(f"{ANSWER}{left}" if left and not found.asks else found.asks)[:500])
+    if not back:
+        return halted
+    place = checkpoint_before(cycle.route, cycle.checkpoint)
+    return replace(halted, checkpoint=place, round=cycle.round + 1, entered=now, strict=True)
+
+
 def _asks(cycle: Cycle) -> bool:
-    """Does it wait for an answer about a failed apply? It waits for other things as well, such as time that is over."""
+    """Does it go on by itself when it is answered? It waits for other things as well, such as time that is over."""
     return cycle.status == "waiting" and cycle.waiting_for.startswith(ANSWER)
 
 
-def _question(cycle: Cycle, view: View) -> str:
+def _questions(cycle: Cycle, view: View) -> str:
+    """What is open of all that a person was asked, in one line."""
     left = _unanswered(cycle, view)
-    named = ", ".join(f"{d.entity} on {d.machine} ({d.id})" for d in left[:5])
-    return f"{ANSWER}{named}"[:430] + ": approve it again, or reject it"
+    failed = ", ".join(f"{d.entity} on {d.machine} ({d.id})" for d in left[:5])
+    asked = [f"{failed[:380]}: approve it again, or reject it"] if left else []
+    asked += [ask for key, (_, ask) in triggers.standing(cycle, view).items() if key in cycle.noticed]
+    return "; ".join(asked)
 
 
 def _answered(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """A person did what the cycle waited for: it goes on by itself."""
-    if not _asks(cycle) or _unanswered(cycle, view):
+    if not _asks(cycle) or _questions(cycle, view):
         return None
-    return replace(cycle, status="running", entered=now, waiting_for="")
+    return replace(cycle, status="running", entered=now, waiting_for="", stopped=0)
 
 
 def _reached(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     taking = taking_part(cycle)
     if cycle.status != "running" or missing(cycle, view) or not taking:
+        return None
+    if triggers.lacks_package(cycle):
         return None
     left = open_divergences(view.decisions, taking)
     done = Reached(checkpoint=cycle.checkpoint, round=cycle.round, at=now, divergences=len(left))
@@ -148,67 +171,70 @@ def _reached(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     if following is None:
         return replace(cycle, status="done", reached=reached)
     strict = cycle.strict or (cycle.checkpoint == "diffs" and bool(left))
-    return replace(cycle, checkpoint=following, entered=now, reached=reached, strict=strict)
+    listed = tuple(d.id for d in left)[:1_000] if cycle.checkpoint == "diffs" else cycle.listed
+    return replace(cycle, checkpoint=following, entered=now, reached=reached, strict=strict, listed=listed)
 
 
-def _content(cycle: Cycle, view: View, arrival: Arrival | None) -> bool:
-    """Does what a machine reported there let it pass?"""
-    if arrival is None:
-        return False
+def _passing(cycle: Cycle, view: View) -> Callable[[Arrival], bool]:
+    """What a report has to say there to let its machine pass; what is the same for all is worked out once."""
     match cycle.checkpoint:
         case "version":
-            return not cycle.required_version or at_least(arrival.version, cycle.required_version)
+            return lambda one: not cycle.required_version or at_least(one.version, cycle.required_version)
+        case "status":  # in a large cycle nobody but us looks for the reports of all
+            return lambda one: each_with_each(cycle) or one.agent in view.statuses
         case "diffs":  # everybody lists the same divergences, as they are known now
-            return arrival.divergences == digest_of(view.decisions, taking_part(cycle))
+            listed = _lists(cycle, view)
+            return lambda one: one.divergences == listed(one.agent)
         case "collected":
-            return arrival.package is not None
+            return lambda one: one.package is not None
         case "baseline":
-            return 0 < view.baseline_revision == arrival.baseline_revision
-        case "resolution":
-            return not open_divergences(view.decisions, (arrival.agent,))
-        case "final" | "synced":
-            return arrival.status == "synced" and not open_divergences(view.decisions, (arrival.agent,))
-    return True
+            return lambda one: 0 < view.baseline_revision == one.baseline_revision
+        case "resolution" | "final" | "synced":
+            open_ = {d.machine for d in open_divergences(view.decisions, cycle.participants)}
+            told = cycle.checkpoint != "resolution"
+            return lambda one: one.agent not in open_ and (not told or one.status == "synced")
+    return lambda one: True
+
+
+def _lists(cycle: Cycle, view: View) -> Callable[[str], str]:
+    """The digest of what each machine has to list at DIFFS."""
+    taking = taking_part(cycle)
+    if each_with_each(cycle):
+        of_all = digest_of(view.decisions, taking)
+        return lambda machine: of_all
+    parts: dict[str, list[Decision]] = {}
+    for one in open_divergences(view.decisions, taking):
+        parts.setdefault(one.machine, []).append(one)
+    nothing = digest_of((), ())
+    return lambda machine: digest_of(parts[machine], (machine,)) if machine in parts else nothing
+
+
+def _warned(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
+    found = triggers.warning(cycle, view) if cycle.status == "running" else None
+    return _told(cycle, found, now) if found else None
 
 
 def _late(cycle: Cycle, view: View, now: datetime) -> Cycle | None:
     """80 % of the time: a warning. All of it: everything stops, and a person is asked, with names."""
     if cycle.status != "running":
         return None
-    used = (now - cycle.entered).total_seconds() / (cycle.timeout_minutes * 60)
-    said = {e.level for e in cycle.escalations if (e.checkpoint, e.round) == (cycle.checkpoint, cycle.round)}
-    if used >= 1:
-        level, why = _why_late(cycle, view)
-        told = _told(cycle, level, f"time is over at {cycle.checkpoint.upper()}: {why}", now)
-        hint = "excuse a machine, resume, or abort"
-        return replace(told, status="waiting", waiting_for=f"{why}; {hint}"[:500])
-    if used >= WARN_AT and 1 not in said:
-        _, why = _why_late(cycle, view)
-        return _told(cycle, 1, f"{used:.0%} of the time for {cycle.checkpoint.upper()} is used: {why}", now)
-    return None
+    found = triggers.of_time(cycle, view, missing(cycle, view), counted(cycle, view), now)
+    if found is None:
+        return None
+    return _told(cycle, found, now) if found.level == 1 else _halted(cycle, view, found, now, back=found.level == 3)
 
 
-def _why_late(cycle: Cycle, view: View) -> tuple[int, str]:
-    waits, there = missing(cycle, view), counted(cycle, view)
-    away = [m for m in waits if view.present is not None and m not in view.present]
-    contradicting = [m for m in waits if m in there]
-    silent = [m for m in waits if m not in away and m not in there]
-    parts = [
-        f"{what} {', '.join(names[:10])}"
-        for what, names in (
-            ("not there:", away),
-            ("there, and has not arrived:", silent),
-            ("does not agree:", contradicting),
-        )
-        if names
-    ]
-    opposed = cycle.checkpoint == "diffs" and contradicting and not away and not silent
-    return (3 if opposed else 2), "; ".join(parts) or "nobody is waited for"
-
-
-def _told(cycle: Cycle, level: int, reason: str, now: datetime) -> Cycle:
-    said = Escalation(level=level, reason=reason[:500], checkpoint=cycle.checkpoint, round=cycle.round, at=now)
-    return replace(cycle, escalations=(*cycle.escalations, said)[-200:])
+def _told(cycle: Cycle, found: Found, now: datetime) -> Cycle:
+    said = Escalation(
+        level=found.level,
+        reason=found.reason[:500],
+        checkpoint=cycle.checkpoint,
+        round=cycle.round,
+        at=now,
+        trigger=found.trigger,
+    )
+    noticed = (*cycle.noticed, *found.keys)[-500:]
+    return replace(cycle, escalations=(*cycle.escalations, said)[-200:], noticed=noticed)
 
 
 def at_least(version: str, required: str) -> bool:
@@ -218,4 +244,4 @@ def at_least(version: str, required: str) -> bool:
 
 def _numbers(version: str) -> tuple[int, ...]:
     parts = version.removeprefix("v").split("+")[0].split("-")[0].split(".")
-    return tuple(int(part) if part.isdigit() and len(part) < 10 else 0 for part in parts)
+    return tuple(int(part) if part.isdecimal() and len(part) < 10 else 0 for part in parts)

@@ -9,11 +9,13 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from roosync_protocol.cycle import ENDED
+from roosync_protocol import decision
+from roosync_protocol.cycle import ENDED, each_with_each
 from roosync_protocol.digest import digest
 from roosync_protocol.messages import Arrival, Cycle, Decision, StatusReport
 
-OPEN = frozenset({"pending", "approved", "applying", "failed", "rolled_back", "overwritten", "rollback_failed"})
+OPEN = decision.OPEN | {"rolled_back", "overwritten", "rollback_failed"}  # no answer took the difference away
+LOOKED = frozenset({"status", "collected", "baseline", "final", "synced"})  # where a machine says how it stands now
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -41,7 +43,7 @@ def arrival_of(cycle: Cycle, facts: Facts, now: datetime) -> Arrival | None:
         checkpoint=cycle.checkpoint,
         round=cycle.round,
         status=status.status if status else "unknown",
-        divergences=digest_of(facts.decisions, taking_part(cycle)),
+        divergences=digest_of(facts.decisions, listed_by(cycle, facts.machine)),
         divergences_count=status.divergences_count if status else 0,
         accepted=status.accepted_differences if status else 0,
         version=facts.version,
@@ -50,9 +52,27 @@ def arrival_of(cycle: Cycle, facts: Facts, now: datetime) -> Arrival | None:
     )
 
 
+def looks_at(cycle: Cycle) -> bool:
+    """Does this state have a machine look at its files again? Else what is known of it is enough to answer.
+
+    A cycle that was stopped, or may have been, held back what a policy applies: then all is looked at again.
+    """
+    return cycle.checkpoint in LOOKED or cycle.status != "running" or bool(cycle.escalations)
+
+
 def taking_part(cycle: Cycle) -> list[str]:
     """The participants that nobody excused: what is open elsewhere keeps nobody from going on."""
     return [machine for machine in cycle.participants if machine not in cycle.excused]
+
+
+def stopped_at(cycle: Cycle) -> int:
+    """The level at which it is stopped: from 2 on no policy applies anything on its machines, at 3 nobody does."""
+    return cycle.stopped if cycle.status == "waiting" else 0
+
+
+def listed_by(cycle: Cycle, machine: str) -> list[str]:
+    """The participants whose divergences this one lists at DIFFS."""
+    return taking_part(cycle) if each_with_each(cycle) else [machine]
 
 
 def open_divergences(decisions: Iterable[Decision], participants: Iterable[str]) -> list[Decision]:
@@ -75,7 +95,7 @@ def _there(cycle: Cycle, facts: Facts) -> bool:
         case "init" | "version":
             return True  # that it was read, and that the answer arrives, is what is asked
         case "status":
-            others = set(cycle.participants) - cycle.excused.keys() - {facts.machine}
+            others = set(taking_part(cycle)) - {facts.machine} if each_with_each(cycle) else set()
             return status is not None and others <= facts.statuses
         case "diffs":
             return status is not None and status.status != "unknown"

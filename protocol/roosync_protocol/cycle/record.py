@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.cycle import ENDED, ROUTES, after, first
 from roosync_protocol.cycle import before as checkpoint_before
-from roosync_protocol.decision import By, whole_from
+from roosync_protocol.decision import By, Place, best_told, whole_from
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Cycle
@@ -33,36 +33,52 @@ TRANSITIONS: dict[str, dict[str, By]] = {
     "done": {},
     "aborted": {},
 }
-FIXED = ("route", "participants", "timeout_minutes", "required_version", "started")
+FIXED = ("route", "participants", "timeout_minutes", "required_version", "started", "after")
 
 
 class FoldedCycle(Struct, frozen=True, kw_only=True):
     state: Cycle | None = None
     sequence: int = 0  # of the last message seen, valid or not: for compare-and-swap
     since: int = 0
+    opener: str = ""  # who began it, or said the oldest word that is left, also when that one is no member any more
+    named: frozenset[str] = frozenset()  # machines that operators excused, in states that counted or not
     refused: tuple[str, ...] = ()
 
 
-def fold(heard: Iterable[Heard], law: Law) -> FoldedCycle:
+def fold(heard: Iterable[Heard], law: Law, unread: Iterable[Place] = ()) -> FoldedCycle:
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
-    folded, whole = FoldedCycle(), whole_from(ordered)
-    for one in ordered:
-        folded = advance(folded, one, law, whole=whole)
-    return folded
+
+    def told(whole: int) -> FoldedCycle:
+        folded = FoldedCycle()
+        for one in ordered:
+            folded = advance(folded, one, law, whole=whole)
+        return folded
+
+    return best_told(told, whole_from(ordered, unread))
 
 
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
     if heard.sequence <= folded.sequence:
         return folded
-    reason = judge(folded.state, heard, law, gap=folded.since <= whole)
-    if reason is None and isinstance(heard.message, Cycle):
-        return FoldedCycle(state=heard.message, sequence=heard.sequence, since=heard.sequence, refused=folded.refused)
+    new = heard.message
+    if folded.sequence == 0:
+        folded = replace(folded, opener=heard.speaker)
+    if isinstance(new, Cycle) and is_operator(heard.speaker) and law.genuine(heard):
+        folded = replace(folded, named=folded.named | new.excused.keys())
+    reason = judge(folded.state, heard, law, gap=folded.since <= whole, named=folded.named)
+    if reason is None and isinstance(new, Cycle):
+        return replace(folded, state=new, sequence=heard.sequence, since=heard.sequence)
     return replace(folded, sequence=heard.sequence, refused=(*folded.refused, f"{heard.speaker}: {reason}")[-20:])
 
 
-def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) -> str | None:
-    """Why this message is not the next state of the cycle; None when it is. `gap`: states between may be gone."""
+def judge(
+    before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False, named: frozenset[str] = frozenset()
+) -> str | None:
+    """Why this message is not the next state of the cycle; None when it is.
+
+    `gap`: states between may be gone. `named`: the machines that operators excused, as far as their words are left.
+    """
     new = heard.message
     if not isinstance(new, Cycle):
         return f"{type(new).__name__} is no cycle"
@@ -73,18 +89,26 @@ def judge(before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False) ->
         return f"{heard.speaker!r} may not orchestrate"
     if new.checkpoint not in ROUTES[new.route]:
         return f"{new.checkpoint!r} is no checkpoint of the route {new.route!r}"
+    if new.after >= heard.sequence:
+        return "it can not have begun after it was said"
     if before is None:
         return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
     if gap and before.status not in ENDED and new.revision > before.revision + 1:
-        return _leap_fault(before, new)
+        return _leap_fault(before, new, by, named)
     return _step_fault(before, new, by)
 
 
-def _leap_fault(before: Cycle, new: Cycle) -> str | None:
+def _leap_fault(before: Cycle, new: Cycle, by: By, named: frozenset[str]) -> str | None:
     """What no steps in between, however many are gone, can have changed.
 
-    No more than this: what is left of the beginning may itself be a step that did not count in its time.
+    No more than this: what is left of the beginning may itself be a step that did not count in its time. But a machine
+    makes a gap by speaking often, so what only an operator may do is believed for an operator's own words: each state
+    of theirs names all who are excused, and who ends a cycle is the last to speak.
     """
+    if (new.status == "aborted" and by is By.MACHINE) or (new.status == "done" and by is By.OPERATOR):
+        return f"{by.name} may not move it to {new.status!r}"
+    if by is By.MACHINE and (unsaid := new.excused.keys() - before.excused.keys() - named):
+        return f"only an operator excuses a machine, and none named {', '.join(sorted(unsaid)[:5])}"
     if any(getattr(before, name) != getattr(new, name) for name in FIXED):
         return "what a cycle is about may not change"
     if new.token < before.token:
@@ -99,6 +123,8 @@ def _older_lease(before: Cycle, new: Cycle) -> str:
 def _start_fault(new: Cycle) -> str | None:
     if new.status != "running" or new.checkpoint != first(new.route) or new.reached or new.round:
         return "a cycle begins at the first checkpoint of its route"
+    if new.excused or new.stopped or new.failures or new.escalations:
+        return "nothing can have happened in a cycle before it began"
     if len(set(new.participants)) < len(new.participants):
         return "a machine takes part twice"
     return None

@@ -4,10 +4,12 @@ Bodies are JSON with a versioned `type`. Fields are added with a default and nev
 agent ignores what it does not know (3-bus). Limits stand in the types, so decoding enforces them.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from roosync_protocol.names import Sha256, Token
 
@@ -20,7 +22,27 @@ PublicKey = Annotated[str, Meta(pattern=r"^U[A-Z2-7]{55}\Z")]  # an nkey of type
 Base64 = Annotated[str, Meta(pattern=r"^[A-Za-z0-9+/]{0,200}={0,2}\Z")]
 
 
-class Message(Struct, frozen=True, kw_only=True, tag_field="type"):
+# A clock may be wrong by any number of years; but a deadline is worked out from each moment, and shown in UTC, and
+# at the two ends of the calendar neither can be done.
+FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+
+
+class Dated(Struct, frozen=True, kw_only=True):
+    """Something with moments, all of which can be reckoned with; ValueError when one can not."""
+
+    def __post_init__(self) -> None:
+        for name in _moments(type(self)):
+            moment = getattr(self, name)
+            if moment is not None and not FIRST <= moment < LAST:
+                raise ValueError(f"{name} is no moment that can be reckoned with")
+
+
+@cache
+def _moments(kind: type[Dated]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.type in (Moment, Moment | None))
+
+
+class Message(Dated, frozen=True, kw_only=True, tag_field="type"):
     """What every message says: who speaks (a machine or an operator), and when."""
 
     agent: Token
@@ -66,6 +88,7 @@ def signed_bytes(purpose: str, payload: str) -> bytes:
 __all__ = [
     "Base64",
     "Count",
+    "Dated",
     "EntityKey",
     "Law",
     "Line",

@@ -42,6 +42,7 @@ class StatusReport(Message, tag="roosync.v1.status", frozen=True, kw_only=True):
     roosync_version: Line = ""
     paused: bool = False
     quarantine: dict[str, Line] = {}  # target -> why its state is not believed
+    corrupt: tuple[Line, ...] = ()  # what was shown to be damaged: contents that are not what their signed hash says
     unread: dict[str, Line] = {}  # target that is there and could not be read at all -> why: nothing is known of it
     skipped: tuple[Line, ...] = ()  # single things that could not be read, each with its reason
     only_here: Count | None = None  # things that the baseline does not speak of: not shared, and no divergence

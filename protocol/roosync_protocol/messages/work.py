@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from roosync_protocol.entity import Kind
-from roosync_protocol.messages.base import Count, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
+from roosync_protocol.messages.base import Count, Dated, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
 from roosync_protocol.messages.law import RiskName
 from roosync_protocol.names import MachineId
 
@@ -38,7 +38,7 @@ class Side(Struct, frozen=True, kw_only=True):
     size: Count = 0  # bytes of the canonical value
 
 
-class Approval(Struct, frozen=True, kw_only=True):
+class Approval(Dated, frozen=True, kw_only=True):
     """What an operator signs. It names exactly what may execute; any other content voids it (6-trust)."""
 
     fleet: Token
@@ -130,14 +130,14 @@ CycleStatus = Literal["running", "waiting", "done", "aborted"]  # waiting: for a
 Checkpoint = Literal["init", "status", "diffs", "resolution", "final", "version", "collected", "baseline", "synced"]
 
 
-class Reached(Struct, frozen=True, kw_only=True):
+class Reached(Dated, frozen=True, kw_only=True):
     checkpoint: Checkpoint
     round: Count
     at: Moment
     divergences: Count = 0  # that were open then, over all participants
 
 
-class Escalation(Struct, frozen=True, kw_only=True):
+class Escalation(Dated, frozen=True, kw_only=True):
     """A trigger of the table in 5-protocols: 1 warning, 2 a person must act, 3 emergency."""
 
     level: Annotated[int, Meta(ge=1, le=3)]
@@ -145,6 +145,7 @@ class Escalation(Struct, frozen=True, kw_only=True):
     checkpoint: Checkpoint
     round: Count
     at: Moment
+    trigger: Annotated[str, Meta(max_length=63)] = ""  # of that table, by the names in `cycle.triggers`
 
 
 class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
@@ -160,10 +161,14 @@ class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
     timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]  # for each checkpoint
     required_version: Line = ""
     started: Moment
+    after: Count = 0  # the newest sequence of the stream of records then: what stood before is not the cycle's doing
     entered: Moment  # when the awaited checkpoint began to be awaited
     reached: Annotated[tuple[Reached, ...], Meta(max_length=200)] = ()
     escalations: Annotated[tuple[Escalation, ...], Meta(max_length=200)] = ()
     failures: Annotated[tuple[Line, ...], Meta(max_length=200)] = ()  # counted attempts: machine/id/attempt
+    listed: Annotated[tuple[Token, ...], Meta(max_length=1_000)] = ()  # decisions that were open when DIFFS was reached
+    noticed: Annotated[tuple[Line, ...], Meta(max_length=500)] = ()  # triggers that were told: each is told once
+    stopped: Annotated[int, Meta(ge=0, le=3)] = 0  # level of the escalation for which it waits
     waiting_for: Line = ""  # what a person is asked, when the cycle waits
     token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
     note: Line = ""

@@ -4,7 +4,7 @@
 `closing` is the report at the end of a cycle. All of them are views: the bus is the truth (5-protocols, "Exports").
 """
 
-from roosync_protocol.reports.closing import Closing, Evidence, closing_markdown, closing_report
+from roosync_protocol.reports.closing import Closing, closing_fields, closing_markdown, closing_report
 from roosync_protocol.reports.forms import (
     CoordinationRequest,
     LastAction,
@@ -24,10 +24,10 @@ __all__ = [
     "TITLES",
     "Closing",
     "CoordinationRequest",
-    "Evidence",
     "Language",
     "LastAction",
     "as_asked",
+    "closing_fields",
     "closing_markdown",
     "closing_report",
     "coordination_request",

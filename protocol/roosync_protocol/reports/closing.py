@@ -6,21 +6,19 @@ validated, one synchronisation of each agent at least, no critical configuration
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct, to_builtins
 
 from roosync_protocol.cycle import ENDED
 from roosync_protocol.cycle.leading import at_least
-from roosync_protocol.cycle.metrics import metric_report
+from roosync_protocol.cycle.metrics import Evidence, metric_report, of_cycle, took, undone
 from roosync_protocol.cycle.participant import open_divergences
 from roosync_protocol.markdown import code, plain
 from roosync_protocol.messages import Baseline, Cycle, Decision, StatusReport
 from roosync_protocol.reports.words import Language, checkpoint_name, report, say, stamp
 from roosync_protocol.secrets import scrub
 
-FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
 HIGH = frozenset({"high", "critical"})
 NAMED = 10  # machines or things that one line names
 
@@ -52,15 +50,6 @@ class Criterion(Struct, frozen=True, kw_only=True):
     found: str  # the figure or the names behind it
 
 
-class Evidence(Struct, frozen=True, kw_only=True):
-    """What is known when the report is made."""
-
-    decisions: tuple[Decision, ...]
-    steps: Mapping[str, tuple[Decision, ...]] = {}  # by decision: what was said of it, earlier attempts too
-    statuses: Mapping[str, StatusReport] = {}
-    baseline: Baseline | None = None
-
-
 class Closing(Struct, frozen=True, kw_only=True):
     """The whole report; of a running cycle as far as it has come."""
 
@@ -90,7 +79,7 @@ class Closing(Struct, frozen=True, kw_only=True):
 
 def closing_report(cycle: Cycle, evidence: Evidence, agent: str, now: datetime) -> Closing:
     ours = [d for d in evidence.decisions if d.machine in cycle.participants]
-    metrics = to_builtins(metric_report(cycle, evidence.decisions, agent, now))
+    metrics = to_builtins(metric_report(cycle, evidence, agent, now))
     phases: dict[str, int] = {}
     for one in cycle.reached:
         name = one.checkpoint.upper()
@@ -112,9 +101,15 @@ def closing_report(cycle: Cycle, evidence: Evidence, agent: str, now: datetime) 
         accepted_differences=tuple(
             f"{d.machine}: {d.entity}" for d in ours if d.status == "rejected" and d.reference == "baseline"
         ),
-        rollbacks=tuple(_rollbacks(cycle, ours, evidence)),
+        rollbacks=tuple(_rollbacks(cycle, evidence)),
         escalations=tuple(
-            {"level": e.level, "checkpoint": e.checkpoint.upper(), "at": stamp(e.at), "reason": scrub(e.reason)}
+            {
+                "level": e.level,
+                "trigger": e.trigger,
+                "checkpoint": e.checkpoint.upper(),
+                "at": stamp(e.at),
+                "reason": scrub(e.reason),
+            }
             for e in cycle.escalations
         ),
         criteria=tuple(_criteria(cycle, ours, evidence)),
@@ -124,37 +119,39 @@ def closing_report(cycle: Cycle, evidence: Evidence, agent: str, now: datetime) 
     )
 
 
+def closing_fields(closing: Closing) -> dict[str, Any]:
+    """What `--json` prints and the exports hold."""
+    return {**to_builtins(closing), "successful": closing.successful}
+
+
 def _steps(cycle: Cycle) -> Iterable[Step]:
-    times = [cycle.started, *(one.at for one in cycle.reached)]
-    for one, (before, at) in zip(cycle.reached, pairwise(times), strict=True):
-        seconds = round((at - before).total_seconds(), 3)
+    for one, seconds in zip(cycle.reached, took(cycle), strict=True):
         yield Step(
-            checkpoint=one.checkpoint.upper(), round=one.round, at=at, seconds=seconds, divergences=one.divergences
+            checkpoint=one.checkpoint.upper(), round=one.round, at=one.at, seconds=seconds, divergences=one.divergences
         )
 
 
-def _rollbacks(cycle: Cycle, ours: list[Decision], evidence: Evidence) -> Iterable[Undone]:
+def _rollbacks(cycle: Cycle, known: Evidence) -> Iterable[Undone]:
     """Each failed or withdrawn attempt once, with its last line; by whatever of the record is still there."""
-    found: dict[tuple[str, str, int], Undone] = {}
-    for machine, id_, attempt in filter(None, map(_attempt, cycle.failures)):
+    for key, said in sorted(undone(cycle, known).items()):
+        found = _attempt(key)
+        if found is None:
+            continue
+        machine, id_, attempt = found
         told = next((e.reason for e in cycle.escalations if id_ in e.reason), "")
-        found[machine, id_, attempt] = Undone(
-            machine=machine, field="", decision_id=id_, attempt=attempt, at=None, reason=scrub(told)
+        yield Undone(
+            machine=machine,
+            field=said.entity if said else "",
+            decision_id=id_,
+            attempt=attempt,
+            at=said.timestamp if said else None,
+            reason=scrub(_reason(said) if said else told),
         )
-    for decision in ours:
-        said = (*evidence.steps.get(decision.id, ()), decision)
-        for one in said:
-            own = one.agent == one.machine == decision.machine  # nobody else says that its apply failed
-            if own and one.status in FAILED and one.timestamp >= cycle.started:
-                found[one.machine, one.id, one.attempt] = Undone(
-                    machine=one.machine,
-                    field=one.entity,
-                    decision_id=one.id,
-                    attempt=one.attempt,
-                    at=one.timestamp,
-                    reason=scrub(one.log[-1]) if one.log else one.status,
-                )
-    return [found[key] for key in sorted(found)]
+
+
+def _reason(said: Decision) -> str:
+    last = said.log[-1] if said.log else said.status
+    return f"taken back by a person: {last}" if said.rollback_requested else last
 
 
 def _attempt(failure: str) -> tuple[str, str, int] | None:
@@ -174,7 +171,7 @@ def _criteria(cycle: Cycle, ours: list[Decision], evidence: Evidence) -> Iterabl
         yield _share("in_step", taking, [m for m, s in statuses.items() if s.status == "synced"])
         left = [f"{d.machine}: {d.entity}" for d in open_divergences(ours, taking)]
         yield Criterion(name="resolved", met=not left, found=_names(left) or "0")
-    yield _nothing_lost(cycle, ours, statuses)
+    yield _nothing_lost(of_cycle(cycle, evidence), statuses)
 
 
 def _in_version(cycle: Cycle, taking: list[str], statuses: Mapping[str, StatusReport]) -> Criterion:
@@ -202,12 +199,10 @@ def _validated(baseline: Baseline | None) -> Criterion:
     return Criterion(name="validated", met=True, found=found)
 
 
-def _nothing_lost(cycle: Cycle, ours: list[Decision], statuses: Mapping[str, StatusReport]) -> Criterion:
+def _nothing_lost(ours: list[Decision], statuses: Mapping[str, StatusReport]) -> Criterion:
     """Lost: could not be put back; went without a person's yes; or is not there to be believed (quarantine)."""
     lost = []
     for decision in ours:
-        if decision.timestamp < cycle.started:
-            continue
         gone = decision.status == "applied" and decision.wanted.digest is None and decision.local.digest is not None
         if decision.status == "rollback_failed" or (gone and decision.risk in HIGH and not decision.approvals):
             lost.append(f"{decision.machine}: {decision.entity}")
@@ -294,4 +289,4 @@ def _bare(lines: Iterable[str], tr: Any) -> list[tuple[str, str]]:
 
 
 def _metric(value: Any) -> str:
-    return ", ".join(map(plain, value)) or "-" if isinstance(value, list) else plain(str(value))
+    return ", ".join(map(plain, value)) or "-" if isinstance(value, list | tuple) else plain(str(value))

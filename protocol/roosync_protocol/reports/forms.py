@@ -154,8 +154,9 @@ def coordination_request(request: CoordinationRequest, language: Language = "en"
 
 def _awaited(overview: Overview, language: Language) -> str:
     """Who has to move: the person before other machines, because a person is slower."""
-    stuck = any(row.state in ("conflict", "quarantined") for row in overview.machines)
-    if overview.pending_decisions or overview.proposal or stuck:
+    stuck = any(row.failed_decisions or row.state in ("conflict", "quarantined") for row in overview.machines)
+    asked = any(cycle.status == "waiting" for cycle in overview.cycles)
+    if overview.pending_decisions or overview.proposal or stuck or asked:
         return say(language, "user", "utilisateur")
     others = (row for row in overview.machines if row.machine != overview.agent)
     if any(row.seen != "present" or row.state != "synced" for row in others):

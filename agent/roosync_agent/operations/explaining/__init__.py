@@ -12,7 +12,7 @@ from pathlib import Path
 
 from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.collecting.reference import NothingToCompareError
-from roosync_agent.operations.baselines import history
+from roosync_agent.operations.baseline.baselines import history
 from roosync_agent.operations.explaining import origins
 from roosync_agent.operations.explaining.answers import Explained
 from roosync_agent.operations.explaining.entity import Fleetwide, explained, of_another

@@ -4,9 +4,9 @@ import hashlib
 
 from msgspec.structs import replace
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.mail.answers import InboxAnswer, MessageAnswer, answer, sent_answer
 from roosync_agent.operations.mail.saving import save_files
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.mail import Mailroom, WithMail
 from roosync_agent.running.mailbox import BOXES, SENT, Kept, Sent, Status
 from roosync_agent.session import Session

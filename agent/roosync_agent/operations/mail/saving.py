@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from roosync_agent.files.safe_names import safe_relative
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.mail import Mailroom
 from roosync_agent.running.mailbox import Kept
 from roosync_protocol.mail.attachments import name_fault

@@ -15,9 +15,9 @@ from contextlib import suppress
 from msgspec.structs import replace
 
 from roosync_agent.files.safe_names import safe_relative
-from roosync_agent.operations.lawmaking import RefusedRequestError
 from roosync_agent.operations.mail.answers import SentAnswer
 from roosync_agent.operations.mail.reading import WAITING, fetched, find, operation_of
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.mail import WithMail
 from roosync_agent.running.mailbox import Sent
 from roosync_agent.session import Session

@@ -9,15 +9,13 @@ from difflib import get_close_matches
 
 from msgspec import UNSET, Struct
 
-from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError
-from roosync_agent.operations.lawmaking import NotYetError, RefusedRequestError
+from roosync_agent.collecting.reference import BASELINE, Library
+from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.session import Session
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_agent.targets.base import WORKSPACE
-from roosync_broker.errors import BusError
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.entity import Entities, Entity, Kind, declared
-from roosync_protocol.package import HostilePackageError
 from roosync_protocol.servers.table import Held, ServerRow, ServerTable, server_table
 
 HOLDERS: dict[str, TargetSpec] = {spec.name: spec for spec in TABLE if spec.kind is Kind.MCP_SERVER}
@@ -105,18 +103,13 @@ async def gather(
     held = [here] if here is not None else []
     unknown: dict[str, str] = {}
     reports = session.fleet.packages()
-    for name in law.machines():
-        if here is not None and name == here.machine:
+    others = [name for name in law.machines() if here is None or name != here.machine]
+    packages, faults = await library.packages(name for name in others if name in reports)
+    for name in others:
+        if name not in packages:
+            unknown[name] = f"its package does not count: {faults[name]}" if name in faults else NONE_YET
             continue
-        if name not in reports:
-            unknown[name] = NONE_YET
-            continue
-        try:
-            package = await library.package(name)
-        except (BusError, NothingToCompareError, HostilePackageError) as error:
-            session.require_bus()
-            unknown[name] = f"its package does not count: {error}"
-            continue
+        package = packages[name]
         silent = present is not None and name not in present
         since = f"it does not answer; this is its package of {reports[name].timestamp:%Y-%m-%d %H:%M} UTC"
         targets = frozenset(package.report.targets)

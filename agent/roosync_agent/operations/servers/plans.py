@@ -7,7 +7,7 @@ from the bus, and refuses when it has become another one.
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.servers.known import HOLDERS, Known, holder, means, of_a_person
 from roosync_agent.targets import TargetSpec
 from roosync_protocol.baseline import Commons, Overlay, validate

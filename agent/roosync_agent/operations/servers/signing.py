@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from roosync_agent.collecting.reference import BASELINE, Library
 from roosync_agent.operations.audited import audited
-from roosync_agent.operations.deciding import approve
-from roosync_agent.operations.lawmaking import RefusedRequestError
-from roosync_agent.operations.promoting import revise
-from roosync_agent.operations.seen import seen
+from roosync_agent.operations.baseline.promoting import in_force, revise
+from roosync_agent.operations.decisions.deciding import approve
+from roosync_agent.operations.decisions.seen import seen
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.servers.known import Known, gather
 from roosync_agent.operations.servers.plans import (
     Contents,
@@ -65,26 +65,28 @@ async def remove(session: Session, expected: str, asked: Mapping[str, object], p
 
     `asked`: the arguments of `plan_removal`. `patience`: seconds to wait for the machines that answer.
     """
-    library = Library(session)
+    library, follows = Library(session), in_force(session)
     known = await _known(session, library)
     plan = plan_removal(known, **asked)  # type: ignore[arg-type]
     _require_shown(plan.seen, expected)
     following = _Following(session, {(p.machine, p.key): (p, None) for p in plan.places}, changed_may_go=True)
     contents = removed_baseline(known, plan)
     where = f" on {', '.join(plan.machines)}" if plan.machines else ""
-    return await _carry_out(session, library, known, following, contents, f"removes {plan.name}{where}", plan, patience)
+    note = f"removes {plan.name}{where}"
+    return await _carry_out(session, library, known, following, contents, follows, note, plan, patience)
 
 
 async def share(session: Session, expected: str, asked: Mapping[str, object], patience: float) -> Carried:
     """Makes a server part of the baseline for other assistants, as it was shown."""
-    library = Library(session)
+    library, follows = Library(session), in_force(session)
     known = await _known(session, library)
     plan = plan_share(known, **asked)  # type: ignore[arg-type]
     _require_shown(plan.seen, expected)
     wanted = {key: digest(value) for key, value in plan.entities.items()}  # type: ignore[arg-type]
     following = _Following(session, {(p.machine, p.key): (p, wanted[p.key]) for p in plan.places})
     note = f"shares {plan.name} of {plan.source} with {', '.join(plan.targets)}"
-    return await _carry_out(session, library, known, following, shared_baseline(known, plan), note, plan, patience)
+    contents = shared_baseline(known, plan)
+    return await _carry_out(session, library, known, following, contents, follows, note, plan, patience)
 
 
 async def _carry_out(
@@ -93,6 +95,7 @@ async def _carry_out(
     known: Known,
     following: "_Following",
     contents: Contents,
+    follows: int,
     note: str,
     plan: Removal | Share,
     patience: float,
@@ -100,7 +103,7 @@ async def _carry_out(
     deed, _, about = note.partition(" ")
     async with audited(session, f"mcp server: {deed}", plan.name, about) as told, following:
         if contents != (known.commons, known.overlays):  # else it is law already, and only the machines are asked again
-            await revise(session, library, *contents, None, note)
+            await revise(session, library, *contents, None, note, follows=follows)
         outcomes = await following.until_settled(patience)
         told.outcome = law.version if (law := session.fleet.law.baseline) else "done"
     law = session.fleet.law.baseline

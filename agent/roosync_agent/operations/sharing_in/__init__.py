@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import kept
 from roosync_agent.operations.sharing_in.folder import Share
 from roosync_agent.operations.sharing_in.foreign import candidate, imported, imported_compare, imported_propose

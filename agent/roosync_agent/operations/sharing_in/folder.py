@@ -13,13 +13,13 @@ import msgspec
 from roosync_agent.files.door import RealDoor
 from roosync_agent.files.file_state import FileRefusedError
 from roosync_agent.files.safe_names import safe_relative
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.depth import too_deep
 from roosync_protocol.entity import Skipped
 from roosync_protocol.secrets import find_secrets, scrub
 
 FILE_LIMIT = 8 * 1024 * 1024  # bytes of one file
-TOTAL_LIMIT = 256 * 1024 * 1024  # bytes that one import reads
+TOTAL_LIMIT = 64 * 1024 * 1024  # bytes that one import reads: to look for secrets takes about a second for each MiB
 NAMES_LIMIT = 5_000  # of one folder
 TOLD = 1_000  # things left out that are named one by one
 
@@ -55,7 +55,15 @@ class Share:
             return []
         if len(found) > NAMES_LIMIT:
             self.skip(folder, f"it has {len(found)} files; the first {NAMES_LIMIT} are read")
-        return found[:NAMES_LIMIT]
+        return [name for name in found[:NAMES_LIMIT] if self._usable(folder, name)]
+
+    def _usable(self, folder: str, name: str) -> bool:
+        try:
+            safe_relative(name)
+        except ValueError as error:
+            self.skip(f"{folder}/{name}", str(error))
+            return False
+        return True
 
     def is_folder(self, name: str) -> bool:
         try:

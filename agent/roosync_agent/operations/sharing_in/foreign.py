@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.decisions.showing import shown as changed
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in import kept
-from roosync_agent.operations.showing import shown as changed
 from roosync_agent.running.machine import Machine
 from roosync_broker.private_files import write_private
 from roosync_protocol import baseline_file
@@ -60,15 +60,20 @@ async def imported_compare(machine: Machine, name: str) -> dict[str, Any]:
 
 
 async def imported_propose(machine: Machine, name: str, fields: list[str] | None = None) -> dict[str, Any]:
-    """A baseline file for an operator: what is in force, with these values of a foreign package in it."""
+    """A baseline file for an operator: what is in force, with these values of a foreign package in it.
+
+    `file` is empty, and none is written, when nothing of it is new.
+    """
     found = kept.find(machine.state, name)
     wanted = frozenset(fields or found.entities)
     if unknown := sorted(wanted - found.entities.keys()):
         raise RefusedRequestError(f"{found.name} has no {unknown[0]!r}; `roosync imported compare {name}` lists it")
     made = await candidate(machine, {key: found.entities[key] for key in sorted(wanted)}, wanted)
     path = kept.folder_of(machine.state, found.name.split("/")[0]) / "baseline.json"
-    write_private(path, made.data)
-    return {"name": found.name, "file": str(path), "changes": made.rows, **made.told, "left_out": made.left_out}
+    if made.rows:
+        write_private(path, made.data)
+    file = str(path) if made.rows else ""
+    return {"name": found.name, "file": file, "changes": made.rows, **made.told, "left_out": made.left_out}
 
 
 # -- inside, and for the import

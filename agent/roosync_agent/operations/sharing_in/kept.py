@@ -1,7 +1,7 @@
 """What was imported, in the state folder: packages by the name that the folder gave them, a baseline to be judged.
 
     imports/<import>/report.json
-    imports/<import>/<machine>/manifest.json, contents/<sha256>     a package in our form: public values only
+    imports/<import>/packages/<machine>/manifest.json, contents/<sha256>     in our form: public values only
     imports/<import>/messages/<id>.json
     imports/<import>/baseline.json        for a person: nothing is law until an operator signs it
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from roosync_agent.operations.lawmaking import RefusedRequestError
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.sharing_in.packages import Foreign
 from roosync_agent.state import State
 from roosync_broker.private_files import read_private, write_private
 from roosync_protocol import package
 from roosync_protocol.entity import Entities
 
-FOLDER = "imports"
+FOLDER, PACKAGES = "imports", "packages"
 
 
 class Imported(Struct, frozen=True, kw_only=True):
@@ -45,17 +45,17 @@ def begin(state: State, name: str) -> Path:
 
 def write_package(folder: Path, foreign: Foreign) -> None:
     built = package.build(foreign.machine, foreign.version, foreign.timestamp, list(foreign.files), foreign.description)
-    write_private(folder / foreign.machine / "manifest.json", built.contents[built.manifest_hash])
+    into = folder / PACKAGES / foreign.machine
+    write_private(into / "manifest.json", built.contents[built.manifest_hash])
     for sha, data in built.contents.items():
         if sha != built.manifest_hash:
-            write_private(folder / foreign.machine / "contents" / sha, data)
+            write_private(into / "contents" / sha, data)
 
 
 def names(state: State) -> list[str]:
     """<import>/<machine> of every package, sorted."""
-    return sorted(
-        f"{one.parent.parent.name}/{one.parent.name}" for one in (state.folder / FOLDER).glob("*/*/manifest.json")
-    )
+    found = (state.folder / FOLDER).glob(f"*/{PACKAGES}/*/manifest.json")
+    return sorted(f"{one.parents[2].name}/{one.parent.name}" for one in found)
 
 
 def find(state: State, name: str) -> Imported:
@@ -65,7 +65,8 @@ def find(state: State, name: str) -> Imported:
     if len(meant) != 1:
         what = "no imported package" if not meant else "in more than one import"
         raise RefusedRequestError(f"{name!r} is {what}; there are {', '.join(known) or 'none: roosync import-share'}")
-    folder = folder_of(state, meant[0])
+    share, machine = meant[0].split("/")
+    folder = folder_of(state, share) / PACKAGES / machine
     manifest = package.read_manifest(read_private(folder / "manifest.json", package.MAX_CONTENT), folder.name)
     entities: Entities = {}
     for file in manifest.files:

@@ -77,7 +77,13 @@ def read(share: Share, folder: str, machine: str, home: Path) -> Foreign | None:
         return None
     found: list[FileContent] = []
     taken: set[str] = set()
+    listed: set[str] = set()
     for entry in manifest.files:
+        path = _spelled(entry.path)
+        if path in listed:  # to read one file a thousand times takes as long as a thousand files
+            share.skip(f"{folder}/{entry.path}", "the manifest lists it twice")
+            continue
+        listed.add(path)
         for content in _file(share, folder, entry, home):
             if twice := sorted(taken & _keys(content)):
                 share.skip(f"{folder}/{entry.path}", f"{twice[0]} is in another file of the package, which is taken")
@@ -120,8 +126,12 @@ def machine_name(text: str) -> str:
     return propose(shown(text))
 
 
+def _spelled(path: str) -> str:
+    return path.replace("\\", "/").removeprefix("./")  # written on Windows
+
+
 def _file(share: Share, folder: str, entry: _Entry, home: Path) -> list[FileContent]:
-    path = entry.path.replace("\\", "/").removeprefix("./")  # written on Windows
+    path = _spelled(entry.path)
     place = f"{folder}/{entry.path}"
     if fault := path_fault(path):
         share.skip(place, f"the manifest names {path!r}: {fault}")

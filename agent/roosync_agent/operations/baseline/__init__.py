@@ -1,0 +1,1 @@
+"""The golden baseline: read, proposed from packages, signed, committed."""

@@ -1,0 +1,1 @@
+"""What machines do together: cycles, requests, and whether they are there."""

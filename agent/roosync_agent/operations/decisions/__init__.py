@@ -1,0 +1,1 @@
+"""Differences and their answers: compared, shown, approved, applied."""

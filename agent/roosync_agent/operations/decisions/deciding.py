@@ -1,0 +1,242 @@
+"""What a person answers to a decision: approve, reject, approve another way, ask for a rollback.
+
+Each function needs a session opened with the operator's key. An approval is a self-contained signed object
+over exactly what will execute; the machine checks it again just before it writes (6-trust).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from roosync_agent.collecting.reference import Library
+from roosync_agent.operations.audited import audited
+from roosync_agent.operations.coordination import requests
+from roosync_agent.operations.decisions.seen import answered_with, require_seen, require_shown, seen
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.session import Session, new_operation
+from roosync_broker.errors import StaleError
+from roosync_broker.link import Stored
+from roosync_protocol import approval
+from roosync_protocol.decision import AGAIN, ENDED
+from roosync_protocol.messages import Approval, Decision
+from roosync_protocol.messages.work import Action
+from roosync_protocol.proof import needed_approvals
+from roosync_protocol.reconcile import LIFETIME
+
+APPROVAL_LIFETIME = timedelta(days=7)
+TRIES = 3  # of a step that somebody else's step came before
+
+
+def find(session: Session, id_: str) -> Decision:
+    """The one decision a person means by an id or the beginning of one."""
+    found = session.fleet.find(id_) if id_ else []
+    if not found:
+        raise RefusedRequestError(f"there is no decision {id_!r}; `roosync decisions` lists them")
+    if len(found) > 1:
+        ids = ", ".join(f"{d.id} ({d.machine})" for d in found[:5])
+        raise RefusedRequestError(f"{id_!r} means more than one decision: {ids}")
+    return found[0]
+
+
+class MovedError(RefusedRequestError):
+    """Somebody else moved the decision between our look and our signature; nothing was signed by us."""
+
+
+class AnsweredError(RefusedRequestError):
+    """The decision does not wait for this answer (any more)."""
+
+
+async def approve(
+    session: Session, decision: Decision, action: Action | None = None, *, expected: str | None = None
+) -> Decision:
+    """Signs that this change may be applied; a failed or refused one is opened again first.
+
+    `expected` is what the person was shown (`seen`); anything else is not signed. A step that its machine takes at the
+    same moment and that changes nothing of that does not come in the way. Returns the decision as it stands then:
+    approved, or pending when a second operator has to sign as well.
+    """
+    expected = expected or seen(answered_with(decision, action))
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(MovedError):
+            return await _approve(session, decision, action, expected)
+        decision = _as_it_stands(session, decision)
+    return await _approve(session, decision, action, expected)
+
+
+async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decision]:
+    """Several by their ids, each as it was `seen`. What needs no answer any more is returned as it stands."""
+    done = []
+    for id_, expected in shown.items():
+        decision = find(session, id_)
+        try:
+            done.append(await approve(session, decision, expected=expected))
+        except AnsweredError:
+            done.append(_as_it_stands(session, decision))
+    return done
+
+
+async def _approve(session: Session, decision: Decision, action: Action | None, expected: str) -> Decision:
+    require_seen(answered_with(decision, action), expected)
+    await require_shown(Library(session), decision)
+    if decision.status in AGAIN:
+        decision = await reopen(session, decision)
+    if decision.status not in ("pending", "approved"):
+        raise AnsweredError(_not_now(decision, "approved"))
+    if decision.status == "approved":
+        raise AnsweredError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
+    if decision.expires <= session.now():
+        raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
+    decision = answered_with(decision, action)
+    signed = approval.approve(_approval_of(session, decision), session.keys.public, session.keys.sign)
+    others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
+    enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
+    return await _advance(session, decision, status="approved" if enough else "pending", approvals=(*others, signed))
+
+
+async def reject(session: Session, decision: Decision, reason: str = "") -> Decision:
+    """From now on this difference is accepted as it is, also after it was applied and rolled back."""
+    if decision.status in AGAIN and decision.status != "rejected":
+        decision = await reopen(session, decision)
+    if decision.status not in ("pending", "approved"):
+        raise RefusedRequestError(_not_now(decision, "rejected"))
+    lines = (*decision.log, f"rejected by {session.name}{': ' + reason if reason else ''}")
+    return await _advance(session, decision, status="rejected", log=lines[-50:])
+
+
+async def conclude(session: Session, decision: Decision, status: str, revision: int) -> Decision:
+    """The answer became law: `promoted` or `kept_special`. The baseline's `revision` was published before this.
+
+    Its machine may have seen the new baseline first, and have found nothing left to ask: that is the same end.
+    """
+    asked = seen(decision)
+    for _ in range(TRIES):
+        log = (*decision.log, f"{status} by {session.name}")[-50:]
+        try:
+            return await _advance(session, decision, status=status, reference_revision=revision, log=log)
+        except MovedError:
+            decision = _as_it_stands(session, decision)
+            if decision.status == "superseded":
+                await requests.answered(session, decision)
+                return decision
+            if seen(decision) != asked:  # its machine asks something else already, and nobody has answered that
+                return decision
+    raise MovedError(f"the baseline is revision {revision} now; {decision.id} is still open, and its machine closes it")
+
+
+async def request_rollback(session: Session, decision: Decision, *, exact: bool = False) -> Decision:
+    """Asks the machine to put back what was there before, keeping later unrelated edits; `exact`: not keeping them."""
+    if decision.status != "applied":
+        raise RefusedRequestError(_not_now(decision, "rolled back"))
+    if not decision.snapshot:
+        raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
+    return await _advance(session, decision, status="applied", rollback_requested=True, rollback_exact=exact)
+
+
+async def reopen(session: Session, decision: Decision) -> Decision:
+    return await _advance(
+        session,
+        decision,
+        status="pending",
+        attempt=decision.attempt + 1,
+        approvals=(),
+        policy_proof=None,
+        reopened=True,
+        rollback_requested=False,
+        rollback_exact=False,
+        expires=session.now() + LIFETIME,
+    )
+
+
+def _as_it_stands(session: Session, decision: Decision) -> Decision:
+    return session.fleet.decision(decision.machine, decision.id).state or decision
+
+
+def _approval_of(session: Session, decision: Decision) -> Approval:
+    return Approval(
+        fleet=session.subjects.fleet,
+        operator=session.name,
+        machine=decision.machine,
+        decision=decision.id,
+        entity=decision.entity,
+        attempt=decision.attempt,
+        action=decision.action,
+        wanted=decision.wanted.digest,
+        surface=decision.surface,
+        issued=session.now(),
+        expires=session.now() + APPROVAL_LIFETIME,
+    )
+
+
+async def _advance(session: Session, decision: Decision, **changes: object) -> Decision:
+    moved = replace(
+        decision,
+        agent=session.name,
+        timestamp=session.now(),
+        revision=decision.revision + 1,
+        operation_id=new_operation(),
+        **changes,
+    )
+    sequence = session.fleet.decision(decision.machine, decision.id).sequence
+    try:
+        async with audited(session, _deed(decision, moved), decision.id, decision.action) as told:
+            await session.advance_decision(moved, sequence)
+            told.outcome = moved.status
+    except StaleError as error:
+        raise MovedError(
+            f"{decision.id} was moved by somebody else at the same moment; look at it again with "
+            f"`roosync decision show {decision.id}`"
+        ) from error
+    state = session.fleet.decision(decision.machine, decision.id).state
+    if state is None or (state.operation_id != moved.operation_id and state.revision <= moved.revision):
+        folded = session.fleet.decision(decision.machine, decision.id)
+        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    if state.status != "pending":
+        await requests.answered(session, state)
+    return state
+
+
+def _deed(before: Decision, after: Decision) -> str:
+    """What an operator does with this step, in the words of the audit."""
+    if after.status == "applied":
+        return "ask for rollback, exact" if after.rollback_exact else "ask for rollback"
+    if after.attempt > before.attempt:
+        return "open again"
+    deeds = {"approved": "approve", "pending": "approve, first of two", "rejected": "reject"}
+    return deeds.get(after.status, after.status)
+
+
+def _not_now(decision: Decision, what: str) -> str:
+    hint = ""
+    if decision.status in ENDED:
+        hint = "; a new divergence of it would open it again"
+    elif decision.status == "applying":
+        hint = f"; {decision.machine} is applying it at this moment"
+    return f"{decision.id} is {decision.status} and can not be {what} now{hint}"
+
+
+async def outcome(session: Session, decision: Decision, ends: tuple[str, ...], patience: float) -> Decision:
+    """Waits until the machine moved the decision to one of `ends`; returns it as it stands after `patience` seconds."""
+    moved = asyncio.Event()
+
+    def on_fact(stored: Stored) -> None:
+        session.take(stored)
+        moved.set()
+
+    fact = session.subjects.fact("decision", decision.machine, decision.id)
+    subscription = await session.link.follow([fact], on_fact)
+    try:
+        async with asyncio.timeout(patience):
+            while True:
+                await session.refresh(reports=False)
+                state = session.fleet.decision(decision.machine, decision.id).state or decision
+                if state.status in ends:
+                    return state
+                await moved.wait()
+                moved.clear()
+    except TimeoutError:
+        return session.fleet.decision(decision.machine, decision.id).state or decision
+    finally:
+        await subscription.close()

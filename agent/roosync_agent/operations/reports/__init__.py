@@ -1,0 +1,1 @@
+"""What is told: the founding formats, what was done, what is held."""

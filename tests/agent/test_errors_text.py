@@ -1,0 +1,30 @@
+"""How an error looks: as wide as the terminal at most, nothing of it lost, and untouched where no terminal is."""
+
+import click
+import pytest
+
+from roosync_agent.cli.running import CommandError, guarded
+
+LONG = "pc-b can not be asked for that, because it is no machine of this fleet; its machines are " + "pc-long, " * 12
+SHOWN = {
+    "an error": CommandError("request", f"{LONG}\n  a second line"),
+    "what comes first": CommandError("missing", LONG),
+    "a usage error": click.UsageError(LONG),
+}
+
+
+@pytest.mark.parametrize("columns", [80, 0])
+@pytest.mark.parametrize("error", SHOWN.values(), ids=SHOWN)
+def test_a_long_error_is_folded_on_a_terminal_alone(error, columns, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    @click.command()
+    def fails():
+        raise type(error)(*((error.kind, str(error)) if isinstance(error, CommandError) else (error.message,)))
+
+    monkeypatch.setattr("sys.argv", ["roosync"])
+    guarded(fails)
+    said = "".join(capsys.readouterr())
+    assert LONG[1:].split() == said[said.index("c-b can") :].replace("a second line", "").rstrip().rstrip(".").split()
+    assert (max(map(len, said.splitlines())) <= 80) is (columns == 80)
+    assert "Traceback" not in said

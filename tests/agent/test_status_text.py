@@ -1,0 +1,67 @@
+"""What `roosync status` says last: nothing is called in step when nobody could see who is there."""
+
+import pytest
+
+from roosync_agent.cli.status_text import shown_status
+
+
+def row(machine, seen):
+    return {
+        "machine": machine, "seen": seen, "roosync_version": "0.1.0", "baseline_version": "1.0.0", "state": "synced",
+        "divergences_count": 0, "pending_decisions": 0, "waiting_for": "", "unread": {}, "skipped": 0, "only_here": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seen", "last"),
+    [
+        ("present", "In step: nothing to do."),
+        ("silent", "Next: roosync up    (on pc-b)"),
+        ("unknown", "Next: roosync up    (where the broker runs)"),
+    ],
+)
+def test_the_last_line(seen, last):
+    told = {
+        "fleet": "home", "agent": "pc-a", "status": "synced", "machines_detected": 2, "divergences_count": 0,
+        "pending_decisions": 0, "baseline_version": "1.0.0", "machines": [row("pc-a", "present"), row("pc-b", seen)],
+    }  # fmt: skip
+    assert shown_status(told).split("\n")[-1] == last
+
+
+ASKED = "claude.settings/model on workstation-2 (d-ec793f901a20): approve it again, or reject it"
+STOPPED = {
+    "id": "c-6aa1dddf2c", "route": "coordination", "status": "waiting", "checkpoint": "DIFFS", "stopped": 2,
+    "waiting_for": f"answer {ASKED}",
+    "next_step": "roosync decision approve d-ec793f901a20, or roosync decision reject d-ec793f901a20",
+}  # fmt: skip
+
+
+def stopped_fleet(**more):
+    rows = [row("workstation-1", "present"), row("workstation-2", "present")]
+    rows[1] |= {
+        "state": "diverged", "divergences_count": 1, "failed_decisions": 1, "notes": ["a note of some length " * 5],
+        "waiting_for": "a person: d-ec793f901a20 failed, and was put back", "only_here": 3,
+    }  # fmt: skip
+    return {
+        "fleet": "home", "agent": "workstation-1", "status": "diverged", "machines_detected": 2, "divergences_count": 1,
+        "pending_decisions": 0, "baseline_version": "1.0.0", "machines": rows, "cycles": [STOPPED | more],
+    }  # fmt: skip
+
+
+def test_nothing_is_wider_than_the_terminal_and_nothing_is_lost(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    whole = shown_status(stopped_fleet())
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = shown_status(stopped_fleet()).split("\n")
+    assert max(map(len, lines)) <= 80
+    assert set(whole.replace("WAITING FOR", "").split()) - {"-"} <= set(" ".join(lines).split())
+    assert "1 failed" in whole
+    assert lines[-2].startswith("Next: roosync decision approve d-ec793f901a20, or")
+    assert lines[-1].startswith("      ")
+
+
+def test_a_stop_that_nothing_keeps_is_no_question(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "0")
+    told = shown_status(stopped_fleet(waiting_for="", next_step="roosync cycle resume c-6aa1dddf2c"))
+    assert "at CHECKPOINT-DIFFS; what it waited for is there\n" in told
+    assert told.endswith("Next: roosync cycle resume c-6aa1dddf2c")
