@@ -30,6 +30,7 @@ class Telling:
     def __init__(self, session: "Session", spool: Spool | None) -> None:
         self._session, self._spool = session, spool
         self._one = asyncio.Lock()
+        self._keeping = asyncio.Lock()
 
     async def tell(self, message: Message, operation: str) -> None:
         """No error when the broker is away: then it is kept, or counted as lost."""
@@ -47,6 +48,29 @@ class Telling:
         except FullError as error:
             log.error("not told to the fleet, and not kept: %s", error)  # noqa: TRY400 (a person reads it)
         await self.catch_up()
+
+    async def hand_over(self, message: Message, operation: str) -> bool:
+        """What somebody asked to be sent: True when the bus has it now, False when it waits on the disk for the bus.
+
+        Nothing waits for what was handed over before. RefusedError, FullError and OursError: it is neither.
+        """
+        session, spool = self._session, self._spool
+        posting = envelope.seal(session.subjects, message, operation, session.keys.public, session.keys.sign)
+        if session.link.connected or spool is None:
+            try:
+                await session.link.post(posting.subject, posting.data, posting.headers)
+            except UnavailableError:
+                if spool is None:
+                    raise
+            else:
+                return True
+        async with self._keeping:  # one after the other, or more would be kept than the spool may hold
+            await asyncio.to_thread(spool.add, posting.subject, posting.data, posting.headers, told=True)
+        return False
+
+    def handed_over(self) -> dict[str, str]:
+        """Of what was handed over and not stored at once: operation -> "waiting", or "aside" if it never can be."""
+        return self._spool.where() if self._spool is not None else {}
 
     async def catch_up(self) -> None:
         """Posts what waits, in its order, then how much was not kept. What the bus does not take now waits on."""
@@ -85,10 +109,11 @@ class Telling:
         return Alarm(agent=name, timestamp=now, id="a-" + lost.id, level=LEVEL, reason=reason, about=name)
 
     def _stream_of(self, subject: str) -> str:
+        """ "" for mail: who sends it may not read it again, and its recipient knows what came twice."""
         kind = BY_NAME.get((subject.split(".") + [""] * 3)[2])
         if kind is None:  # kept by a newer version: it is moved aside, and keeps nothing else from being told
             raise OursError(f"this version knows no message as {subject!r}")
-        return self._session.subjects.stream(kind.stream)
+        return "" if kind.stream == "MAIL" else self._session.subjects.stream(kind.stream)
 
 
 def _not_kept(lost: Lost) -> str:

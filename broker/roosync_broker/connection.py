@@ -10,6 +10,7 @@ import logging
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -142,13 +143,16 @@ class Connection:
 
         An outage is waited for once, not by each call anew: UnavailableError when it lasts longer than `AWAY`.
         """
-        address = ""
+        address, unlisten = "", None
         try:
             async with asyncio.timeout(timeout):
                 left = self._since + AWAY - asyncio.get_running_loop().time()
                 wire = await self.ready(min(timeout, max(left, 0.0)))
                 address = self._reply_address(asking)
                 self._asking[address] = asking
+                if asking.pulls:
+                    sid = await wire.listen(address, asking.queue.put_nowait)
+                    unlisten = partial(wire.unlisten, sid)
                 await wire.publish(asking.subject, data, reply=address, headers=headers)
                 yield asking.next
         except TimeoutError:
@@ -163,10 +167,15 @@ class Connection:
             raise UnavailableError(f"the connection was lost while asking about {asking.subject!r}: {error}") from None
         finally:
             self._asking.pop(address, None)
+            if unlisten is not None:
+                with contextlib.suppress(*GONE):
+                    await unlisten()
 
     def _reply_address(self, asking: "Asking") -> str:
         if asking.by_member:  # who answers learns the address, and could answer for the server if it were the same
             return f"{inbox(self.name)}.{REPLIES}.{secrets.token_hex(12)}"
+        if asking.pulls:
+            return f"{inbox(self.name)}.pull.{secrets.token_hex(12)}"
         return f"{self._inbox}.{next(self._numbers)}"
 
     def _replied(self, message: Msg) -> None:
@@ -319,9 +328,10 @@ class Connection:
 class Asking:
     """One call that waits for its reply, or for several; what ends it is put into the same queue."""
 
-    def __init__(self, subject: str, by_member: bool = False) -> None:
+    def __init__(self, subject: str, *, by_member: bool = False, pulls: bool = False) -> None:
         self.subject = subject
         self.by_member = by_member
+        self.pulls = pulls  # answers arrive with the subjects they were stored under: they need ears of their own
         self.queue: asyncio.Queue[Msg | BusError] = asyncio.Queue()
 
     async def next(self) -> Msg:

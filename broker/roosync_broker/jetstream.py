@@ -1,6 +1,7 @@
 """The link over a real NATS server with JetStream (3-bus): the words of `link.Link` in the server's language.
 
-Reading is by direct get, in batches, so agents need no consumer on the server, and none is permitted to them.
+Reading is by direct get, in batches, so agents need no consumer on the server, and none is permitted to them: only mail
+is fetched out of a mailbox, a consumer that the keeper made.
 """
 
 import asyncio
@@ -15,12 +16,23 @@ from roosync_broker import replies
 from roosync_broker.connection import ASK_TIMEOUT, Asking, Connection, Listening
 from roosync_broker.errors import BusError, NoResponderError, OursError, SenderError, UnavailableError
 from roosync_broker.keys import KeyPair
-from roosync_broker.link import POST_TIMEOUT, Answerer, Delivery, ErrorReport, Expect, Handler, Receipt, Stored
+from roosync_broker.link import (
+    POST_TIMEOUT,
+    Answerer,
+    Delivered,
+    Delivery,
+    ErrorReport,
+    Expect,
+    Handler,
+    Receipt,
+    Stored,
+)
 from roosync_broker.tasks import end
 
 PAGE, PAGE_BYTES = 512, 8 * 1024 * 1024  # messages and bytes of one answer of a direct get
 FILTERS = 256  # subjects in one multi_last request; the server takes 1,024 and refuses more with 413
 SERVED_AT_ONCE = 64
+FETCH_TIMEOUT = 10.0  # seconds: what is not acknowledged is given out again, so a lost answer costs only time
 
 
 async def connect(
@@ -139,13 +151,35 @@ class JetStreamLink:
                     found[message.subject] = message
         return sorted(found.values(), key=lambda message: message.sequence)
 
+    async def fetch(self, stream: str, box: str, limit: int) -> list[Delivered]:
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{box}"
+        found: list[Delivered] = []
+        body = json.encode({"batch": limit, "no_wait": True})
+        async with self._connection.ask(Asking(subject, pulls=True), body, None, FETCH_TIMEOUT) as reply:
+            while len(found) < limit:
+                message = await reply()
+                if (one := replies.delivered(message, stream, box)) is not None:
+                    found.append(one)
+                    continue
+                status = (message.headers or {}).get("Status", "")
+                if status == "503":
+                    raise NoResponderError(f"{box} has no mailbox on the broker yet; its keeper makes it")
+                if status:
+                    return found
+        return found
+
+    async def acknowledge(self, delivered: Sequence[Delivered]) -> None:
+        await asyncio.gather(*(self._ask(one.receipt, b"+ACK", None, FETCH_TIMEOUT) for one in delivered))
+
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> Listening:
         connection = self._connection
         names = (subjects,) if isinstance(subjects, str) else tuple(subjects)
         delivery = Delivery(handler, connection.report, connection.announcer.announce)
+        facts_only = all(name.startswith("roosync.") for name in names)
 
         def take(message: Msg) -> None:
-            if not message.subject.startswith("roosync."):
+            # A member may have its own mail sent anywhere, and it arrives with the subject under which it is stored.
+            if not message.subject.startswith("roosync.") and not facts_only:
                 delivery.put(replies.core(message))
             elif (found := replies.fact(message)) is not None:
                 delivery.put(found)

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from msgspec import DecodeError, Struct, ValidationError, json
 
-from roosync_broker import topology
+from roosync_broker import mailboxes, topology
 from roosync_broker.clearing import clear_records
 from roosync_broker.errors import BusError, OursError, UnavailableError
 from roosync_broker.jetstream import JetStreamLink, connect
@@ -31,6 +31,7 @@ from roosync_broker.sweeper import sweep
 from roosync_broker.tasks import end
 from roosync_protocol import envelope
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
+from roosync_protocol.mail.addressing import members
 from roosync_protocol.messages import MalformedError
 from roosync_protocol.subjects import KINDS, Subjects
 
@@ -89,6 +90,7 @@ class Keeper:
         self._after = 0  # sequence in LAW up to which the law was read
         self._newest = 0  # the highest sequence in LAW that was heard of
         self._stale = True  # the permissions may not be those of `law`
+        self._boxes: set[str] = set()  # owners whose mailboxes are there
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._admin: JetStreamLink | None = None
@@ -165,11 +167,14 @@ class Keeper:
         """Records first: what only they mentioned is mentioned by nothing then."""
         if cleared := await clear_records(admin, self.law, self._now()):
             log.info("cleared away %d records that ended long ago", len(cleared))
+        if count := await mailboxes.sweep(admin, self._subjects.fleet, self._now()):
+            log.info("swept away %d letters that their recipients have", count)
         if count := await sweep(admin, self._subjects.fleet, self._now()):
             log.info("swept away %d contents that nothing mentions", count)
 
     def _from_the_beginning(self) -> None:
         self._after, self._newest, self._stale = 0, 0, True
+        self._boxes.clear()
         self._wake.set()
 
     def _heard(self, fact: Stored) -> None:
@@ -196,6 +201,9 @@ class Keeper:
             write_private(self._broker.users_file, text)
             await self._reload()
             self._stale = False
+        if missing := set(members(self.law)) - self._boxes:
+            await mailboxes.ensure(self._admin, self._subjects.fleet, missing)
+            self._boxes |= missing
 
     async def _read_law(self, link: JetStreamLink) -> None:
         before, after = self.law, self._after

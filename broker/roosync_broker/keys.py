@@ -12,6 +12,7 @@ from pathlib import Path
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from nacl.exceptions import CryptoError
+from nacl.public import PrivateKey
 from nacl.signing import SigningKey, VerifyKey
 
 from roosync_broker.errors import KeyFileError, WrongPassphraseError
@@ -57,6 +58,10 @@ class KeyPair:
         """The 64 bytes of the Ed25519 signature over `data`."""
         return bytes(self._signing.sign(data).signature)
 
+    def exchange_key(self) -> PrivateKey:
+        """The same secret as a key that opens boxes (X25519). Never shown, never stored."""
+        return self._signing.to_curve25519_private_key()
+
     def __repr__(self) -> str:
         return f"KeyPair({self.public})"
 
@@ -71,6 +76,12 @@ def verify(public: str, data: bytes, signature: bytes) -> bool:
     except (CryptoError, ValueError, TypeError):
         return False
     return True
+
+
+def verify_key(public: str) -> VerifyKey | None:
+    """The public key itself, out of its text; None when the text is none."""
+    raw = _decode_public(public)
+    return VerifyKey(raw) if raw is not None else None
 
 
 def is_public(text: str) -> bool:

@@ -55,6 +55,13 @@ class Expect(Struct, frozen=True):
     subject: str = ""
 
 
+class Delivered(Struct, frozen=True):
+    """A message out of one's own mailbox, given out again until it is acknowledged."""
+
+    stored: Stored
+    receipt: str  # what `acknowledge` needs
+
+
 Handler = Callable[[Stored], Awaitable[None] | None]
 Answerer = Callable[[Stored], Awaitable[bytes]]
 ErrorReport = Callable[[Exception], None]
@@ -102,6 +109,15 @@ class Link(Protocol):
 
     async def last(self, stream: str, subjects: Sequence[str]) -> list[Stored]:
         """The last message of each subject that matches, in stream order. What was never posted is missing."""
+
+    async def fetch(self, stream: str, box: str, limit: int) -> list[Delivered]:
+        """The next messages of a mailbox (see `mailboxes`), at most `limit`, without waiting for new ones.
+
+        NoResponderError when there is no such mailbox yet: the keeper makes it.
+        """
+
+    async def acknowledge(self, delivered: Sequence[Delivered]) -> None:
+        """They are safe with us: the broker gives them out no more. When this fails it does, so know them again."""
 
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> Subscription:
         """Call `handler` with each fact from now on, one at a time, in the order of arrival.

@@ -20,6 +20,7 @@ from roosync_broker.link import (
     POST_TIMEOUT,
     Announcer,
     Answerer,
+    Delivered,
     Delivery,
     ErrorReport,
     Expect,
@@ -27,6 +28,7 @@ from roosync_broker.link import (
     Receipt,
     Stored,
 )
+from roosync_broker.memory_boxes import MemoryBox, MemoryBoxes
 from roosync_broker.memory_stream import MemoryStream
 from roosync_broker.permissions import Rights, matches
 
@@ -40,6 +42,7 @@ class MemoryBus:
         self.clock = clock
         self.streams: dict[str, MemoryStream] = {}
         self.links: list[MemoryLink] = []
+        self.mail = MemoryBoxes()
 
     def link(self, name: str, rights: Rights | None = None, report: ErrorReport | None = None) -> "MemoryLink":
         made = MemoryLink(self, name, rights, report)
@@ -145,6 +148,16 @@ class MemoryLink:
         await self._pass("post on", f"$JS.API.DIRECT.GET.{stream}")
         return self._stream(stream).last(list(subjects), self._now)
 
+    async def fetch(self, stream: str, box: str, limit: int) -> list[Delivered]:
+        await self._pass("post on", f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{box}")
+        return self._box(stream, box).fetch(limit, self._now)
+
+    async def acknowledge(self, delivered: Sequence[Delivered]) -> None:
+        for one in delivered:
+            stream, box = one.stored.stream, one.stored.subject.split(".")[3]
+            await self._pass("post on", f"$JS.ACK.{stream}.{box}.{one.receipt}")
+            self._box(stream, box).acknowledge(one.receipt)
+
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> "_Hearing":
         names = [subjects] if isinstance(subjects, str) else list(subjects)
         for name in names if self._up else ():
@@ -158,6 +171,9 @@ class MemoryLink:
         if subject.startswith("$JS.API.STREAM."):
             _, _, _, verb, name = subject.split(".", 4)
             return json.encode(self._bus.administer(verb, name, data))
+        if subject.startswith("$JS.API.CONSUMER."):
+            _, _, _, verb, rest = subject.split(".", 4)
+            return json.encode(self._bus.mail.administer(verb, rest, data, self._bus.streams))
         for link in self._bus.links:
             if link.connected and (serving := link.server_of(subject)) is not None:
                 try:
@@ -226,6 +242,12 @@ class MemoryLink:
             refusal = RefusedError(f"the broker does not permit {self._name} to {verb} {subject!r}; nothing was done")
             self.report(refusal)
             raise refusal
+
+    def _box(self, stream: str, box: str) -> MemoryBox:
+        found = self._bus.mail.boxes.get((stream, box))
+        if found is None:
+            raise NoResponderError(f"{box} has no mailbox on the broker yet; its keeper makes it")
+        return found
 
     def _stream(self, name: str) -> MemoryStream:
         if name not in self._bus.streams:

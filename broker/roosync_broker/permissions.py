@@ -22,6 +22,8 @@ SERVED: tuple[tuple[str, bool], ...] = (
     ("post.>", False),
     ("$KV.>", False),
     ("$JS.API.DIRECT.GET.>", True),
+    ("$JS.API.CONSUMER.MSG.NEXT.>", True),
+    ("$JS.ACK.>", False),
 )
 INFOS = "$JS.API.STREAM.INFO.>"  # asked under `topology.INFO`: each account answers for itself under this name
 FACTS = "roosync.>"  # what they hear from there
@@ -53,8 +55,8 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     asking = ("$JS.API.STREAM.INFO", INFO)
     publish += [f"{ask}.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS for ask in asking]
     publish.append(f"roosync-rpc.{fleet}.*.*.{name}")
-    if "MAIL" in STREAMS:  # by subject only: a batched request has its subjects in the body, where no permission looks
-        publish.append(f"$JS.API.DIRECT.GET.{fleet}-MAIL.post.{fleet}.mail.{name}.>")
+    # Its own mailbox only: a direct get names its subjects in the body, where no permission looks.
+    publish += [f"$JS.API.CONSUMER.MSG.NEXT.{fleet}-MAIL.{name}", f"$JS.ACK.{fleet}-MAIL.{name}.>"]
     hear = [*_heard(fleet, "mail"), f"roosync.{fleet}.mail.{name}.>", f"{inbox(name)}.>"]
     if is_operator(name):
         publish += [*_reads(fleet, ("ENROL",)), *micro.asked(fleet)]

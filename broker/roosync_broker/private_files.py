@@ -15,21 +15,32 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace `path` with `data`: a reader sees the old bytes or the new ones, also after a power cut."""
+def write_private(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Replace `path` with `data`: a reader sees the old bytes or the new ones, also after a power cut.
+
+    Not `sync`: the disk may have it later; until `sync_private` says otherwise, a power cut may leave neither.
+    """
     private_folder(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
-    sync_folder(path.parent)
+    if sync:
+        sync_folder(path.parent)
+
+
+def sync_private(path: Path) -> None:
+    """What was written without `sync` is on the disk when this returns; its folder is another matter."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def read_private(path: Path, limit: int) -> bytes:

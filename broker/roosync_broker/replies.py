@@ -4,13 +4,13 @@ Error numbers: github.com/nats-io/nats-server, server/errors.json. Direct get: A
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from msgspec import DecodeError, Struct, ValidationError, json
 from nats.aio.msg import Msg
 
 from roosync_broker.errors import BusError, FullError, OursError, StaleError, UnavailableError
-from roosync_broker.link import SERVERS_HEADERS, Receipt, Stored
+from roosync_broker.link import SERVERS_HEADERS, Delivered, Receipt, Stored
 
 _STALE = {10071, 10164}  # wrong last sequence: the record was advanced by somebody else
 _FULL = {
@@ -21,6 +21,7 @@ _FULL = {
     10122,  # too many messages are on their way in
 }
 _TOO_LARGE = {10054}
+_FIRST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), 2**63  # nanoseconds of the server's clock
 _NOT_NOW = {
     10004,  # the cluster is not whole
     10008,  # nobody leads the cluster
@@ -96,6 +97,28 @@ def fact(message: Msg) -> Stored | None:
     found = _stored(subject, (message.headers or {}).get("Nats-Stream", ""), message)
     genuine = found.sequence > 0 and (message.headers or {}).get("Nats-Subject") == subject
     return found if genuine else None
+
+
+def delivered(message: Msg, stream: str, box: str) -> Delivered | None:
+    """A message out of a mailbox; None when it is none. Where it was stored tells the address of its receipt (ADR-15):
+
+    `$JS.ACK[.<domain>.<account>].<stream>.<box>.<deliveries>.<sequence>.<in box>.<nanoseconds>.<pending>[.<token>]`
+    """
+    parts = message.reply.split(".")
+    at = {9: 2, 11: 4, 12: 4}.get(len(parts), 0)
+    if parts[:2] != ["$JS", "ACK"] or not at or parts[at : at + 2] != [stream, box]:
+        return None
+    sequence, nanoseconds = _number(parts[at + 3]), _number(parts[at + 5])
+    given = message.headers or {}
+    stored = Stored(
+        subject=message.subject,
+        sequence=sequence,
+        data=message.data,
+        headers={name: value for name, value in given.items() if name not in SERVERS_HEADERS},
+        time=_FIRST + timedelta(microseconds=min(nanoseconds, _LATEST) // 1000),
+        stream=stream,
+    )
+    return Delivered(stored, message.reply)
 
 
 def status(message: Msg) -> str:

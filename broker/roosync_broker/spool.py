@@ -69,22 +69,26 @@ class Spool:
                 self._lost = json.decode(read_private(self.folder / _LOST, _MAX_FILE), type=Lost)
         return self._lost
 
-    def add(self, subject: str, data: bytes, headers: Mapping[str, str]) -> None:
-        """Keep an intent; it is on the disk when this returns. FullError: it is *not* kept, and `lost` counts it."""
+    def add(self, subject: str, data: bytes, headers: Mapping[str, str], *, told: bool = False) -> None:
+        """Keep an intent; it is on the disk when this returns. FullError: it is *not* kept, and `lost` counts it.
+
+        `told`: somebody waits for the answer and hears of it, so it is not counted.
+        """
         if MESSAGE_ID not in headers:
             raise OursError("an intent needs its Nats-Msg-Id before it is kept")
         try:
             self._write(json.encode(_Intent(subject, dict(headers), base64.b64encode(data).decode())))
         except FullError:
-            self._count(subject)
+            if not told:
+                self._count(subject)
             raise
 
     async def drain(self, link: Link, stream_of: Callable[[str], str] | None = None) -> int:
         """Post what waits, in order; returns how many left the queue. `stream_of` names the stream of a subject.
 
-        With it, what was stored before the connection went is recognised however long that is ago; without it, within
-        the server's memory of message ids. Stops with UnavailableError or FullError, and the rest waits on. What can
-        never be posted is moved aside (to `aside/`) and reported.
+        With it, what was stored before the connection went is recognised however long that is ago; without it, or where
+        it names none, within the server's memory of message ids. Stops with UnavailableError or FullError, and the rest
+        waits on. What can never be posted is moved aside (to `aside/`) and reported.
         """
         if not link.connected:
             raise UnavailableError("the broker is away; what waits for it waits on")
@@ -98,9 +102,8 @@ class Spool:
             try:
                 first = subject not in looked  # only the first one of a speaker can have been on its way
                 looked.add(subject)
-                if not (
-                    first and stream_of and await _there(link, stream_of(subject), subject, headers.get(MESSAGE_ID))
-                ):
+                stream = stream_of(subject) if first and stream_of else ""
+                if not (stream and await _there(link, stream, subject, headers.get(MESSAGE_ID))):
                     await link.post(subject, data, headers)
                 done += 1
             except NotAdmittedError:
@@ -110,6 +113,17 @@ class Spool:
                 continue
             path.unlink(missing_ok=True)
         return done
+
+    def where(self) -> dict[str, str]:
+        """Message id -> "waiting", or "aside" for what could never be posted. What was posted is in neither."""
+        found: dict[str, str] = {}
+        for folder, state in ((self.folder / "aside", "aside"), (self.folder, "waiting")):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                for path in folder.glob("*.json"):
+                    with contextlib.suppress(OSError, DecodeError, ValidationError, UnicodeDecodeError):
+                        intent = json.decode(read_private(path, _MAX_FILE), type=_Intent)
+                        found[intent.headers.get(MESSAGE_ID, "")] = state
+        return found
 
     def told(self, lost: Lost) -> None:
         """Somebody was told of `lost`. What was lost meanwhile stays to be told."""

@@ -17,6 +17,7 @@ from roosync_protocol.subjects import KINDS
 
 MIB = 1024 * 1024
 SECOND = 1_000_000_000  # nanoseconds, the server's unit
+DAY = 24 * 3600.0  # seconds
 API_TIMEOUT = 12.0
 INFO = "roosync-info"  # what members ask about a stream, `<INFO>.<stream>`: it lies in another account than theirs
 _INFO_VERB, _NOT_IN_THIS_ACCOUNT = "STREAM.INFO.", 10039
@@ -56,7 +57,7 @@ STREAMS: dict[str, Stream] = {
             dedupe=600,
             compressed=True,
         ),
-        Stream(name="MAIL", about="mail, by recipient", per_subject=16, mib=256),
+        Stream(name="MAIL", about="mail, by recipient", per_subject=4, mib=256, seconds=180 * DAY, dedupe=DAY),
         Stream(
             name="AUDIT", about="what was done", per_subject=10_000, mib=512, full="oldest", dedupe=600, compressed=True
         ),

@@ -97,6 +97,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
     refused_total: int = 0
     warnings: tuple[str, ...] = ()
+    mail_unread: int = 0  # letters to the asking machine
     not_kept: int = 0  # messages that the asking machine could neither tell nor keep; nobody was told of that yet
 
 

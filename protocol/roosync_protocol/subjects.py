@@ -47,6 +47,7 @@ KINDS: tuple[SubjectKind, ...] = (
     SubjectKind("proposal", m.Proposal, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("cycle", m.Cycle, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("request", m.Request, ("to", "id"), Who.MACHINE | Who.OPERATOR, "WORK"),  # the fold knows who answers
+    SubjectKind("mail", m.Mail, ("to", "id"), Who.MACHINE | Who.OPERATOR, "MAIL"),  # once for each recipient
     SubjectKind("roster", m.Roster, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("policy", m.Policy, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("baseline", m.Baseline, ("=main",), Who.OPERATOR, "LAW"),

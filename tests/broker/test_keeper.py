@@ -472,6 +472,7 @@ async def test_an_answer_of_the_server_is_never_stored_in_somebody_elses_name(be
     root = await bench.found()
     a = await bench.link("a", A)
     await a.post("post.home.status.a", b"1", {"Nats-Msg-Id": "o-a"})
+    await root.post("post.home.mail.a.m-1.op-x", b"1", {"Nats-Msg-Id": "o-m"})
     await bench.keeper.settled()
     wire, joiner = await a._connection.ready(5), await bench.link(permissions.joiner_name("c1"), CODE)
     theirs = await joiner._connection.ready(5)
@@ -480,16 +481,18 @@ async def test_an_answer_of_the_server_is_never_stored_in_somebody_elses_name(be
     for address in ANSWERED_INTO:
         await wire.publish("$JS.API.DIRECT.GET.home-REPORTS", last % b"status.a", reply=address)
         await wire.publish("$JS.API.STREAM.INFO.home-REPORTS", b"", reply=address)
+        await wire.publish("$JS.API.CONSUMER.MSG.NEXT.home-MAIL.a", b"", reply=address)
         await wire.publish("post.home.status.a", b"2", reply=address)
         await theirs.publish("$JS.API.DIRECT.GET.home-LAW", last % b"member.a.op-x", reply=address)
     await wire.settle(5)
     await theirs.settle(5)
     await asyncio.sleep(0.3)
     admin, found = bench.keeper._admin, []
-    for stream in ("LAW", "WORK", "REPORTS"):
+    for stream in ("LAW", "WORK", "REPORTS", "MAIL"):
         found += [m.subject async for m in admin.read(f"home-{stream}", "post.>")]
     assert set(found) == {
         "post.home.status.a",
+        "post.home.mail.a.m-1.op-x",
         "post.home.roster.main.op-x",
         "post.home.member.a.op-x",
         "post.home.member.b.op-x",

@@ -128,3 +128,20 @@ def test_lost_is_counted_in_memory_when_the_disk_takes_nothing(tmp_path):
         with pytest.raises(FullError):
             spool.add("post.home.audit.a", b"", {"Nats-Msg-Id": f"o-{number}"})
     assert spool.lost.count == 2
+
+
+async def test_what_waits_and_what_was_set_aside_is_known_by_its_id(world, tmp_path):
+    link, spool = await world.link("a"), Spool(tmp_path)
+    assert spool.where() == {}
+    spool.add("post.nowhere", b"x" * 2_000_000, {"Nats-Msg-Id": "o-large"})  # more than the broker takes
+    spool.add(subject(world), b"1", {"Nats-Msg-Id": "o-1"})
+    assert Spool(tmp_path).where() == {"o-large": "waiting", "o-1": "waiting"}
+    await spool.drain(link)
+    assert spool.where() == {"o-large": "aside"}
+
+
+async def test_what_somebody_was_told_of_is_not_counted_as_lost(tmp_path):
+    spool = Spool(tmp_path, max_intents=0)
+    with pytest.raises(FullError):
+        spool.add("post.home.mail.b.m-1.a", b"1", {"Nats-Msg-Id": "o-1"}, told=True)
+    assert spool.lost is None

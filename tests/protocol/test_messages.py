@@ -93,6 +93,7 @@ SAMPLES = {
         "asked": WHEN,
         "timeout_minutes": 60,
     },
+    m.Mail: EACH | {"to": "pc-b", "id": "m-1", "box": "QUJD", "contents": [HASH]},
     m.Roster: LAW | {"operators": {"op-ann": {"key": KEY}}},
     m.Member: LAW | {"machine": "pc-a", "key": KEY},
     m.Invitation: LAW | {"id": "i-1", "key": KEY},

@@ -31,11 +31,13 @@ def may(speaker, subject, **rights):
 def test_every_message_has_a_subject():
     assert {kind.message for kind in KINDS if kind.message} == set(m.AnyMessage.__args__)
     assert len(BY_NAME) == len(KINDS)
-    assert set(STREAMS) == {"REPORTS", "AUDIT", "WORK", "LAW", "ENROL", "CONTENTS"}
+    assert set(STREAMS) == {"REPORTS", "AUDIT", "WORK", "LAW", "ENROL", "CONTENTS", "MAIL"}
 
 
 # speaker, subject, with the orchestrator's right? -> may post it
 GRANTS = {
+    "mail to another": ("pc-a", "post.home.mail.pc-b.m-1.pc-a", False, True),
+    "mail in another's name": ("pc-a", "post.home.mail.pc-b.m-1.pc-c", False, False),
     "its own report": ("pc-a", "post.home.status.pc-a", False, True),
     "a report of another": ("pc-a", "post.home.status.pc-b", False, False),
     "a report of another fleet": ("pc-a", "post.work.status.pc-a", False, False),

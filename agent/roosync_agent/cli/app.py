@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "report": ("reports", "report", "The founding protocol's reports: status, divergence, coordination request."),
     "request": ("requests", "request", "Ask a machine or a person for something; it waits until they are there."),
     "requests": ("requests", "requests", "What was asked of machines and people, and waits."),
+    "message": ("messages", "message", "Mail between machines, operators and assistants."),
     "ping": ("ping", "ping", "Which machines are there at this moment, each asked directly."),
     "locks": ("locks", "locks", "What is held, by whom, and who of the holders is not there."),
     "edit": ("edit", "edit", "Edit any file in place: JSON, YAML, TOML, text. Needs no fleet."),
@@ -75,6 +76,17 @@ ALIASES = {
     "reject-decision": "decision reject",
     "apply-decision": "decision apply",
     "rollback-decision": "decision rollback",
+    "send": "message send",
+    "inbox": "message inbox",
+    "read": "message read",
+    "reply": "message reply",
+    "archive": "message archive",
+    "send-message": "message send",
+    "read-inbox": "message inbox",
+    "get-message": "message read",
+    "reply-message": "message reply",
+    "archive-message": "message archive",
+    "mark-message-read": "message mark-read",
 }
 
 

@@ -55,6 +55,8 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
     heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
     if asked := seen.get("requests_waiting"):
         head.append(f"Requests for a person: {asked}    (roosync requests)")
+    if unread := seen.get("mail_unread"):
+        head.append(f"Unread mail for {seen['agent']}: {unread}    (roosync message inbox)")
     for one in seen.get("cycles", []):
         head += _cycle(one, room, colour)
     notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]

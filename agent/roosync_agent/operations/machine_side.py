@@ -44,6 +44,10 @@ async def status(machine: Machine) -> StatusAnswer:
     if untold := machine.session.telling.untold:
         lost = machine.session.telling.not_kept
         seen = msgspec.structs.replace(seen, warnings=(*seen.warnings, *untold), not_kept=lost)
+    if trouble := machine.mail.trouble:
+        seen = msgspec.structs.replace(seen, warnings=(*seen.warnings, f"mail is not fetched: {trouble}"))
+    if unread := machine.mail.box.count("unread"):
+        seen = msgspec.structs.replace(seen, mail_unread=unread)
     return StatusAnswer(overview=seen, exit_codes=exit_codes(seen))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import explaining, machine_side, secrets_seen, servers, sharing_in
+from roosync_agent.operations import explaining, machine_side, mail, secrets_seen, servers, sharing_in
 from roosync_agent.operations.baseline import baselines
 from roosync_agent.operations.coordination import cycling, pinging, requests
 from roosync_agent.operations.decisions import applying, comparing
@@ -47,6 +47,12 @@ VERBS: dict[str, Verb] = {
     "history": history.history,
     "locks": locks.locks,
     "ping": pinging.ask,
+    "message_send": mail.send,
+    "message_inbox": mail.inbox,
+    "message_read": mail.read,
+    "message_reply": mail.reply,
+    "message_mark": mail.mark,
+    "message_remove": mail.remove,
     "requests": requests.listed,
     "request_ask": requests.ask,
     "request_show": requests.show,
@@ -75,6 +81,9 @@ READ_ONLY = frozenset(
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
 )
 
+# Mail touches nothing that a turn works on, and does not wait for one.
+APART = READ_ONLY | {verb for verb in VERBS if verb.startswith("message_")}
+
 
 async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str, Any]:
     """The answer as JSON builtins: `{"result": ...}`, or `{"error": {"kind", "message"}}`.
@@ -86,7 +95,7 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
         return {"error": {"kind": "request", "message": f"this agent knows no {verb!r}; is it of an older version?"}}
     try:
         await machine.following.look_around()
-        if verb in READ_ONLY:
+        if verb in APART:
             result = await run(machine, **args)
         else:
             async with machine.turn:

@@ -78,6 +78,7 @@ class Agent:
                 ("files", self._files()),
                 ("beat", self._beat()),
                 ("cycles", self._cycles()),
+                ("mail", self.machine.mail.run()),
                 ("orchestrator", self.orchestrator.run()),
             )
         ]

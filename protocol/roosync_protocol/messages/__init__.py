@@ -10,6 +10,7 @@ from roosync_protocol.depth import MAX_DEPTH, too_deep
 from roosync_protocol.messages.base import Law, Message, Record, Signed, signed_bytes
 from roosync_protocol.messages.enrolment import Enrolment
 from roosync_protocol.messages.law import Baseline, Invitation, Member, Operator, Policy, Roster
+from roosync_protocol.messages.mail import Mail
 from roosync_protocol.messages.reports import (
     Alarm,
     Arrival,
@@ -48,6 +49,7 @@ AnyMessage = (
     | Proposal
     | Cycle
     | Request
+    | Mail
     | Roster
     | Member
     | Invitation
@@ -99,6 +101,7 @@ __all__ = [
     "InventoryReport",
     "Invitation",
     "Law",
+    "Mail",
     "MalformedError",
     "Member",
     "Message",

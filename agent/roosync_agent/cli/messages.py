@@ -1,0 +1,228 @@
+"""Commands about mail: write to machines, operators or all of them; look, read, reply, archive."""
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import many
+
+UNSENT = 5  # exit code: a recipient was not reached
+
+as_operator = click.option("--as-operator", is_flag=True, help="With the operator's key instead of this machine's.")
+body_options = [
+    click.option("--body", help="The text, in Markdown. Without it: --body-file, or standard input."),
+    click.option(
+        "--body-file", type=click.Path(dir_okay=False, path_type=Path), help="A file with the text; - is stdin."
+    ),
+    click.option("--priority", help="LOW, MEDIUM, HIGH or URGENT."),
+    click.option("--tag", "tags", multiple=True, help="May be given more than once."),
+    click.option("--attach", "files", multiple=True, type=click.Path(path_type=Path), help="A file that goes with it."),
+    click.option(
+        "--id", "id_", default="", help="Of an earlier try, so that it is one letter however often it is sent."
+    ),
+]
+
+
+def with_body(command: Any) -> Any:
+    for option in reversed(body_options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def message() -> None:
+    """Mail between machines, operators and assistants: never lost, and read by its recipient alone."""
+
+
+@message.command("send")
+@click.argument("to", nargs=-1, required=True)
+@click.option("--subject", required=True)
+@with_body
+@click.option("--thread", default="", help="The thread that it belongs to.")
+@as_operator
+@json_option
+def send(
+    to: tuple[str, ...], subject: str, body: str | None, body_file: Path | None, priority: str | None,
+    tags: tuple[str, ...], files: tuple[Path, ...], id_: str, thread: str, as_operator: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Write to TO: machines, operators, a pattern such as 'web-*', `machines`, `operators`, or `all`.
+
+    Exit code: 0 stored on the bus, or kept here until the broker is back; 5 not sent to everybody.
+    """
+    given = {"subject": subject, "body": _body(body, body_file), "attachments": _files(files), "id_": id_ or _new_id()}
+    more = {"priority": priority or "MEDIUM", "tags": list(tags), "thread_id": thread}
+    _sent(_ask("send", as_operator, to=list(to), **given, **more), as_json)
+
+
+@message.command("reply")
+@click.argument("id_of", metavar="MESSAGE")
+@click.option("--subject", default="", help="Instead of Re: and the old one.")
+@with_body
+@as_operator
+@json_option
+def reply(
+    id_of: str, subject: str, body: str | None, body_file: Path | None, priority: str | None, tags: tuple[str, ...],
+    files: tuple[Path, ...], id_: str, as_operator: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Answer whoever wrote MESSAGE, in its thread."""
+    given = {"subject": subject, "body": _body(body, body_file), "attachments": _files(files)}
+    more = {"priority": priority or "", "tags": list(tags), "new_id": id_ or _new_id()}
+    _sent(_ask("reply", as_operator, id_=id_of, **given, **more), as_json)
+
+
+@message.command("inbox")
+@click.option("--box", default="inbox", show_default=True, help="inbox, unread, read, archived, sent, all.")
+@click.option("--thread", default="")
+@click.option("--tag", default="")
+@click.option("--priority", default="")
+@click.option("--from", "sender", default="", help="Only of this sender.")
+@click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="So many at most; 0 is all.")
+@as_operator
+@json_option
+def inbox(
+    box: str, thread: str, tag: str, priority: str, sender: str, limit: int, as_operator: bool, as_json: bool
+) -> None:
+    """What came, unread and urgent first."""
+    wanted = {"thread": thread, "tag": tag, "priority": priority, "sender": sender}
+    found = _ask("inbox", as_operator, box=box, limit=limit, **wanted)
+    show(found, as_json, list_text)
+
+
+@message.command("read")
+@click.argument("id_", metavar="MESSAGE")
+@click.option(
+    "--save", type=click.Path(file_okay=False, path_type=Path), help="A folder for the files that came with it."
+)
+@click.option("--keep-unread", is_flag=True)
+@as_operator
+@json_option
+def read(id_: str, save: Path | None, keep_unread: bool, as_operator: bool, as_json: bool) -> None:
+    """One letter, whole. It counts as read from now on."""
+    folder = str(save.absolute()) if save else ""
+    show(_ask("read", as_operator, id_=id_, keep_unread=keep_unread, save=folder), as_json, letter_text)
+
+
+@message.command("archive")
+@click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
+@as_operator
+@json_option
+def archive(ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
+    """Put letters away; `inbox --box archived` shows them."""
+    _mark(ids, "archived", as_operator, as_json)
+
+
+@message.command("mark")
+@click.argument("status", type=click.Choice(["read", "unread"]))
+@click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
+@as_operator
+@json_option
+def mark(status: str, ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
+    """Make letters read or unread; an archived one comes back."""
+    _mark(ids, status, as_operator, as_json)
+
+
+@message.command("remove")
+@click.argument("ids", metavar="[MESSAGE...]", nargs=-1)
+@click.option("--archived", is_flag=True, help="Everything that was archived.")
+@as_operator
+@json_option
+def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, as_json: bool) -> None:
+    """Take letters and their files from this disk for good."""
+    found = _ask("remove", as_operator, ids=list(ids), archived=archived)
+    show(found, as_json, lambda rows: f"{many(len(rows), 'letter')} removed.\n\nNext: roosync message inbox")
+
+
+@message.command("mark-read", hidden=True)
+@click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
+@as_operator
+@json_option
+def mark_read(ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
+    """RooSync 2's own name for `mark read`."""
+    _mark(ids, "read", as_operator, as_json)
+
+
+# -- inside
+
+
+def _ask(verb: str, as_operator: bool, **args: Any) -> Any:
+    if not as_operator:
+        return ask_machine(f"message_{verb}", **args)
+
+    async def work(session: Any) -> Any:
+        import msgspec
+
+        from roosync_agent.operations import mail
+        from roosync_agent.running.mail import Desk
+        from roosync_agent.settings import load
+        from roosync_agent.state import State
+
+        answer = await getattr(mail, verb)(Desk(session, State(load().state)), **args)
+        return msgspec.to_builtins(answer, str_keys=True)
+
+    return signed(work)
+
+
+def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool) -> None:
+    found = _ask("mark", as_operator, ids=list(ids), status=status)
+    show(found, as_json, lambda rows: f"{many(len(rows), 'letter')} {status}.\n\nNext: roosync message inbox")
+
+
+def _new_id() -> str:
+    """Made before the first try: whatever is sent again is sent once."""
+    import secrets
+
+    return "m-" + secrets.token_hex(8)
+
+
+def _body(body: str | None, file: Path | None) -> str:
+    """The text, from wherever it comes; not more of it than can be carried is read."""
+    from roosync_protocol.mail import MAX_BODY
+
+    most = 4 * MAX_BODY + 1
+    if body is not None and file is not None:
+        raise click.UsageError("--body and --body-file are two texts; give one")
+    if body is not None:
+        return body
+    if file is None and sys.stdin.isatty():
+        raise click.UsageError("the text is missing: --body TEXT, --body-file FILE, or something on standard input")
+    try:
+        if file is None or str(file) == "-":
+            data = sys.stdin.buffer.read(most)
+        else:
+            with file.open("rb") as opened:
+                data = opened.read(most)
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        if len(data) == most:
+            raise click.UsageError(
+                f"the text has more than {MAX_BODY} characters: attach it as a file (--attach)"
+            ) from None
+        raise click.UsageError("the text is not UTF-8: convert it, or attach it as a file (--attach)") from None
+    except OSError as error:
+        raise click.UsageError(f"the text can not be read: {error.strerror or error}") from None
+
+
+def _files(paths: tuple[Path, ...]) -> list[dict[str, str]]:
+    from roosync_protocol.mail import attachment_fault
+
+    sizes = []
+    for path in paths:
+        if not path.is_file():
+            raise click.UsageError(f"{path} is no file that can be attached")
+        sizes.append((path.name, path.stat().st_size))
+    if fault := attachment_fault(sizes):
+        raise click.UsageError(fault)
+    try:
+        return [{"name": path.name, "data": base64.b64encode(path.read_bytes()).decode()} for path in paths]
+    except OSError as error:
+        raise click.UsageError(f"a file can not be attached: {error}") from None
+
+
+def _sent(answer: dict[str, Any], as_json: bool) -> None:
+    show(answer, as_json, sent_text)
+    raise click.exceptions.Exit(UNSENT if answer["failed"] else 0)
