@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_protocol.envelope import Heard
-from roosync_protocol.messages import Baseline, Invitation, Member, Policy, Roster
+from roosync_protocol.messages import Baseline, Campaign, Invitation, Member, Policy, Roster
 from roosync_protocol.messages.base import Law as LawMessage
 from roosync_protocol.messages.law import Answer, RiskName
 from roosync_protocol.names import is_operator
@@ -54,6 +54,7 @@ class Law(Struct, frozen=True, kw_only=True):
     policy_known: bool = False
     policies: tuple[Answers, ...] = ()  # the replaced ones, oldest first
     baseline: Baseline | None = None
+    campaign: Campaign | None = None
 
     def admit(self, heard: Heard) -> "Law":
         """The law with this message in it; LawRefusedError says why it does not count."""
@@ -89,6 +90,8 @@ class Law(Struct, frozen=True, kw_only=True):
                 return replace(self, policy=message, policy_known=True, policies=self._policies()[-REMEMBERED:])
             case Baseline():
                 return replace(self, baseline=message)
+            case Campaign():
+                return replace(self, campaign=message)
         raise LawRefusedError(f"{type(message).__name__} is a law this version does not know")
 
     def operator_key(self, name: str) -> str | None:
@@ -227,6 +230,8 @@ class Law(Struct, frozen=True, kw_only=True):
                 return self.policy if self.policy_known else None
             case Baseline():
                 return self.baseline
+            case Campaign():
+                return self.campaign
         return None
 
 

@@ -41,16 +41,19 @@ KINDS: tuple[SubjectKind, ...] = (
     SubjectKind("divergence", m.DivergenceReport, (), Who.MACHINE, "REPORTS"),
     SubjectKind("metric", m.MetricReport, (), Who.MACHINE, "REPORTS"),
     SubjectKind("arrival", m.Arrival, ("cycle", "checkpoint"), Who.MACHINE, "REPORTS"),
+    SubjectKind("update", m.UpdateReport, (), Who.MACHINE, "REPORTS"),
     SubjectKind("alarm", m.Alarm, ("id",), Who.MACHINE | Who.OPERATOR, "REPORTS"),
     SubjectKind("audit", m.Audit, (), Who.MACHINE | Who.OPERATOR, "AUDIT"),
     SubjectKind("decision", m.Decision, ("machine", "id"), Who.MACHINE | Who.OPERATOR, "WORK", own=True),
     SubjectKind("proposal", m.Proposal, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("cycle", m.Cycle, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("request", m.Request, ("to", "id"), Who.MACHINE | Who.OPERATOR, "WORK"),  # the fold knows who answers
+    SubjectKind("rollout", m.Rollout, ("id",), Who.ORCHESTRATOR | Who.OPERATOR, "WORK"),
     SubjectKind("mail", m.Mail, ("to", "id"), Who.MACHINE | Who.OPERATOR, "MAIL"),  # once for each recipient
     SubjectKind("roster", m.Roster, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("policy", m.Policy, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("baseline", m.Baseline, ("=main",), Who.OPERATOR, "LAW"),
+    SubjectKind("campaign", m.Campaign, ("=main",), Who.OPERATOR, "LAW"),
     SubjectKind("member", m.Member, ("machine",), Who.OPERATOR, "LAW"),
     SubjectKind("invitation", m.Invitation, ("id",), Who.OPERATOR, "LAW"),
     SubjectKind("enrol", m.Enrolment, ("code",), Who.JOINER, "ENROL"),
@@ -58,10 +61,17 @@ KINDS: tuple[SubjectKind, ...] = (
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 BY_MESSAGE = {kind.message: kind for kind in KINDS if kind.message}
-FOR_ALL = frozenset({"cycle", "proposal", "alarm", "enrol"})  # with the law: what every machine follows
+FOR_ALL = frozenset({"cycle", "proposal", "rollout", "alarm", "enrol"})  # with the law: what every machine follows
 ADDRESSED = frozenset({"decision", "request"})  # the first place is the machine that it is about
 UNFOLDED = frozenset({"audit", "metric"})
-OWN = ("inventory", "package", "status", "divergence", "arrival")  # what a machine said, to see that it is there
+OWN = (
+    "inventory",
+    "package",
+    "status",
+    "divergence",
+    "arrival",
+    "update",
+)  # what a machine said, to see that it is there
 STREAMS = tuple(dict.fromkeys(kind.stream for kind in KINDS))
 
 

@@ -93,12 +93,24 @@ SAMPLES = {
         "asked": WHEN,
         "timeout_minutes": 60,
     },
+    m.UpdateReport: EACH | {"campaign": "u-1", "phase": "updating", "version": "0.1.0", "began": WHEN},
+    m.Rollout: RECORD
+    | {
+        "purpose": "decisions",
+        "status": "prepared",
+        "waves": [["pc-a"], ["pc-b"]],
+        "items": {"pc-a": ["d-1"], "pc-b": ["d-2"]},
+        "timeout_minutes": 60,
+        "started": WHEN,
+        "opened": WHEN,
+    },
     m.Mail: EACH | {"to": "pc-b", "id": "m-1", "box": "QUJD", "contents": [HASH]},
     m.Roster: LAW | {"operators": {"op-ann": {"key": KEY}}},
     m.Member: LAW | {"machine": "pc-a", "key": KEY},
     m.Invitation: LAW | {"id": "i-1", "key": KEY},
     m.Policy: LAW | {"paused_machines": ["pc-b", "pc-a"], "resumed": {"pc-a": WHEN}},
     m.Baseline: LAW | {"version": "1.0.0", "commons": HASH, "overlays": {"pc-a": HASH}},
+    m.Campaign: LAW | {"id": "u-1", "version": "0.2.0", "tag": "v0.2.0", "machines": ["pc-a"]},
     m.Enrolment: EACH | {"code": "i-1", "key": KEY},
 }
 TAG = {kind: kind.__struct_config__.tag for kind in get_args(m.AnyMessage)}

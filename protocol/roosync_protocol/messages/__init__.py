@@ -9,7 +9,7 @@ from msgspec import DecodeError, json
 from roosync_protocol.depth import MAX_DEPTH, too_deep
 from roosync_protocol.messages.base import Law, Message, Record, Signed, signed_bytes
 from roosync_protocol.messages.enrolment import Enrolment
-from roosync_protocol.messages.law import Baseline, Invitation, Member, Operator, Policy, Roster
+from roosync_protocol.messages.law import Baseline, Campaign, Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.messages.mail import Mail
 from roosync_protocol.messages.reports import (
     Alarm,
@@ -21,6 +21,7 @@ from roosync_protocol.messages.reports import (
     MetricReport,
     PackageReport,
     StatusReport,
+    UpdateReport,
 )
 from roosync_protocol.messages.work import (
     Approval,
@@ -33,6 +34,8 @@ from roosync_protocol.messages.work import (
     Proposal,
     Reached,
     Request,
+    Result,
+    Rollout,
     Side,
 )
 
@@ -43,18 +46,21 @@ AnyMessage = (
     | DivergenceReport
     | MetricReport
     | Arrival
+    | UpdateReport
     | Alarm
     | Audit
     | Decision
     | Proposal
     | Cycle
     | Request
+    | Rollout
     | Mail
     | Roster
     | Member
     | Invitation
     | Policy
     | Baseline
+    | Campaign
     | Enrolment
 )
 
@@ -91,6 +97,7 @@ __all__ = [
     "Arrival",
     "Audit",
     "Baseline",
+    "Campaign",
     "Choice",
     "Cycle",
     "Decision",
@@ -115,10 +122,13 @@ __all__ = [
     "Reached",
     "Record",
     "Request",
+    "Result",
+    "Rollout",
     "Roster",
     "Side",
     "Signed",
     "StatusReport",
+    "UpdateReport",
     "decode",
     "encode",
     "signed_bytes",

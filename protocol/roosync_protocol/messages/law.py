@@ -7,6 +7,11 @@ from msgspec import Meta, Struct, field
 from roosync_protocol.messages.base import Law, Line, Moment, PublicKey, Sha256, Token
 from roosync_protocol.names import MachineId, OperatorId
 
+Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,39}\Z")]
+LabelValue = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")]
+Version = Annotated[str, Meta(pattern=r"^v?[0-9]{1,9}(\.[0-9]{1,9}){1,3}([-+.]?[0-9A-Za-z][0-9A-Za-z.+-]{0,40})?\Z")]
+GitRevision = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/+-]{0,199})?\Z")]  # no option of git, no range
+GitCommit = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?\Z")]
 RiskName = Literal["none", "low", "medium", "high", "critical"]
 Answer = Literal["automatic", "one", "two"]  # who has to say yes
 DEFAULT_ANSWERS: dict[RiskName, Answer] = {
@@ -38,6 +43,7 @@ class Member(Law, tag="roosync.v1.member", frozen=True, kw_only=True):
     revoked: bool = False
     returned: Moment | None = None  # when it was admitted again after a revocation: older approvals ended with that
     invitation: Token | None = None  # the code it joined with: a code admits one machine
+    labels: Annotated[dict[Label, LabelValue], Meta(max_length=50)] = {}  # by which an operator chooses machines
 
 
 class Invitation(Law, tag="roosync.v1.invitation", frozen=True, kw_only=True):
@@ -68,4 +74,21 @@ class Baseline(Law, tag="roosync.v1.baseline", frozen=True, kw_only=True):
     overlays: Annotated[dict[MachineId, Sha256], Meta(max_length=20_000)] = {}
     provenance: Sha256 | None = None
     proposal: Token | None = None
+    note: Line = ""
+
+
+class Campaign(Law, tag="roosync.v1.campaign", frozen=True, kw_only=True):
+    """UPDATE_REQUIRED: these machines are to run this version. How is told by each machine's own settings.
+
+    It names a version and carries no command (5-protocols). The newest one is in force; in which order the machines
+    begin stands in the rollout of the same id.
+    """
+
+    id: Token
+    version: Version
+    tag: GitRevision = ""  # what a recipe that uses git checks out; "" leaves it to the recipe
+    commit: GitCommit = ""  # what the tag has to name there, when the operator said so: tags can be moved
+    machines: Annotated[tuple[MachineId, ...], Meta(min_length=1, max_length=20_000)]
+    splay_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0  # over which the machines of a wave begin
+    withdrawn: bool = False
     note: Line = ""

@@ -91,6 +91,22 @@ class Arrival(Message, tag="roosync.v1.arrival", frozen=True, kw_only=True):
     package: Sha256 | None = None  # the manifest of its latest complete package
 
 
+UpdatePhase = Literal["waiting", "updating", "confirmed", "unneeded", "refused", "returned", "return_failed"]
+
+
+class UpdateReport(Message, tag="roosync.v1.update", frozen=True, kw_only=True):
+    """How far a machine is with the campaign in force; every phase is an end but `waiting` and `updating`."""
+
+    campaign: Token
+    phase: UpdatePhase
+    version: Line  # that it runs now
+    before: Line = ""  # that it ran when it began
+    wanted: Line = ""
+    reason: Line = ""  # why it waits, refused, or went back
+    began: Moment | None = None
+    log: Annotated[tuple[Line, ...], Meta(max_length=50)] = ()  # the last lines of the recipe, without secrets
+
+
 class Alarm(Message, tag="roosync.v1.alarm", frozen=True, kw_only=True):
     """Escalation 1 warning, 2 a person must act, 3 emergency (5-protocols)."""
 

@@ -1,6 +1,6 @@
-"""Records that machines and operators advance together: decisions, proposals, cycles and requests.
+"""Records that machines and operators advance together: decisions, proposals, cycles, requests and rollouts.
 
-Which transition is whose is a table in `decision`, `proposal`, `cycle` and `request`; here is only what a state says.
+Which transition is whose is a table in the module of each; here is only what a state says.
 """
 
 from typing import Annotated, Any, Literal
@@ -193,3 +193,42 @@ class Request(Record, tag="roosync.v1.request", frozen=True, kw_only=True):
     cycle: Annotated[str, Meta(max_length=63)] = ""  # that it belongs to, if any
     checkpoint: Annotated[str, Meta(max_length=63)] = ""
     outcome: Prose = ""  # what came of it
+
+
+RolloutStatus = Literal["prepared", "running", "waiting", "done", "stopped"]  # waiting: it halted, a person is asked
+Outcome = Literal["ok", "changed", "failed", "refused", "unreachable", "timed_out"]  # ok: there was nothing to change
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """How one machine ended in a rollout; a machine that is not named yet is awaited."""
+
+    outcome: Outcome
+    reason: Line = ""
+
+
+class Rollout(Record, tag="roosync.v1.rollout", frozen=True, kw_only=True):
+    """One approval for many machines: who begins when, and how each of them ended. 5-protocols, "Decision".
+
+    It executes nothing and approves nothing: decisions that name it in their approvals, or the campaign of its id, wait
+    until it opens the wave of their machine.
+    """
+
+    purpose: Literal["decisions", "update"]
+    status: RolloutStatus
+    waves: Annotated[tuple[tuple[MachineId, ...], ...], Meta(min_length=1, max_length=20_000)]  # a canary comes first
+    items: dict[
+        MachineId, Annotated[tuple[Token, ...], Meta(max_length=500)]
+    ] = {}  # its decisions, of purpose decisions
+    max_fail_percentage: Annotated[float, Meta(ge=0, le=100)] = 0  # of a wave's machines; more than that halts
+    pause_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0  # between the end of a wave and the next
+    timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]  # for each wave
+    started: Moment
+    wave: Count = 0  # the last one that was opened, from 0
+    opened: Moment  # when it was
+    ended: Moment | None = None  # when its last machine ended: the pause begins
+    round: Count = 0  # grows when an operator has what failed tried again
+    results: dict[MachineId, Result] = {}
+    accepted: Annotated[frozenset[MachineId], Meta(max_length=20_000)] = frozenset()  # an operator goes on without them
+    waiting_for: Line = ""  # what a person is asked, when it waits
+    token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
+    note: Line = ""

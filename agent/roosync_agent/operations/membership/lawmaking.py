@@ -14,7 +14,7 @@ from roosync_agent.session import Session
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Expect
 from roosync_protocol.law import LIFETIME, Law
-from roosync_protocol.messages import Baseline, Invitation, Member, Operator, Policy, Roster
+from roosync_protocol.messages import Baseline, Campaign, Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.names import machine_id, token
 
@@ -66,6 +66,8 @@ def _told(message: LawMessage, law: Law) -> tuple[str, str]:
             return "set policy", f"policy {message.revision}"
         case Baseline(version=version, revision=revision):
             return "publish baseline", f"{version} revision {revision}"
+        case Campaign(id=id_, version=version, withdrawn=withdrawn):
+            return ("withdraw update" if withdrawn else "require update"), f"{version} {id_}"
         case Invitation(id=id_):
             return "invite", id_
     return "set roster" if law.roster else "found fleet", law.fleet
