@@ -89,6 +89,6 @@ class Campaign(Law, tag="roosync.v1.campaign", frozen=True, kw_only=True):
     tag: GitRevision = ""  # what a recipe that uses git checks out; "" leaves it to the recipe
     commit: GitCommit = ""  # what the tag has to name there, when the operator said so: tags can be moved
     machines: Annotated[tuple[MachineId, ...], Meta(min_length=1, max_length=20_000)]
-    splay_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0  # over which the machines of a wave begin
+    splay_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0  # over which the machines of a wave begin
     withdrawn: bool = False
     note: Line = ""

@@ -219,8 +219,8 @@ class Rollout(Record, tag="roosync.v1.rollout", frozen=True, kw_only=True):
     items: dict[
         MachineId, Annotated[tuple[Token, ...], Meta(max_length=500)]
     ] = {}  # its decisions, of purpose decisions
-    max_fail_percentage: Annotated[float, Meta(ge=0, le=100)] = 0  # of a wave's machines; more than that halts
-    pause_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0  # between the end of a wave and the next
+    max_fail_percentage: Annotated[float, Meta(ge=0, le=100)] = 0.0  # of a wave's machines; more than that halts
+    pause_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0.0  # between the end of a wave and the next
     timeout_minutes: Annotated[float, Meta(gt=0, le=100_000)]  # for each wave
     started: Moment
     wave: Count = 0  # the last one that was opened, from 0
