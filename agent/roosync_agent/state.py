@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from roosync_broker.private_files import write_private
+from roosync_protocol import __version__
 from roosync_protocol.entity import Entities
 from roosync_protocol.law import Law
 
@@ -67,8 +68,15 @@ class LawRead(msgspec.Struct, frozen=True):
     stored: datetime | None = None  # by the clock of the broker
 
 
+class _KeptLaw(Law, frozen=True, kw_only=True):
+    """The law, and who kept it: an older version drops what it does not know when it writes it again."""
+
+    by: str = ""
+
+
 class _Read(msgspec.Struct, frozen=True, kw_only=True):
     of: str  # SHA-256 of the law file that it belongs to
+    by: str = ""  # the version of roosync that read it
     read: LawRead
 
 
@@ -101,23 +109,31 @@ class State:
         self.write("identity.json", identity)
 
     def law(self) -> Law | None:
-        return self.read("law.json", Law)
+        """The law as it was believed last, partial when another version of roosync kept it."""
+        kept = self.read("law.json", _KeptLaw)
+        if kept is None:
+            return None
+        known = {name: getattr(kept, name) for name in Law.__struct_fields__}
+        return Law(**known | {"partial": kept.by != __version__})
 
     def save_law(self, law: Law, read: LawRead | None = None) -> None:
         """`read`: how far of it was read from the bus; a part of it may have been heard beyond that."""
-        data = msgspec.json.encode(law)
+        known = {name: getattr(law, name) for name in Law.__struct_fields__}
+        data = msgspec.json.encode(_KeptLaw(**known | {"partial": False}, by=__version__))
         self.write("law.json", msgspec.Raw(data))
         if read is not None:
-            self.write("law_read.json", _Read(of=hashlib.sha256(data).hexdigest(), read=read))
+            self.write("law_read.json", _Read(of=hashlib.sha256(data).hexdigest(), by=__version__, read=read))
 
     def law_read(self) -> LawRead | None:
-        """How far the kept law was read; None when that is not known of exactly this law."""
+        """How far the kept law was read; None when that is not known of exactly this law, by this version."""
         known = self.read("law_read.json", _Read)
         try:
             data = (self.folder / "law.json").read_bytes()
         except OSError:
             return None
-        return known.read if known and known.of == hashlib.sha256(data).hexdigest() else None
+        if known is None or known.by != __version__ or known.of != hashlib.sha256(data).hexdigest():
+            return None
+        return known.read
 
     def base(self) -> Base:
         return self.read("base.json", Base) or Base()

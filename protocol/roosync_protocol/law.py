@@ -8,8 +8,8 @@ a machine keeps the highest it saw, so a broker restored from a backup can not l
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from msgspec import Struct
-from msgspec.structs import replace
+from msgspec import NODEFAULT, Struct
+from msgspec.structs import FieldInfo, fields, replace
 
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import Baseline, Campaign, Invitation, Member, Policy, Roster
@@ -55,6 +55,7 @@ class Law(Struct, frozen=True, kw_only=True):
     policies: tuple[Answers, ...] = ()  # the replaced ones, oldest first
     baseline: Baseline | None = None
     campaign: Campaign | None = None
+    partial: bool = False  # it was kept by another version of roosync, which may not have known every field of it
 
     def admit(self, heard: Heard) -> "Law":
         """The law with this message in it; LawRefusedError says why it does not count."""
@@ -68,7 +69,7 @@ class Law(Struct, frozen=True, kw_only=True):
             # Before the signer is looked at: the whole law is read again, also what a revoked operator signed in time.
             raise OlderLawError(f"{heard.subject} has revision {message.revision}; {known.revision} is known already")
         self._check_signer(heard)
-        if known and message.revision == known.revision:
+        if known and message.revision == known.revision and not (self.partial and _completes(message, known)):
             raise ForkedLawError(
                 f"there are two different revisions {known.revision} on {heard.subject}, both genuine: the broker may "
                 "show each machine another law; the first one seen is kept until an operator signs a newer one"
@@ -233,6 +234,18 @@ class Law(Struct, frozen=True, kw_only=True):
             case Campaign():
                 return self.campaign
         return None
+
+
+def _completes(message: LawMessage, known: LawMessage) -> bool:
+    """Is it the same law, with what the version that kept it did not know yet?"""
+    return all(
+        getattr(message, one.name) == (had := getattr(known, one.name)) or had == _default(one)
+        for one in fields(type(known))
+    )
+
+
+def _default(field: FieldInfo) -> object:
+    return field.default if field.default_factory is NODEFAULT else field.default_factory()
 
 
 def _end(law: LawMessage) -> datetime:

@@ -2,10 +2,13 @@
 
 import stat
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
-from roosync_agent.state import Base, Identity, State, StateError
+from roosync_agent.state import Base, Identity, LawRead, State, StateError
 from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.law import Law
 
 IDENTITY = Identity(fleet="home", machine="ana", root="U" * 56, url="nats://x")
 BASE = Base(
@@ -96,3 +99,16 @@ def test_a_failed_write_leaves_the_old_file(state, monkeypatch):
         state.save_base(Base())
     assert state.base() == BASE
     assert [path.name for path in state.folder.iterdir() if path.is_file()] == ["base.json"]
+
+
+def test_a_law_that_another_version_kept_is_read_from_the_bus_again(state):
+    law, read = Law(fleet="home", root="U" * 56), LawRead(7, "c2ln")
+    state.save_law(law, read)
+    assert (state.law(), state.law_read()) == (law, read)
+    for name in ("law.json", "law_read.json"):  # as an older version writes them: it knows no such field
+        path = state.folder / name
+        kept = msgspec.json.decode(path.read_bytes())
+        del kept["by"]
+        path.write_bytes(msgspec.json.encode(kept))
+    assert state.law() == replace(law, partial=True)
+    assert state.law_read() is None

@@ -345,3 +345,23 @@ def test_a_policy_that_was_missed_in_its_time_is_remembered_when_it_is_read(worl
     forged = world.say(replace(said[1].message, agent="op-bob"), signer="pc-a")
     with pytest.raises(OlderLawError):
         start.admit(said[0]).admit(said[2]).admit(forged)
+
+
+KEPT_BY_ANOTHER = {
+    "what it did not know is added": (True, {"labels": {"role": "dev"}}, None),
+    "the same, kept by this version: two laws of one revision": (False, {"labels": {"role": "dev"}}, FORKED),
+    "something else than what it knew": (True, {"labels": {"role": "dev"}, "may_orchestrate": False}, FORKED),
+    "nothing else": (True, {}, OLDER),
+}
+
+
+@pytest.mark.parametrize(("partial", "changes", "error"), KEPT_BY_ANOTHER.values(), ids=KEPT_BY_ANOTHER)
+def test_a_law_that_another_version_kept_is_completed_and_not_taken_for_a_fork(world, partial, changes, error):
+    member = world.member("pc-c")
+    admit(world, member)
+    world.law = replace(world.law, partial=partial)
+    if error is not None:
+        with pytest.raises(error):
+            admit(world, replace(member, **changes))
+    else:
+        assert admit(world, replace(member, **changes)).members["pc-c"].labels == {"role": "dev"}
