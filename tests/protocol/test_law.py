@@ -350,7 +350,7 @@ def test_a_policy_that_was_missed_in_its_time_is_remembered_when_it_is_read(worl
 KEPT_BY_ANOTHER = {
     "what it did not know is added": (True, {"labels": {"role": "dev"}}, None),
     "the same, kept by this version: two laws of one revision": (False, {"labels": {"role": "dev"}}, FORKED),
-    "something else than what it knew": (True, {"labels": {"role": "dev"}, "may_orchestrate": False}, FORKED),
+    "something else than what it knew": (True, {"labels": {"role": "dev"}, "expires": None}, FORKED),
     "nothing else": (True, {}, OLDER),
 }
 
