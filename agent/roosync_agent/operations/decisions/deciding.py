@@ -51,13 +51,15 @@ class AnsweredError(RefusedRequestError):
 
 
 async def approve(
-    session: Session, decision: Decision, action: Action | None = None, *, expected: str | None = None
-) -> Decision:
+    session: Session, decision: Decision, action: Action | None = None, *, expected: str | None = None,
+    rollout: str = "",
+) -> Decision:  # fmt: skip
     """Signs that this change may be applied; a failed or refused one is opened again first.
 
     `expected` is what the person was shown (`seen`); anything else is not signed. A step that its machine takes at the
-    same moment and that changes nothing of that does not come in the way. Returns the decision as it stands then:
-    approved, or pending when a second operator has to sign as well.
+    same moment and that changes nothing of that does not come in the way. With a `rollout` its machine waits until that
+    opens its wave. Returns the decision as it stands then: approved, or pending when a second operator has to sign as
+    well.
     """
     require_seen(answered_with(decision, action), expected)
     if again := decision.status in AGAIN:
@@ -66,12 +68,12 @@ async def approve(
     asked = answered_with(decision, action)
     for _ in range(TRIES - 1):
         with contextlib.suppress(MovedError):
-            return await _approve(session, decision, action, seen(asked))
+            return await _approve(session, decision, action, seen(asked), rollout)
         decision = _as_it_stands(session, decision)
         if again:  # its machine may be asking the same question anew: the same change, as one attempt more
             decision = await outcome(session, decision, ("pending",), ANEW)
             asked = replace(asked, attempt=decision.attempt)
-    return await _approve(session, decision, action, seen(asked))
+    return await _approve(session, decision, action, seen(asked), rollout)
 
 
 async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decision]:
@@ -86,7 +88,9 @@ async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decis
     return done
 
 
-async def _approve(session: Session, decision: Decision, action: Action | None, expected: str) -> Decision:
+async def _approve(
+    session: Session, decision: Decision, action: Action | None, expected: str, rollout: str
+) -> Decision:
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
     if decision.status not in ("pending", "approved"):
@@ -96,7 +100,7 @@ async def _approve(session: Session, decision: Decision, action: Action | None, 
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)
-    signed = approval.approve(_approval_of(session, decision), session.keys.public, session.keys.sign)
+    signed = approval.approve(_approval_of(session, decision, rollout), session.keys.public, session.keys.sign)
     others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
     enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
     return await _advance(session, decision, status="approved" if enough else "pending", approvals=(*others, signed))
@@ -160,7 +164,7 @@ def _as_it_stands(session: Session, decision: Decision) -> Decision:
     return session.fleet.decision(decision.machine, decision.id).state or decision
 
 
-def _approval_of(session: Session, decision: Decision) -> Approval:
+def _approval_of(session: Session, decision: Decision, rollout: str) -> Approval:
     return Approval(
         fleet=session.subjects.fleet,
         operator=session.name,
@@ -173,6 +177,7 @@ def _approval_of(session: Session, decision: Decision) -> Approval:
         surface=decision.surface,
         issued=session.now(),
         expires=session.now() + APPROVAL_LIFETIME,
+        rollout=rollout,
     )
 
 
