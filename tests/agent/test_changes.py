@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.changes import _around, block, changes_text, told
 from roosync_agent.cli.config import _diffs_text
-from roosync_agent.cli.decision import card_text
 from roosync_agent.operations.decisions.showing import shown
 from roosync_agent.operations.files.line_changes import MOST, line_opcodes
 from roosync_protocol.entity import Kind
