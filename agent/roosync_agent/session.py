@@ -19,34 +19,16 @@ from roosync_broker.keys import KeyPair, verify
 from roosync_broker.link import ATTEMPTS, MESSAGE_ID, Expect, Link, Receipt, Stored, Subscription, post_until_stored
 from roosync_broker.spool import Spool
 from roosync_protocol import envelope
-from roosync_protocol.cycle.record import FoldedCycle
-from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard
-from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import (
-    Arrival,
-    Cycle,
-    Decision,
-    DivergenceReport,
-    InventoryReport,
-    MalformedError,
-    Message,
-    PackageReport,
-    Proposal,
-    Request,
-    StatusReport,
-)
-from roosync_protocol.proposal import FoldedProposal
-from roosync_protocol.request import FoldedRequest
+from roosync_protocol.fleet import REPORTS, Fleet
+from roosync_protocol.messages import Decision, MalformedError, Message
+from roosync_protocol.record_kinds import KINDS, RecordMessage
 from roosync_protocol.secrets import scrub
 from roosync_protocol.subjects import BY_MESSAGE, BY_NAME, OWN, Subjects
 
 log = logging.getLogger("roosync.session")
 
-RecordMessage = Decision | Proposal | Cycle | Request
 REMEMBERED = 1_000  # ids of messages of a stream, by which it is known again
-RECORDS = (Decision, Proposal, Cycle, Request)
-REPORTS = (StatusReport, PackageReport, InventoryReport, DivergenceReport, Arrival)
 Listener = Callable[[Heard], Awaitable[None] | None]
 
 
@@ -102,34 +84,25 @@ class Session:
         """Says what nobody can work out again later: now, or from the disk as soon as the broker is back."""
         await self.telling.tell(message, new_operation())
 
-    async def advance_decision(self, decision: Decision, after: int) -> Receipt:
-        """Compare-and-swap on a decision's record; the own view has the new state when this returns."""
-        return await self._advance(decision, after, self.subjects.record("decision", decision.machine, decision.id))
+    async def advance(self, message: RecordMessage, after: int) -> Receipt:
+        """Compare-and-swap on a record: its next state, when nothing was said of it after the sequence `after`.
 
-    async def advance_proposal(self, proposal: Proposal, after: int) -> Receipt:
-        return await self._advance(proposal, after, self.subjects.record("proposal", proposal.id))
-
-    async def advance_cycle(self, cycle: Cycle, after: int) -> Receipt:
-        return await self._advance(cycle, after, self.subjects.record("cycle", cycle.id))
-
-    async def advance_request(self, request: Request, after: int) -> Receipt:
-        return await self._advance(request, after, self.subjects.record("request", request.to, request.id))
-
-    async def _advance(self, message: RecordMessage, after: int, record: str) -> Receipt:
-        """StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
+        The own view has the new state when this returns.
+        StaleError also when this view knows, or finds on the bus, that the record went on since it was read.
 
         A message was heard that does not count: either it is somebody's nonsense, or what came before it was missed, or
         the law that it rests on. Its sequence wins the compare-and-swap either way, so both are read again first. What
         is repeated wins it too, so whoever is about to write does not rest on what was heard: a "no" may be missing.
         """
-        folded = self._folded(message)
+        record = self.subjects.record_of(message)
+        folded = self.fleet.folded(message)
         known = folded.state
         if self.stale:
             await self.refresh(reports=False)
-            folded = self._folded(message)
+            folded = self.fleet.folded(message)
         if folded.refused or (isinstance(message, Decision) and message.status == "applying"):
             await self._reread(record)
-            folded = self._folded(message)
+            folded = self.fleet.folded(message)
         if folded.state != known:
             raise StaleError(f"{message.id} stands otherwise than it was known here; look at it again")
         incarnation = self._incarnations.get("WORK")
@@ -142,7 +115,7 @@ class Session:
             if not found:  # it was cleared away, and begins anew
                 self.fleet.forget(message)
             await self._reread(record)
-            before, folded = folded.state, self._folded(message)
+            before, folded = folded.state, self.fleet.folded(message)
             if folded.state is not None and folded.state.operation_id == message.operation_id:
                 return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
             if folded.state != before or not found or found[-1].sequence <= after:
@@ -183,17 +156,6 @@ class Session:
         await self.refresh_law()
         async for stored in self.link.read(self.subjects.stream("WORK"), record):
             self.take(stored)
-
-    def _folded(self, message: RecordMessage) -> Folded | FoldedProposal | FoldedCycle | FoldedRequest:
-        match message:
-            case Decision():
-                return self.fleet.decision(message.machine, message.id)
-            case Proposal():
-                return self.fleet.proposal(message.id)
-            case Cycle():
-                return self.fleet.cycle(message.id)
-            case Request():
-                return self.fleet.request(message.to, message.id)
 
     def open(self, stored: Stored) -> Heard | None:
         """The message inside, or None: what is malformed or wrongly signed is counted, named and left behind."""
@@ -246,7 +208,7 @@ class Session:
 
     async def _read_all(self, reports: bool) -> None:
         await self.refresh_law()
-        last = await self._forget_what_was_put_back("WORK", RECORDS)
+        last = await self._forget_what_was_put_back("WORK", KINDS)
         # What was there a reading ago is shown now, or is gone. Of what came since, a copy of the stream on another
         # node may know less than the one that told `last`.
         there, self._last_records = min(self._last_records, last), last
@@ -259,7 +221,7 @@ class Session:
             if subject == everything:  # and not by `whole`, which changes while this is read
                 self.fleet.forget_unshown(shown, last=there)
             else:
-                kinds = [kind for kind in RECORDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
+                kinds = [kind for kind in KINDS if BY_MESSAGE[kind].name == subject.split(".")[2]]
                 self.fleet.forget_unshown(shown, kinds, self.name, last=there)
         if not self.whole:
             self.fleet.forget_others(self.name)

@@ -7,15 +7,14 @@ speaker known. Mutable, and pure otherwise: no clock, no bus. Agent, commands an
 
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
+from typing import TypeVar, cast
 
-from roosync_protocol import decision, proposal
-from roosync_protocol import request as request_record
+from roosync_protocol import proposal
 from roosync_protocol.cycle import ENDED, ROUTES
-from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard, Verify
-from roosync_protocol.heard_records import HeardRecords, Key, key_of
+from roosync_protocol.heard_records import HeardRecords
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
     Alarm,
@@ -23,18 +22,35 @@ from roosync_protocol.messages import (
     Choice,
     Cycle,
     Decision,
-    DivergenceReport,
     Enrolment,
     InventoryReport,
+    Message,
     PackageReport,
     Proposal,
     Request,
     StatusReport,
+    UpdateReport,
 )
 from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.messages.base import Record
 from roosync_protocol.names import is_operator
 from roosync_protocol.proposal import FoldedProposal
+from roosync_protocol.record_kinds import (
+    CYCLE,
+    DECISION,
+    KINDS,
+    PROPOSAL,
+    REQUEST,
+    F_co,
+    FoldedRecord,
+    Key,
+    R,
+    RecordKind,
+    RecordMessage,
+    key_of,
+)
 from roosync_protocol.request import FoldedRequest
+from roosync_protocol.subjects import BY_NAME, OWN
 
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
@@ -43,7 +59,10 @@ AT_ONCE = 5  # cycles that one machine has running: it begins another one when o
 OTHER = "other reasons"
 CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
-Report = InventoryReport | PackageReport | StatusReport | DivergenceReport
+REPORTS = tuple(kind for name in OWN if (kind := BY_NAME[name].message))  # kept of each machine, as it said them last
+PLAIN = frozenset(REPORTS) - {Arrival}  # one of each kind
+
+M = TypeVar("M", bound=Message)
 
 
 class Fleet:
@@ -58,10 +77,7 @@ class Fleet:
         self._law_version = 0
         self._reports: dict[tuple[type, str], Heard] = {}
         self._records = HeardRecords()
-        self._decisions: dict[tuple[str, str], tuple[int, Folded]] = {}  # by the version of the law they rest on
-        self._proposals: dict[str, tuple[int, FoldedProposal]] = {}
-        self._cycles: dict[str, tuple[int, FoldedCycle]] = {}
-        self._requests: dict[tuple[str, str], tuple[int, FoldedRequest]] = {}  # by addressee and id
+        self._folded: dict[Key, tuple[int, FoldedRecord[RecordMessage]]] = {}  # with the version of the law it rests on
         self._ids: dict[tuple[type, str], dict[str, None]] = {}  # heard of, by kind and machine; some may be forgotten
         self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
         self._arrived: dict[str, dict[str, None]] = {}  # by machine: the cycles that it spoke of, the last one last
@@ -71,14 +87,8 @@ class Fleet:
         match heard.message:
             case LawMessage():
                 self._hear_law(heard)
-            case Decision(machine=machine, id=id_):
-                self._keep((Decision, machine, id_), heard)
-            case Proposal(id=id_):
-                self._keep((Proposal, "", id_), heard)
-            case Cycle(id=id_):
-                self._keep((Cycle, "", id_), heard)
-            case Request(to=to, id=id_):
-                self._keep((Request, to, id_), heard)
+            case Record() as record if type(record) in KINDS:
+                self._keep(key_of(cast(RecordMessage, record)), heard)
             case Arrival() as arrival:
                 self._hear_arrival(heard, arrival)
             case Enrolment():
@@ -86,12 +96,8 @@ class Fleet:
             case Alarm():
                 if all(known.subject != heard.subject or known.sequence != heard.sequence for known in self.alarms):
                     self.alarms.append(heard)
-            case InventoryReport() | PackageReport() | StatusReport() | DivergenceReport() as report:
-                known = self._reports.get((type(report), heard.speaker))
-                if self.law.ever_key(heard.speaker) not in (None, heard.signer):
-                    self.refuse(f"a report of {heard.speaker!r} with another key than its own")
-                elif known is None or heard.sequence >= known.sequence:
-                    self._reports[type(report), heard.speaker] = heard
+            case report if type(report) in PLAIN:
+                self._hear_report(heard)
             case _:
                 pass  # audit and metrics are read from their streams when somebody asks
 
@@ -112,17 +118,10 @@ class Fleet:
     def refusals(self) -> Counter[str]:
         """Everything that was heard and does not count, by reason: also the steps of records that prove nothing."""
         found = Counter(self.refused)
-        for kind, machine, id_ in self._records:
-            for reason in self._refused(kind, machine, id_):
+        for kind, addressee, id_ in self._records:
+            for reason in self._fold(KINDS[kind], addressee, id_).refused:
                 found[f"{id_}: {reason}"[:200] if len(found) < REASONS else OTHER] += 1
         return found
-
-    def _refused(self, kind: type, machine: str, id_: str) -> tuple[str, ...]:
-        if kind is Decision:
-            return self.decision(machine, id_).refused
-        if kind is Request:
-            return self.request(machine, id_).refused
-        return self.cycle(id_).refused if kind is Cycle else self.proposal(id_).refused
 
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
@@ -130,18 +129,20 @@ class Fleet:
         self._records.drop_kinds(wanted)
         for place in [place for place in self._reports if place[0] in wanted]:
             del self._reports[place]
-        self._decisions.clear()
-        self._proposals.clear()
-        self._cycles.clear()
-        self._requests.clear()
+        self._folded.clear()
         if Cycle in wanted or Arrival in wanted:
             self._arrivals.clear()
             self._arrived.clear()
 
-    def forget(self, of: Decision | Proposal | Cycle | Request) -> None:
+    def forget(self, of: RecordMessage) -> None:
         """One record, of which the bus has nothing any more."""
         self._records.drop(key_of(of))
         self._changed(key_of(of))
+
+    def folded(self, record: R) -> FoldedRecord[R]:
+        """The record that this is, or wants to be, a state of, as it is proven."""
+        kind, addressee, id_ = key_of(record)
+        return cast(FoldedRecord[R], self._fold(KINDS[kind], addressee, id_))
 
     def forget_unshown(
         self,
@@ -171,8 +172,7 @@ class Fleet:
             self._ids.pop(key[:2], None)
 
     def status(self, machine: str) -> StatusReport | None:
-        report = self._report(StatusReport, machine)
-        return report if isinstance(report, StatusReport) else None
+        return self._report(StatusReport, machine)
 
     def reporting(self) -> frozenset[str]:
         """The machines whose status report is known."""
@@ -183,12 +183,13 @@ class Fleet:
         )
 
     def package(self, machine: str) -> PackageReport | None:
-        report = self._report(PackageReport, machine)
-        return report if isinstance(report, PackageReport) else None
+        return self._report(PackageReport, machine)
 
     def inventory(self, machine: str) -> InventoryReport | None:
-        report = self._report(InventoryReport, machine)
-        return report if isinstance(report, InventoryReport) else None
+        return self._report(InventoryReport, machine)
+
+    def update(self, machine: str) -> UpdateReport | None:
+        return self._report(UpdateReport, machine)
 
     def packages(self) -> dict[str, PackageReport]:
         """The latest package of each expected machine that announced one."""
@@ -196,23 +197,12 @@ class Fleet:
         return {machine: package for machine, package in found.items() if package}
 
     def decision(self, machine: str, id_: str) -> Folded:
-        known = self._decisions.get((machine, id_))
-        if known is None or known[0] != self._law_version:
-            kept = self._records.get((Decision, machine, id_), ())
-            known = (
-                self._law_version,
-                decision.fold(kept, self.law, self._verify, self._records.unread.get((Decision, machine, id_), ())),
-            )
-            self._decisions[machine, id_] = known
-        return known[1]
+        return self._fold(DECISION, machine, id_)
 
     def decisions(self, machine: str | None = None) -> Iterator[Decision]:
         """Decisions as they are proven, in one order on every machine: by machine, entity, id."""
-        if machine is not None:
-            keys = [(machine, id_) for id_ in self._ids.get((Decision, machine), ())]
-        else:
-            keys = [(m, i) for kind, m, i in self._records if kind is Decision]
-        found = [state for key in keys if (state := self.decision(*key).state)]
+        keys = self._known(Decision, machine)
+        found = [state for _, to, id_ in keys if (state := self.decision(to, id_).state)]
         yield from sorted(found, key=lambda d: (d.machine, d.entity, d.reference, d.id))
 
     def steps(self, machine: str, id_: str, *, after: int = 0) -> list[Decision]:
@@ -225,35 +215,19 @@ class Fleet:
         return [d for d in self.decisions() if d.id == id_] or [d for d in self.decisions() if d.id.startswith(id_)]
 
     def proposal(self, id_: str) -> FoldedProposal:
-        known = self._proposals.get(id_)
-        if known is None or known[0] != self._law_version:
-            kept = self._records.get((Proposal, "", id_), ())
-            known = (
-                self._law_version,
-                proposal.fold(kept, self.law, self._verify, self._records.unread.get((Proposal, "", id_), ())),
-            )
-            self._proposals[id_] = known
-        return known[1]
+        return self._fold(PROPOSAL, "", id_)
 
     def proposals(self) -> list[Proposal]:
         """Newest last."""
-        ids = [id_ for kind, _, id_ in self._records if kind is Proposal]
-        found = [state for id_ in ids if (state := self.proposal(id_).state)]
+        found = [state for *_, id_ in self._known(Proposal, "") if (state := self.proposal(id_).state)]
         return sorted(found, key=lambda p: (p.timestamp, p.id))
 
     def cycle(self, id_: str) -> FoldedCycle:
-        known = self._cycles.get(id_)
-        if known is None or known[0] != self._law_version:
-            key = (Cycle, "", id_)
-            kept, unread = self._records.get(key, ()), self._records.unread.get(key, ())
-            known = self._law_version, cycle_record.fold(kept, self.law, unread)
-            self._cycles[id_] = known
-        return known[1]
+        return self._fold(CYCLE, "", id_)
 
     def cycles(self) -> list[Cycle]:
         """Newest last."""
-        ids = self._ids.get((Cycle, ""), ())
-        found = [state for id_ in ids if (state := self.cycle(id_).state)]
+        found = [state for *_, id_ in self._known(Cycle, "") if (state := self.cycle(id_).state)]
         return sorted(found, key=lambda c: (c.started, c.id))
 
     @property
@@ -278,16 +252,11 @@ class Fleet:
         return found
 
     def request(self, to: str, id_: str) -> FoldedRequest:
-        known = self._requests.get((to, id_))
-        if known is None or known[0] != self._law_version:
-            known = self._law_version, request_record.fold(self._records.get((Request, to, id_), ()), self.law)
-            self._requests[to, id_] = known
-        return known[1]
+        return self._fold(REQUEST, to, id_)
 
     def requests(self) -> list[Request]:
         """Newest last."""
-        keys = [(to, id_) for kind, to, id_ in self._records if kind is Request]
-        found = [state for key in keys if (state := self.request(*key).state)]
+        found = [state for _, to, id_ in self._known(Request) if (state := self.request(to, id_).state)]
         return sorted(found, key=lambda r: (r.asked, r.id))
 
     def arrivals(self, cycle: Cycle) -> dict[str, Arrival]:
@@ -313,9 +282,24 @@ class Fleet:
         waiting = [p for p in self.proposals() if p.status not in proposal.ENDED]
         return waiting[-1] if waiting else None
 
-    def _report(self, kind: type, machine: str) -> object | None:
+    def _report(self, kind: type[M], machine: str) -> M | None:
         heard = self._reports.get((kind, machine))
-        return heard.message if heard and self.law.genuine(heard) else None
+        return heard.message if heard and self.law.genuine(heard) and isinstance(heard.message, kind) else None
+
+    def _known(self, kind: type, addressee: str | None = None) -> list[Key]:
+        """Records of this kind, of one addressee or of all; of some nothing may be left."""
+        if addressee is None:
+            return [key for key in self._records if key[0] is kind]
+        return [(kind, addressee, id_) for id_ in self._ids.get((kind, addressee), ())]
+
+    def _fold(self, kind: RecordKind[F_co], addressee: str, id_: str) -> F_co:
+        key = kind.message, addressee, id_
+        known = self._folded.get(key)
+        if known is None or known[0] != self._law_version:
+            kept, unread = self._records.get(key, ()), self._records.unread.get(key, ())
+            known = self._law_version, kind.fold(kept, self.law, self._verify, unread)
+            self._folded[key] = known
+        return cast(F_co, known[1])  # of one key there is only what its kind's fold made
 
     def _keep(self, key: Key, heard: Heard) -> None:
         self._ids.setdefault(key[:2], {})[key[2]] = None
@@ -323,10 +307,15 @@ class Fleet:
             self._changed(key)
 
     def _changed(self, key: Key) -> None:
-        self._decisions.pop(key[1:], None)
-        self._proposals.pop(key[2], None)
-        self._cycles.pop(key[2], None)
-        self._requests.pop(key[1:], None)
+        self._folded.pop(key, None)
+
+    def _hear_report(self, heard: Heard) -> None:
+        place = type(heard.message), heard.speaker
+        known = self._reports.get(place)
+        if self.law.ever_key(heard.speaker) not in (None, heard.signer):
+            self.refuse(f"a report of {heard.speaker!r} with another key than its own")
+        elif known is None or heard.sequence >= known.sequence:
+            self._reports[place] = heard
 
     def _hear_arrival(self, heard: Heard, arrival: Arrival) -> None:
         if self.law.ever_key(heard.speaker) not in (None, heard.signer):

@@ -9,21 +9,10 @@ from collections.abc import Collection
 
 from roosync_protocol.decision import RETAINED, Place
 from roosync_protocol.envelope import Heard
-from roosync_protocol.messages import Cycle, Decision, Proposal, Request
+from roosync_protocol.record_kinds import Key, key_of_subject
+from roosync_protocol.subjects import speaker_of
 
 KEPT = 512  # messages of one record, of all speakers, that are kept for folding again
-KINDS: dict[str, type] = {"decision": Decision, "proposal": Proposal, "cycle": Cycle, "request": Request}
-
-Key = tuple[type, str, str]  # its kind, the machine that it is addressed to ("" for all), its id
-
-
-def key_of(record: Decision | Proposal | Cycle | Request) -> Key:
-    match record:
-        case Decision(machine=machine):
-            return Decision, machine, record.id
-        case Request(to=to):
-            return Request, to, record.id
-    return type(record), "", record.id
 
 
 class HeardRecords(dict[Key, list[Heard]]):
@@ -50,11 +39,9 @@ class HeardRecords(dict[Key, list[Heard]]):
 
     def keep_unread(self, subject: str, sequence: int) -> Key | None:
         """The record that a message belongs to which can not be opened; None when it belongs to none, or was known."""
-        kind, *about = subject.split(".")[2:]
-        if kind not in KINDS or not 2 <= len(about) <= 3:
+        key, speaker = key_of_subject(subject), speaker_of(subject)
+        if key is None:
             return None
-        *machine, id_, speaker = about
-        key = KINDS[kind], "".join(machine), id_
         places = self.unread.setdefault(key, [])
         if (speaker, sequence) in places:
             return None

@@ -111,6 +111,10 @@ class Subjects(Struct, frozen=True):
         """Every speaker's messages on one record: the scope of a compare-and-swap."""
         return self.post(kind, *about)
 
+    def record_of(self, message: m.Message) -> str:
+        """The same of the record that this message is a state of."""
+        return self.of(message).rpartition(".")[0] + ".*"
+
     def stream(self, stream: str) -> str:
         return f"{self.fleet}-{stream}"
 

@@ -121,7 +121,7 @@ class World:
 
     async def say(self, decision):
         await self.hostile.refresh()
-        await self.hostile.advance_decision(
+        await self.hostile.advance(
             decision, self.hostile.fleet.decision(decision.machine, decision.id).sequence
         )
         for session in (self.operator, self.honest.session):
@@ -307,7 +307,7 @@ async def test_an_answer_that_became_law_answers_no_later_question(world):
             "claude.mcp/x", local=None, wanted=EVIL, revision=3, attempt=2, reference_revision=revision
         )
         for step in (over, fresh):
-            await world.hostile.advance_decision(step, world.hostile.fleet.decision(step.machine, step.id).sequence)
+            await world.hostile.advance(step, world.hostile.fleet.decision(step.machine, step.id).sequence)
         return await conclude(session, decision, status, revision)
 
     with pytest.MonkeyPatch.context() as patched:

@@ -74,7 +74,7 @@ async def speak(bus, machine):
     made = session(bus, machine)
     await made.refresh()
     await made.say(replace(STATUS, agent=machine))
-    await made.advance_decision(pending(machine), made.fleet.decision(machine, pending(machine).id).sequence)
+    await made.advance(pending(machine), made.fleet.decision(machine, pending(machine).id).sequence)
     await asyncio.sleep(0.01)
 
 

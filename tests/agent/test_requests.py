@@ -308,7 +308,7 @@ def raw(world, speaker, **more):
 
 
 async def test_what_no_command_of_ours_would_ask_is_refused_by_the_machine(world, done):
-    await world.alpha.session.advance_request(raw(world, "alpha", action="sh -c evil"), 0)
+    await world.alpha.session.advance(raw(world, "alpha", action="sh -c evil"), 0)
     await world.turn()
     assert (done, world.record("r-1").status) == ([], "refused")
 

@@ -65,7 +65,7 @@ class World:
         folded = self.machine.fleet.decision("m", decision.id)
         if folded.state is not None:
             decision = replace(decision, revision=folded.state.revision + 1)
-        await self.machine.advance_decision(decision, folded.sequence)
+        await self.machine.advance(decision, folded.sequence)
 
     def state(self):
         return self.operator.fleet.decision("m", decision_id("m", KEY, "baseline")).state

@@ -90,13 +90,13 @@ async def test_a_receipt_from_before_the_backup_proves_nothing(bus):
         receipt = await post(*args, **more)
         bus.put_back()
         await other.refresh()
-        await other.advance_decision(pending("model", "o-2"), 0)
+        await other.advance(pending("model", "o-2"), 0)
         alpha.stale = True
         return receipt
 
     alpha.link.post = put_back_meanwhile
     with pytest.raises(StaleError, match="put back"):
-        await alpha.advance_decision(pending(), 0)
+        await alpha.advance(pending(), 0)
     assert names(alpha) == ["model"]
 
 
@@ -111,7 +111,7 @@ async def test_what_was_said_stands_when_the_connection_came_back_to_the_same_bu
         return receipt
 
     alpha.link.post = lost_meanwhile
-    receipt = await alpha.advance_decision(pending(), 0)
+    receipt = await alpha.advance(pending(), 0)
     assert receipt.sequence == alpha.fleet.decision("alpha", pending().id).sequence
     assert names(alpha) == ["theme"]
 
@@ -120,10 +120,10 @@ async def test_a_step_from_a_view_of_before_the_backup_is_not_posted(bus):
     """Something in the way that the own view can not place is not what nobody can open: it is another story."""
     alpha, operator = session(bus, "alpha"), session(bus, "op-ann")
     await alpha.refresh()
-    await alpha.advance_decision(pending(), 0)
+    await alpha.advance(pending(), 0)
     bus.backup()
     old = replace(pending(operation="o-2"), revision=2, status="superseded")
-    await alpha.advance_decision(old, 1)
+    await alpha.advance(old, 1)
     await operator.refresh()
     bus.put_back()
     await alpha.refresh()
@@ -132,10 +132,10 @@ async def test_a_step_from_a_view_of_before_the_backup_is_not_posted(bus):
             pending(operation=f"o-new{number}"), revision=number, status=("superseded", "pending")[number % 2]
         )
         new = replace(new, attempt=number - 1)
-        await alpha.advance_decision(new, number - 1)
+        await alpha.advance(new, number - 1)
     stray = replace(old, agent="op-ann", revision=3, attempt=2, status="pending", operation_id="o-3")
     with pytest.raises(StaleError):
-        await operator.advance_decision(stray, 2)
+        await operator.advance(stray, 2)
     assert operator.fleet.decision("alpha", old.id).state == new
     assert bus.streams["home-WORK"].last_sequence == 3, "nothing was posted"
 
@@ -145,7 +145,7 @@ async def test_facts_from_before_the_first_reading_are_of_nobody_knows_which_str
     alpha, beta = session(bus, "alpha"), session(bus, "beta")
     await alpha.refresh()
     await beta.follow(lambda heard: None)
-    await alpha.advance_decision(pending(), 0)
+    await alpha.advance(pending(), 0)
     await asyncio.sleep(0.01)
     beta.link.drop()
     with pytest.raises(UnavailableError):
@@ -162,7 +162,7 @@ async def test_what_was_cleared_from_the_bus_is_not_kept_by_who_ran_meanwhile(bu
     alpha, beta = session(bus, "alpha"), session(bus, "beta")
     await alpha.refresh()
     for number, name in enumerate(("theme", "model")):
-        await alpha.advance_decision(pending(name, f"o-{number}"), 0)
+        await alpha.advance(pending(name, f"o-{number}"), 0)
     await beta.refresh()
     assert names(beta) == ["model", "theme"]
     bus.clear(alpha.fleet.decision("alpha", pending("theme").id).sequence)
@@ -188,9 +188,9 @@ async def test_a_part_of_the_records_says_nothing_about_the_others_although_all_
     """In a large fleet it reads what concerns it; while it does, it may have to know everything, and read that."""
     alpha, beta = session(bus, "alpha"), session(bus, "beta")
     await alpha.refresh()
-    await alpha.advance_decision(pending(), 0)
+    await alpha.advance(pending(), 0)
     await beta.refresh()
-    await beta.advance_decision(pending("model", "o-2", machine="beta"), 0)
+    await beta.advance(pending("model", "o-2", machine="beta"), 0)
     beta.whole, read = False, beta.link.read
 
     def widened(*given):
@@ -206,9 +206,9 @@ async def test_a_record_that_was_cleared_away_begins_anew(bus):
     """Also for a machine that has nothing else on the bus, so that no reading shows it how far the stream is."""
     alpha = session(bus, "alpha")
     await alpha.refresh()
-    await alpha.advance_decision(pending(), 0)
+    await alpha.advance(pending(), 0)
     bus.clear(1)
     with pytest.raises(StaleError):
-        await alpha.advance_decision(replace(pending(operation="o-2"), revision=2, status="superseded"), 1)
-    await alpha.advance_decision(pending(operation="o-3"), alpha.fleet.decision("alpha", pending().id).sequence)
+        await alpha.advance(replace(pending(operation="o-2"), revision=2, status="superseded"), 1)
+    await alpha.advance(pending(operation="o-3"), alpha.fleet.decision("alpha", pending().id).sequence)
     assert alpha.fleet.decision("alpha", pending().id).state == pending(operation="o-3")

@@ -367,7 +367,7 @@ class Applier:
             **changes,
         )
         try:
-            await machine.session.advance_decision(moved, machine.fleet.decision(machine.name, decision.id).sequence)
+            await machine.session.advance(moved, machine.fleet.decision(machine.name, decision.id).sequence)
         except StaleError:
             log.info("%s was moved by somebody else while it became %s", decision.id, status)
             if before:

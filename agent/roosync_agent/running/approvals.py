@@ -71,6 +71,6 @@ async def _ask(machine: "Machine", cycle: Cycle, decision: Decision) -> None:
         return
     try:
         async with audited(machine.session, ASKS, f"{request.id} {decision.id}"):
-            await machine.session.advance_request(request, known.sequence)
+            await machine.session.advance(request, known.sequence)
     except StaleError:
         log.info("%s was asked for by another leader", request.id)

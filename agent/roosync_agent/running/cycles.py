@@ -109,7 +109,7 @@ class Cycles:
         if token() != held:
             return None
         try:
-            await machine.session.advance_cycle(made, machine.fleet.cycle(cycle.id).sequence)
+            await machine.session.advance(made, machine.fleet.cycle(cycle.id).sequence)
         except StaleError:
             log.info("cycle %s was moved by somebody else; it is looked at again", cycle.id)
             await machine.audit(action, "after", about, outcome="not done", details="somebody else moved it first")

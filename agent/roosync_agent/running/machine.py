@@ -155,7 +155,7 @@ class Machine:
             if decision.status == "approved":  # the machine's own yes; the other steps do nothing yet
                 await self.audit("approve by policy", "before", decision.id, details=f"risk {decision.risk}")
             try:
-                await self.session.advance_decision(decision, sequence)
+                await self.session.advance(decision, sequence)
             except StaleError:
                 log.info("decision %s was moved by somebody else; it is looked at again", decision.id)
                 return

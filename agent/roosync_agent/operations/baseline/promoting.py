@@ -327,7 +327,7 @@ async def _advance(session: Session, proposal: Proposal, **changes: object) -> P
     try:
         async with audited(session, f"proposal {moved.status}", proposal.id, f"report {moved.report}") as told:
             told.outcome = moved.status
-            await session.advance_proposal(moved, session.fleet.proposal(proposal.id).sequence)
+            await session.advance(moved, session.fleet.proposal(proposal.id).sequence)
     except StaleError as error:
         raise RefusedRequestError(
             f"{proposal.id} was moved by somebody else at the same moment; look at it again"

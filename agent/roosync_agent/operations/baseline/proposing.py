@@ -127,7 +127,7 @@ async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
     )
     try:
         async with audited(session, "propose baseline", proposal.id):
-            await session.advance_proposal(proposal, known.sequence)
+            await session.advance(proposal, known.sequence)
     except StaleError:
         await session.refresh(reports=False)  # another orchestrator was faster; its proposal is the same one
     for older in session.fleet.proposals():
@@ -146,7 +146,7 @@ async def _supersede(session: Session, proposal: Proposal) -> None:
         status="superseded",
     )
     try:
-        await session.advance_proposal(moved, session.fleet.proposal(proposal.id).sequence)
+        await session.advance(moved, session.fleet.proposal(proposal.id).sequence)
     except StaleError:
         return  # somebody moved it; it is looked at again at the next proposal
 

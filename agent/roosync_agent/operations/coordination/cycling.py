@@ -108,7 +108,7 @@ async def start(
         note=note[:500],
     )
     async with audited(machine.session, "start cycle", cycle.id, f"{which} of {', '.join(taking)}"[:2000]):
-        await machine.session.advance_cycle(cycle, 0)
+        await machine.session.advance(cycle, 0)
     await machine.cycles.participate()
     return answer(machine.fleet, find(machine.fleet, cycle.id))
 
@@ -270,7 +270,7 @@ async def _advance(session: Session, cycle: Cycle, **changes: object) -> Cycle:
     try:
         async with audited(session, _deed(cycle, moved), cycle.id) as told:
             told.outcome = moved.status
-            await session.advance_cycle(moved, session.fleet.cycle(cycle.id).sequence)
+            await session.advance(moved, session.fleet.cycle(cycle.id).sequence)
     except StaleError as error:
         raise RefusedRequestError(f"{cycle.id} moved at the same moment; look at it and ask again") from error
     folded = session.fleet.cycle(cycle.id)

@@ -87,7 +87,7 @@ async def ask(
     if fault := life.fault(request):
         raise RefusedRequestError(fault)
     async with audited(machine.session, f"ask {to} for {kind}: {request.action}", request.id):
-        await machine.session.advance_request(request, 0)
+        await machine.session.advance(request, 0)
     return answer(machine.fleet, request, machine.session.now())
 
 
@@ -178,7 +178,7 @@ async def advance(session: Session, request: Request, **changes: Any) -> Request
         **changes,
     )
     try:
-        await session.advance_request(moved, session.fleet.request(request.to, request.id).sequence)
+        await session.advance(moved, session.fleet.request(request.to, request.id).sequence)
     except StaleError as error:
         raise RefusedRequestError(f"{request.id} was answered at the same moment; look at it again") from error
     folded = session.fleet.request(request.to, request.id)

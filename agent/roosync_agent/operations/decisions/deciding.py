@@ -193,7 +193,7 @@ async def _advance(session: Session, decision: Decision, **changes: object) -> D
     sequence = session.fleet.decision(decision.machine, decision.id).sequence
     try:
         async with audited(session, _deed(decision, moved), decision.id, decision.action) as told:
-            await session.advance_decision(moved, sequence)
+            await session.advance(moved, sequence)
             told.outcome = moved.status
     except StaleError as error:
         raise MovedError(
