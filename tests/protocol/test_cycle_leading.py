@@ -6,11 +6,12 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_protocol import decision
-from roosync_protocol.cycle.leading import at_least, counted, deadline, missing
+from roosync_protocol.cycle.leading import counted, deadline, missing
 from roosync_protocol.cycle.metrics import Evidence, metric_report
 from roosync_protocol.cycle.participant import Facts, arrival_of, open_divergences
 from roosync_protocol.messages import StatusReport
 from roosync_protocol.messages.work import Reached
+from roosync_protocol.versions import at_least
 
 BOTH = frozenset({"pc-a", "pc-b"})
 

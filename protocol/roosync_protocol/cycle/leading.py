@@ -16,6 +16,7 @@ from roosync_protocol.cycle.triggers import FAILED, Found, attempt_of
 from roosync_protocol.cycle.view import View, used
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Arrival, Cycle, Decision, Escalation, Reached
+from roosync_protocol.versions import at_least
 
 ANSWER = "answer "  # begins what a person is asked, when the cycle goes on by itself once that is done
 
@@ -235,13 +236,3 @@ def _told(cycle: Cycle, found: Found, now: datetime) -> Cycle:
     )
     noticed = (*cycle.noticed, *found.keys)[-500:]
     return replace(cycle, escalations=(*cycle.escalations, said)[-200:], noticed=noticed)
-
-
-def at_least(version: str, required: str) -> bool:
-    """Is `version` (three numbers, perhaps with a `v`) the required one, or newer? A suffix is not looked at."""
-    return _numbers(version) >= _numbers(required)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.removeprefix("v").split("+")[0].split("-")[0].split(".")
-    return tuple(int(part) if part.isdecimal() and len(part) < 10 else 0 for part in parts)

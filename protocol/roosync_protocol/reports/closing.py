@@ -11,13 +11,13 @@ from typing import Any
 from msgspec import Struct, to_builtins
 
 from roosync_protocol.cycle import ENDED
-from roosync_protocol.cycle.leading import at_least
 from roosync_protocol.cycle.metrics import Evidence, metric_report, of_cycle, took, undone
 from roosync_protocol.cycle.participant import open_divergences
 from roosync_protocol.markdown import code, plain
 from roosync_protocol.messages import Baseline, Cycle, Decision, StatusReport
 from roosync_protocol.reports.words import Language, checkpoint_name, report, say, stamp
 from roosync_protocol.secrets import scrub
+from roosync_protocol.versions import at_least
 
 HIGH = frozenset({"high", "critical"})
 NAMED = 10  # machines or things that one line names
