@@ -104,6 +104,7 @@ class UpdateReport(Message, tag="roosync.v1.update", frozen=True, kw_only=True):
     wanted: Line = ""
     reason: Line = ""  # why it waits, refused, or went back
     began: Moment | None = None
+    round: Count = 0  # of the campaign's rollout, in which this was tried: a later one has what failed tried again
     log: Annotated[tuple[Line, ...], Meta(max_length=50)] = ()  # the last lines of the recipe, without secrets
 
 
