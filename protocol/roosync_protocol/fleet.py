@@ -28,6 +28,7 @@ from roosync_protocol.messages import (
     PackageReport,
     Proposal,
     Request,
+    Rollout,
     StatusReport,
     UpdateReport,
 )
@@ -41,6 +42,7 @@ from roosync_protocol.record_kinds import (
     KINDS,
     PROPOSAL,
     REQUEST,
+    ROLLOUT,
     F_co,
     FoldedRecord,
     Key,
@@ -50,6 +52,7 @@ from roosync_protocol.record_kinds import (
     key_of,
 )
 from roosync_protocol.request import FoldedRequest
+from roosync_protocol.rollout.record import FoldedRollout
 from roosync_protocol.subjects import BY_NAME, OWN
 
 REASONS = 200  # different reasons that are counted apart
@@ -87,8 +90,8 @@ class Fleet:
         match heard.message:
             case LawMessage():
                 self._hear_law(heard)
-            case Record() as record if type(record) in KINDS:
-                self._keep(key_of(cast(RecordMessage, record)), heard)
+            case Record() as record:
+                self._keep(key_of(record), heard)
             case Arrival() as arrival:
                 self._hear_arrival(heard, arrival)
             case Enrolment():
@@ -258,6 +261,14 @@ class Fleet:
         """Newest last."""
         found = [state for _, to, id_ in self._known(Request) if (state := self.request(to, id_).state)]
         return sorted(found, key=lambda r: (r.asked, r.id))
+
+    def rollout(self, id_: str) -> FoldedRollout:
+        return self._fold(ROLLOUT, "", id_)
+
+    def rollouts(self) -> list[Rollout]:
+        """Newest last."""
+        found = [state for *_, id_ in self._known(Rollout, "") if (state := self.rollout(id_).state)]
+        return sorted(found, key=lambda r: (r.started, r.id))
 
     def arrivals(self, cycle: Cycle) -> dict[str, Arrival]:
         """The latest report of each machine at the checkpoint that a cycle awaits."""

@@ -15,12 +15,14 @@ from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded, Place
 from roosync_protocol.envelope import Heard, Verify
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Cycle, Decision, Proposal, Request
+from roosync_protocol.messages import Cycle, Decision, Proposal, Request, Rollout
 from roosync_protocol.proposal import FoldedProposal
 from roosync_protocol.request import FoldedRequest
+from roosync_protocol.rollout import record as rollout
+from roosync_protocol.rollout.record import FoldedRollout
 from roosync_protocol.subjects import BY_MESSAGE, BY_NAME
 
-RecordMessage = Decision | Proposal | Cycle | Request
+RecordMessage = Decision | Proposal | Cycle | Request | Rollout
 R = TypeVar("R", bound=RecordMessage)
 R_co = TypeVar("R_co", bound=RecordMessage, covariant=True)
 
@@ -50,8 +52,9 @@ DECISION: RecordKind[Folded] = RecordKind(Decision, decision.fold)
 PROPOSAL: RecordKind[FoldedProposal] = RecordKind(Proposal, proposal.fold)
 CYCLE: RecordKind[FoldedCycle] = RecordKind(Cycle, lambda heard, law, _, unread: cycle.fold(heard, law, unread))
 REQUEST: RecordKind[FoldedRequest] = RecordKind(Request, lambda heard, law, *_: request.fold(heard, law))
+ROLLOUT: RecordKind[FoldedRollout] = RecordKind(Rollout, lambda heard, law, _, unread: rollout.fold(heard, law, unread))
 
-_ALL: tuple[RecordKind[FoldedRecord[RecordMessage]], ...] = (DECISION, PROPOSAL, CYCLE, REQUEST)
+_ALL: tuple[RecordKind[FoldedRecord[RecordMessage]], ...] = (DECISION, PROPOSAL, CYCLE, REQUEST, ROLLOUT)
 KINDS: dict[type, RecordKind[FoldedRecord[RecordMessage]]] = {kind.message: kind for kind in _ALL}
 
 
@@ -61,7 +64,7 @@ def key_of(record: RecordMessage) -> Key:
 
 def key_of_subject(subject: str) -> Key | None:
     """Of the record that a message belongs to; None when it belongs to none."""
-    name, *about = subject.split(".")[2:]
+    name, *about = subject.split(".")[2:] or [""]
     kind = BY_NAME.get(name)
     if kind is None or kind.message not in KINDS or len(about) != len(kind.about) + 1:  # the speaker comes last
         return None

@@ -48,7 +48,7 @@ def test_what_nobody_can_open_takes_the_place_of_what_was_said_before(world, fle
 
 
 @pytest.mark.parametrize(
-    "subject", ["post.home.status.pc-a", "post.home.audit.pc-a", "post.home.decision.pc-a", "x.y.z"]
+    "subject", ["post.home.status.pc-a", "post.home.audit.pc-a", "post.home.decision.pc-a.d-1", "x.y.z", "x.y"]
 )
 def test_of_other_things_than_records_nothing_is_kept(fleet, subject):
     fleet.hear_unread(subject, 1)
