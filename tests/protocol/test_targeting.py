@@ -196,9 +196,21 @@ def test_why_a_machine_is_meant(text, why):
     assert chosen_because(parse(text), FLEET)["lab-1"] == why
 
 
-ORDERED = (
-    ["0.1", "0.2.0.dev1", "0.2.0-a.1", "0.2.0b2", "0.2.0-rc.1", "0.2.0-rc.2", "0.2.0rc10", "0.2", "0.2.0.post1", "v0.2.1", "0.10", "1", "2026.1"]
-)
+ORDERED = [
+    "0.1",
+    "0.2.0.dev1",
+    "0.2.0-a.1",
+    "0.2.0b2",
+    "0.2.0-rc.1",
+    "0.2.0-rc.2",
+    "0.2.0rc10",
+    "0.2",
+    "0.2.0.post1",
+    "v0.2.1",
+    "0.10",
+    "1",
+    "2026.1",
+]
 
 
 @pytest.mark.parametrize(("older", "newer"), list(itertools.pairwise(ORDERED)))
