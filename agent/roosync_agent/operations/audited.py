@@ -6,12 +6,15 @@ on the disk until the broker is back.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Literal
 
 from msgspec import Struct
 
 from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_protocol.messages import Audit
+
+Phase = Literal["before", "after"]
 
 
 class Told(Struct):
@@ -25,7 +28,7 @@ class Told(Struct):
 async def audited(session: Session, action: str, about: str, details: str = "") -> AsyncIterator[Told]:
     """Around one action. Whatever it raises is told as its outcome, and goes on."""
     told = Told()
-    await session.say(_entry(session, action, "before", about, details=details))
+    await session.say(entry(session, action, "before", about, details=details))
     try:
         yield told
     except BaseException as error:
@@ -33,15 +36,16 @@ async def audited(session: Session, action: str, about: str, details: str = "") 
         raise
     finally:
         with suppress(BusError):
-            await session.tell(_entry(session, action, "after", about, told.outcome, told.details))
+            await session.tell(entry(session, action, "after", about, told.outcome, told.details))
 
 
-def _entry(session: Session, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> Audit:
+def entry(session: Session, action: str, phase: Phase, about: str, outcome: str = "", details: str = "") -> Audit:
+    """One line of the audit, cut to what a message holds and without what others may not read."""
     return Audit(
         agent=session.name,
         timestamp=session.now(),
         action=action[:500],
-        phase=phase,  # type: ignore[arg-type]
+        phase=phase,
         about=about[:500],
         outcome=outcome[:500],
         details=session.public(details)[:8000],

@@ -16,6 +16,7 @@ from roosync_agent.collecting.local import Local, Looked
 from roosync_agent.collecting.places import public_line
 from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
+from roosync_agent.operations.audited import Phase, entry
 from roosync_agent.running import own_reports
 from roosync_agent.running.cycles import Cycles
 from roosync_agent.running.following import Following
@@ -31,7 +32,7 @@ from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Alarm, Audit, Decision, Message, StatusReport
+from roosync_protocol.messages import Alarm, Decision, Message, StatusReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
 
@@ -208,18 +209,10 @@ class Machine:
         now, told = self.session.now(), self.public(reason)
         await self.session.tell(Alarm(agent=self.name, timestamp=now, id=id_, level=level, reason=told, about=about))
 
-    async def audit(self, action: str, phase: str, about: str, outcome: str = "", details: str = "") -> None:
+    async def audit(self, action: str, phase: Phase, about: str, outcome: str = "", details: str = "") -> None:
         """Before an action: BusError when that can not be told, and then it is not done. After it: told, or kept."""
-        entry = Audit(
-            agent=self.name,
-            timestamp=self.session.now(),
-            action=action,
-            phase=phase,  # type: ignore[arg-type]
-            about=about[:500],
-            outcome=outcome,
-            details=self.public(details)[:8000],
-        )
-        await (self.session.say(entry) if phase == "before" else self.session.tell(entry))
+        line = entry(self.session, action, phase, about, outcome, details)
+        await (self.session.say(line) if phase == "before" else self.session.tell(line))
 
     # -- law and pause
 
