@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from roosync_agent.applying.apply import Outcome, execute
 from roosync_agent.applying.plan import Plan, plan
 from roosync_agent.applying.rollback import roll_back
 from roosync_agent.collecting.reference import BASELINE, NothingToCompareError, Reference
-from roosync_agent.session import new_operation
+from roosync_agent.operations.stepping import moved_on
 from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
 from roosync_protocol.decision import rollback_due
@@ -357,15 +356,7 @@ class Applier:
         machine = self._machine
         if before:
             await machine.audit(before, "before", decision.id)
-        moved = replace(
-            decision,
-            agent=machine.name,
-            timestamp=machine.session.now(),
-            revision=decision.revision + 1,
-            operation_id=new_operation(),
-            status=status,
-            **changes,
-        )
+        moved = moved_on(machine.session, decision, status=status, **changes)
         try:
             await machine.session.advance(moved, machine.fleet.decision(machine.name, decision.id).sequence)
         except StaleError:

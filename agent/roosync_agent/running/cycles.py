@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from roosync_agent.operations.coordination import pinging
+from roosync_agent.operations.stepping import moved_on
 from roosync_agent.running.awaited import Awaited
-from roosync_agent.session import new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
 from roosync_protocol.cycle import each_with_each, triggers
@@ -103,7 +103,7 @@ class Cycles:
         made = made or _taken_over(cycle, view.token, anew=stranger)
         if made is None or not view.token:
             return None
-        made = replace(made, agent=machine.name, timestamp=now, operation_id=new_operation())
+        made = moved_on(machine.session, made, revision=made.revision, timestamp=now)
         action, about = _deed(cycle, made), f"{cycle.id} {cycle.checkpoint.upper()}"
         await machine.audit(action, "before", about)
         if token() != held:

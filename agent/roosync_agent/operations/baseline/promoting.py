@@ -10,14 +10,14 @@ from difflib import get_close_matches
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import BASELINE, Library
-from roosync_agent.operations.audited import audited
 from roosync_agent.operations.baseline.baselines import find_proposal, version_of
 from roosync_agent.operations.baseline.proposing import Proposed, believed, gather
 from roosync_agent.operations.decisions.deciding import conclude, reopen
 from roosync_agent.operations.decisions.seen import require_seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError, enact
-from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import SenderError, StaleError, UnavailableError
+from roosync_agent.operations.stepping import moved_on, post_step
+from roosync_agent.session import Session
+from roosync_broker.errors import SenderError, UnavailableError
 from roosync_protocol import approval
 from roosync_protocol import proposal as proposals
 from roosync_protocol.baseline import (
@@ -316,23 +316,5 @@ def _content(made: Proposed) -> dict[str, object]:
 
 
 async def _advance(session: Session, proposal: Proposal, **changes: object) -> Proposal:
-    moved = replace(
-        proposal,
-        agent=session.name,
-        timestamp=session.now(),
-        revision=proposal.revision + 1,
-        operation_id=new_operation(),
-        **changes,
-    )
-    try:
-        async with audited(session, f"proposal {moved.status}", proposal.id, f"report {moved.report}") as told:
-            told.outcome = moved.status
-            await session.advance(moved, session.fleet.proposal(proposal.id).sequence)
-    except StaleError as error:
-        raise RefusedRequestError(
-            f"{proposal.id} was moved by somebody else at the same moment; look at it again"
-        ) from error
-    folded = session.fleet.proposal(proposal.id)
-    if folded.state is None or folded.state.operation_id != moved.operation_id:
-        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
-    return folded.state
+    moved = moved_on(session, proposal, **changes)
+    return await post_step(session, moved, f"proposal {moved.status}", f"report {moved.report}")

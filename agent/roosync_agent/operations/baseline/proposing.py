@@ -6,6 +6,7 @@ before it signs: no orchestrator has to be trusted.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -14,6 +15,7 @@ from msgspec import Struct
 from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
+from roosync_agent.operations.stepping import moved_on, post_step
 from roosync_agent.session import Session, new_operation
 from roosync_broker.errors import StaleError
 from roosync_protocol.consolidation import Consolidation, consolidate
@@ -137,18 +139,8 @@ async def open_proposal(session: Session, proposed: Proposed) -> Proposal:
 
 
 async def _supersede(session: Session, proposal: Proposal) -> None:
-    moved = msgspec.structs.replace(
-        proposal,
-        agent=session.name,
-        timestamp=session.now(),
-        revision=proposal.revision + 1,
-        operation_id=new_operation(),
-        status="superseded",
-    )
-    try:
-        await session.advance(moved, session.fleet.proposal(proposal.id).sequence)
-    except StaleError:
-        return  # somebody moved it; it is looked at again at the next proposal
+    with suppress(RefusedRequestError):  # somebody moved it; it is looked at again at the next proposal
+        await post_step(session, moved_on(session, proposal, status="superseded"))
 
 
 async def read_report(library: Library, proposal: Proposal) -> Consolidation:

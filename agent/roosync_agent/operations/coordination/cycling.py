@@ -10,13 +10,12 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct, to_builtins
-from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.stepping import moved_on, post_step
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import StaleError
 from roosync_protocol.cycle import ENDED, ROUTES, first
 from roosync_protocol.cycle.leading import ANSWER, counted, missing, view_of
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
@@ -259,24 +258,8 @@ def _open(session: Session, id_: str | None) -> Cycle:
 
 
 async def _advance(session: Session, cycle: Cycle, **changes: object) -> Cycle:
-    moved = replace(
-        cycle,
-        agent=session.name,
-        timestamp=session.now(),
-        revision=cycle.revision + 1,
-        operation_id=new_operation(),
-        **changes,
-    )
-    try:
-        async with audited(session, _deed(cycle, moved), cycle.id) as told:
-            told.outcome = moved.status
-            await session.advance(moved, session.fleet.cycle(cycle.id).sequence)
-    except StaleError as error:
-        raise RefusedRequestError(f"{cycle.id} moved at the same moment; look at it and ask again") from error
-    folded = session.fleet.cycle(cycle.id)
-    if folded.state is None or folded.state.operation_id != moved.operation_id:
-        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
-    return folded.state
+    moved = moved_on(session, cycle, **changes)
+    return await post_step(session, moved, _deed(cycle, moved))
 
 
 def _deed(before: Cycle, after: Cycle) -> str:

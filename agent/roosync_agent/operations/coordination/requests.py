@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.stepping import moved_on, post_step
 from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import BusError, StaleError
+from roosync_broker.errors import BusError
 from roosync_protocol import request as life
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Request
@@ -169,22 +169,7 @@ def find(fleet: Fleet, id_: str) -> Request:
 
 async def advance(session: Session, request: Request, **changes: Any) -> Request:
     """One step of the record. RefusedRequestError when somebody else moved it, or when it may not be made."""
-    moved = replace(
-        request,
-        agent=session.name,
-        timestamp=session.now(),
-        revision=request.revision + 1,
-        operation_id=new_operation(),
-        **changes,
-    )
-    try:
-        await session.advance(moved, session.fleet.request(request.to, request.id).sequence)
-    except StaleError as error:
-        raise RefusedRequestError(f"{request.id} was answered at the same moment; look at it again") from error
-    folded = session.fleet.request(request.to, request.id)
-    if folded.state is None or folded.state.operation_id != moved.operation_id:
-        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
-    return folded.state
+    return await post_step(session, moved_on(session, request, **changes))
 
 
 def answer(fleet: Fleet, request: Request, now: datetime, language: str = "en") -> RequestAnswer:

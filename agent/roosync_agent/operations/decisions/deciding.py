@@ -12,12 +12,11 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import Library
-from roosync_agent.operations.audited import audited
 from roosync_agent.operations.coordination import requests
 from roosync_agent.operations.decisions.seen import answered_with, require_seen, require_shown, seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
-from roosync_agent.session import Session, new_operation
-from roosync_broker.errors import StaleError
+from roosync_agent.operations.stepping import MovedError, moved_on, post_step
+from roosync_agent.session import Session
 from roosync_broker.link import Stored
 from roosync_protocol import approval
 from roosync_protocol.decision import AGAIN, ENDED
@@ -40,10 +39,6 @@ def find(session: Session, id_: str) -> Decision:
         ids = ", ".join(f"{d.id} ({d.machine})" for d in found[:5])
         raise RefusedRequestError(f"{id_!r} means more than one decision: {ids}")
     return found[0]
-
-
-class MovedError(RefusedRequestError):
-    """Somebody else moved the decision between our look and our signature; nothing was signed by us."""
 
 
 class AnsweredError(RefusedRequestError):
@@ -182,28 +177,8 @@ def _approval_of(session: Session, decision: Decision, rollout: str) -> Approval
 
 
 async def _advance(session: Session, decision: Decision, **changes: object) -> Decision:
-    moved = replace(
-        decision,
-        agent=session.name,
-        timestamp=session.now(),
-        revision=decision.revision + 1,
-        operation_id=new_operation(),
-        **changes,
-    )
-    sequence = session.fleet.decision(decision.machine, decision.id).sequence
-    try:
-        async with audited(session, _deed(decision, moved), decision.id, decision.action) as told:
-            await session.advance(moved, sequence)
-            told.outcome = moved.status
-    except StaleError as error:
-        raise MovedError(
-            f"{decision.id} was moved by somebody else at the same moment; look at it again with "
-            f"`roosync decision show {decision.id}`"
-        ) from error
-    state = session.fleet.decision(decision.machine, decision.id).state
-    if state is None or (state.operation_id != moved.operation_id and state.revision <= moved.revision):
-        folded = session.fleet.decision(decision.machine, decision.id)
-        raise RefusedRequestError(f"the step does not count: {folded.refused[-1] if folded.refused else 'unknown'}")
+    moved = moved_on(session, decision, **changes)
+    state = await post_step(session, moved, _deed(decision, moved), decision.action)
     if state.status != "pending":
         await requests.answered(session, state)
     return state
