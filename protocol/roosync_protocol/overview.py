@@ -107,12 +107,8 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
     `me` may be an operator, who is no machine and gets no row.
     """
     law = fleet.law
-    decisions: dict[str, list[Decision]] = {}
-    for decision in fleet.decisions():
-        decisions.setdefault(decision.machine, []).append(decision)
     refused = fleet.refusals()
-    names = {*law.machines()} if is_operator(me) else {*law.machines(), me}
-    rows = tuple(_row(fleet, name, me, present, now, decisions.get(name, [])) for name in sorted(names))
+    rows = machine_rows(fleet, me, present, now)
     counts = [row.divergences_count for row in rows if row.divergences_count is not None]
     return Overview(
         agent=me,
@@ -131,8 +127,19 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
         refused_total=refused.total(),
-        warnings=tuple(_warnings(law, names, present, now)),
+        warnings=tuple(_warnings(law, [row.machine for row in rows], present, now)),
     )
+
+
+def machine_rows(
+    fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now: datetime
+) -> tuple[MachineRow, ...]:
+    """Every expected machine, and the one that asks, by name; the arguments are those of `overview`."""
+    decisions: dict[str, list[Decision]] = {}
+    for decision in fleet.decisions():
+        decisions.setdefault(decision.machine, []).append(decision)
+    names = {*fleet.law.machines()} if is_operator(me) else {*fleet.law.machines(), me}
+    return tuple(_row(fleet, name, me, present, now, decisions.get(name, [])) for name in sorted(names))
 
 
 def exit_code(overview: Overview) -> int:

@@ -27,6 +27,11 @@ class Expression(Struct, frozen=True):
     text: str
     root: Node
 
+    @property
+    def facts(self) -> frozenset[str]:
+        """The keys that it compares, and `has`; none when it speaks of names alone."""
+        return frozenset(_keys(self.root))
+
 
 class Term(Struct, frozen=True):
     """A condition that stands by itself, in the words of the text."""
@@ -49,13 +54,14 @@ def parse(text: str) -> Expression:
     return Expression(text, Grammar(text).whole())
 
 
-def choose(expression: Expression, machines: Iterable[Candidate]) -> list[str]:
+def choose(expression: Expression, machines: Iterable[Candidate], *, by_facts: bool = True) -> list[str]:
     """The names of the machines that it means, in their order; none is no error here.
 
-    TargetError for what nobody here has: a name of no machine, a key that is no label and no fact.
+    TargetError for what nobody here has: a name of no machine, a key that is no label and no fact. Without `by_facts`
+    only names and labels count.
     """
     known = list(machines)
-    test = _checked(expression, known).test
+    test = _checked(expression, known, by_facts).test
     return [one.name for one in known if test(one)]
 
 
@@ -69,18 +75,31 @@ def chosen_because(expression: Expression, machines: Iterable[Candidate]) -> dic
 # -- inside
 
 
-def _checked(expression: Expression, machines: Sequence[Candidate]) -> Checked:
+def _keys(node: Node) -> Iterable[str]:
+    match node:
+        case Compared(key=key):
+            yield key
+        case Has():
+            yield "has"
+        case Not(node=inner):
+            yield from _keys(inner)
+        case And(nodes=nodes) | Or(nodes=nodes):
+            for inner in nodes:
+                yield from _keys(inner)
+
+
+def _checked(expression: Expression, machines: Sequence[Candidate], by_facts: bool = True) -> Checked:
     names = {one.name for one in machines}
     labels = {key for one in machines for key in one.labels}
-    local = {key for one in machines for key in one.facts if key.startswith(LOCAL)}
-    return _Check(expression.text, names, labels, local).node(expression.root)
+    told = {key for one in machines for key in one.facts if key.startswith(LOCAL)} | FACTS.keys()
+    return _Check(expression.text, names, labels, told if by_facts else ()).node(expression.root)
 
 
 class _Check:
     """Makes a test of each node, once for all machines: what a key means may not differ between two of them."""
 
-    def __init__(self, text: str, names: Collection[str], labels: Collection[str], local: Collection[str]) -> None:
-        self._text, self._names, self._labels, self._local = text, names, labels, local
+    def __init__(self, text: str, names: Collection[str], labels: Collection[str], facts: Collection[str]) -> None:
+        self._text, self._names, self._labels, self._facts = text, names, labels, facts
 
     def node(self, node: Node) -> Checked:
         match node:
@@ -101,6 +120,8 @@ class _Check:
                 fits = _fits(glob)
                 return Term(glob, lambda one: fits(one.name))
             case Has(glob=glob, at=at, end=end):
+                if not self._facts:
+                    refuse(self._text, at, end, "here only names and labels count, not what a machine has")
                 return Term(self._text[at:end], _having(_fits(glob), glob))
             case Compared():
                 return Term(self._text[node.at : node.value_end], self._comparing(node))
@@ -119,7 +140,7 @@ class _Check:
         key = node.key
         if key.removeprefix(LABEL) in self._labels:
             return _label_test(key.removeprefix(LABEL), _holds(node.sign, node.value))
-        if key not in FACTS and key not in self._local:
+        if key not in self._facts:
             self._refuse_key(node)
         self._check_value(node)
         value = ARCHITECTURES.get(node.value, node.value) if key == "arch" else node.value
@@ -138,9 +159,10 @@ class _Check:
             refuse(self._text, node.value_at, node.value_end, f"{node.key} is one of {', '.join(values)}")
 
     def _refuse_key(self, node: Compared) -> None:
-        keys = [*self._labels, *FACTS, *self._local, *(f"{LABEL}{label}" for label in self._labels)]
+        keys = [*self._labels, *self._facts, *(f"{LABEL}{label}" for label in self._labels)]
         some = ", ".join(sorted(self._labels)[:10]) or "none yet (`roosync label MACHINE KEY=VALUE`)"
-        told = nearest(node.key, keys) or f"; labels here: {some}; facts: {', '.join(FACTS)}"
+        facts = f"; facts: {', '.join(FACTS)}" if self._facts else "; facts do not count here"
+        told = nearest(node.key, keys) or f"; labels here: {some}{facts}"
         refuse(self._text, node.at, node.end, f"no machine has a label {node.key!r}, and it is no fact{told}")
 
     def _some(self, most: int = 10) -> str:

@@ -1,0 +1,90 @@
+"""The options with which a command chooses machines, the same for every command that has to do with several.
+
+A file of names (`@FILE`) is read here, by the command and with the person's rights, and never by an agent.
+"""
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+MAX_FILE = 1024 * 1024  # bytes
+_FILE = re.compile(r'(?<![^\s(])@(?:"([^"]+)"|([^\s()"]+))')
+_COMMENT = re.compile(r"(^|\s)#.*")
+
+
+def expanded(text: str) -> str:
+    """The expression with the lines of its files in their places; click.UsageError names a file and a line."""
+    return _FILE.sub(lambda found: f"({_of_file(found[1] or found[2])})", text)
+
+
+def _of_file(name: str) -> str:
+    from roosync_protocol.targeting import TargetError, parse
+
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(MAX_FILE + 1)
+        else:
+            with Path(name).expanduser().open("rb") as opened:
+                data = opened.read(MAX_FILE + 1)
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{name} is no text in UTF-8: write one name or expression to a line") from None
+    except OSError as error:
+        raise click.UsageError(f"{name} can not be read: {error.strerror or error}") from None
+    if len(data) > MAX_FILE:
+        raise click.UsageError(f"{name} has more than {MAX_FILE:,} bytes; give the machines a label instead")
+    lines = [(number, _COMMENT.sub("", line).strip()) for number, line in enumerate(text.splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line]
+    if not lines:
+        raise click.UsageError(f"{name} names no machine: write one name or expression to a line")
+    for number, line in lines:
+        try:
+            parse(line)
+        except TargetError as error:
+            raise click.UsageError(f"{name}, line {number}: {error}") from None
+    return " or ".join(line if len(line.split()) == 1 else f"({line})" for _, line in lines)
+
+
+def _once(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str | None:
+    if len(given) > 1:
+        raise click.UsageError(
+            "--on is given twice, and could mean both or either: write one expression with `and` or `or`"
+        )
+    return expanded(given[0]) if given else None
+
+
+on_option = click.option(
+    "--on",
+    multiple=True,
+    metavar="EXPR",
+    callback=_once,
+    help="Machines: a name, lab-*, role=dev, os=linux, and or not ( ), @FILE.",
+)
+_LIMIT = click.option("--limit", default="", metavar="N|N%", help="Only so many of them.")
+_SEED = click.option("--seed", default="", metavar="TEXT", help="Which ones --limit takes: the same for the same seed.")
+_PREVIEW = click.option("--preview", is_flag=True, help="Tell which machines are meant, and do nothing.")
+
+
+def limit_options(command: F) -> F:
+    """--limit and --seed."""
+    return _LIMIT(_SEED(command))
+
+
+def choosing_options(command: F) -> F:
+    """--on, --limit, --seed and --preview: arguments `on`, `limit`, `seed`, `preview`."""
+    return on_option(limit_options(_PREVIEW(command)))
+
+
+def chosen_text(chosen: dict[str, Any]) -> str:
+    """Who was chosen, in a line: how many of how many, and by which limit."""
+    from roosync_agent.cli.text import harmless, listed, many
+
+    names = chosen["machines"]
+    of = f" of {many(chosen['meant'], 'machine')} that are meant" if chosen["limit"] else f" of {chosen['of']}"
+    seed = f", --limit {chosen['limit']} --seed {chosen['seed']}" if chosen["limit"] else ""
+    return f"{len(names)}{of}{harmless(seed)}: {listed(names, 8)}"

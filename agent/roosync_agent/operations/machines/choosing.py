@@ -1,0 +1,116 @@
+"""Which machines a person means, for every command that has to do with several of them: one way to choose.
+
+What was chosen is told by name, with the reason, before anything is done; whoever signs, signs those names.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.overview import MachineRow, machine_rows
+from roosync_protocol.rollout.waves import limit as limited
+from roosync_protocol.targeting import Candidate, Expression, candidates, chosen_because, nearest, parse
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    machines: list[str]
+    because: dict[str, list[str]]  # of each machine, the conditions that it fulfils
+    expression: str
+    of: int  # machines of the fleet
+    meant: int  # of them by the expression, before the limit
+    limit: str = ""
+    seed: str = ""  # of the limit
+
+
+async def choose_here(
+    machine: "Machine", on: str | Sequence[str] | None = None, limit: str = "", seed: str = ""
+) -> Chosen:
+    """As `chosen`, of the fleet as this machine sees it now."""
+    expressions = _expressions(on)
+    present = await machine.present() if any("present" in one.facts for one in expressions) else {}
+    return chosen(machine.fleet, present, on, limit, seed, me=machine.name, now=machine.session.now())
+
+
+def chosen(
+    fleet: Fleet,
+    present: Mapping[str, datetime] | None,
+    on: str | Sequence[str] | None = None,
+    limit: str = "",
+    seed: str = "",
+    *,
+    me: str,
+    now: datetime,
+) -> Chosen:
+    """The machines that `on` means, all of them without it, by name; of them so many as `limit` says.
+
+    `on`: an expression, or several of which one has to hold, each for at least one machine. `present` as in `overview`.
+    ValueError (TargetError) shows what nobody can mean, RefusedRequestError that nobody is meant.
+    """
+    expressions = _expressions(on)
+    if not fleet.law.machines():
+        raise RefusedRequestError("this fleet has no machine")
+    if present is None and any("present" in one.facts for one in expressions):
+        raise RefusedRequestError(
+            "which machines are present could not be read: the broker does not answer; leave `present` out, or wait"
+        )
+    rows = machine_rows(fleet, me, present, now) if any(one.facts for one in expressions) else ()
+    return chosen_among(known(fleet, rows), expressions, limit, seed)
+
+
+def known(fleet: Fleet, rows: Sequence[MachineRow]) -> list[Candidate]:
+    """What can be asked of each machine; names and labels alone without the rows of an overview."""
+    if rows:
+        return candidates(fleet, rows)
+    members = fleet.law.members
+    return [Candidate(name=name, labels=members[name].labels) for name in fleet.law.machines()]
+
+
+def chosen_among(
+    machines: Sequence[Candidate], expressions: Sequence[Expression], limit: str = "", seed: str = ""
+) -> Chosen:
+    because: dict[str, tuple[str, ...]] = {} if expressions else {one.name: () for one in machines}
+    for expression in expressions:
+        found = chosen_because(expression, machines)
+        if not found:
+            raise RefusedRequestError(_nobody(expression, machines))
+        because = found | because
+    names = [one.name for one in machines if one.name in because]
+    taken = limited(names, limit, seed or "0") if limit else names
+    return Chosen(
+        machines=taken,
+        because={name: list(because[name]) for name in taken},
+        expression=" or ".join(one.text for one in expressions),
+        of=len(machines),
+        meant=len(names),
+        limit=limit,
+        seed=(seed or "0") if limit else "",
+    )
+
+
+# -- inside
+
+
+def _expressions(on: str | Sequence[str] | None) -> list[Expression]:
+    given = [on] if isinstance(on, str) else list(on or ())
+    return [parse(text) for text in given]
+
+
+def _nobody(expression: Expression, machines: Sequence[Candidate]) -> str:
+    """Why nobody is meant, as far as it can be told, and where to look."""
+    names = [one.name for one in machines]
+    near = "" if expression.facts else nearest(re.sub(r"[*?\[\]\s]", "", expression.text[:100]), names)
+    some = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    silent = [one.name for one in machines if one.has is None] if expression.facts else []
+    told = f"; of {', '.join(silent[:5])} nothing is known yet" if silent and "has" in expression.facts else ""
+    return (
+        f"{expression.text[:200]!r} means no machine of this fleet{near or '; its machines: ' + some}{told}\n"
+        "What is known of them: roosync machines --facts"
+    )
