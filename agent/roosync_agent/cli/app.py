@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "policy": ("policy", "policy", "What applies by itself, by risk class; change it."),
     "observer": ("fleet", "observer", "Make a credential that reads everything and says nothing."),
     "status": ("look", "status", "The fleet at one look; the exit code says what waits."),
-    "machines": ("look", "machines", "The machines of the fleet."),
+    "machines": ("machines", "machines", "The machines of the fleet, and which of them an expression means."),
     "inventory": ("config", "inventory", "What a machine is and has."),
     "collect": ("config", "collect", "The package of this machine: files, hashes, what was skipped and why."),
     "publish": ("config", "publish", "Publish this machine's package."),

@@ -1,4 +1,4 @@
-"""Commands that look: status, machines, tail, topology; and the demo."""
+"""Commands that look: status, tail, topology; and the demo."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
 from roosync_agent.cli.status_text import shown_status
-from roosync_agent.cli.text import print_json, table, want_colour, width
+from roosync_agent.cli.text import table, want_colour, width
 
 if TYPE_CHECKING:
     from roosync_broker.link import Link
@@ -28,25 +28,6 @@ def status(as_json: bool) -> None:
     answer = ask_machine("status")
     show(answer["overview"], as_json, lambda seen: shown_status(seen, colour=want_colour()))
     raise click.exceptions.Exit(max(answer["exit_codes"]))
-
-
-@click.command()
-@json_option
-def machines(as_json: bool) -> None:
-    """The machines of the fleet: seen, version, last report."""
-    answer = ask_machine("status")["overview"]
-
-    def text(seen: dict[str, Any]) -> str:
-        rows = [
-            (m["machine"], m["seen"], (m["last_seen"] or "never")[:19], m["roosync_version"] or "-", m["state"])
-            for m in seen["machines"]
-        ]
-        return table(rows, ("MACHINE", "SEEN", "LAST SEEN (UTC)", "VERSION", "STATE"), colour=want_colour())
-
-    if as_json:
-        print_json(answer["machines"])
-    else:
-        click.echo(text(answer))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import re
 import shutil
 from pathlib import Path
@@ -29,6 +30,8 @@ def take_inventory(door: Door, layout: Layout, collection: Collection) -> dict[s
     """A JSON object; lists are sorted, so that nothing is new when nothing changed."""
     return {
         "os": layout.places.os,
+        "system": platform.system().lower() if layout.places.os == "posix" else layout.places.os,
+        "arch": platform.machine().lower(),
         "roosync_version": __version__,
         "assistants": _assistants(door, layout, collection),
         "targets": sorted(collection.readable),

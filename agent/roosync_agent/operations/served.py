@@ -15,6 +15,7 @@ from roosync_agent.operations.baseline import baselines
 from roosync_agent.operations.coordination import cycling, pinging, requests
 from roosync_agent.operations.decisions import applying, comparing
 from roosync_agent.operations.faults import fault_of
+from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
 from roosync_agent.operations.reports import history, locks, reporting, views
 from roosync_agent.running.machine import Machine
@@ -28,6 +29,7 @@ VERBS: dict[str, Verb] = {
     "status": machine_side.status,
     "inventory": machine_side.inventory,
     "collect": machine_side.collect,
+    "machines": listing.listed,
     "publish": machine_side.publish,
     "compare": comparing.compare,
     "diffs": machine_side.diffs,
@@ -75,7 +77,7 @@ VERBS: dict[str, Verb] = {
     "baseline_export": baselines.export_file,
 }
 READ_ONLY = frozenset(
-    {"status", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
+    {"status", "machines", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
     | {"history", "locks", "ping", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}

@@ -34,8 +34,8 @@ async def choose_here(
     machine: "Machine", on: str | Sequence[str] | None = None, limit: str = "", seed: str = ""
 ) -> Chosen:
     """As `chosen`, of the fleet as this machine sees it now."""
-    expressions = _expressions(on)
-    present = await machine.present() if any("present" in one.facts for one in expressions) else {}
+    asked = any("present" in one.facts for one in parsed(on, ()))
+    present = await machine.present() if asked else {}
     return chosen(machine.fleet, present, on, limit, seed, me=machine.name, now=machine.session.now())
 
 
@@ -54,13 +54,7 @@ def chosen(
     `on`: an expression, or several of which one has to hold, each for at least one machine. `present` as in `overview`.
     ValueError (TargetError) shows what nobody can mean, RefusedRequestError that nobody is meant.
     """
-    expressions = _expressions(on)
-    if not fleet.law.machines():
-        raise RefusedRequestError("this fleet has no machine")
-    if present is None and any("present" in one.facts for one in expressions):
-        raise RefusedRequestError(
-            "which machines are present could not be read: the broker does not answer; leave `present` out, or wait"
-        )
+    expressions = parsed(on, present)
     rows = machine_rows(fleet, me, present, now) if any(one.facts for one in expressions) else ()
     return chosen_among(known(fleet, rows), expressions, limit, seed)
 
@@ -76,6 +70,9 @@ def known(fleet: Fleet, rows: Sequence[MachineRow]) -> list[Candidate]:
 def chosen_among(
     machines: Sequence[Candidate], expressions: Sequence[Expression], limit: str = "", seed: str = ""
 ) -> Chosen:
+    """The machines for which one of the expressions holds, all of them without any; of them so many as `limit` says."""
+    if not machines:
+        raise RefusedRequestError("this fleet has no machine")
     because: dict[str, tuple[str, ...]] = {} if expressions else {one.name: () for one in machines}
     for expression in expressions:
         found = chosen_because(expression, machines)
@@ -95,12 +92,17 @@ def chosen_among(
     )
 
 
+def parsed(on: str | Sequence[str] | None, present: object) -> list[Expression]:
+    """The expressions; RefusedRequestError when they ask who is present and that could not be read (None)."""
+    expressions = [parse(text) for text in ([on] if isinstance(on, str) else list(on or ()))]
+    if present is None and any("present" in one.facts for one in expressions):
+        raise RefusedRequestError(
+            "which machines are present could not be read: the broker does not answer; leave `present` out, or wait"
+        )
+    return expressions
+
+
 # -- inside
-
-
-def _expressions(on: str | Sequence[str] | None) -> list[Expression]:
-    given = [on] if isinstance(on, str) else list(on or ())
-    return [parse(text) for text in given]
 
 
 def _nobody(expression: Expression, machines: Sequence[Candidate]) -> str:

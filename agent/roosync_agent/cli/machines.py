@@ -1,0 +1,95 @@
+"""`roosync machines`: who there is, by which words each can be chosen; also the preview of what others choose."""
+
+from typing import Any
+
+import click
+
+from roosync_agent.cli.choosing import chosen_text, expanded, limit_options, on_option
+from roosync_agent.cli.running import ask_machine, json_option
+from roosync_agent.cli.text import (
+    columns,
+    folded,
+    harmless,
+    paint,
+    print_json,
+    table,
+    table_with_lines,
+    want_colour,
+    width,
+)
+
+HEADS = ("MACHINE", "SEEN", "VERSION", "OS", "STATE")
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[EXPR]...")
+@on_option
+@limit_options
+@click.option("--facts", is_flag=True, help="Everything that each can be chosen by.")
+@json_option
+def machines(names: tuple[str, ...], on: str | None, limit: str, seed: str, facts: bool, as_json: bool) -> None:
+    """The machines of the fleet, or those that EXPR means: seen, version, system, state, labels.
+
+    What is shown here for an expression is what every other command with --on has to do with.
+    """
+    if names and on is not None:
+        raise click.UsageError("--on and machines beside it could mean both or either: write one expression")
+    wanted = [on] if on is not None else [expanded(name) for name in names]
+    answer = ask_machine("machines", on=wanted, limit=limit, seed=seed)
+    if as_json:
+        print_json(answer["machines"])
+        return
+    click.echo(_all_of(answer) if facts else _text(answer))
+    if wanted or limit:
+        click.echo(f"\n{chosen_text(answer['chosen'])}")
+
+
+def _text(answer: dict[str, Any]) -> str:
+    found, colour, room = answer["machines"], want_colour(), width() or 80
+    rows = [
+        (
+            one["machine"] + (" (this one)" if one["machine"] == answer["agent"] else ""),
+            one["seen"],
+            one["roosync_version"] or "-",
+            one["facts"].get("os", "-"),
+            one["state"],
+        )
+        for one in found
+    ]
+    labels = [_pairs(one["labels"]) for one in found]
+    wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*HEADS, "LABELS"), colour=False)
+    reasons = {tuple(one["because"]) for one in found}
+    if len(reasons) < 2 and all(columns(line) <= room for line in wide.split("\n")):
+        told = [(*row, told or "-") for row, told in zip(rows, labels, strict=True)]
+        return table(told, (*HEADS, "LABELS"), colour=colour)
+    below = [told or "-" for told in labels]
+    if len(reasons) > 1:
+        below = [f"{told}  because {'; '.join(one['because'])}" for told, one in zip(below, found, strict=True)]
+    return "\n".join(table_with_lines(rows, HEADS, below, colour=colour))
+
+
+def _all_of(answer: dict[str, Any]) -> str:
+    return "\n\n".join(_facts(one) for one in answer["machines"])
+
+
+def _facts(one: dict[str, Any]) -> str:
+    """One machine: what an operator signed, what it says of itself, what it has."""
+    room = width() or 80
+    lines = [
+        ("labels", _pairs(one["labels"]) or "none: roosync label MACHINE KEY=VALUE"),
+        *one["facts"].items(),
+        *((f"local.{key}", value) for key, value in one["local"].items()),
+        ("has", "  ".join(one["has"]) or ("nothing" if one["has_known"] else "unknown: it never said")),
+        ("last seen", (one["last_seen"] or "never")[:19]),
+        ("waits for", one["waiting_for"]),
+    ]
+    told = [paint(harmless(one["machine"]), "bold", want_colour())]
+    for key, value in lines:
+        if value:
+            first, *rest = folded(harmless(value), room - 16, 0)
+            told += [f"  {harmless(key):<14}{first}", *(" " * 16 + part for part in rest)]
+    return "\n".join(told)
+
+
+def _pairs(labels: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))
