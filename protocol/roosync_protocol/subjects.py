@@ -61,6 +61,7 @@ KINDS: tuple[SubjectKind, ...] = (
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 BY_MESSAGE = {kind.message: kind for kind in KINDS if kind.message}
+HEARD = tuple(kind for kind in KINDS if kind.republished and kind.stream != "MAIL")  # by every member; mail by none
 FOR_ALL = frozenset({"cycle", "proposal", "rollout", "alarm", "enrol"})  # with the law: what every machine follows
 ADDRESSED = frozenset({"decision", "request"})  # the first place is the machine that it is about
 UNFOLDED = frozenset({"audit", "metric"})
@@ -132,11 +133,11 @@ class Subjects(Struct, frozen=True):
 
     def heard(self) -> list[str]:
         """What every member may listen to, kind by kind. Mail is not among it."""
-        return [f"roosync.{self.fleet}.{kind.name}.>" for kind in KINDS if kind.republished and kind.stream != "MAIL"]
+        return [f"roosync.{self.fleet}.{kind.name}.>" for kind in HEARD]
 
     def followed(self) -> list[str]:
         """Of `heard`, what is folded into the view of a fleet; the rest is read from its stream when somebody asks."""
-        return [self.fact(kind.name) for kind in KINDS if kind.republished and kind.name not in UNFOLDED]
+        return [self.fact(kind.name) for kind in HEARD if kind.name not in UNFOLDED]
 
     def concerning(self, machine: str) -> list[str]:
         """Of `heard`, what a machine has to follow while it neither leads nor compares itself with everybody.

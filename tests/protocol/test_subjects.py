@@ -83,6 +83,8 @@ def test_everybody_hears_facts_only():
     heard = FLEET.heard()
     assert all(pattern.startswith("roosync.home.") for pattern in heard)
     assert not any("mail" in pattern or "content" in pattern for pattern in heard)
+    for followed in (FLEET.followed(), FLEET.concerning("pc-a")):  # the broker permits nothing else
+        assert {pattern.split(".")[2] for pattern in followed} <= {pattern.split(".")[2] for pattern in heard}
 
 
 def test_what_is_published_is_within_what_is_granted(world):
