@@ -144,6 +144,7 @@ def test_what_concerns_a_machine_is_part_of_what_it_may_hear(world):
     assert all(any(matches(wide, one) for wide in heard) for one in concerning)
     followed = world.subjects.followed()
     assert all(any(matches(wide, one) for wide in followed) for one in concerning)
+    assert all(any(matches(wide, one) for wide in heard) for one in followed), "or the broker refuses all of it"
     facts = {
         "roosync.home.decision.pc-a.d-1.op-ann": True,
         "roosync.home.decision.pc-b.d-1.pc-b": False,
