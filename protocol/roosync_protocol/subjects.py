@@ -153,9 +153,6 @@ class Subjects(Struct, frozen=True):
         kinds = [kind for kind in KINDS if kind.stream == "WORK" and self._concerns(kind)]
         return [self.post(kind.name, *self._about(kind, machine)) for kind in kinds]
 
-    def _public(self, kind: SubjectKind) -> bool:
-        return kind.republished and kind.stream != "MAIL"
-
     def _concerns(self, kind: SubjectKind) -> bool:
         return kind.stream == "LAW" or kind.name in FOR_ALL or kind.name in ADDRESSED
 
