@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.running.awaited import ASLEEP, Awaited
+from roosync_agent.running.awaited import ASLEEP, Awaited, checkpoint_of
 from roosync_protocol.messages import Cycle
 
 T0 = datetime(2026, 1, 16, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ LIVES = {  # (seconds, is the bus there) of each sample -> seconds awaited, seco
 @pytest.mark.parametrize(("samples", "counted"), LIVES.values(), ids=LIVES)
 def test_what_is_counted(samples, counted):
     now = [0.0]
-    awaited = Awaited(lambda: now[0])
+    awaited = Awaited(lambda: now[0], checkpoint_of)
     for at, there in samples:
         now[0] = float(at)
         awaited.sample([CYCLE], there=there)
@@ -43,7 +43,7 @@ MOVED = [{"checkpoint": "status"}, {"round": 1}, {"status": "waiting"}, {"entere
 @pytest.mark.parametrize("change", MOVED, ids=[next(iter(change)) for change in MOVED])
 def test_each_place_is_counted_from_its_beginning_whatever_the_record_says_of_time(change):
     now = [0.0]
-    awaited = Awaited(lambda: now[0])
+    awaited = Awaited(lambda: now[0], checkpoint_of)
     for at, cycle in ((0, CYCLE), (5, CYCLE), (8, replace(CYCLE, **change)), (9, replace(CYCLE, **change))):
         now[0] = float(at)
         awaited.sample([cycle], there=True)

@@ -42,7 +42,10 @@ def leader(monkeypatch):
     link = SimpleNamespace(on_connected=lambda callback: None)
     session = SimpleNamespace(link=link, subjects=SimpleNamespace(fleet="f"), reachable=True)
     cycles = SimpleNamespace(running=False)
-    machine = SimpleNamespace(name="a", session=session, fleet=SimpleNamespace(law=law), cycles=cycles)
+    rollouts = SimpleNamespace(running=False, call=lambda *_: asyncio.Event().wait())
+    machine = SimpleNamespace(
+        name="a", session=session, fleet=SimpleNamespace(law=law), cycles=cycles, rollouts=rollouts
+    )
     made = orchestrator.Orchestrator(machine)
     made.law, made.turns, made.took = law, asyncio.Event(), 0
 
@@ -98,7 +101,7 @@ async def test_who_lost_the_role_in_a_turn_leaves_the_rest_to_who_has_it(leader,
         done.append("worked")
 
     machine = leader._machine
-    machine.following, machine.cycles.lead = SimpleNamespace(widen=none), lead
+    machine.following, machine.cycles.lead, machine.rollouts.lead = SimpleNamespace(widen=none), lead, lead
     monkeypatch.setattr(orchestrator.owed, "make_up", work)
     monkeypatch.setattr(orchestrator.approvals, "follow", work)
     leader._lease.token = leader._made_up = 7

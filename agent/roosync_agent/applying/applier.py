@@ -100,7 +100,7 @@ class Applier:
         stopped = machine.cycles.stopped
         if fault is None and (stopped >= 3 or (stopped == 2 and decision.policy_proof)):
             fault = "a cycle is stopped, and a person is asked first: `roosync cycle show`"
-        fault = fault or self._moved_on(decision)
+        fault = fault or machine.rollouts.closed(decision) or self._moved_on(decision)
         if fault is not None:
             self._wait(decision, fault)
             return False

@@ -37,7 +37,9 @@ from roosync_protocol.messages import (
     PackageReport,
     Proposal,
     Request,
+    Rollout,
     StatusReport,
+    UpdateReport,
 )
 from roosync_protocol.secrets import scrub
 
@@ -118,8 +120,12 @@ class Agent:
                 self.orchestrator.wake()
             case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
                 self.wake()
-                if self.machine.cycles.running:
+                if self.machine.cycles.running or self.machine.rollouts.running:
                     self.orchestrator.wake()
+            case Rollout(id=id_):
+                if self.machine.rollouts.concerns(id_):
+                    self.wake()
+                self.orchestrator.wake()
             case Cycle() as cycle:
                 if looks_at(cycle) or (not self.machine.session.whole and each_with_each(cycle)):
                     self.wake()
@@ -131,6 +137,8 @@ class Agent:
                 self.orchestrator.wake()
             case Decision() | StatusReport() if self.machine.cycles.running:
                 self._nudge.set()
+                self.orchestrator.wake()
+            case Decision() | UpdateReport() if self.machine.rollouts.running:
                 self.orchestrator.wake()
             case Alarm(level=level, reason=reason) if level >= 2 and self.machine.fleet.law.genuine(heard):
                 log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))
@@ -211,6 +219,7 @@ class Agent:
         while True:
             self._silent.clear()
             self.machine.cycles.count_time()
+            self.machine.rollouts.count_time()
             try:
                 await self.machine.presence.beat(self.machine.name)
                 following = BEAT

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from roosync_agent.operations.coordination import pinging
 from roosync_agent.operations.stepping import moved_on
-from roosync_agent.running.awaited import Awaited
+from roosync_agent.running.awaited import Awaited, checkpoint_of
+from roosync_agent.running.fencing import taken_over, under
 from roosync_broker.errors import StaleError
 from roosync_protocol import __version__
 from roosync_protocol.cycle import each_with_each, triggers
@@ -38,7 +39,7 @@ class Cycles:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._said: dict[tuple[str, str], Arrival] = {}  # by cycle and checkpoint, as it was said last
-        self._awaited = Awaited(lambda: asyncio.get_running_loop().time())
+        self._awaited = Awaited(lambda: asyncio.get_running_loop().time(), checkpoint_of)
         self._alarm: asyncio.TimerHandle | None = None
 
     @property
@@ -90,17 +91,13 @@ class Cycles:
 
     async def _step(self, cycle: Cycle, token: Callable[[], int], newest: Callable[[], Awaitable[int]]) -> Cycle | None:
         machine, now, held = self._machine, self._machine.session.now(), token()
-        under = held
-        if 0 < held < cycle.token and await newest() == held:
-            # Ours is the newest lease there is: a greater number was made up, or is of before the broker was put back.
-            # The record goes on under it, or nobody could move it any more.
-            under = cycle.token
-        view = self._view(cycle, under)
+        token_here = await under(cycle, held, newest)
+        view = self._view(cycle, token_here)
         made = next_state(cycle, view, now)
         if made is not None and _calls_late(cycle, made):
             made = next_state(cycle, await self._pinged(cycle, view), now)
-        stranger = under != held and cycle.agent != machine.name  # whose number we go on under
-        made = made or _taken_over(cycle, view.token, anew=stranger)
+        stranger = token_here != held and cycle.agent != machine.name  # whose number we go on under
+        made = made or taken_over(cycle, view.token, anew=stranger)
         if made is None or not view.token:
             return None
         made = moved_on(machine.session, made, revision=made.revision, timestamp=now)
@@ -173,15 +170,6 @@ class Cycles:
         if dues:
             seconds = max(0.05, (min(dues) - now).total_seconds() + 0.05)
             self._alarm = asyncio.get_running_loop().call_later(min(seconds, 3600.0), wake)
-
-
-def _taken_over(cycle: Cycle, token: int, *, anew: bool = False) -> Cycle | None:
-    """The same state under our lease, said by who leads before anything else is to be said.
-
-    Whatever an older holder still has on its way, worked out from what it saw then, fails from now on: by the sequence
-    that it expects, and by the token that it carries.
-    """
-    return replace(cycle, revision=cycle.revision + 1, token=token) if anew or token > cycle.token else None
 
 
 def _deed(before: Cycle, after: Cycle) -> str:

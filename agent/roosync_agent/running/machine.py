@@ -21,6 +21,7 @@ from roosync_agent.running import own_reports
 from roosync_agent.running.cycles import Cycles
 from roosync_agent.running.following import Following
 from roosync_agent.running.mail import Mailroom
+from roosync_agent.running.rollouts import Rollouts
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -56,6 +57,7 @@ class Machine:
         self.publisher = Publisher(session, state)
         self.applier = Applier(self)
         self.cycles = Cycles(self)
+        self.rollouts = Rollouts(self)
         self.following = Following(self)
         self.mail = Mailroom(session, state)
         self.presence = Presence(session.link, session.subjects.fleet)

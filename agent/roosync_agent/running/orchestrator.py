@@ -1,11 +1,11 @@
 """The orchestrator's role: held by lease, by any machine that may, and carried on from the records alone.
 
-It proposes a first baseline as soon as two complete packages are there, moves the cycles, and keeps the exported views
-fresh. It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
+It proposes a first baseline as soon as two complete packages are there, moves cycles and rollouts, and keeps the
+exported views fresh. It decides nothing: a proposal waits for a person, and whoever publishes it is an operator.
 
-Holding the role, working in it and writing the exports are three tasks, so a long turn does not lose the lease, and
-exports delay no checkpoint. Whoever wins the role takes a turn at once, whatever woke it or did not; what it can do
-only as the leader asks for `token` at that moment.
+Holding the role, working in it, asking who is there and writing the exports are tasks of their own, so a long turn
+does not lose the lease, and exports delay no checkpoint. Whoever wins the role takes a turn at once, whatever woke it
+or did not; what it can do only as the leader asks for `token` at that moment.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ log = logging.getLogger("roosync.orchestrator")
 
 ROLE = "orchestrator"
 SETTLE = 0.3  # seconds: a burst of facts makes one turn
-SOON = 0.03  # the same while a cycle runs: somebody waits for each step
+SOON = 0.03  # the same while a cycle or a rollout runs: somebody waits for each step
 REST = 10  # times as long as writing the exports took: so long until they are written again
 AGAIN = 2.0  # seconds after a turn that the bus interrupted
 LATER = 10.0  # seconds after one that failed in an unexpected way
@@ -70,9 +70,11 @@ class Orchestrator:
             tasks.create_task(self._hold(), name="lease")
             tasks.create_task(self._work(), name="leading")
             tasks.create_task(self._show(), name="exports")
+            tasks.create_task(self._machine.rollouts.call(lambda: self.token, self.wake), name="asking")
 
     def _connected(self) -> None:
         self._learn = True
+        self._machine.rollouts.connected()
         self._news.set()
 
     async def _hold(self) -> None:
@@ -107,7 +109,8 @@ class Orchestrator:
     async def _work(self) -> None:
         while True:
             await self._wake.wait()
-            await asyncio.sleep(SOON if self._machine.cycles.running else SETTLE)
+            busy = self._machine.cycles.running or self._machine.rollouts.running
+            await asyncio.sleep(SOON if busy else SETTLE)
             if not self.leads:
                 self._led.clear()
                 await self._led.wait()
@@ -127,6 +130,7 @@ class Orchestrator:
         fleet = machine.fleet
         await machine.following.widen()
         await machine.cycles.lead(lambda: self.token, self._newest)
+        await machine.rollouts.lead(lambda: self.token, self._newest)
         if not (token := self.token):
             return  # lost meanwhile: what is left is for who holds it now
         if self._made_up != token:
@@ -134,6 +138,7 @@ class Orchestrator:
             self._made_up = token
         await approvals.follow(machine, self.wake)
         machine.cycles.alarm_clock(self.wake)
+        machine.rollouts.alarm_clock(self.wake)
         complete = [name for name, package in fleet.packages().items() if package.complete]
         if fleet.law.baseline is None and len(complete) >= 2:
             try:

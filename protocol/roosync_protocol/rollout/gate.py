@@ -15,7 +15,7 @@ SUCCEEDED = frozenset({"confirmed", "unneeded"})  # ends of an update after whic
 
 
 def opens(rollout: Rollout | None, machine: str) -> str | None:
-    """Why this machine may not begin, in words that go after "waits:"; None when it may.
+    """Why this machine may not begin, in words that go after "it waits:"; None when it may.
 
     `rollout`: the state of the record as it is proven; None when nothing of it is known here.
     """
@@ -31,7 +31,7 @@ def opens(rollout: Rollout | None, machine: str) -> str | None:
             return f"{rollout.id} was stopped"
         case "waiting":
             return f"{rollout.id} halted, and a person is asked: `roosync rollout show {rollout.id}`"
-    return f"waits for wave {place + 1} of {rollout.id}" if place > rollout.wave else None
+    return f"wave {place + 1} of {rollout.id} is not open yet" if place > rollout.wave else None
 
 
 def named(decision: Decision, law: Law, verify: Verify, now: datetime) -> str:

@@ -53,7 +53,8 @@ def next_state(rollout: Rollout, view: View, now: datetime) -> Rollout | None:
 def due(rollout: Rollout, elapsed: float) -> float | None:
     """Seconds until somebody has to look at it again although nothing was heard; None: until something is."""
     if awaited(rollout):
-        return max(0.0, rollout.timeout_minutes * 60 - elapsed)
+        left = rollout.timeout_minutes * 60 - elapsed
+        return left if left > 0 else None  # once it is over, the answers to direct questions wake who leads
     if rollout.status == "running" and rollout.ended is not None:
         return max(0.0, rollout.pause_seconds - elapsed)
     return None
