@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "observer": ("fleet", "observer", "Make a credential that reads everything and says nothing."),
     "status": ("look", "status", "The fleet at one look; the exit code says what waits."),
     "machines": ("machines", "machines", "The machines of the fleet, and which of them an expression means."),
+    "label": ("label", "label", "What machines are called, so that they can be chosen by it: role=dev, site=paris."),
     "inventory": ("config", "inventory", "What a machine is and has."),
     "collect": ("config", "collect", "The package of this machine: files, hashes, what was skipped and why."),
     "publish": ("config", "publish", "Publish this machine's package."),

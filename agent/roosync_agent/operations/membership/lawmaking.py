@@ -55,8 +55,10 @@ def _told(message: LawMessage, law: Law) -> tuple[str, str]:
     match message:
         case Member(machine=machine, revoked=revoked):
             known = law.members.get(machine)
-            renewed = known is not None and not known.revoked
-            return ("revoke" if revoked else "renew membership" if renewed else "enrol"), machine
+            if known is None or known.revoked:
+                return ("revoke" if revoked else "enrol"), machine
+            relabelled = known.labels != message.labels
+            return ("revoke" if revoked else "label" if relabelled else "renew membership"), machine
         case Policy(paused=paused, paused_machines=machines) as policy:
             old, whole = law.policy, law.fleet
             if (paused, machines) != (old.paused, old.paused_machines) or policy.resumed != old.resumed:
@@ -92,7 +94,10 @@ async def found(session: Session, machine: str, machine_key: str, certificate: s
 async def admit(
     session: Session, machine: str, key: str, *, may_orchestrate: bool = True, invitation: str | None = None
 ) -> Member:
-    """Makes a machine a member. RefusedRequestError when the name belongs to a machine with another key."""
+    """Makes a machine a member. RefusedRequestError when the name belongs to a machine with another key.
+
+    Who is a member keeps its labels; who comes back after a revocation has none: nobody spoke of it as it is now.
+    """
     machine_id(machine)
 
     def make() -> Member:
@@ -111,6 +116,7 @@ async def admit(
             may_orchestrate=may_orchestrate,
             returned=session.now() if known and known.revoked else known.returned if known else None,
             invitation=invitation,
+            labels=known.labels if known and not known.revoked else {},
         )
 
     made = await enact(session, make)
@@ -180,10 +186,25 @@ async def renew(session: Session, *, always: bool = False) -> list[str]:
     due += [member for member in law.members.values() if not member.revoked]
     for old in due:
         if always or (old.expires is not None and old.expires < horizon):
-            fresh = replace(old, agent=session.name, timestamp=session.now(), expires=session.now() + LIFETIME)
-            await enact(session, lambda fresh=fresh: fresh)  # type: ignore[misc]
+            try:
+                await enact(session, lambda old=old: _renewed(session, old))  # type: ignore[misc]
+            except _GoneError:
+                continue
             renewed.append(old.machine if isinstance(old, Member) else "roster")
     return renewed
+
+
+class _GoneError(Exception):
+    """There is nothing to renew any more."""
+
+
+def _renewed(session: Session, old: Roster | Member) -> Roster | Member:
+    """As it stands at this moment: what others signed since, a revocation or a label, is not taken back."""
+    law = session.fleet.law
+    now = law.members.get(old.machine) if isinstance(old, Member) else law.roster
+    if now is None or (isinstance(now, Member) and now.revoked):
+        raise _GoneError
+    return replace(now, agent=session.name, timestamp=session.now(), expires=session.now() + LIFETIME)
 
 
 async def _policy(session: Session, change: Callable[[Policy], Policy]) -> Policy:

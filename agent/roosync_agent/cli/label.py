@@ -1,0 +1,89 @@
+"""`roosync label`: what an operator calls machines, so that they can be chosen by it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.choosing import choosing_options, expanded
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless, many, table, want_colour
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+FAILED = 4
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[EXPR] [KEY=VALUE | KEY-]...")
+@choosing_options
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def label(
+    words: tuple[str, ...], on: str | None, limit: str, seed: str, preview: bool, yes: bool, as_json: bool
+) -> None:
+    """Give machines labels, or take them away with KEY-. Signed by an operator. Alone: list them.
+
+    \b
+    roosync label lab-1 role=dev site=paris
+    roosync label --on 'os=linux and not role=*' role=dev
+    """
+    from roosync_agent.operations.membership.labelling import read_changes
+
+    if on is None and words:
+        on, words = expanded(words[0]), words[1:]
+    changes = read_changes(words)
+    answer = ask_machine("machines", on=on, limit=limit, seed=seed)
+    if not changes:
+        rows = [{"machine": one["machine"], "labels": one["labels"]} for one in answer["machines"]]
+        show(rows, as_json, _listed)
+        return
+    _change(answer["chosen"]["machines"], changes, preview=preview, yes=yes, as_json=as_json)
+
+
+def _change(machines: list[str], changes: dict[str, str | None], *, preview: bool, yes: bool, as_json: bool) -> None:
+    import msgspec
+
+    from roosync_agent.operations.membership import labelling
+
+    async def work(session: "Session") -> labelling.LabelAnswer:
+        plan = labelling.planned(session.fleet.law, machines, changes)
+        if preview:
+            return labelling.LabelAnswer(changed=plan)
+        if len(machines) > 1 and not yes:
+            if as_json:
+                raise click.UsageError("with --json nobody is asked: add --yes, or look first with --preview")
+            click.echo(_planned(msgspec.to_builtins(plan)))
+            click.confirm(f"Sign this for {many(len(machines), 'machine')}?", abort=True)
+        return await labelling.label(session, plan)
+
+    done = msgspec.to_builtins(signed(work))
+    if preview:
+        show(done["changed"], as_json, _planned)
+        return
+    show(done, as_json, _done)
+    raise click.exceptions.Exit(FAILED if done["failed"] else 0)
+
+
+def _listed(rows: list[dict[str, Any]]) -> str:
+    told = [(row["machine"], _pairs(row["labels"])) for row in rows]
+    shown = table(told, ("MACHINE", "LABELS"), colour=want_colour())
+    return shown + "\n\nNext: roosync label MACHINE KEY=VALUE" if not any(row["labels"] for row in rows) else shown
+
+
+def _planned(plan: list[dict[str, Any]]) -> str:
+    rows = [(one["machine"], _pairs(one["before"]), _pairs(one["after"])) for one in plan]
+    return table(rows, ("MACHINE", "LABELS NOW", "LABELS THEN"), colour=want_colour())
+
+
+def _done(done: dict[str, Any]) -> str:
+    lines = [f"{one['machine']}: {_pairs(one['after'])}" for one in done["changed"]]
+    if done["unchanged"]:
+        lines.append(f"Nothing to change on {', '.join(done['unchanged'])}.")
+    lines += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in done["failed"].items()]
+    following = f"roosync label {next(iter(done['failed']))}" if done["failed"] else "roosync machines"
+    return "\n".join([*lines, "", f"Next: {following}"])
+
+
+def _pairs(labels: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "-"
