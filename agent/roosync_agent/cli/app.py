@@ -47,6 +47,12 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "cycle",
         "Take machines through checkpoints together: start, list, show, watch, excuse, abort, metrics.",
     ),
+    "rollout": (
+        "rollout",
+        "rollout",
+        "One change to many machines: start, watch, show, list, resume, approve, stop.",
+    ),
+    "update": ("update", "update", "Require a version of RooSync on many machines; who is where; withdraw it."),
     "report": ("reports", "report", "The founding protocol's reports: status, divergence, coordination request."),
     "request": ("requests", "request", "Ask a machine or a person for something; it waits until they are there."),
     "requests": ("requests", "requests", "What was asked of machines and people, and waits."),

@@ -18,7 +18,12 @@ from roosync_agent.operations.faults import fault_of
 from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
 from roosync_agent.operations.reports import history, locks, reporting, views
+from roosync_agent.operations.rollouts import answering, planning
+from roosync_agent.operations.rollouts import showing as rollouts
+from roosync_agent.operations.updates import requiring
+from roosync_agent.operations.updates import showing as updates
 from roosync_agent.running.machine import Machine
+from roosync_agent.updating import health
 from roosync_protocol.secrets import scrub
 
 log = logging.getLogger("roosync.control")
@@ -27,9 +32,9 @@ Verb = Callable[..., Awaitable[Any]]
 
 VERBS: dict[str, Verb] = {
     "status": machine_side.status,
+    "machines": listing.listed,
     "inventory": machine_side.inventory,
     "collect": machine_side.collect,
-    "machines": listing.listed,
     "publish": machine_side.publish,
     "compare": comparing.compare,
     "diffs": machine_side.diffs,
@@ -49,6 +54,7 @@ VERBS: dict[str, Verb] = {
     "history": history.history,
     "locks": locks.locks,
     "ping": pinging.ask,
+    "update_health": health.health,
     "message_send": mail.send,
     "message_inbox": mail.inbox,
     "message_read": mail.read,
@@ -64,6 +70,12 @@ VERBS: dict[str, Verb] = {
     "cycle_list": cycling.listed,
     "cycle_metrics": cycling.metrics,
     "cycle_report": reporting.cycle,
+    "rollout_plan": planning.plan,
+    "rollout_show": rollouts.show,
+    "rollout_list": rollouts.listed,
+    "rollout_resumption": answering.resumption,
+    "update_plan": requiring.plan,
+    "update_show": updates.show,
     "import_share": sharing_in.import_share,
     "imported": sharing_in.imported,
     "imported_compare": sharing_in.imported_compare,
@@ -78,9 +90,10 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "machines", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
-    | {"history", "locks", "ping", "requests", "request_show"}
+    | {"history", "locks", "ping", "update_health", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
+    | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}
 )
 
 # Mail touches nothing that a turn works on, and does not wait for one.

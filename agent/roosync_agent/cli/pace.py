@@ -1,0 +1,38 @@
+"""The options that say how carefully many machines are changed: the same for a rollout and for an update."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+OPTIONS = (
+    click.option("--canary", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
+                 help="So many machines go first, alone; 0: none."),
+    click.option("--waves", default="25%", show_default=True, metavar="SIZES",
+                 help="Sizes of the waves after it: 10, 25%, or 5,50%; the last one repeats."),
+    click.option("--pause", type=float, default=0.0, metavar="SECONDS", help="Between two waves."),
+    click.option("--max-fail", type=float, default=0.0, show_default=True, metavar="PERCENT",
+                 help="Of a wave's machines; when more fail, it halts and asks."),
+    click.option("--timeout", type=float, default=10.0, show_default=True, metavar="MINUTES", help="For each wave."),
+    click.option("--note", default="", help="A line about it."),
+)  # fmt: skip
+
+
+def pace_options(command: F) -> F:
+    """Adds them; the command is given `canary`, `waves`, `pause`, `max_fail`, `timeout`, `note`."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def pace_of(canary: int, waves: str, pause: float, max_fail: float, timeout: float) -> dict[str, Any]:
+    """As operations take it (`operations.rollouts.answers.Pace`)."""
+    return {
+        "canary": canary,
+        "waves": [size.strip() for size in waves.split(",")],
+        "pause_seconds": pause,
+        "max_fail_percentage": max_fail,
+        "timeout_minutes": timeout,
+    }

@@ -1,0 +1,228 @@
+"""Commands about rollouts: an approved change reaches many machines wave after wave, and everybody is accounted for."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from roosync_agent.cli.choosing import limit_options, on_option
+from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.rollout_text import (
+    ENDS,
+    code_of,
+    event_text,
+    events,
+    list_text,
+    plan_text,
+    rollout_text,
+)
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+RISKS = ["none", "low", "medium", "high", "critical"]
+LOOK = 0.2  # seconds between two looks at a rollout that is watched
+no_watch_option = click.option("--no-watch", is_flag=True, help="Do not follow it.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def rollout() -> None:
+    """Bring changes to many machines with care: a canary, waves, a bound on failures, and a halt."""
+
+
+@rollout.command("start")
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@click.option("--entity", default="", metavar="GLOB", help="Decisions about things called so: 'roo.mcp/*'.")
+@click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
+@click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+@on_option
+@limit_options
+@pace_options
+@click.option("--preview", "--dry-run", "preview", is_flag=True, help="Show it; sign nothing, post nothing.")
+@yes_option
+@no_watch_option
+@json_option
+def start(
+    ids: tuple[str, ...], entity: str, everything: bool, risk: str | None, on: str | None, limit: str, seed: str,
+    canary: int, waves: str, pause: float, max_fail: float, timeout: float, note: str,
+    preview: bool, yes: bool, no_watch: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Sign decisions for many machines together, and let them apply wave after wave.
+
+    Exit code: 0 all ok or changed, 4 any failed or refused, 5 any unreachable or late, 3 another operator has to sign.
+    """
+    plan = ask_machine(
+        "rollout_plan", ids=list(ids), entity=entity, everything=everything, risk=risk or "", on=on or "", limit=limit,
+        seed=seed, pace=pace_of(canary, waves, pause, max_fail, timeout), note=note,
+    )  # fmt: skip
+    if preview:
+        show(plan, as_json, lambda found: plan_text(found) + "\n\nNext: the same without --preview")
+        return
+    machines = sum(map(len, plan["waves"]))
+    ask_or_go_on(plan_text(plan), f"Approve and roll out to {machines} machine{'s' * (machines != 1)}", yes, as_json)
+
+    async def work(session: "Session") -> Any:
+        from msgspec import convert
+
+        from roosync_agent.operations.rollouts import starting
+        from roosync_agent.operations.rollouts.answers import RolloutPlan
+
+        return await starting.start(session, convert(plan, RolloutPlan))
+
+    _go_on(work, no_watch, as_json)
+
+
+@rollout.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every rollout, the newest last."""
+    show(ask_machine("rollout_list"), as_json, list_text)
+
+
+@rollout.command("show")
+@click.argument("id_", metavar="[ROLLOUT]", required=False)
+@json_option
+def show_(id_: str | None, as_json: bool) -> None:
+    """Its waves, and every machine by name. Exit code as of `rollout start`; 5 also while machines are awaited."""
+    answer = ask_machine("rollout_show", id_=id_)
+    show(answer, as_json, rollout_text)
+    raise click.exceptions.Exit(code_of(answer))
+
+
+@rollout.command("watch")
+@click.argument("id_", metavar="[ROLLOUT]", required=False)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Look no longer; it goes on.")
+@json_option
+def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
+    """Follow a rollout until it ends or halts. Exit code as of `rollout show`."""
+    follow(ask_machine("rollout_show", id_=id_), as_json, timeout)
+
+
+@rollout.command("approve")
+@click.argument("id_", metavar="ROLLOUT")
+@yes_option
+@no_watch_option
+@json_option
+def approve(id_: str, yes: bool, no_watch: bool, as_json: bool) -> None:
+    """Sign what a prepared rollout lacks: as the second operator, or where a command ended before it signed all."""
+    found = ask_machine("rollout_resumption", id_=id_)
+    if found["rollout"]["status"] != "prepared":
+        raise click.UsageError(f"{found['rollout']['id']} is {found['rollout']['status']}, and lacks no signature")
+    resume_as_shown(found, yes, no_watch, as_json)
+
+
+@rollout.command("resume")
+@click.argument("id_", metavar="[ROLLOUT]", required=False)
+@click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again.")
+@click.option("--skip-failed", is_flag=True, help="Go on without all that failed.")
+@yes_option
+@no_watch_option
+@json_option
+def resume(
+    id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
+) -> None:
+    """Go on after a halt: only what failed is tried again. Decisions that were put back are shown and signed anew."""
+    named = [name.strip() for one in without for name in one.split(",") if name.strip()]
+    found = ask_machine("rollout_resumption", id_=id_, without=named, skip_failed=skip_failed)
+    resume_as_shown(found, yes, no_watch, as_json)
+
+
+@rollout.command("stop")
+@click.argument("id_", metavar="[ROLLOUT]", required=False)
+@click.option("--reason", default="", help="A line for the others.")
+@json_option
+def stop(id_: str | None, reason: str, as_json: bool) -> None:
+    """Begin nothing more. What was applied stays; what was approved and not begun is named."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations.rollouts import answering
+
+        return await answering.stop(session, id_, reason)
+
+    show(plain(signed(work)), as_json, rollout_text)
+
+
+# -- for `update` too
+
+
+def _told(answer: dict[str, Any], as_json: bool) -> None:
+    show(answer, as_json, lambda found: "\n" + rollout_text(found))
+
+
+def resume_as_shown(
+    found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: Callable[[dict[str, Any], bool], None] = _told
+) -> None:
+    """Asks with what has to be seen again, signs that, and follows."""
+    id_, cards = found["rollout"]["id"], found["cards"]
+    said = [f"tried again: {', '.join(found['again'])}" if found["again"] else ""]
+    said += [f"goes on without: {', '.join(found['without'])}" if found["without"] else ""]
+    from roosync_agent.cli.card_text import card_text
+
+    texts = [card_text(c["card"], following=False, machines=[d["machine"] for d in c["decisions"]]) for c in cards]
+    text = "\n\n".join([*texts, f"{id_}: {'; '.join(filter(None, said)) or 'goes on'}"])
+    ask_or_go_on(text, "Approve and go on" if cards else "Go on", yes, as_json)
+
+    async def work(session: "Session") -> Any:
+        from msgspec import convert
+
+        from roosync_agent.operations.rollouts import answering
+        from roosync_agent.operations.rollouts.answers import Asked
+
+        asked = convert([one for card in cards for one in card["decisions"]], list[Asked])
+        return await answering.resume(session, id_, found["without"], asked)
+
+    _go_on(work, no_watch, as_json, end)
+
+
+def follow(
+    answer: dict[str, Any],
+    as_json: bool,
+    seconds: float | None = None,
+    *,
+    end: Callable[[dict[str, Any], bool], None] = _told,
+) -> NoReturn:
+    """Tells what happens to a rollout, a line each, and at last the account; ends with its exit code."""
+    over = time.monotonic() + seconds if seconds is not None else None
+    before: dict[str, Any] | None = None
+    try:
+        while True:
+            for line in () if as_json else events(before, answer):
+                click.echo(event_text(line))
+            if answer["status"] in ENDS or (over is not None and time.monotonic() >= over):
+                break
+            time.sleep(LOOK)
+            before, answer = answer, ask_machine("rollout_show", id_=answer["id"])
+    except KeyboardInterrupt:
+        click.echo(f"\nThe rollout goes on. Next: roosync rollout watch {answer['id']}", err=True)
+        raise click.exceptions.Exit(130) from None
+    end(answer, as_json)
+    raise click.exceptions.Exit(code_of(answer))
+
+
+def ask_or_go_on(text: str, question: str, yes: bool, as_json: bool) -> None:
+    if as_json and not yes:
+        raise click.UsageError("with --json nobody is asked: add --yes, after a look at --preview")
+    if not as_json:
+        click.echo(text)
+    if not yes:
+        click.confirm(f"\n{question}", abort=True)
+
+
+def _go_on(work: Any, no_watch: bool, as_json: bool, end: Callable[[dict[str, Any], bool], None] = _told) -> None:
+    answer = plain(signed(work))
+    if no_watch or answer["status"] in ENDS:
+        show(answer, as_json, rollout_text)
+        raise click.exceptions.Exit(code_of(answer) if answer["status"] in ENDS else 0)
+    for id_, why in answer["not_signed"].items():
+        click.echo(f"! {id_} was not signed: {why}", err=True)
+    follow(ask_machine("rollout_show", id_=answer["id"], revision=answer["revision"]), as_json, end=end)
+
+
+def plain(answer: Any) -> dict[str, Any]:
+    import msgspec
+
+    found: dict[str, Any] = msgspec.to_builtins(answer, str_keys=True)
+    return found

@@ -1,0 +1,185 @@
+"""Commands about UPDATE_REQUIRED: require a version of machines, see who is where, go on after a halt, withdraw it."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.choosing import limit_options, on_option
+from roosync_agent.cli.outcomes_text import accounted, counted
+from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.rollout import (
+    ask_or_go_on,
+    follow,
+    no_watch_option,
+    plain,
+    resume_as_shown,
+    yes_option,
+)
+from roosync_agent.cli.rollout_text import care, code_of, following, hung, notes, status_of, waves_lines
+from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless, many, table, want_colour
+
+if TYPE_CHECKING:
+    from roosync_agent.session import Session
+
+
+@click.group()
+def update() -> None:
+    """Require a version of RooSync on many machines: they end in the new version, or safely in the old one."""
+
+
+@update.command("require")
+@click.argument("version")
+@click.option("--revision", "tag", default="", metavar="TAG", help="What a recipe that uses git checks out.")
+@click.option("--commit", default="", metavar="SHA", help="What the tag has to name there: tags can be moved.")
+@on_option
+@limit_options
+@pace_options
+@click.option("--splay", type=float, default=0.0, metavar="SECONDS", help="Over which the machines of a wave begin.")
+@click.option("--replace", "replace_", is_flag=True, help="Withdraw the campaign that runs.")
+@click.option("--preview", "--dry-run", "preview", is_flag=True, help="Show it; sign nothing.")
+@yes_option
+@no_watch_option
+@json_option
+def require(
+    version: str, tag: str, commit: str, on: str | None, limit: str, seed: str,
+    canary: int, waves: str, pause: float, max_fail: float, timeout: float, note: str,
+    splay: float, replace_: bool, preview: bool, yes: bool, no_watch: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Sign that machines are to run VERSION, and follow them. How each gets it is in its own settings.
+
+    Exit code: 0 all run it, 4 any failed or refused, 5 any unreachable or late.
+    """
+    plan = ask_machine(
+        "update_plan", version=version, tag=tag, commit=commit, on=on or "", limit=limit, seed=seed,
+        pace=pace_of(canary, waves, pause, max_fail, timeout), splay=splay, replace_=replace_, note=note,
+    )  # fmt: skip
+    if preview:
+        show(plan, as_json, lambda found: plan_text(found) + "\n\nNext: the same without --preview")
+        return
+    ask_or_go_on(plan_text(plan), f"Require {version}", yes, as_json)
+
+    async def work(session: "Session") -> Any:
+        from msgspec import convert
+
+        from roosync_agent.operations.updates import requiring
+        from roosync_agent.operations.updates.answers import UpdatePlan
+
+        return await requiring.require(session, convert(plan, UpdatePlan))
+
+    answer = plain(signed(work))
+    if no_watch:
+        show(answer, as_json, update_text)
+        return
+    _follow(answer, as_json)
+
+
+@update.command("show")
+@click.argument("id_", metavar="[CAMPAIGN]", required=False)
+@json_option
+def show_(id_: str | None, as_json: bool) -> None:
+    """Who runs what, who returned and why, and what to do next. Exit code as of `update require`."""
+    answer = ask_machine("update_show", id_=id_)
+    show(answer, as_json, update_text)
+    raise click.exceptions.Exit(_code(answer))
+
+
+@update.command("watch")
+@click.argument("id_", metavar="[CAMPAIGN]", required=False)
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Look no longer; it goes on.")
+@json_option
+def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
+    """Follow an update until it ends or halts. Exit code as of `update require`."""
+    _follow(ask_machine("update_show", id_=id_), as_json, timeout)
+
+
+@update.command("resume")
+@click.argument("id_", metavar="[CAMPAIGN]", required=False)
+@click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again.")
+@click.option("--skip-failed", is_flag=True, help="Go on without all that failed.")
+@yes_option
+@no_watch_option
+@json_option
+def resume(
+    id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
+) -> None:
+    """Go on after a halt: only what failed is tried again."""
+    id_ = ask_machine("update_show", id_=id_)["id"]
+    named = [name.strip() for one in without for name in one.split(",") if name.strip()]
+    found = ask_machine("rollout_resumption", id_=id_, without=named, skip_failed=skip_failed)
+    resume_as_shown(found, yes, no_watch, as_json, end=_end)
+
+
+@update.command("withdraw")
+@click.option("--reason", default="", help="A line for the others.")
+@json_option
+def withdraw(reason: str, as_json: bool) -> None:
+    """Require the version no more: nobody begins any further. Who has it keeps it."""
+
+    async def work(session: "Session") -> Any:
+        from roosync_agent.operations.updates import requiring
+
+        return await requiring.withdraw(session, reason)
+
+    show(plain(signed(work)), as_json, update_text)
+
+
+# -- how it looks
+
+
+def plan_text(plan: dict[str, Any]) -> str:
+    runs = plan["runs"]
+    versions = sorted({has or "unknown" for has in runs.values()})
+    source = f", tag {harmless(plan['tag'])}" if plan["tag"] else ""
+    source += f", commit {plan['commit'][:12]}" if plan["commit"] else ""
+    lines = [f"Require {harmless(plan['version'])}{source}, of {many(len(runs), 'machine')}"]
+    lines += [f"They run    {harmless(', '.join(versions))}"]
+    if plan["newer"]:
+        newer = ", ".join(f"{name} ({has})" for name, has in plan["newer"].items())
+        lines += [f"Left out    newer already: {harmless(newer)}"]
+    if plan["replaces"]:
+        lines += [f"Withdraws   {plan['replaces']}"]
+    if plan["splay_seconds"]:
+        lines += [f"Splay       {plan['splay_seconds']:g} s: the machines of a wave begin spread over it"]
+    lines = [part for line in lines for part in hung(line, 12)]
+    return "\n".join([*lines, "", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2)])
+
+
+def update_text(answer: dict[str, Any]) -> str:
+    rollout = answer["rollout"]
+    stands = f"{status_of(rollout)}, wave {rollout['wave']} of {rollout['waves']}" if rollout else "not begun"
+    stands += ", withdrawn" if answer["withdrawn"] else "" if answer["in_force"] else ", not in force any more"
+    tag = f" (tag {harmless(answer['tag'])})" if answer["tag"] else ""
+    lines = [*hung(f"Update {answer['id']} to {harmless(answer['version'])}{tag}: {stands}", 2), ""]
+    rows = [
+        (row["machine"], row["wave"], row["before"] or "-", row["runs"] or "-", row["phase"] or "-")
+        for row in answer["machines"]
+    ]
+    lines += [table(rows, ("MACHINE", "WAVE", "RAN", "RUNS", "IT SAYS"), colour=want_colour()), ""]
+    for row in answer["machines"]:
+        if row["log"]:
+            lines += [*hung(f"{row['machine']} said last:", 2), *(f"  | {harmless(line)}" for line in row["log"]), ""]
+    lines += [*accounted(answer["machines"]), "", *hung(counted(answer["counts"]), 2)]
+    if rollout:
+        lines += [part for text in notes(rollout) for part in hung(text, 2)]
+    return "\n".join([*lines, "", *following(answer["next_steps"])])
+
+
+# -- inside
+
+
+def _code(answer: dict[str, Any]) -> int:
+    return code_of(answer["rollout"]) if answer["rollout"] else 3
+
+
+def _end(rollout: dict[str, Any], as_json: bool) -> None:
+    """The end of what is followed is told as an update, with what each machine said."""
+    show(ask_machine("update_show", id_=rollout["id"]), as_json, lambda found: "\n" + update_text(found))
+
+
+def _follow(answer: dict[str, Any], as_json: bool, seconds: float | None = None) -> None:
+    if answer["rollout"] is None:
+        show(answer, as_json, update_text)
+        raise click.exceptions.Exit(_code(answer))
+    revision = answer["rollout"]["revision"]
+    follow(ask_machine("rollout_show", id_=answer["id"], revision=revision), as_json, seconds, end=_end)

@@ -1,0 +1,38 @@
+"""One card for what is the same change: a person reads it once, and it is signed for each machine by its own digest.
+
+What makes two decisions the same is everything on their cards but the machine and the id, above all what will be
+written and what stands there now. So twenty machines that are asked for one thing are one card, and the one among them
+that has something else there is another.
+"""
+
+from collections.abc import Iterable
+
+from roosync_agent.operations.decisions.seen import seen
+from roosync_agent.operations.machine_side import decision_show
+from roosync_agent.operations.rollouts.answers import Asked, SharedCard
+from roosync_agent.running.machine import Machine
+from roosync_protocol.digest import digest
+from roosync_protocol.messages import Decision
+
+
+def alike(decision: Decision) -> str:
+    """A digest of all that a card shows, without whose it is."""
+    sides = [decision.local.digest, decision.remote.digest, decision.wanted.digest, decision.surface]
+    about = [decision.entity, decision.kind.value, decision.reference, decision.action, decision.risk]
+    stands = [decision.status, decision.attempt, len(decision.approvals)]
+    words = [decision.verdict, decision.justification, *decision.reasons, *decision.log]
+    return digest([*about, *sides, *stands, *words])
+
+
+async def shared(machine: Machine, decisions: Iterable[Decision]) -> list[SharedCard]:
+    """The cards of these decisions, in the order of the first of each."""
+    together: dict[str, list[Decision]] = {}
+    for decision in decisions:
+        together.setdefault(alike(decision), []).append(decision)
+    return [
+        SharedCard(
+            card=await decision_show(machine, same[0].id),
+            decisions=[Asked(machine=one.machine, id=one.id, seen=seen(one)) for one in same],
+        )
+        for same in together.values()
+    ]

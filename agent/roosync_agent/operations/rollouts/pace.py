@@ -1,0 +1,65 @@
+"""How carefully a rollout goes, checked before anybody is shown anything; and whom it would come to in which order."""
+
+from collections.abc import Collection, Iterable
+
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.rollouts.answers import Pace
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Rollout
+from roosync_protocol.rollout import ENDED
+from roosync_protocol.rollout.waves import cut
+
+LIMITS = {  # field -> smallest (None: above 0), largest, what it is
+    "pause_seconds": (0.0, 604_800.0, "a pause of {} seconds is none; give 0 to 604,800 (a week)"),
+    "max_fail_percentage": (0.0, 100.0, "{} percent that may fail is none; give 0 to 100"),
+    "timeout_minutes": (None, 100_000.0, "a time-out of {} minutes is none; give more than 0, and at most 100,000"),
+}
+
+
+def checked(pace: Pace) -> Pace:
+    """RefusedRequestError when it is no pace."""
+    for name, (least, most, fault) in LIMITS.items():
+        value = getattr(pace, name)
+        if not (value <= most and (value > 0 if least is None else value >= least)):
+            raise RefusedRequestError(fault.format(f"{value:g}"))
+    return pace
+
+
+def in_waves(machines: Collection[str], present: Collection[str], pace: Pace) -> list[list[str]]:
+    """Who begins when. Machines that are there come first: an absent canary would tell nothing, and halt everything."""
+    ordered = sorted(machines, key=lambda name: (name not in present, name))
+    try:
+        return [list(wave) for wave in cut(ordered, canary=pace.canary, waves=pace.waves)]
+    except ValueError as error:
+        raise RefusedRequestError(f"{error}: see --canary and --waves") from None
+
+
+def require_free(fleet: Fleet, machines: Iterable[str], purpose: str) -> None:
+    """RefusedRequestError when one of the machines takes part in an open rollout of this kind."""
+    wanted = set(machines)
+    for other in fleet.rollouts():
+        both = sorted(wanted.intersection(*[{m for wave in other.waves for m in wave}]))
+        if other.status not in ENDED and other.purpose == purpose and both:
+            names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
+            raise RefusedRequestError(
+                f"{names} in {other.id}, which is {other.status}: end it first with `roosync rollout stop {other.id}`, "
+                f"or wait for it with `roosync rollout watch {other.id}`"
+            )
+
+
+def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
+    """The one that a person means by an id or its beginning; without it the open one, else the last."""
+    what = "campaign" if purpose == "update" else "rollout"
+    rollouts = [one for one in fleet.rollouts() if purpose in (None, one.purpose)]
+    if id_:
+        meant = [r for r in rollouts if r.id == id_] or [r for r in rollouts if r.id.startswith(id_)]
+        if len(meant) != 1:
+            known = ", ".join(r.id for r in rollouts[-5:]) or "none yet"
+            raise RefusedRequestError(
+                f"{id_!r} is {f'no {what}' if not meant else f'more than one {what}'}; there are {known}"
+            )
+        return meant[0]
+    if not rollouts:
+        begin = "roosync update require VERSION --revision TAG" if purpose == "update" else "roosync rollout start"
+        raise RefusedRequestError(f"no {what} was started yet: `{begin}`")
+    return next((r for r in reversed(rollouts) if r.status not in ENDED), rollouts[-1])

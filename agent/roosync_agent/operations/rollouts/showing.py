@@ -1,0 +1,164 @@
+"""How a rollout stands: every expected machine by name, how it ended or why it has not, and what a person does next.
+
+Nothing is left out because it is fine, and nothing because it is silent: the counts add up to the machines.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+
+from roosync_agent.operations.rollouts.answers import (
+    AWAITED,
+    NOT_BEGUN,
+    Following,
+    MachineRow,
+    Pace,
+    RolloutAnswer,
+    RolloutListRow,
+)
+from roosync_agent.operations.rollouts.hanging import hanging, unsigned
+from roosync_agent.operations.rollouts.pace import find
+from roosync_agent.running.machine import Machine
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.messages import Rollout
+from roosync_protocol.rollout import ENDED, GOOD
+
+WORDS = {"waiting": "waits", "updating": "is updating"}  # phases of an update that are no end
+
+
+async def show(
+    machine: Machine, id_: str | None = None, purpose: str | None = None, revision: int = 1
+) -> RolloutAnswer:
+    """One rollout; without an id the open one, else the last. A `revision` posted just now is read from the bus."""
+    known = machine.fleet.rollout(id_).state if id_ else None
+    if id_ and (known is None or known.revision < revision) and machine.session.reachable:
+        await machine.session.refresh(reports=False)
+    return answer(machine.fleet, find(machine.fleet, id_, purpose), machine.session.now())
+
+
+async def listed(machine: Machine) -> list[RolloutListRow]:
+    """Every rollout that the bus still has, the newest last."""
+    return [
+        RolloutListRow(
+            id=one.id,
+            purpose=one.purpose,
+            status=one.status,
+            wave=_opened(one),
+            waves=len(one.waves),
+            counts=dict(Counter(row.state for row in rows_of(machine.fleet, one))),
+            started=one.started,
+            note=one.note,
+        )
+        for one in machine.fleet.rollouts()
+    ]
+
+
+def answer(fleet: Fleet, rollout: Rollout, now: datetime, not_signed: dict[str, str] | None = None) -> RolloutAnswer:
+    rows = rows_of(fleet, rollout)
+    left = unsigned(fleet, rollout) if rollout.status == "prepared" else []
+    stuck = [d.id for d in hanging(fleet, rollout, now)]
+    return RolloutAnswer(
+        id=rollout.id,
+        purpose=rollout.purpose,
+        status=rollout.status,
+        waves=len(rollout.waves),
+        wave=_opened(rollout),
+        round=rollout.round,
+        machines=rows,
+        counts=dict(Counter(row.state for row in rows)),
+        pace=Pace(
+            canary=0,
+            waves=[str(len(wave)) for wave in rollout.waves],
+            pause_seconds=rollout.pause_seconds,
+            max_fail_percentage=rollout.max_fail_percentage,
+            timeout_minutes=rollout.timeout_minutes,
+        ),
+        waiting_for=rollout.waiting_for or _asked(rollout, len(left)),
+        next_steps=next_steps(rollout, rows, stuck),
+        started=rollout.started,
+        opened=None if rollout.status == "prepared" else rollout.opened,
+        next_wave=_next_wave(rollout),
+        revision=rollout.revision,
+        unsigned=[d.id for d in left],
+        hanging=stuck,
+        not_signed=not_signed or {},
+        refused=list(fleet.rollout(rollout.id).refused),
+        note=rollout.note,
+    )
+
+
+def rows_of(fleet: Fleet, rollout: Rollout) -> list[MachineRow]:
+    return [_row(fleet, rollout, number, machine) for number, wave in enumerate(rollout.waves, 1) for machine in wave]
+
+
+def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> list[Following]:
+    """The commands for a person, the likeliest first."""
+    id_, bad = rollout.id, [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN) and not row.accepted]
+    names = ", ".join(row.machine for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+    stop = Following(command=f"roosync rollout stop {id_}", does="begin nothing more")
+    match rollout.status:
+        case "prepared":
+            return [Following(command=f"roosync rollout approve {id_}", does="sign what it lacks"), stop]
+        case "running":
+            return [Following(command=f"roosync rollout watch {id_}")]
+        case "waiting":
+            resume = f"roosync rollout resume {id_}"
+            skip = [Following(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
+            return [Following(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
+        case "stopped" if stuck:
+            return [
+                Following(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
+                Following(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
+                Following(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
+            ]
+        case "stopped" | "done" if bad and bad[0].decisions:
+            return [Following(command=f"roosync decision show {bad[0].decisions[0]}")]
+    return [Following(command="roosync update show" if rollout.purpose == "update" else "roosync status")]
+
+
+# -- inside
+
+
+def _opened(rollout: Rollout) -> int:
+    return 0 if rollout.status == "prepared" else rollout.wave + 1
+
+
+def _next_wave(rollout: Rollout) -> datetime | None:
+    if rollout.status != "running" or rollout.ended is None or _opened(rollout) == len(rollout.waves):
+        return None
+    return rollout.ended + timedelta(seconds=rollout.pause_seconds)
+
+
+def _asked(rollout: Rollout, unsigned_: int) -> str:
+    if rollout.status != "prepared":
+        return ""
+    return f"{unsigned_} of its decisions still to be signed" if unsigned_ else "to be begun"
+
+
+def _row(fleet: Fleet, rollout: Rollout, wave: int, machine: str) -> MachineRow:
+    result = rollout.results.get(machine)
+    if result is not None:
+        state, reason = str(result.outcome), result.reason
+    elif wave <= _opened(rollout) and rollout.status not in ENDED and machine not in rollout.accepted:
+        state, reason = AWAITED, _under_way(fleet, rollout, machine)
+    else:
+        state, reason = NOT_BEGUN, ""
+    return MachineRow(
+        machine=machine,
+        wave=wave,
+        state=state,
+        reason=reason,
+        accepted=machine in rollout.accepted,
+        decisions=list(rollout.items.get(machine, ())),
+    )
+
+
+def _under_way(fleet: Fleet, rollout: Rollout, machine: str) -> str:
+    """What is known of a machine that is awaited."""
+    if rollout.purpose == "update":
+        report = fleet.update(machine)
+        if report is None or report.campaign != rollout.id:
+            return "nothing heard yet"
+        return f"{WORDS.get(report.phase, report.phase)}{': ' + report.reason if report.reason else ''}"
+    states = (fleet.decision(machine, id_).state for id_ in rollout.items.get(machine, ()))
+    counted = Counter(one.status for one in states if one is not None)
+    return ", ".join(f"{count} {status}" if len(counted) > 1 else status for status, count in counted.items())
