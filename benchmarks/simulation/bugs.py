@@ -15,8 +15,6 @@ from roosync_agent.operations.baseline import promoting
 from roosync_agent.running import requests
 from roosync_protocol import decision, fleet
 from roosync_protocol.cycle import leading, record
-from roosync_protocol.cycle.record import FoldedCycle
-from roosync_protocol.decision import Folded
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Arrival, Cycle, Decision
 
@@ -73,18 +71,11 @@ def no_approval() -> Iterator[Patch]:
 def last_message() -> Iterator[Patch]:
     """The last message of a record is believed, whoever said it and whatever came before."""
 
-    def last(heard: Any, *_: Any) -> Folded:
-        newest = max(heard, key=lambda one: one.sequence, default=None)
-        return Folded(state=newest.message, sequence=newest.sequence, since=newest.sequence) if newest else Folded()
+    def no_reason(*_: Any, **__: Any) -> None:
+        return None
 
-    def last_cycle(heard: Any, *_: Any) -> FoldedCycle:
-        newest = max(heard, key=lambda one: one.sequence, default=None)
-        if newest is None:
-            return FoldedCycle()
-        return FoldedCycle(state=newest.message, sequence=newest.sequence, since=newest.sequence)
-
-    yield decision, "fold", last
-    yield fleet.cycle_record, "fold", last_cycle
+    yield decision, "judge", no_reason
+    yield record, "judge", no_reason
 
 
 def any_round() -> Iterator[Patch]:

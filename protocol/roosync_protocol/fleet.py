@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar, cast
 
 from roosync_protocol import proposal
-from roosync_protocol.cycle import ENDED, ROUTES
+from roosync_protocol.cycle import ENDED
 from roosync_protocol.cycle.record import FoldedCycle
 from roosync_protocol.decision import Folded
 from roosync_protocol.envelope import Heard, Verify
+from roosync_protocol.heard_arrivals import CHECKPOINTS, HeardArrivals
 from roosync_protocol.heard_records import HeardRecords
 from roosync_protocol.law import Law, LawRefusedError, OlderLawError
 from roosync_protocol.messages import (
@@ -57,10 +58,8 @@ from roosync_protocol.subjects import BY_NAME, OWN
 
 REASONS = 200  # different reasons that are counted apart
 ASKING = 1_000  # requests to join that are kept: whoever holds one code can make up any number of names
-CYCLES = 200  # whose arrivals are kept of each machine, the ones that it spoke of last
 AT_ONCE = 5  # cycles that one machine has running: it begins another one when one has ended
 OTHER = "other reasons"
-CHECKPOINTS = frozenset(one for route in ROUTES.values() for one in route)
 
 REPORTS = tuple(kind for name in OWN if (kind := BY_NAME[name].message))  # kept of each machine, as it said them last
 PLAIN = frozenset(REPORTS) - {Arrival}  # one of each kind
@@ -82,8 +81,7 @@ class Fleet:
         self._records = HeardRecords()
         self._folded: dict[Key, tuple[int, FoldedRecord[RecordMessage]]] = {}  # with the version of the law it rests on
         self._ids: dict[tuple[type, str], dict[str, None]] = {}  # heard of, by kind and machine; some may be forgotten
-        self._arrivals: dict[str, dict[tuple[str, str], Heard]] = {}  # by cycle; checkpoint and machine
-        self._arrived: dict[str, dict[str, None]] = {}  # by machine: the cycles that it spoke of, the last one last
+        self._arrivals = HeardArrivals()
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -135,7 +133,6 @@ class Fleet:
         self._folded.clear()
         if Cycle in wanted or Arrival in wanted:
             self._arrivals.clear()
-            self._arrived.clear()
 
     def forget(self, of: RecordMessage) -> None:
         """One record, of which the bus has nothing any more."""
@@ -332,25 +329,10 @@ class Fleet:
         if self.law.ever_key(heard.speaker) not in (None, heard.signer):
             self.refuse(f"an arrival of {heard.speaker!r} with another key than its own")
             return
-        if arrival.checkpoint not in CHECKPOINTS:  # or one machine could make up any number of places to keep
+        if arrival.checkpoint not in CHECKPOINTS:
             self.refuse(f"an arrival of {heard.speaker!r} at no checkpoint")
             return
-        kept = self._arrivals.setdefault(arrival.cycle, {})
-        place = arrival.checkpoint, heard.speaker
-        known = kept.get(place)
-        if known is None or heard.sequence >= known.sequence:
-            kept[place] = heard
-        spoken = self._arrived.setdefault(heard.speaker, {})
-        spoken.pop(arrival.cycle, None)
-        spoken[arrival.cycle] = None
-        while len(spoken) > CYCLES:  # each forgets only its own: who makes up cycles takes nobody's word away
-            self._forget_arrivals(next(iter(spoken)), heard.speaker)
-
-    def _forget_arrivals(self, cycle: str, speaker: str) -> None:
-        del self._arrived[speaker][cycle]
-        left = {place: heard for place, heard in self._arrivals.pop(cycle, {}).items() if place[1] != speaker}
-        if left:
-            self._arrivals[cycle] = left
+        self._arrivals.keep(arrival.cycle, arrival.checkpoint, heard)
 
     def _hear_enrolment(self, heard: Heard, message: Enrolment) -> None:
         place = message.code, message.agent

@@ -12,7 +12,8 @@ from roosync_protocol.cycle.metrics import earlier
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
-from roosync_protocol.fleet import AT_ONCE, CYCLES, Fleet
+from roosync_protocol.fleet import AT_ONCE, Fleet
+from roosync_protocol.heard_arrivals import CYCLES
 from roosync_protocol.law import Law
 from roosync_protocol.messages import (
     Alarm,
