@@ -153,8 +153,8 @@ def test_what_nobody_can_mean_is_shown_with_its_place(text, said):
         choose(parse(text), FLEET)
     first, *shown = str(told.value).split("\n")
     assert says in first
-    assert bool(shown) is (place is not None)
-    if place is not None:
+    assert bool(shown) is (place not in (None, text))
+    if shown:
         line, carets = shown
         at = carets.index("^")
         assert line[at:].startswith(place)

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import click
 
@@ -78,6 +78,21 @@ def limit_options(command: F) -> F:
 def choosing_options(command: F) -> F:
     """--on, --limit, --seed and --preview: arguments `on`, `limit`, `seed`, `preview`."""
     return on_option(limit_options(_PREVIEW(command)))
+
+
+def wanted(names: tuple[str, ...], on: str | None) -> list[str]:
+    """The expressions of a command that takes them as its words, or as --on."""
+    if names and on is not None:
+        raise click.UsageError("--on and machines beside it could mean both or either: write one expression")
+    return [on] if on is not None else [expanded(name) for name in names]
+
+
+def preview(on: str | list[str] | None, limit: str, seed: str, *, as_json: bool) -> NoReturn:
+    """Tells which machines are meant, and ends the command."""
+    from roosync_agent.cli.machines import told
+
+    told(on, limit, seed, as_json=as_json)
+    raise click.exceptions.Exit(0)
 
 
 def chosen_text(chosen: dict[str, Any]) -> str:

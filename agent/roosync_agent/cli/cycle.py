@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from roosync_agent.cli.choosing import choosing_options, wanted
+from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
@@ -26,20 +28,27 @@ def cycle() -> None:
 
 @cycle.command("start")
 @click.option("--route", type=click.Choice(["coordination", "deployment"]), default="coordination")
-@click.option("--targets", multiple=True, metavar="MACHINE", help="Names or patterns; all machines without it.")
+@choosing_options
+@click.option("--targets", multiple=True, metavar="MACHINE", help="As --on: names or patterns, with commas between.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, metavar="MINUTES", help="For each checkpoint.")
 @click.option("--version", "required", default="", help="Deployment: the version that every agent must have.")
 @click.option("--note", default="", help="A line about it.")
 @click.option("--wait", is_flag=True, help="Follow it until it ends or is stopped, as `roosync cycle watch` does.")
 @json_option
 def start(
-    route: str, targets: tuple[str, ...], timeout: float, required: str, note: str, wait: bool, as_json: bool
-) -> None:
-    """Begin a cycle. Who takes part is written first; the orchestrator moves it on."""
-    named = [name for one in targets for name in one.split(",") if name.strip()]
+    route: str, on: str | None, limit: str, seed: str, preview: bool, targets: tuple[str, ...], timeout: float,
+    required: str, note: str, wait: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Begin a cycle of all machines, or of some. Who takes part is written first; the orchestrator moves it on."""
+    named = [name.strip() for one in targets for name in one.split(",") if name.strip()]
     if targets and not named:
         raise click.UsageError("--targets names no machine; leave it out for all of them")
-    answer = ask_machine("cycle_start", route=route, targets=named, timeout=timeout, version=required, note=note)
+    meant = wanted(tuple(named), on)
+    if preview:
+        tell_chosen(meant, limit, seed, as_json=as_json)
+    answer = ask_machine(
+        "cycle_start", route=route, targets=meant, timeout=timeout, version=required, note=note, limit=limit, seed=seed
+    )
     if wait:
         _follow(answer["id"], None, as_json)
     show(answer, as_json, _text)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from roosync_agent.cli.choosing import chosen_text, expanded, limit_options, on_option
+from roosync_agent.cli.choosing import chosen_text, limit_options, on_option, wanted
 from roosync_agent.cli.running import ask_machine, json_option
 from roosync_agent.cli.text import (
     columns,
@@ -32,15 +32,17 @@ def machines(names: tuple[str, ...], on: str | None, limit: str, seed: str, fact
 
     What is shown here for an expression is what every other command with --on has to do with.
     """
-    if names and on is not None:
-        raise click.UsageError("--on and machines beside it could mean both or either: write one expression")
-    wanted = [on] if on is not None else [expanded(name) for name in names]
-    answer = ask_machine("machines", on=wanted, limit=limit, seed=seed)
+    told(wanted(names, on), limit, seed, facts=facts, as_json=as_json)
+
+
+def told(on: str | list[str] | None, limit: str, seed: str, *, facts: bool = False, as_json: bool) -> None:
+    """The machines that are meant, and how many of how many they are."""
+    answer = ask_machine("machines", on=on, limit=limit, seed=seed)
     if as_json:
         print_json(answer["machines"])
         return
     click.echo(_all_of(answer) if facts else _text(answer))
-    if wanted or limit:
+    if on or limit:
         click.echo(f"\n{chosen_text(answer['chosen'])}")
 
 

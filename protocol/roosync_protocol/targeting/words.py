@@ -57,7 +57,9 @@ def words(text: str) -> list[Word]:
 
 
 def refuse(text: str, at: int, end: int, why: str) -> NoReturn:
-    """Raises TargetError: what is wrong, and the place in the text below it."""
+    """Raises TargetError: what is wrong, and the place in the text below it, unless it is all of the text."""
+    if not text[:at].strip() and not text[end:].strip() and end - at <= SHOWN:
+        raise TargetError(why)
     line = "".join(char if char.isprintable() else " " for char in text)
     start = max(0, min(at - SHOWN // 3, len(line) - SHOWN))
     stop = min(len(line), start + SHOWN)

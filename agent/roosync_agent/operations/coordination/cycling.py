@@ -6,12 +6,12 @@ Starting and looking need this machine's key; excusing, resuming and aborting ar
 import re
 from collections.abc import Collection
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 from msgspec import Struct, to_builtins
 
 from roosync_agent.operations.audited import audited
+from roosync_agent.operations.machines.choosing import choose_here
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.stepping import moved_on, post_step
 from roosync_agent.running.machine import Machine
@@ -66,14 +66,19 @@ async def start(
     timeout: float = 60.0,
     version: str = "",
     note: str = "",
+    limit: str = "",
+    seed: str = "",
 ) -> CycleAnswer:
-    """Opens a cycle for the expected machines; who takes part is written before anything is asked."""
+    """Opens a cycle for the expected machines; who takes part is written before anything is asked.
+
+    `targets`: expressions (`machines.choosing`), all machines without any; `limit`: so many of them, by `seed`.
+    """
     fault = _start_fault(machine, route, timeout, version)
     if fault is not None:
         raise RefusedRequestError(fault)
     await machine.session.refresh()
     fleet = machine.fleet
-    taking = chosen(fleet, targets or [])
+    taking = (await choose_here(machine, targets, limit, seed)).machines
     running = {c.id: fleet.cycle(c.id).opener for c in machine.cycles.running}
     if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
         raise RefusedRequestError(
@@ -193,20 +198,6 @@ def _start_fault(machine: Machine, route: str, timeout: float, version: str) -> 
     if version and not VERSION.fullmatch(version):
         return f"{version!r} is no version; give one such as v2.1.0"
     return None
-
-
-def chosen(fleet: Fleet, targets: list[str]) -> list[str]:
-    """The machines that names and globs mean, in order; all of them without any."""
-    known = list(fleet.law.machines())
-    if not known:
-        raise RefusedRequestError("this fleet has no machine")
-    found: dict[str, None] = {}
-    for target in targets:
-        meant = [m for m in known if fnmatchcase(m, target)]
-        if not meant:
-            raise RefusedRequestError(f"{target!r} is no machine of this fleet; its machines: {', '.join(known)}")
-        found |= dict.fromkeys(meant)
-    return list(found) if targets else known
 
 
 def find(fleet: Fleet, id_: str | None) -> Cycle:

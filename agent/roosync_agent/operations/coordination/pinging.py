@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from roosync_agent.operations.machines.choosing import choose_here
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_broker.errors import BusError, NoResponderError, RefusedError, UnavailableError
 from roosync_broker.keys import verify
@@ -83,15 +84,19 @@ async def serve(machine: "Machine") -> Subscription:
     return await session.link.serve(session.subjects.call(machine.name, ping.VERB, "*"), counted)
 
 
-async def ask(machine: "Machine", machines: list[str] | None = None, timeout: float = PATIENCE) -> PingAnswer:
-    """Each of `machines`, all of the fleet without any; in their order, silent ones by name."""
+async def ask(
+    machine: "Machine",
+    machines: list[str] | None = None,
+    timeout: float = PATIENCE,
+    limit: str = "",
+    seed: str = "",
+) -> PingAnswer:
+    """Each that `machines` mean (expressions), all of the fleet without any; by name, the silent ones too."""
     machine.session.require_bus()
     if not 0 < timeout <= 60:
         raise RefusedRequestError(f"{timeout:g} seconds are no time to wait for an answer; give some between 0 and 60")
-    known = machine.fleet.law.machines()
-    if strangers := [name for name in machines or [] if name not in known]:
-        raise RefusedRequestError(f"{strangers[0]!r} is no machine of this fleet; its machines are {', '.join(known)}")
-    rows = await ping_all(machine, list(dict.fromkeys(machines or known)), timeout)
+    chosen = await choose_here(machine, machines, limit, seed)
+    rows = await ping_all(machine, chosen.machines, timeout)
     silent = [row.machine for row in rows if not row.answered]
     return PingAnswer(agent=machine.name, timeout_seconds=timeout, machines=rows, silent=silent)
 

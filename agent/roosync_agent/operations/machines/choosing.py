@@ -14,7 +14,7 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.overview import MachineRow, machine_rows
 from roosync_protocol.rollout.waves import limit as limited
-from roosync_protocol.targeting import Candidate, Expression, candidates, chosen_because, nearest, parse
+from roosync_protocol.targeting import Candidate, Expression, TargetError, candidates, chosen_because, nearest, parse
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -52,7 +52,7 @@ def chosen(
     """The machines that `on` means, all of them without it, by name; of them so many as `limit` says.
 
     `on`: an expression, or several of which one has to hold, each for at least one machine. `present` as in `overview`.
-    ValueError (TargetError) shows what nobody can mean, RefusedRequestError that nobody is meant.
+    RefusedRequestError shows what nobody can mean, or tells that nobody is meant.
     """
     expressions = parsed(on, present)
     rows = machine_rows(fleet, me, present, now) if any(one.facts for one in expressions) else ()
@@ -75,12 +75,18 @@ def chosen_among(
         raise RefusedRequestError("this fleet has no machine")
     because: dict[str, tuple[str, ...]] = {} if expressions else {one.name: () for one in machines}
     for expression in expressions:
-        found = chosen_because(expression, machines)
+        try:
+            found = chosen_because(expression, machines)
+        except TargetError as error:
+            raise RefusedRequestError(str(error)) from None
         if not found:
             raise RefusedRequestError(_nobody(expression, machines))
         because = found | because
     names = [one.name for one in machines if one.name in because]
-    taken = limited(names, limit, seed or "0") if limit else names
+    try:
+        taken = limited(names, limit, seed or "0") if limit else names
+    except ValueError as error:
+        raise RefusedRequestError(f"--limit: {error}") from None
     return Chosen(
         machines=taken,
         because={name: list(because[name]) for name in taken},
@@ -94,7 +100,10 @@ def chosen_among(
 
 def parsed(on: str | Sequence[str] | None, present: object) -> list[Expression]:
     """The expressions; RefusedRequestError when they ask who is present and that could not be read (None)."""
-    expressions = [parse(text) for text in ([on] if isinstance(on, str) else list(on or ()))]
+    try:
+        expressions = [parse(text) for text in ([on] if isinstance(on, str) else list(on or ()))]
+    except TargetError as error:
+        raise RefusedRequestError(str(error)) from None
     if present is None and any("present" in one.facts for one in expressions):
         raise RefusedRequestError(
             "which machines are present could not be read: the broker does not answer; leave `present` out, or wait"
