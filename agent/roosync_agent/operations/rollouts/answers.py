@@ -29,7 +29,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     """How carefully: what a person chose, or the defaults (docs/rollouts.md says why these)."""
 
     canary: int = 1  # machines of the first wave; 0: none
-    waves: list[str] = ["25%"]  # sizes of the waves after it, counts or percents of all; the last one repeats
+    waves: tuple[str, ...] = ("25%",)  # sizes of the waves after it, counts or percents of all; the last one repeats
     pause_seconds: float = 0.0
     max_fail_percentage: float = 0.0
     timeout_minutes: float = 10.0

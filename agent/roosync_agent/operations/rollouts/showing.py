@@ -67,7 +67,7 @@ def answer(fleet: Fleet, rollout: Rollout, now: datetime, not_signed: dict[str, 
         counts=dict(Counter(row.state for row in rows)),
         pace=Pace(
             canary=0,
-            waves=[str(len(wave)) for wave in rollout.waves],
+            waves=tuple(str(len(wave)) for wave in rollout.waves),
             pause_seconds=rollout.pause_seconds,
             max_fail_percentage=rollout.max_fail_percentage,
             timeout_minutes=rollout.timeout_minutes,
