@@ -5,7 +5,7 @@ waves and writes down how each machine ended. So every machine sees for itself t
 was opened in spite of one is no state of the record, and opens no gate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from roosync_protocol.decision import By, Place, best_told, whole_from
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Rollout
+from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.names import is_operator
 from roosync_protocol.rollout import ENDED, GOOD, PASSING, awaited, opened, too_many
 
@@ -140,10 +140,14 @@ def _leap_fault(before: Rollout, new: Rollout, by: By, said: FoldedRollout) -> s
         new.round > max(before.round, said.round) or new.accepted - before.accepted - said.accepted
     ):
         return "no operator said so"
+    if before.accepted - new.accepted:
+        return "whom the rollout goes on without is not unsaid"
     again = new.round > before.round
-    lost = [m for m, one in before.results.items() if not (again and one.outcome not in GOOD) and m not in new.results]
-    if lost or before.accepted - new.accepted:
-        return f"how {_names(lost or before.accepted - new.accepted)} ended is not unsaid"
+    kept = {m: one for m, one in before.results.items() if not again or one.outcome in GOOD}
+    if fault := _unsaid(kept, new):
+        return fault
+    if new.wave and not new.round and (fault := _open_fault(replace(new, wave=new.wave - 1))):
+        return fault  # in a later round, who failed in an earlier wave is tried again
     return _wave_fault(new, new.wave) or (_end_fault(new) if new.status == "done" else None)
 
 
@@ -191,9 +195,8 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
         return "only an operator has it tried again, or goes on without a machine"
     if new.token < before.token:
         return f"written under lease {new.token}, and {before.token} was seen already"
-    for machine, result in before.results.items():
-        if new.results.get(machine) != result and (result.outcome not in PASSING or machine not in new.results):
-            return f"how {machine} ended is not unsaid"
+    if fault := _unsaid(before.results, new):
+        return fault
     if early := new.results.keys() - set(opened(before)):
         return f"the wave of {_names(early)} is not open"
     if new.status == "done":
@@ -203,6 +206,14 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
     if new.wave != before.wave + 1 or new.status != "running":
         return f"after wave {before.wave + 1} comes another one than {new.wave + 1}"
     return _wave_fault(new, new.wave) or _open_fault(replace(new, wave=before.wave))
+
+
+def _unsaid(known: Mapping[str, Result], new: Rollout) -> str | None:
+    """An end that was written down stands; what was said of a machine that did not tell it is replaced by its end."""
+    for machine, result in known.items():
+        if new.results.get(machine) != result and (result.outcome not in PASSING or machine not in new.results):
+            return f"how {machine} ended is not unsaid"
+    return None
 
 
 def _wave_fault(new: Rollout, wave: int) -> str | None:
