@@ -154,7 +154,8 @@ def law():
         member = Member(
             agent="op-ana", timestamp=NOW, revision=1, machine=name, key=KEYS[name], revoked=name == "gone-d"
         )
-        law = law.admit(heard(member))
+        labels = {"role": "dev"} if name != "desk-c" else {"role": "test", "site": "paris"}
+        law = law.admit(heard(replace(member, labels=labels)))
     return law
 
 
@@ -166,6 +167,10 @@ MEANT = {
     "operators": (["operators"], ("op-ana",)),
     "a pattern": (["web-*"], ("web-b",)),
     "an operator": (["op-ana"], ("op-ana",)),
+    "a label, without oneself": (["role=dev"], ("web-b",)),
+    "labels and names": (["role=dev or site=paris and not (web-*)"], ("desk-c", "web-b")),
+    "a label and an operator": (["role=test", "op-ana"], ("desk-c", "op-ana")),
+    "by parentheses": (["(web-b or desk-c)"], ("desk-c", "web-b")),
 }
 
 
@@ -189,6 +194,13 @@ NOBODY = {
     "a place with a star": (["../*"], "called like"),
     "a subject": (["a.b.>"], "can not be a name"),
     "an escape": (["\x1b[2J"], "can not be a name"),
+    "a label of nobody": (["rol=dev"], "did you mean role"),
+    "a value of nobody": (["role=prod"], "means no machine"),
+    "a label that is one's own alone": (["role=dev and not web-b"], "nobody else"),
+    "a fact": (["os=linux"], "facts do not count here"),
+    "what a machine says it has": (["(has:docker)"], "only names and labels count"),
+    "half an expression": (["(role=dev"], "has no end"),
+    "who was revoked, in an expression": (["(gone-d)"], "no machine of this fleet"),
 }
 
 

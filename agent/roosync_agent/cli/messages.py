@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from roosync_agent.cli.choosing import expanded
 from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import many
@@ -50,13 +51,13 @@ def send(
     to: tuple[str, ...], subject: str, body: str | None, body_file: Path | None, priority: str | None,
     tags: tuple[str, ...], files: tuple[Path, ...], id_: str, thread: str, as_operator: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Write to TO: machines, operators, a pattern such as 'web-*', `machines`, `operators`, or `all`.
+    """Write to TO: machines, operators, 'web-*', 'role=dev and not lab-7', `machines`, `operators`, `all`, @FILE.
 
     Exit code: 0 stored on the bus, or kept here until the broker is back; 5 not sent to everybody.
     """
     given = {"subject": subject, "body": _body(body, body_file), "attachments": _files(files), "id_": id_ or _new_id()}
     more = {"priority": priority or "MEDIUM", "tags": list(tags), "thread_id": thread}
-    _sent(_ask("send", as_operator, to=list(to), **given, **more), as_json)
+    _sent(_ask("send", as_operator, to=[expanded(one) for one in to], **given, **more), as_json)
 
 
 @message.command("reply")

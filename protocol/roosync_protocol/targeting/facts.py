@@ -6,12 +6,13 @@ machine never said is unknown, and nothing is guessed for it.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from roosync_protocol.fleet import Fleet
-from roosync_protocol.overview import MachineRow
+if TYPE_CHECKING:
+    from roosync_protocol.fleet import Fleet
+    from roosync_protocol.overview import MachineRow
 
 LABEL, LOCAL = "label.", "local."
 MAX_FACT = 200  # characters of one that are looked at
@@ -44,7 +45,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
     has: frozenset[str] | None = None  # None: it never said what it has
 
 
-def candidates(fleet: Fleet, rows: Iterable[MachineRow]) -> list[Candidate]:
+def candidates(fleet: "Fleet", rows: "Iterable[MachineRow]") -> list[Candidate]:
     """The members of the fleet among the rows of an overview, in their order."""
     members = fleet.law.members
     found = []
@@ -65,7 +66,7 @@ def candidates(fleet: Fleet, rows: Iterable[MachineRow]) -> list[Candidate]:
     return found
 
 
-def _facts(row: MachineRow, told: Mapping[str, Any]) -> dict[str, str]:
+def _facts(row: "MachineRow", told: Mapping[str, Any]) -> dict[str, str]:
     system, arch = _text(told.get("system")), _text(told.get("arch"))
     facts = {
         "present": SEEN.get(row.seen, ""),
