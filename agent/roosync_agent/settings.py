@@ -15,10 +15,29 @@ import os
 import socket
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 from roosync_agent.running.where import SettingsError as SettingsError
 from roosync_agent.running.where import folder, state_folder
 from roosync_protocol.names import machine_id, propose, token
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdateSettings:
+    """How this machine takes a new version: the recipe is here, never in a message (docs/updates.md)."""
+
+    recipe: Literal["", "git", "uv", "custom"] = ""  # "": a campaign is refused
+    source: str = ""  # of the git recipe: URL or path
+    tag: str = "v{version}"  # that names a version there, when the campaign names none
+    package: str = "roosync"  # of the uv recipe, perhaps with extras
+    build: tuple[tuple[str, ...], ...] | None = None  # argument lists, run in the release's folder
+    start: tuple[str, ...] = ()  # that begins the program
+    environment: dict[str, str] = field(default_factory=dict)  # added, for building and running
+    supervisor: Literal["up", "service"] = "up"  # who starts the new version
+    step_timeout: float = 900.0  # seconds
+    health_timeout: float = 60.0  # seconds, in which the new version has to be well
+    disk_reserve_mb: int = 500
+    release_limit_mb: int = 2_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +61,7 @@ class Settings:
     public_names: frozenset[str] = frozenset()
     labels: dict[str, str] = field(default_factory=dict)
     workspaces: dict[str, str] = field(default_factory=dict)
+    update: UpdateSettings = UpdateSettings()
 
     @property
     def own_targets(self) -> Path:

@@ -7,17 +7,18 @@ machine = "ana-laptop"
 check = ["/usr/local/bin/my-check"]      # runs after files were written; not zero restores them
 """
 
+import re
 import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from roosync_agent.collecting.places import system_of
 from roosync_agent.running.where import plain_path
-from roosync_agent.settings import Settings, SettingsError
+from roosync_agent.settings import Settings, SettingsError, UpdateSettings
 from roosync_agent.targets import TABLE, select
 from roosync_agent.targets.user import OwnTargets
 
@@ -49,6 +50,35 @@ class BrokerSection(_Section):
     lease_seconds: float = Field(default=15.0, ge=2, le=600)  # below that, a busy moment is taken for a death
 
 
+Word = Annotated[str, Field(min_length=1, max_length=4_000, pattern="^[^\\x00]*$")]  # of an argument list
+Variable = Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Words = Annotated[list[Word], Field(min_length=1, max_length=200)]
+
+
+class UpdateSection(_Section):
+    """The recipe by which this machine takes a new version, and its bounds."""
+
+    recipe: Literal["git", "uv", "custom"] | None = None
+    source: Annotated[str, Field(pattern="^([^-\\x00][^\\x00]*)?$", max_length=2_000)] = ""
+    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9{][A-Za-z0-9._/+{}-]{0,199}$")] = "v{version}"
+    package: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?$")] = "roosync"
+    build: Annotated[list[Words], Field(max_length=50)] | None = None
+    start: Words | None = None
+    environment: dict[Variable, Word] = {}
+    supervisor: Literal["up", "service"] = "up"
+    step_timeout: float = Field(default=900.0, gt=0, le=86_400)
+    health_timeout: float = Field(default=60.0, ge=1, le=3_600)
+    disk_reserve_mb: int = Field(default=500, ge=0)
+    release_limit_mb: int = Field(default=2_000, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        needs = {"git": ("source",), "uv": (), "custom": ("build", "start"), None: ()}[self.recipe]
+        if missing := [name for name in needs if not getattr(self, name)]:
+            raise ValueError(f"recipe {self.recipe!r} needs {' and '.join(missing)}")
+        return self
+
+
 class SettingsFile(_Section):
     fleet: str | None = None
     machine: str | None = None
@@ -61,6 +91,7 @@ class SettingsFile(_Section):
     apply: ApplySection = ApplySection()
     this_machine: MachineSection = MachineSection()
     broker: BrokerSection = BrokerSection()
+    update: UpdateSection = UpdateSection()
 
 
 def read(settings: Settings, *, home_given: bool) -> Settings:
@@ -107,7 +138,22 @@ def read(settings: Settings, *, home_given: bool) -> Settings:
         plain=found.broker.plain,
         port=found.broker.port,
         lease_seconds=found.broker.lease_seconds,
+        update=_update(found.update, settings.config.parent),
     )
+
+
+def _update(found: UpdateSection, beside: Path) -> UpdateSettings:
+    """A source that is a path starts at the settings file's folder; a URL, and ssh's `host:path`, stay as they are."""
+    source = found.source
+    if source and "://" not in source and (Path(source).is_absolute() or not re.match("[^/\\\\]{2,}:", source)):
+        source = str(beside / Path(source).expanduser())
+    given = found.model_dump() | {
+        "recipe": found.recipe or "",
+        "source": source,
+        "build": None if found.build is None else tuple(map(tuple, found.build)),
+        "start": tuple(found.start or ()),
+    }
+    return UpdateSettings(**given)
 
 
 def _require_known(settings: Settings, found: SettingsFile) -> None:

@@ -9,6 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,18 @@ class Note(Struct, frozen=True):
     mark: str  # stands in the child's command line
 
 
-async def start_child(program: Path, arguments: list[str], output: Any) -> asyncio.subprocess.Process:
-    """Start it outside our terminal's group: Ctrl-C reaches us first, and we end it in our own order."""
+async def start_child(
+    program: Path,
+    arguments: list[str],
+    output: Any,
+    *,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> asyncio.subprocess.Process:
+    """Start it outside our terminal's group: Ctrl-C reaches us first, and we end it in our own order.
+
+    `environment`: the whole of it, ours without one; `folder`: where it starts, ours without one.
+    """
     command = [str(program), *arguments]
     if sys.platform == "linux":
         command = [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), *command]
@@ -50,6 +61,8 @@ async def start_child(program: Path, arguments: list[str], output: Any) -> async
         stderr=output,
         start_new_session=sys.platform != "win32",
         creationflags=flags,
+        env=environment,
+        cwd=folder,
     )
     if sys.platform == "win32":
         _join_job(process.pid)

@@ -1,6 +1,7 @@
 """`up`, `agent`: the parts that run; `broker` has a module of its own."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ part_option = click.option(PART, "part", is_flag=True, hidden=True)
 def up(port: int | None) -> None:
     """Start what this machine runs: the broker if it is here, and the agent; stop with Ctrl-C."""
     from roosync_agent.connect import NoFleetError, identity_of, url_of
+    from roosync_agent.running.agent_child import AgentChild
     from roosync_agent.running.supervisor import Child, supervise
     from roosync_agent.state import StateError
+    from roosync_agent.updating.handover import Handover
     from roosync_broker.children import OneAtATime
 
     configure_logging()
@@ -39,11 +42,11 @@ def up(port: int | None) -> None:
     lock = OneAtATime(state.run / "up.lock")
     if not lock.acquire():
         raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
-    children = []
+    children: list[Child] = []
     if identity.embedded and settings.nats is None:
         given = ["--port", str(port)] if port is not None else []
         children.append(Child("broker", ["broker", PART, *given]))
-    children.append(Child("agent", ["agent", PART]))
+    children.append(AgentChild("agent", ["agent", PART], handover=Handover(state)))
     where = url_of(settings, identity)
     click.echo(f"roosync: fleet {identity.fleet}, machine {identity.machine}, broker {where}. Ctrl-C stops it.")
     code = asyncio.run(supervise(children))
@@ -60,7 +63,25 @@ def agent(part: bool) -> None:
     configure_logging()
     with hopeless_told(part):
         settings = load()
-        asyncio.run(run(settings, State(settings.state)))
+        state = State(settings.state)
+        if not part and settings.update.supervisor == "service":
+            in_service(state)
+        code = asyncio.run(run(settings, state))
+    raise click.exceptions.Exit(code)
+
+
+def in_service(state: State) -> None:
+    """This machine's service manager starts agents: which release that is, is decided here, and it takes our place."""
+    from roosync_agent.updating.handover import INSTALLED, SUPERVISOR, Handover, command, environment
+
+    if os.environ.get(SUPERVISOR) == "service":
+        return  # we are the one that was chosen
+    release = Handover(state).begin().release
+    own = environment(release, "service")
+    if release.start != INSTALLED.start:
+        program, *words = [*command(release), "agent"]
+        os.execve(program, [program, *words], own)  # noqa: S606 - no shell; the release is of our own recipe
+    os.environ.update(own)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from roosync_agent.running.requests import Requests
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
 from roosync_agent.state import HeldError, State, StateError
+from roosync_agent.updating.handover import HANDOVER
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
@@ -72,6 +73,7 @@ class Agent:
         await self._control.start()
         self.machine.session.link.on_connected(self._connected)
         self.machine.applier.on_applied = self._applied
+        self.machine.updating.wake, self.machine.updating.leave = self.wake, stop.set
         tasks = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (
@@ -92,6 +94,7 @@ class Agent:
                 raise RuntimeError(f"the task {task.get_name()!r} ended by itself")
         finally:
             await end((*tasks, ended))
+            await self.machine.updating.close()
             await self._leave()
 
     async def _leave(self) -> None:
@@ -177,6 +180,7 @@ class Agent:
                 await self.machine.reconcile()
                 if await self.requests.answer():
                     self.wake()
+                await self.machine.updating.look()
                 self._trouble = ""
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)
@@ -230,8 +234,8 @@ class Agent:
                     await self._silent.wait()
 
 
-async def run(settings: Settings, state: State) -> None:
-    """The whole life of the agent: one for each state folder."""
+async def run(settings: Settings, state: State) -> int:
+    """The whole life of the agent: one for each state folder. The exit code: HANDOVER when it ended for an update."""
     lock = OneAtATime(state.run / "agent.lock")
     if not lock.acquire():
         raise HeldError(f"an agent already runs on {state.folder}; stop it, or name another folder with ROOSYNC_STATE")
@@ -242,5 +246,6 @@ async def run(settings: Settings, state: State) -> None:
         recover_at_start(machine)
         log.info("agent of %s ready", machine.name)
         await Agent(settings, machine).run(stop)
+        return HANDOVER if machine.updating.handed_over else 0
     finally:
         lock.release()

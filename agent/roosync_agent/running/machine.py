@@ -22,6 +22,7 @@ from roosync_agent.running.cycles import Cycles
 from roosync_agent.running.following import Following
 from roosync_agent.running.mail import Mailroom
 from roosync_agent.running.rollouts import Rollouts
+from roosync_agent.running.updating import Updating
 from roosync_agent.session import Session, new_operation
 from roosync_agent.settings import Settings
 from roosync_agent.state import State
@@ -33,7 +34,7 @@ from roosync_protocol import reconcile
 from roosync_protocol.diff import Divergence
 from roosync_protocol.entity import target_of
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Alarm, Decision, Message, StatusReport
+from roosync_protocol.messages import Alarm, Decision, Message, StatusReport, UpdateReport
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.reconcile import Asked
 
@@ -60,6 +61,7 @@ class Machine:
         self.rollouts = Rollouts(self)
         self.following = Following(self)
         self.mail = Mailroom(session, state)
+        self.updating = Updating(self)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None
         self.divergences: list[Divergence] = []
@@ -80,7 +82,7 @@ class Machine:
 
     async def take_turn(self) -> None:
         """The same, for who holds `turn` already."""
-        self.notes = []
+        self.notes = [self.public(line) for line in self.updating.notes()]
         self.keep_law()
         await self.look()
         reference = await self.baseline()
@@ -180,7 +182,8 @@ class Machine:
         """`always`: also when it was said before. What the bus shows counts: it may have been put back to a backup."""
         said = self._said.get(type(message))
         same = said is not None and replace(said, timestamp=message.timestamp) == message
-        shown = self.fleet.status(self.name) if isinstance(message, StatusReport) else said
+        shows = {StatusReport: self.fleet.status, UpdateReport: self.fleet.update}.get(type(message))
+        shown = shows(self.name) if shows else said
         lost = said is not None and shown != said and message.timestamp - said.timestamp > REPEAT
         if always or not same or lost:
             await self.session.say(message)

@@ -3,6 +3,7 @@
 Children are told to stop in the reverse order of their start, so the agent can say its last words while
 the broker still listens. A child that keeps failing at once is not hidden: its last words are shown. One that says
 itself that only a person can help (a port taken, a key that can not be read) is not started a second time.
+Which release of the agent is started, and when on trial, is told by `agent_child`.
 """
 
 import asyncio
@@ -32,11 +33,18 @@ class Child:
     failures: int = 0
     steady: bool = False  # it ran well once: then what is in its way may go again
     process: asyncio.subprocess.Process | None = None
+    gave_up: int = 0  # the exit code of all, when this part says itself that it can not go on
 
     async def start(self) -> None:
         # -P: with -m alone the current folder, which may be anybody's repository, would be searched for modules first
         command = ["-P", "-m", "roosync_agent", *self.arguments]
         self.process = await start_child(Path(sys.executable), command, None)
+
+    async def run(self) -> int | None:
+        """Its whole life: the exit code; None when it is to be started again at once, and nothing failed."""
+        await self.start()
+        assert self.process is not None
+        return await self.process.wait()
 
     async def stop(self) -> None:
         if self.process is not None and self.process.returncode is None:
@@ -54,7 +62,7 @@ async def supervise(children: list[Child]) -> int:
     await end((*tasks, *ends))
     for child in reversed(children):
         await child.stop()
-    return 1 if failed.is_set() else 0
+    return max((child.gave_up for child in children), default=0) or int(failed.is_set())
 
 
 async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> None:
@@ -62,14 +70,17 @@ async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> Non
     while not stop.is_set():
         began = loop.time()
         try:
-            await child.start()
-            assert child.process is not None
-            code = await child.process.wait()
+            code = await child.run()
         except OSError as error:  # no memory, no processes left
             log.warning("%s could not be started: %s", child.name, error)
             code = 127
         if stop.is_set():
             return
+        if child.gave_up:
+            failed.set()
+            return
+        if code is None:
+            continue
         ran_well = loop.time() - began > STEADY
         child.steady |= ran_well
         child.failures = 0 if ran_well else child.failures + 1

@@ -9,7 +9,7 @@ outside of the repository, counts as always.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
@@ -70,10 +70,7 @@ class Repository:
 
     def run(self, *words: str, failing: str = "git failed", code: int = 0) -> str:
         """What git printed. RefusedRequestError with git's own last line; an exit `code` beside 0 may be no failure."""
-        config = CONFIG | self._config
-        command = [_program(), *(part for name, value in config.items() for part in ("-c", f"{name}={value}")), *words]
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ} | ENVIRONMENT
-        environment["PATH"] = os.pathsep.join(_path())
+        command, environment = command_of(words, self._config), environment_of()
         if words[0] != "check-ignore":  # which refuses it, and takes names as they are anyway
             environment["GIT_LITERAL_PATHSPECS"] = "1"
         try:
@@ -144,6 +141,19 @@ class Repository:
                         waiting.append(path)
 
 
+def command_of(words: Sequence[str], config: Mapping[str, str] | None = None) -> list[str]:
+    """git with the overrides that keep a repository from naming programs, and more of them. RefusedRequestError
+    without a git."""
+    overrides = CONFIG | dict(config or {})
+    return [_program(), *(part for name, value in overrides.items() for part in ("-c", f"{name}={value}")), *words]
+
+
+def environment_of(kept: Iterable[str] = ()) -> dict[str, str]:
+    """The whole environment of git: of ours only what it needs, and what is in `kept`."""
+    own = {name: os.environ[name] for name in (*KEPT, *kept) if name in os.environ}
+    return own | ENVIRONMENT | {"PATH": os.pathsep.join(_path())}
+
+
 def _names(file: Path, wanted: Path) -> bool:
     try:
         return Path(file.read_text("utf-8").strip()).resolve() == wanted.resolve()
@@ -160,4 +170,4 @@ def _program() -> str:
     for folder in _path():
         if found := shutil.which(str(Path(folder) / "git")):
             return found
-    raise RefusedRequestError("git is not on the PATH; install it, or leave --commit away")
+    raise RefusedRequestError("git is not on the PATH; install it (--commit of a baseline can be left away)")

@@ -1,0 +1,198 @@
+"""One command of a recipe: no shell, bounded time, room and output, and whatever it started is ended with it.
+
+A recipe is the person's own and yet anything: it hangs, leaves a daemon behind, fills the disk, kills who started it.
+Each step carries a mark in its environment, noted on the disk first: by it, its children are found wherever they went,
+also by the next agent when this one was killed.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from msgspec import Struct
+
+from roosync_agent.cli.text import harmless
+from roosync_agent.state import State, StateError
+from roosync_agent.updating.releases import size_of
+from roosync_broker.children import start_child
+from roosync_protocol.secrets import scrub
+
+NOTE = "run/update-step.json"
+MARK = "_ROOSYNC_UPDATE_STEP"
+LOOK = 0.25  # seconds between two looks at the disk; looks that take long are made less often
+OUTPUT = 64 * 1024 * 1024  # bytes that a step may print
+READ = 64 * 1024  # bytes of its output that are looked at, from the end
+LINES, WIDTH = 50, 300  # of them, what is kept
+ROUNDS = 5  # of looking for processes that were begun while others were ended
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
+
+
+class StepError(Exception):
+    """A step failed, or had to be ended; `log` is what it said last."""
+
+    def __init__(self, reason: str, log: tuple[str, ...] = ()) -> None:
+        super().__init__(reason)
+        self.log = log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    timeout: float  # seconds of one step
+    reserve: int  # bytes that stay free on the disk
+    limit: int  # bytes that the release may take
+
+
+class _Note(Struct, frozen=True):
+    pid: int
+    mark: str
+
+
+class Steps:
+    """Runs the steps of one release, one after the other, in `folder`."""
+
+    def __init__(self, state: State, folder: Path, environment: Mapping[str, str], bounds: Bounds) -> None:
+        self._state, self.folder, self.environment, self._bounds = state, folder, dict(environment), bounds
+        self._output = state.folder / "releases" / "step.log"
+
+    async def run(
+        self, words: Sequence[str], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """The last lines it printed. StepError when it fails or passes a bound; it and its children are gone then."""
+        own = dict(self.environment if environment is None else environment)
+        program = _found(words[0], self.folder, own)
+        self._require_room()
+        mark = secrets.token_hex(16)
+        with contextlib.suppress(FileNotFoundError):
+            self._output.unlink()
+        descriptor = os.open(self._output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        pid = 0
+        try:
+            self._state.write(NOTE, _Note(pid, mark))
+            process = await start_child(
+                program, list(words[1:]), descriptor, environment=own | {MARK: mark}, folder=folder or self.folder
+            )
+            pid = process.pid
+            self._state.write(NOTE, _Note(pid, mark))
+            fault = await self._watched(process)
+        except OSError as error:
+            raise StepError(f"{_shown(words)} could not be started: {error.strerror}") from error
+        finally:
+            os.close(descriptor)
+            await asyncio.shield(asyncio.to_thread(end_marked, pid, mark, ours=bool(pid)))
+            with contextlib.suppress(FileNotFoundError):
+                (self._state.folder / NOTE).unlink()
+        if fault:
+            raise StepError(f"{_shown(words)} {fault}", self.said())
+        return self.said()
+
+    async def _watched(self, process: asyncio.subprocess.Process) -> str:
+        """Waits for its end; why it failed or may not go on, "" when all is well."""
+        loop = asyncio.get_running_loop()
+        end, pause = loop.time() + self._bounds.timeout, LOOK
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, max(0.0, end - loop.time()))):
+                    code = await process.wait()
+                    return f"ended with exit code {code}" if code else ""
+            if loop.time() >= end:
+                return f"did not end within {self._bounds.timeout:g} s and was ended"
+            looked = loop.time()
+            if fault := await asyncio.to_thread(self._too_large):
+                return fault
+            pause = max(LOOK, 5 * (loop.time() - looked))
+
+    def _require_room(self) -> None:
+        if fault := self._too_large():
+            raise StepError(f"nothing was begun: {fault}")
+
+    def _too_large(self) -> str:
+        bounds, free = self._bounds, shutil.disk_usage(self._output.parent).free
+        if free < bounds.reserve:
+            return f"left only {_mb(free)} of the disk free, and {_mb(bounds.reserve)} are kept (disk_reserve_mb)"
+        if (size := size_of(self.folder)) > bounds.limit:
+            return f"made a release of more than {_mb(bounds.limit)} (it had {_mb(size)}; release_limit_mb)"
+        with contextlib.suppress(FileNotFoundError):
+            if self._output.stat().st_size > OUTPUT:
+                return f"printed more than {_mb(OUTPUT)}"
+        return ""
+
+    def said(self) -> tuple[str, ...]:
+        """Its last lines, harmless to show and without secrets."""
+        try:
+            with self._output.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - READ))
+                return last_lines(file.read(READ))
+        except OSError:
+            return ()
+
+
+def last_lines(data: bytes) -> tuple[str, ...]:
+    """The last lines of an output: escapes of terminals are taken out, secrets hidden, what is long is cut."""
+    plain = scrub(_ESCAPES.sub("", data.decode("utf-8", "replace")))
+    lines = (harmless(line)[:WIDTH] for line in re.split(r"[\r\n]+", plain) if line.strip())
+    return tuple(lines)[-LINES:]
+
+
+def end_leftover(state: State) -> bool:
+    """Ends what a step of an agent that was killed left running. True when there may have been something."""
+    try:
+        note = state.read(NOTE, _Note)
+    except StateError:
+        note = None
+    if note is None:
+        return False
+    end_marked(note.pid, note.mark)
+    with contextlib.suppress(FileNotFoundError):
+        (state.folder / NOTE).unlink()
+    return True
+
+
+def end_marked(pid: int, mark: str, *, ours: bool = False) -> None:
+    """Ends a step with its process group and all that carries its mark, wherever it went.
+
+    `ours`: it was our child until now, so nobody else has its number. Who leaves its group and drops the mark, stays.
+    """
+    me = os.getpid()
+    for _ in range(ROUNDS):
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error, OSError, ValueError):
+                if process.pid != me and process.environ().get(MARK) == mark:
+                    found.append(process)
+        if hasattr(os, "killpg") and (ours or any(process.pid == pid for process in found)):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        if not found:
+            return
+        psutil.wait_procs(found, 2)
+
+
+def _found(program: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    """A name is looked for on the absolute part of PATH; a path counts from the release's folder."""
+    if os.path.dirname(program):  # noqa: PTH120 - a bare name has none
+        return folder / program
+    path = [one for one in environment.get("PATH", os.defpath).split(os.pathsep) if Path(one).is_absolute()]
+    found = shutil.which(program, path=os.pathsep.join(path))
+    if found is None:
+        raise StepError(f"there is no {harmless(program)} on the PATH of the agent; install it, or name its whole path")
+    return Path(found)
+
+
+def _shown(words: Sequence[str]) -> str:
+    """The command in an error: whose arguments may hold a secret."""
+    return scrub(harmless(" ".join([Path(words[0]).name, *words[1:]])))[:200]
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:,.0f} MB"
