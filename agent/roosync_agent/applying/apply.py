@@ -241,9 +241,11 @@ def _run(
         except Exception as error:  # noqa: BLE001 - whatever it was, the files go back
             locks.close()
             known = isinstance(error, _VerificationError | FileRefusedError | CheckError)
-            log.append(str(error) if known else f"it could not be verified ({type(error).__name__})")
+            fault = str(error) if known else f"it could not be verified ({type(error).__name__})"
             end = transaction.restore()
-            return Outcome(end.status, [*log, *end.log], end.snapshot, touched=True)
+            if end.status == "rolled_back":  # one line: the last one is what is told of it everywhere
+                return Outcome(end.status, [*log, f"{fault}; {end.log[0]}"], end.snapshot, touched=True)
+            return Outcome(end.status, [*log, fault, *end.log], end.snapshot, touched=True)
     transaction.done()
     return Outcome("applied", [*log, "read back and verified"], transaction.snapshot, touched=True)
 
