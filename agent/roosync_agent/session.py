@@ -14,9 +14,19 @@ from roosync_agent.state import LawRead
 from roosync_agent.telling import Telling
 from roosync_broker import topology
 from roosync_broker.contents import Contents
-from roosync_broker.errors import StaleError, UnavailableError
+from roosync_broker.errors import RefusedError, StaleError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
-from roosync_broker.link import ATTEMPTS, MESSAGE_ID, Expect, Link, Receipt, Stored, Subscription, post_until_stored
+from roosync_broker.link import (
+    ATTEMPTS,
+    MESSAGE_ID,
+    Expect,
+    Handler,
+    Link,
+    Receipt,
+    Stored,
+    Subscription,
+    post_until_stored,
+)
 from roosync_broker.spool import Spool
 from roosync_protocol import envelope
 from roosync_protocol.envelope import Heard
@@ -62,6 +72,7 @@ class Session:
         self.stale = False  # the connection came back, and what was missed is not read yet
         self.whole = True  # is `fleet` kept true of everything, or of what concerns this member?
         self.forgot = 0  # how often what was read of the others was forgotten, with a reading of what concerns us
+        self.unheard: frozenset[str] = frozenset()  # facts that the broker does not let this member hear
         self._subscription: Subscription | None = None
         self.law_read: LawRead | None = None  # how far `fleet.law` was read from its stream
         self._incarnations: dict[str, str] = {}  # of the streams whose sequences this view compares
@@ -295,10 +306,24 @@ class Session:
                     await result
 
         before = self._subscription
-        self._subscription = await self.link.follow(subjects or self.subjects.heard(), on_fact)
+        self._subscription = await self._permitted(subjects or self.subjects.heard(), on_fact)
         if before is not None:  # only now: what passes meanwhile is heard twice, and not missed
             await before.close()
         return self._subscription
+
+    async def _permitted(self, subjects: Sequence[str], handler: Handler) -> Subscription:
+        """Follows what the broker permits. Whoever keeps it may be of the release before, which knows fewer kinds."""
+        try:
+            found, self.unheard = await self.link.follow(subjects, handler), frozenset()
+        except RefusedError as error:
+            left = [subject for subject in subjects if subject not in error.subjects]
+            if not error.subjects or not left:
+                raise
+            found, known = await self.link.follow(left, handler), self.unheard
+            self.unheard = error.subjects
+            if self.unheard != known:
+                log.warning("%s; is roosync of an older version where it runs? The rest is followed", error)
+        return found
 
     async def close(self) -> None:
         if self._subscription is not None:

@@ -206,9 +206,10 @@ class Connection:
             await wire.settle(ASK_TIMEOUT)
         except GONE:
             return listening
-        if refused := sorted(self._refused & lowered):
+        if refused := [subject for subject in subjects if subject.lower() in self._refused]:
             await listening.close()
-            raise RefusedError(f"the broker does not permit {self.name} to listen to {', '.join(refused)}")
+            told = f"the broker does not permit {self.name} to listen to {', '.join(sorted(refused))}"
+            raise RefusedError(told, refused)
         return listening
 
     def forget(self, listening: "Listening") -> None:

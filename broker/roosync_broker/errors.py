@@ -18,6 +18,8 @@ BusError
   FullError             a bound was reached and nothing was stored: make room first
 """
 
+from collections.abc import Collection
+
 
 class BusError(Exception):
     """The root; its message is written for a person."""
@@ -56,7 +58,11 @@ class StaleError(BusError):
 
 
 class RefusedError(BusError):
-    pass
+    """`subjects`: those that are not permitted, where several were asked for at once."""
+
+    def __init__(self, message: str, subjects: Collection[str] = ()) -> None:
+        super().__init__(message)
+        self.subjects = frozenset(subjects)
 
 
 class NotAdmittedError(RefusedError):

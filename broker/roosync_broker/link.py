@@ -123,7 +123,8 @@ class Link(Protocol):
         """Call `handler` with each fact from now on, one at a time, in the order of arrival.
 
         An exception in it is reported and the next fact is handled. Facts that pass while the link is away are
-        missed: read again in an `on_connected` callback. RefusedError when listening is not permitted.
+        missed: read again in an `on_connected` callback. RefusedError names the subjects that are not permitted;
+        then nothing is followed.
         """
 
     async def request(self, subject: str, data: bytes, timeout: float) -> bytes:

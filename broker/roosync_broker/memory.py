@@ -160,8 +160,10 @@ class MemoryLink:
 
     async def follow(self, subjects: str | Sequence[str], handler: Handler) -> "_Hearing":
         names = [subjects] if isinstance(subjects, str) else list(subjects)
-        for name in names if self._up else ():
-            await self._pass("listen to", name)
+        refused = [name for name in names if self._up and not await self._permitted(name)]
+        if refused:
+            told = f"the broker does not permit {self._name} to listen to {', '.join(sorted(refused))}"
+            raise RefusedError(told, refused)
         hearing = _Hearing(self, names, Delivery(handler, self.report, self._announcer.announce))
         self._hearing.append(hearing)
         return hearing
@@ -242,6 +244,13 @@ class MemoryLink:
             refusal = RefusedError(f"the broker does not permit {self._name} to {verb} {subject!r}; nothing was done")
             self.report(refusal)
             raise refusal
+
+    async def _permitted(self, subject: str) -> bool:
+        try:
+            await self._pass("listen to", subject)
+        except RefusedError:
+            return False
+        return True
 
     def _box(self, stream: str, box: str) -> MemoryBox:
         found = self._bus.mail.boxes.get((stream, box))

@@ -15,15 +15,15 @@ from roosync_agent.running import following
 from roosync_agent.running.following import Following
 from roosync_agent.session import Session
 from roosync_agent.state import LawRead, State
-from roosync_broker import topology
-from roosync_broker.errors import UnavailableError
+from roosync_broker import permissions, topology
+from roosync_broker.errors import RefusedError, UnavailableError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.memory import MemoryBus
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import StatusReport
+from roosync_protocol.messages import StatusReport, UpdateReport
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.subjects import Subjects
 
@@ -249,3 +249,55 @@ async def test_the_place_belongs_to_the_law_that_is_kept(bus, tmp_path):
     assert state.law_read() is None
     (tmp_path / "law.json").unlink()
     assert state.law_read() is None
+
+
+NEWER = ("campaign", "rollout", "update")  # kinds that the keeper of an older release permits nobody to hear
+
+
+async def older_broker(bus, machine):
+    """A machine on a broker whose permissions were made before these kinds were there; and what makes them of today."""
+    law = Law(fleet="home", root=KEYS["op-ann"].public)
+    rights = permissions.member("home", machine, KEYS[machine].public)
+    hear = tuple(one for one in rights.subscribe if not set(NEWER) & set(one.split(".")))
+    link = bus.link(machine, rights=replace(rights, subscribe=hear))
+    made = Session(link, Subjects("home"), KEYS[machine], machine, Fleet(law, verify))
+    made.now = lambda: NOW
+    told = SimpleNamespace(name=machine, session=made, fleet=made.fleet, cycles=SimpleNamespace(running=[]))
+
+    def updated():
+        link.rights = rights
+        link.drop()
+        link.restore()
+
+    return Following(told), made, updated
+
+
+@pytest.mark.parametrize("small", [True, False])
+async def test_what_an_older_broker_lets_nobody_hear_keeps_nothing_else_from_being_heard(bus, monkeypatch, small):
+    monkeypatch.setattr(following, "SMALL", 64 if small else 1)
+    ears, beta, updated = await older_broker(bus, "beta")
+    heard = []
+    await ears.start(lambda one: heard.append(f"{one.subject.split('.')[2]} {one.speaker}"))
+    assert {name.split(".")[2] for name in beta.unheard} == set(NEWER)
+    await beta.refresh()
+    await speak(bus, "beta")
+    assert heard == ["status beta", "decision beta"]
+    unheard = beta.unheard
+    await ears.adjust(leads=False)  # nothing changed, and it is not asked for in each turn
+    assert beta.unheard == unheard
+    updated()
+    await asyncio.sleep(0.01)
+    await ears.adjust(leads=False)
+    assert not beta.unheard
+    update = UpdateReport(agent="beta", timestamp=NOW, campaign="u-1", phase="waiting", version="0.2.0")
+    await session(bus, "beta").say(update)
+    await asyncio.sleep(0.01)
+    assert heard[-1] == "update beta"
+
+
+async def test_a_broker_that_lets_nothing_be_heard_is_an_error(bus):
+    rights = replace(permissions.member("home", "beta", KEYS["beta"].public), subscribe=())
+    made = session(bus, "beta")
+    made.link = bus.link("beta", rights=rights)
+    with pytest.raises(RefusedError):
+        await made.follow(lambda _: None)

@@ -116,6 +116,10 @@ async def test_a_fleet_is_founded_and_a_machine_is_revoked_at_once(bench):
     await b.post("post.home.status.b", b"1")
     await eventually(lambda: heard)
 
+    with pytest.raises(RefusedError) as raised:  # it names what is not permitted, so that the rest can be followed
+        await a.follow(["roosync.home.status.*", "roosync.home.tomorrow.*"], heard.append)
+    assert raised.value.subjects == {"roosync.home.tomorrow.*"}
+
     loop = asyncio.get_running_loop()
     began = loop.time()
     await bench.say(root, ROOT, member("b", B, revision=2, revoked=True))

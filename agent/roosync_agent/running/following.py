@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 SMALL = 64  # machines of a fleet in which everybody follows everybody
+AGAIN = 60.0  # seconds after which a broker is asked again for what it did not let us hear
 TRIES = 3  # times that the others are read for one question, when what was read is forgotten meanwhile
 
 
@@ -29,12 +30,14 @@ class Following:
         self._turn = asyncio.Lock()
         self._reading = False  # everything is followed, and what was said before is not known yet
         self._looked: dict[str, int] = {}  # how far streams were read beyond what concerns this machine
+        self._again = 0.0  # when to ask again for what the broker did not let us hear, on the loop's clock
         self._forgot = 0  # the session's count as of then
 
     async def start(self, listener: Listener) -> None:
         """The law comes first: it says how large the fleet is."""
         await self._session.refresh_law()
         self._listener = listener
+        self._session.link.on_connected(self._connected)
         await self._listen(whole=self.needed)
 
     @property
@@ -46,7 +49,10 @@ class Following:
         return any(each_with_each(cycle) and machine.name in cycle.participants for cycle in machine.cycles.running)
 
     async def adjust(self, leads: bool) -> None:
-        """Follows everything, or no longer, as it is needed now."""
+        """Follows everything, or no longer, as it is needed now; and what the broker did not let us hear before."""
+        if self._session.unheard and asyncio.get_running_loop().time() >= self._again:
+            async with self._turn:
+                await self._listen(whole=self._session.whole)
         if leads or self.needed:
             await self.widen()
             return
@@ -101,9 +107,12 @@ class Following:
             after = stored.sequence
         return after
 
+    def _connected(self) -> None:
+        self._again = 0.0  # to a broker of a newer version, perhaps
+
     async def _listen(self, whole: bool) -> None:
         assert self._listener is not None
         subjects, session = self._session.subjects, self._session
         await session.follow(self._listener, subjects.followed() if whole else subjects.concerning(session.name))
-        session.whole = whole
+        session.whole, self._again = whole, asyncio.get_running_loop().time() + AGAIN
         self._looked.clear()
