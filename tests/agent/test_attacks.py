@@ -121,9 +121,7 @@ class World:
 
     async def say(self, decision):
         await self.hostile.refresh()
-        await self.hostile.advance(
-            decision, self.hostile.fleet.decision(decision.machine, decision.id).sequence
-        )
+        await self.hostile.advance(decision, self.hostile.fleet.decision(decision.machine, decision.id).sequence)
         for session in (self.operator, self.honest.session):
             await session.refresh()
         return decision
