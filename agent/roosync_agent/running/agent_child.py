@@ -25,6 +25,8 @@ from roosync_broker.children import start_child, stop_child
 
 log = logging.getLogger("roosync.up")
 
+AGAIN = 5.0  # seconds until a journal that could not be written is tried again
+
 
 @dataclass(kw_only=True)
 class AgentChild(Child):
@@ -33,10 +35,11 @@ class AgentChild(Child):
     async def run(self) -> int | None:
         try:
             return await self._life()
-        except StateError as error:  # such as a full disk: what can not be written down is not done
+        except StateError as error:  # such as a full disk: what can not be written down is not done, and tried again
             log.error("%s", error)  # noqa: TRY400 (a person reads it)
             await self.stop()
-            return 1
+            await asyncio.sleep(AGAIN)
+            return None
 
     async def _life(self) -> int | None:
         begin = self.handover.begin()

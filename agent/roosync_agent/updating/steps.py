@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ LOOK = 0.25  # seconds between two looks at the disk; looks that take long are m
 OUTPUT = 64 * 1024 * 1024  # bytes that a step may print
 READ = 64 * 1024  # bytes of its output that are looked at, from the end
 LINES, WIDTH = 50, 300  # of them, what is kept
+GONE = 2.0  # seconds that processes which were killed may take to go
 ROUNDS = 5  # of looking for processes that were begun while others were ended
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 
@@ -175,7 +177,17 @@ def end_marked(pid: int, mark: str, *, ours: bool = False) -> None:
                 process.kill()
         if not found:
             return
-        psutil.wait_procs(found, 2)
+        patience = time.monotonic() + GONE
+        while any(map(_lives, found)) and time.monotonic() < patience:
+            time.sleep(0.02)
+
+
+def _lives(process: psutil.Process) -> bool:
+    """One that nobody has taken note of yet holds nothing any more."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _found(program: str, folder: Path, environment: Mapping[str, str]) -> Path:
