@@ -6,9 +6,11 @@ known whole, so `not role=prod` means also machines without that label, and `rol
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
+from functools import lru_cache
 from operator import ge, gt, le, lt
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -19,7 +21,9 @@ from roosync_protocol.targeting.versions import order
 from roosync_protocol.targeting.words import nearest, refuse
 
 Answer = bool | None  # None: unknown
+A = TypeVar("A", bound=Answer)
 Test = Callable[[Candidate], Answer]
+REMEMBERED = 10_000  # texts of which one condition remembers its answer
 ORDERS: dict[str, Callable[..., bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
 
@@ -89,17 +93,18 @@ def _keys(node: Node) -> Iterable[str]:
 
 
 def _checked(expression: Expression, machines: Sequence[Candidate], by_facts: bool = True) -> Checked:
-    names = {one.name for one in machines}
-    labels = {key for one in machines for key in one.labels}
-    told = {key for one in machines for key in one.facts if key.startswith(LOCAL)} | FACTS.keys()
-    return _Check(expression.text, names, labels, told if by_facts else ()).node(expression.root)
+    return _Check(expression.text, machines, by_facts).node(expression.root)
 
 
 class _Check:
     """Makes a test of each node, once for all machines: what a key means may not differ between two of them."""
 
-    def __init__(self, text: str, names: Collection[str], labels: Collection[str], facts: Collection[str]) -> None:
-        self._text, self._names, self._labels, self._facts = text, names, labels, facts
+    def __init__(self, text: str, machines: Sequence[Candidate], by_facts: bool) -> None:
+        self._text, self._machines = text, machines
+        self._names = {one.name for one in machines}
+        self._labels = {key for one in machines for key in one.labels}
+        told = {key for one in machines for key in one.facts if key.startswith(LOCAL)}
+        self._facts = told | FACTS.keys() if by_facts else frozenset()
 
     def node(self, node: Node) -> Checked:
         match node:
@@ -122,7 +127,7 @@ class _Check:
             case Has(glob=glob, at=at, end=end):
                 if not self._facts:
                     refuse(self._text, at, end, "here only names and labels count, not what a machine has")
-                return Term(self._text[at:end], _having(_fits(glob), glob))
+                return Term(self._text[at:end], self._having(glob))
             case Compared():
                 return Term(self._text[node.at : node.value_end], self._comparing(node))
             case Not(node=inner):
@@ -134,6 +139,15 @@ class _Check:
             case Or(nodes=nodes):
                 parts = tuple(map(self.node, nodes))
                 return Joined("or", parts, _any([part.test for part in parts]))
+
+    def _having(self, glob: str) -> Test:
+        """Of all that anybody has, the names that are meant are found once."""
+        if GLOB.search(glob):
+            everything = frozenset[str]().union(*(one.has for one in self._machines if one.has))
+            meant = frozenset(filter(_fits(glob), everything))
+        else:
+            meant = frozenset({glob})
+        return lambda one: None if one.has is None else not meant.isdisjoint(one.has)
 
     def _comparing(self, node: Compared) -> Test:
         """A label first, for all machines when one of them has it: no machine stands in for a missing label itself."""
@@ -175,7 +189,12 @@ def _fits(glob: str) -> Callable[[str], bool]:
     if not GLOB.search(glob):
         return lambda text: text == glob
     matches = re.compile(translate(glob)).match
-    return lambda text: matches(text) is not None
+    return _remembered(lambda text: matches(text) is not None)
+
+
+def _remembered(test: Callable[[str], A]) -> Callable[[str], A]:
+    """Very many machines say the same few things, so each text is looked at once."""
+    return lru_cache(REMEMBERED)(test)
 
 
 def _holds(sign: str, value: str) -> Callable[[str], Answer]:
@@ -187,13 +206,13 @@ def _holds(sign: str, value: str) -> Callable[[str], Answer]:
             found = order(text)
             return None if found is None else compare(found, wanted)
 
-        return ordered
+        return _remembered(ordered)
     fits, version = _fits(value), order(value) if "." in value else None
 
     def same(text: str) -> bool:
         return fits(text) or (version is not None and order(text) == version)
 
-    return same if sign == "=" else lambda text: not same(text)
+    return _remembered(same if sign == "=" else lambda text: not same(text))
 
 
 def _label_test(label: str, holds: Callable[[str], Answer]) -> Test:
@@ -202,12 +221,6 @@ def _label_test(label: str, holds: Callable[[str], Answer]) -> Test:
         return value is not None and bool(holds(value.lower()))
 
     return test
-
-
-def _having(fits: Callable[[str], bool], glob: str) -> Test:
-    if not GLOB.search(glob):
-        return lambda one: None if one.has is None else glob in one.has
-    return lambda one: None if one.has is None else any(map(fits, one.has))
 
 
 def _negated(test: Test) -> Test:
