@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RISKS = ["none", "low", "medium", "high", "critical"]
 LOOK = 0.2  # seconds between two looks at a rollout that is watched
+End = Callable[[dict[str, Any], bool], None]  # how the end of what was followed is told
 no_watch_option = click.option("--no-watch", is_flag=True, help="Do not follow it.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -152,9 +153,7 @@ def _told(answer: dict[str, Any], as_json: bool) -> None:
     show(answer, as_json, lambda found: "\n" + rollout_text(found))
 
 
-def resume_as_shown(
-    found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: Callable[[dict[str, Any], bool], None] = _told
-) -> None:
+def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: End = _told) -> None:
     """Asks with what has to be seen again, signs that, and follows."""
     id_, cards = found["rollout"]["id"], found["cards"]
     said = [f"tried again: {', '.join(found['again'])}" if found["again"] else ""]
@@ -174,7 +173,14 @@ def resume_as_shown(
         asked = convert([one for card in cards for one in card["decisions"]], list[Asked])
         return await answering.resume(session, id_, found["without"], asked)
 
-    _go_on(work, no_watch, as_json, end)
+    _go_on(work, no_watch, as_json, end, _to_come(found))
+
+
+def _to_come(found: dict[str, Any]) -> dict[str, Any]:
+    """How it stood before it went on, with who is tried again as awaited: their ends are news."""
+    before: dict[str, Any] = found["rollout"]
+    rows = [row | {"state": "awaited"} if row["machine"] in found["again"] else row for row in before["machines"]]
+    return before | {"machines": rows}
 
 
 def follow(
@@ -182,11 +188,14 @@ def follow(
     as_json: bool,
     seconds: float | None = None,
     *,
-    end: Callable[[dict[str, Any], bool], None] = _told,
+    end: End = _told,
+    before: dict[str, Any] | None = None,
 ) -> NoReturn:
-    """Tells what happens to a rollout, a line each, and at last the account; ends with its exit code."""
+    """Tells what happens to a rollout, a line each, and at last the account; ends with its exit code.
+
+    `before`: how it stood when it was looked at last; without it all that happened is told.
+    """
     over = time.monotonic() + seconds if seconds is not None else None
-    before: dict[str, Any] | None = None
     try:
         while True:
             for line in () if as_json else events(before, answer):
@@ -211,14 +220,15 @@ def ask_or_go_on(text: str, question: str, yes: bool, as_json: bool) -> None:
         click.confirm(f"\n{question}", abort=True)
 
 
-def _go_on(work: Any, no_watch: bool, as_json: bool, end: Callable[[dict[str, Any], bool], None] = _told) -> None:
+def _go_on(work: Any, no_watch: bool, as_json: bool, end: End = _told, before: dict[str, Any] | None = None) -> None:
     answer = plain(signed(work))
     if no_watch or answer["status"] in ENDS:
-        show(answer, as_json, rollout_text)
+        end(answer, as_json)
         raise click.exceptions.Exit(code_of(answer) if answer["status"] in ENDS else 0)
     for id_, why in answer["not_signed"].items():
         click.echo(f"! {id_} was not signed: {why}", err=True)
-    follow(ask_machine("rollout_show", id_=answer["id"], revision=answer["revision"]), as_json, end=end)
+    last = ask_machine("rollout_show", id_=answer["id"], revision=answer["revision"])
+    follow(last, as_json, end=end, before=before)
 
 
 def plain(answer: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from roosync_agent.cli.outcomes_text import PENDING, WORDS, accounted, counted, 
 from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
 
 NAMED = 8  # machines of a wave that are named in the table; the account names all
+OPEN = ("awaited", "not_begun")
 ENDS = ("done", "stopped", "waiting", "prepared")  # of a rollout that is watched: it goes no further by itself
 
 
@@ -26,8 +27,11 @@ def plan_text(plan: dict[str, Any]) -> str:
 
 
 def waves_lines(waves: list[list[str]]) -> list[str]:
-    rows = [(number, len(wave)) for number, wave in enumerate(waves, 1)]
-    return table_with_lines(rows, ("WAVE", "MACHINES"), [", ".join(wave) for wave in waves])
+    """Who begins when: all by name."""
+    lines = []
+    for number, wave in enumerate(waves, 1):
+        lines += hung(f"Wave {number:<3} {many(len(wave), 'machine'):>12}   {', '.join(wave)}", 24)
+    return lines
 
 
 def care(pace: dict[str, Any]) -> str:
@@ -80,7 +84,7 @@ def list_text(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "No rollout was started yet.\n\nNext: roosync rollout start"
     cells = [
-        (r["id"], r["purpose"], r["status"], f"{r['wave']} of {r['waves']}", r["started"][:16].replace("T", " "))
+        (r["id"], r["purpose"], status_of(r), f"{r['wave']} of {r['waves']}", r["started"][:16].replace("T", " "))
         for r in rows
     ]
     heads = ("ROLLOUT", "OF", "STATUS", "WAVE", "STARTED (UTC)")
@@ -100,15 +104,16 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
     """What happened between two looks, a line each."""
     old = {row["machine"]: row["state"] for row in before["machines"]} if before else {}
     wave = before["wave"] if before else 0
-    for number in range(wave + 1, answer["wave"] + 1):
-        names = [row["machine"] for row in answer["machines"] if row["wave"] == number]
-        yield f"wave {number} of {answer['waves']}: {_named(names)}"
-    ended: dict[tuple[str, str], list[str]] = {}
-    for row in answer["machines"]:
-        if row["state"] != old.get(row["machine"]) and row["state"] not in ("awaited", "not_begun"):
-            ended.setdefault((row["state"], row["reason"]), []).append(row["machine"])
-    for (state, reason), names in ended.items():
-        yield f"  {WORDS[state][0]}: {', '.join(names)}{f' ({harmless(reason)})' if reason else ''}"
+    for number in range(1, answer["wave"] + 1):
+        of = [row for row in answer["machines"] if row["wave"] == number]
+        if number > wave:
+            yield f"wave {number} of {answer['waves']}: {_named([row['machine'] for row in of])}"
+        ended: dict[tuple[str, str], list[str]] = {}
+        for row in of:
+            if row["state"] not in (old.get(row["machine"]), *OPEN):
+                ended.setdefault((row["state"], row["reason"]), []).append(row["machine"])
+        for (state, reason), names in ended.items():
+            yield f"  {WORDS[state][0]}: {', '.join(names)}{f' ({harmless(reason)})' if reason else ''}"
     if before and answer["status"] != before["status"]:
         yield status_of(answer)
     if answer["next_wave"] and not (before and before["next_wave"]) and answer["pace"]["pause_seconds"]:

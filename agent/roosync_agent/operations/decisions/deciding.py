@@ -15,6 +15,7 @@ from roosync_agent.collecting.reference import Library
 from roosync_agent.operations.coordination import requests
 from roosync_agent.operations.decisions.seen import answered_with, require_seen, require_shown, seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.rollouts import hanging
 from roosync_agent.operations.stepping import MovedError, moved_on, post_step
 from roosync_agent.session import Session
 from roosync_broker.link import Stored
@@ -57,9 +58,10 @@ async def approve(
     well.
     """
     require_seen(answered_with(decision, action), expected)
-    if again := decision.status in AGAIN:
+    hangs = hanging.hangs(session.fleet, decision, session.now())
+    if again := decision.status in AGAIN or hangs:
         await require_shown(Library(session), decision)
-        decision = await reopen(session, decision)
+        decision = await reopen(session, await _taken_out(session, decision) if hangs else decision)
     asked = answered_with(decision, action)
     for _ in range(TRIES - 1):
         with contextlib.suppress(MovedError):
@@ -91,14 +93,23 @@ async def _approve(
     if decision.status not in ("pending", "approved"):
         raise AnsweredError(_not_now(decision, "approved"))
     if decision.status == "approved":
-        raise AnsweredError(f"{decision.id} is approved already; {decision.machine} applies it when it can")
+        waits = hanging.open_rollout(session.fleet, decision, session.now())
+        when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
+        raise AnsweredError(f"{decision.id} is approved already; {decision.machine} applies it {when}")
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)
+    rollout = rollout or hanging.open_rollout(session.fleet, decision, session.now())
     signed = approval.approve(_approval_of(session, decision, rollout), session.keys.public, session.keys.sign)
     others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
     enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
     return await _advance(session, decision, status="approved" if enough else "pending", approvals=(*others, signed))
+
+
+async def _taken_out(session: Session, decision: Decision) -> Decision:
+    """Approved for a rollout that was stopped: that yes is taken back, so that another one can be given."""
+    lines = (*decision.log, f"taken out of a rollout that was stopped, by {session.name}")
+    return await _advance(session, decision, status="rejected", log=lines[-50:])
 
 
 async def reject(session: Session, decision: Decision, reason: str = "") -> Decision:

@@ -9,6 +9,7 @@ from datetime import datetime
 from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Rollout
+from roosync_protocol.rollout import ENDED
 from roosync_protocol.rollout.gate import named
 
 
@@ -18,6 +19,16 @@ def hangs(fleet: Fleet, decision: Decision, now: datetime) -> bool:
         return False
     rollout = fleet.rollout(name).state
     return rollout is None or rollout.status == "stopped"
+
+
+def open_rollout(fleet: Fleet, decision: Decision, now: datetime) -> str:
+    """The rollout for which it was approved, by one operator at least, and which is not over; "" when there is none.
+
+    Who signs as the second one signs for the same rollout, or what waits for its wave would begin at once.
+    """
+    name = named(decision, fleet.law, verify, now)
+    state = fleet.rollout(name).state if name else None
+    return name if state is not None and state.status not in ENDED else ""
 
 
 def of(fleet: Fleet, rollout: Rollout) -> list[Decision]:

@@ -20,7 +20,7 @@ from roosync_agent.operations.rollouts.pace import find
 from roosync_agent.running.machine import Machine
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
-from roosync_protocol.rollout import ENDED, GOOD
+from roosync_protocol.rollout import ENDED, GOOD, PASSING
 
 WORDS = {"waiting": "waits", "updating": "is updating"}  # phases of an update that are no end
 
@@ -92,26 +92,28 @@ def rows_of(fleet: Fleet, rollout: Rollout) -> list[MachineRow]:
 
 def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> list[Following]:
     """The commands for a person, the likeliest first."""
-    id_, bad = rollout.id, [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN) and not row.accepted]
-    names = ", ".join(row.machine for row in bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-    stop = Following(command=f"roosync rollout stop {id_}", does="begin nothing more")
+    ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
+    bad, resume = [row.machine for row in ill if not row.accepted], f"roosync rollout resume {rollout.id}"
+    names = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
+    stop = Following(command=f"roosync rollout stop {rollout.id}", does="begin nothing more")
     match rollout.status:
         case "prepared":
-            return [Following(command=f"roosync rollout approve {id_}", does="sign what it lacks"), stop]
+            return [Following(command=f"roosync rollout approve {rollout.id}", does="sign what it lacks"), stop]
         case "running":
-            return [Following(command=f"roosync rollout watch {id_}")]
+            return [Following(command=f"roosync rollout watch {rollout.id}")]
         case "waiting":
-            resume = f"roosync rollout resume {id_}"
             skip = [Following(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
             return [Following(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
-        case "stopped" if stuck:
-            return [
-                Following(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
-                Following(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
-                Following(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
-            ]
-        case "stopped" | "done" if bad and bad[0].decisions:
-            return [Following(command=f"roosync decision show {bad[0].decisions[0]}")]
+    if stuck:
+        return [
+            Following(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
+            Following(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
+            Following(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
+        ]
+    if silent := [row.machine for row in ill if row.state in PASSING]:
+        return [Following(command=f"roosync ping {' '.join(silent[:5])}", does="it begins by itself when it is back")]
+    if shown := [id_ for row in ill for id_ in row.decisions]:
+        return [Following(command=f"roosync decision show {shown[0]}")]
     return [Following(command="roosync update show" if rollout.purpose == "update" else "roosync status")]
 
 
