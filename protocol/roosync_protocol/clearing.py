@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from roosync_protocol import cycle, proposal, request
+from roosync_protocol import cycle, proposal, request, rollout
 from roosync_protocol.decision import declined_after
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision
@@ -55,6 +55,9 @@ def _over(fleet: Fleet, key: Key, now: datetime) -> bool:
         case ("cycle", id_):
             run = fleet.cycle(id_).state
             return run is not None and run.status in cycle.ENDED
+        case ("rollout", id_):  # of the campaign in force: a machine that comes back late asks it whether it may begin
+            rolled, campaign = fleet.rollout(id_).state, fleet.law.campaign
+            return rolled is not None and rolled.status in rollout.ENDED and not (campaign and campaign.id == id_)
         case ("request", to, id_):
             asked = fleet.request(to, id_).state
             # Before its time is over, a message of it that comes again would be a request again.

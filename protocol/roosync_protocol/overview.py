@@ -9,19 +9,17 @@ This is the answer to `status` for a person, an assistant and a monitoring syste
     state   what its last genuine report and its proven decisions say; the first that holds, as in `_state`
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
 
-from roosync_protocol.cycle.leading import counted, missing, view_of
-from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import next_step, question
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
-from roosync_protocol.messages import Cycle, Decision, StatusReport
+from roosync_protocol.messages import Decision, StatusReport
 from roosync_protocol.names import is_operator
+from roosync_protocol.open_work import CycleRow, RolloutRow, cycle_row, open_rollouts
 from roosync_protocol.request import for_person
 
 Seen = Literal["present", "silent", "unknown"]
@@ -65,18 +63,6 @@ class ProposalWaiting(Struct, frozen=True, kw_only=True):
     after_revision: int
 
 
-class CycleRow(Struct, frozen=True, kw_only=True):
-    """A cycle that has not ended."""
-
-    id: str
-    route: str
-    status: str
-    checkpoint: str
-    stopped: int  # the level of the escalation for which it waits; 0 while it goes on
-    waiting_for: str  # what a person is asked
-    next_step: str  # the commands for that
-
-
 class Overview(Struct, frozen=True, kw_only=True):
     """The first five fields are those of the founding protocol's Status report (5-protocols)."""
 
@@ -92,6 +78,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     baseline_revision: int
     proposal: ProposalWaiting | None = None
     cycles: tuple[CycleRow, ...] = ()  # that run, or wait for a person
+    rollouts: tuple[RolloutRow, ...] = ()  # that go on, or wait for a person
     requests_waiting: int = 0  # coordination requests that a person has not answered
     paused: bool = False  # automatic application, on the whole fleet
     refused: dict[str, int] = {}  # what was heard and does not count: the most frequent reasons
@@ -122,7 +109,8 @@ def overview(fleet: Fleet, me: str, present: Mapping[str, datetime] | None, now:
         baseline_version=law.baseline.version if law.baseline else None,
         baseline_revision=law.baseline.revision if law.baseline else 0,
         proposal=_proposal(fleet),
-        cycles=tuple(_cycle(fleet, one, present) for one in fleet.open_cycles()),
+        cycles=tuple(cycle_row(fleet, one, present) for one in fleet.open_cycles()),
+        rollouts=open_rollouts(fleet),
         requests_waiting=len(for_person(fleet.requests(), now)),
         paused=law.policy.paused,
         refused=dict(refused.most_common(REFUSALS_SHOWN)),
@@ -155,8 +143,11 @@ def exit_code(overview: Overview) -> int:
 def exit_codes(overview: Overview) -> tuple[int, ...]:
     """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
     asked = any(cycle.status == "waiting" for cycle in overview.cycles)
+    asked = asked or any(rollout.status == "prepared" for rollout in overview.rollouts)
     waits = asked or overview.pending_decisions or overview.proposal or overview.requests_waiting
     found = {PENDING} if waits else set()
+    if any(rollout.status == "waiting" for rollout in overview.rollouts):
+        found.add(CONFLICT)  # machines failed, and the others are held back until a person says how it goes on
     for row in overview.machines:
         if row.seen != "present" or row.state == "no_report":
             found.add(NO_ANSWER)
@@ -184,20 +175,6 @@ def failed(decision: Decision, report: StatusReport | None) -> bool:
     synced = report is not None and report.status == "synced" and not report.divergences_count
     mended = synced and decision.reference == "baseline"
     return decision.status in FAILED and not decision.rollback_requested and not mended
-
-
-def _cycle(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> CycleRow:
-    view = view_of(fleet, cycle, present)
-    waits = missing(cycle, view)
-    return CycleRow(
-        id=cycle.id,
-        route=cycle.route,
-        status=cycle.status,
-        checkpoint=cycle.checkpoint.upper(),
-        stopped=stopped_at(cycle),
-        waiting_for=question(cycle, view, waits, counted(cycle, view)),
-        next_step=next_step(cycle, view, waits),
-    )
 
 
 def _row(

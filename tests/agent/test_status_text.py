@@ -65,3 +65,32 @@ def test_a_stop_that_nothing_keeps_is_no_question(monkeypatch):
     told = shown_status(stopped_fleet(waiting_for="", next_step="roosync cycle resume c-6aa1dddf2c"))
     assert "at CHECKPOINT-DIFFS; what it waited for is there\n" in told
     assert told.endswith("Next: roosync cycle resume c-6aa1dddf2c")
+
+
+HALTED = {
+    "id": "ro-1", "purpose": "decisions", "status": "waiting", "wave": 2, "waves": 3, "next_step": "roosync rollout show ro-1",
+    "waiting_for": "1 machine did not end well: workstation-2 (failed: no space); `roosync rollout resume ro-1` tries again",
+}  # fmt: skip
+TOLD = {
+    "halted": (
+        HALTED,
+        "Rollout ro-1 (decisions): halted, wave 2 of 3; 1 machine did not",
+        "Next: roosync rollout show ro-1",
+    ),
+    "running": (HALTED | {"status": "running", "next_step": ""}, "wave 2 of 3 is open", "Next: roosync decisions"),
+    "prepared": (
+        HALTED | {"status": "prepared", "next_step": "roosync rollout resume ro-1"},
+        "prepared; a person is asked",
+        "Next: roosync rollout resume ro-1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "says", "following"), TOLD.values(), ids=TOLD)
+def test_a_rollout_that_has_not_ended_is_told(monkeypatch, one, says, following):
+    monkeypatch.setenv("COLUMNS", "0")
+    told = shown_status(stopped_fleet() | {"cycles": [], "rollouts": [one]})
+    assert says in told
+    assert told.split("\n")[-1].startswith(following)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, shown_status(stopped_fleet() | {"cycles": [], "rollouts": [one]}).split("\n"))) <= 80

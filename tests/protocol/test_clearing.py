@@ -11,7 +11,7 @@ from roosync_protocol.clearing import GRACE, Told, leaving
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Choice, Cycle, PackageRef, Proposal, Request
+from roosync_protocol.messages import Campaign, Choice, Cycle, PackageRef, Proposal, Request, Rollout
 from roosync_protocol.messages.work import Reached
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.request import approval_id
@@ -104,6 +104,27 @@ class Bus:
                 ends = {"status": "running", "checkpoint": following} if following else {"status": "done"}
                 run = self.say(world.step(run, "pc-a", ends.pop("status"), reached=reached, **ends))
         return run
+
+    def rollout(self, *steps):
+        world = self.world
+        last = self.say(
+            Rollout(
+                agent="op-ann",
+                timestamp=world.now,
+                id="ro-1",
+                revision=1,
+                operation_id=world.new_operation(),
+                purpose="update",
+                status="running",
+                waves=(("pc-a",),),
+                timeout_minutes=5,
+                started=world.now,
+                opened=world.now,
+            )
+        )
+        for step in steps:
+            last = self.say(world.step(last, "op-ann", step))
+        return last
 
     def proposal(self, *steps, manifest="a", choices=None):
         world = self.world
@@ -257,3 +278,14 @@ def test_an_answer_that_an_open_question_rests_on_stays(bus):
 def test_a_kind_that_this_version_does_not_know_stays(world):
     told = {("rollout", "w-1"): Told(newest=world.now)}
     assert leaving(Fleet(world.law, verify), told, world.now + 2 * GRACE) == []
+
+
+def test_a_rollout_leaves_when_it_has_ended_and_no_machine_may_still_ask_it(world):
+    bus = Bus(world)
+    bus.rollout()
+    assert bus.leaving(days=60) == []
+    bus.rollout("stopped")
+    assert bus.leaving(days=20) == []
+    assert bus.leaving(days=60) == ["rollout"]
+    world.enact(Campaign(id="ro-1", version="1.2.3", machines=("pc-a",), **world.frame()))
+    assert bus.leaving(days=60) == [], "who was off finds the campaign in force, and asks whether it may begin"

@@ -12,7 +12,7 @@ from roosync_protocol.cycle.participant import digest_of
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Arrival, Baseline, Cycle, Member, Operator, Policy, Roster, StatusReport
+from roosync_protocol.messages import Arrival, Baseline, Cycle, Member, Operator, Policy, Rollout, Roster, StatusReport
 from roosync_protocol.messages.work import Escalation
 from roosync_protocol.overview import exit_code, exit_codes, overview
 
@@ -32,6 +32,7 @@ class View:
     refused: Counter = field(default_factory=Counter)
     run: list = field(default_factory=list)
     arrived: dict = field(default_factory=dict)
+    rolled: list = field(default_factory=list)
 
     def refusals(self):
         return self.refused
@@ -50,6 +51,9 @@ class View:
 
     def open_cycles(self):
         return self.run
+
+    def rollouts(self):
+        return self.rolled
 
     def arrivals(self, cycle):
         return self.arrived
@@ -310,6 +314,28 @@ def test_a_cycle_that_stopped_is_told_as_it_is_now(there, asked, following):
     (row,) = overview(view, "a", None, T0).cycles
     assert (row.id, row.checkpoint, row.stopped, row.waiting_for) == ("c-1", "DIFFS", 2, asked)
     assert row.next_step == following
+
+
+ROLLOUTS = {  # status -> exit codes of a fleet in step, the command for a person
+    "prepared": ((3,), "roosync rollout resume r-1"),
+    "running": ((0,), ""),
+    "waiting": ((4,), "roosync rollout show r-1"),
+    "done": ((0,), None),
+    "stopped": ((0,), None),
+}
+
+
+@pytest.mark.parametrize(("status", "codes", "following"), [(s, *told) for s, told in ROLLOUTS.items()], ids=ROLLOUTS)
+def test_a_rollout_that_waits_for_a_person_is_told(status, codes, following):
+    one = Rollout(
+        agent="a", timestamp=T0, id="r-1", revision=4, operation_id="o-1", purpose="update", status=status,
+        waves=(("a",), ("b",)), wave=1, timeout_minutes=5, started=T0, opened=T0, waiting_for="b failed",
+    )  # fmt: skip
+    seen = overview(replace(fleet(*BOTH), rolled=[one]), "a", ALL, T0)
+    assert exit_codes(seen) == codes
+    assert [(row.wave, row.waves, row.next_step) for row in seen.rollouts] == (
+        [] if following is None else [(2, 2, following)]
+    )
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
         head.append(f"Unread mail for {seen['agent']}: {unread}    (roosync message inbox)")
     for one in seen.get("cycles", []):
         head += _cycle(one, room, colour)
+    for one in seen.get("rollouts", []):
+        head += _rollout(one, room, colour)
     notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
     notes += seen.get("warnings", [])
     told = [line for note in notes for line in hanging(f"! {harmless(note)}", room, 2)]
@@ -101,6 +103,20 @@ def _cycle(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     return [line.replace(level, paint(level, "bad", colour)) for line in lines]
 
 
+def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
+    """A rollout that has not ended: its open wave, or what a person is asked."""
+    place = f"Rollout {harmless(one['id'])} ({one['purpose']})"
+    if one["status"] == "prepared":
+        return hanging(f"{place}: prepared; a person is asked: {one['waiting_for']}", room, 2)
+    wave = f"wave {one['wave']} of {one['waves']}"
+    if one["status"] != "waiting":
+        return hanging(f"{place}: {wave} is open", room, 2)
+    lines = hanging(f"{place}: halted, {wave}; {harmless(one['waiting_for'])}", room, 2)
+    return [
+        line.replace("halted", paint("halted", "bad", colour), 1) if not at else line for at, line in enumerate(lines)
+    ]
+
+
 def _lines(text: str, room: int) -> list[str]:
     """Each line of a text folded; a command goes on below itself."""
     return [
@@ -141,6 +157,8 @@ def _next_step(seen: dict[str, Any]) -> str:
         return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
     if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
         return f"Next: {harmless(asked[0]['next_step'])}"
+    if asked := [one for one in seen.get("rollouts", []) if one["next_step"]]:
+        return f"Next: {harmless(asked[-1]['next_step'])}"
     if proposal and proposal["open_questions"]:
         return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
     if proposal:

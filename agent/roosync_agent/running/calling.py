@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 BACK = 5.0  # seconds after our own connection came back: the others connect again as well
-FIRST = 0.3  # seconds after a wave was opened: who is quick has ended by then
-TWICE = (0.8, 0.7)  # seconds for an answer to each of the two questions: in all, named within two
+FIRST = 0.2  # seconds after a wave was opened: who is quick has ended by then
+TWICE = (0.7, 0.6)  # seconds for an answer to each of the two questions: in all, named within two
 LATER = 2.0  # seconds until it is asked again; doubled each time
 SELDOM = 60.0  # and no more than that
 
