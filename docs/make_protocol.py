@@ -3,7 +3,7 @@
     python docs/make_protocol.py        writes docs/protocol.md and docs/asyncapi.json
 
 tests/test_docs.py fails while the files are not what this writes. Every table here is read from the code:
-subjects.KINDS, the TRANSITIONS of decision, proposal, cycle and request, and the broker's topology.
+subjects.KINDS, the TRANSITIONS of decision, proposal, cycle, rollout and request, and the broker's topology.
 """
 
 import inspect
@@ -21,8 +21,9 @@ from roosync_protocol.cycle import ROUTES
 from roosync_protocol.cycle import record as cycle_record
 from roosync_protocol.decision import By
 from roosync_protocol.messages import MAX_MESSAGE
-from roosync_protocol.messages.work import CycleStatus, DecisionStatus, ProposalStatus, RequestStatus
+from roosync_protocol.messages.work import CycleStatus, DecisionStatus, ProposalStatus, RequestStatus, RolloutStatus
 from roosync_protocol.request import Role
+from roosync_protocol.rollout import record as rollout_record
 from roosync_protocol.subjects import KINDS, SubjectKind, Who
 
 HERE = Path(__file__).parent
@@ -119,6 +120,12 @@ def _lives() -> list[str]:
         "",
         *(f"{route}: {', '.join(checkpoints)}\n" for route, checkpoints in ROUTES.items()),
         *_life(cycle_record.TRANSITIONS, get_args(CycleStatus)),
+        "## The life of a rollout",
+        "",
+        "The machine here is one that may orchestrate. A state in which a wave was opened although more machines failed",
+        "than the rollout allows does not count, whoever signed it.",
+        "",
+        *_life(rollout_record.TRANSITIONS, get_args(RolloutStatus)),
         "## The life of a coordination request",
         "",
         "What nobody took up within its minutes is expired for every reader, whether somebody posted that or not.",

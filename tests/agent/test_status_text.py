@@ -68,8 +68,9 @@ def test_a_stop_that_nothing_keeps_is_no_question(monkeypatch):
 
 
 HALTED = {
-    "id": "ro-1", "purpose": "decisions", "status": "waiting", "wave": 2, "waves": 3, "next_step": "roosync rollout show ro-1",
-    "waiting_for": "1 machine did not end well: workstation-2 (failed: no space); `roosync rollout resume ro-1` tries again",
+    "id": "ro-1", "purpose": "decisions", "status": "waiting", "wave": 2, "waves": 3,
+    "waiting_for": "1 machine did not end well: workstation-2 (failed: no space); `roosync rollout resume ro-1`",
+    "next_step": "roosync rollout show ro-1",
 }  # fmt: skip
 TOLD = {
     "halted": (

@@ -111,10 +111,9 @@ def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     wave = f"wave {one['wave']} of {one['waves']}"
     if one["status"] != "waiting":
         return hanging(f"{place}: {wave} is open", room, 2)
-    lines = hanging(f"{place}: halted, {wave}; {harmless(one['waiting_for'])}", room, 2)
-    return [
-        line.replace("halted", paint("halted", "bad", colour), 1) if not at else line for at, line in enumerate(lines)
-    ]
+    halted = f"halted, {wave}"
+    lines = hanging(f"{place}: {halted}; {harmless(one['waiting_for'])}", room, 2)
+    return [line.replace(halted, paint(halted, "bad", colour)) for line in lines]
 
 
 def _lines(text: str, room: int) -> list[str]:
