@@ -9,6 +9,7 @@ import base64
 import importlib.util
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import msgspec
@@ -16,12 +17,13 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_broker.keys import KeyPair, verify
-from roosync_protocol import envelope
+from roosync_protocol import __version__, envelope
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import MalformedError, Member, decode, encode
 from roosync_protocol.messages.base import NO_TEXT
 from roosync_protocol.subjects import BY_MESSAGE, BY_NAME, Subjects
+from roosync_protocol.versions import at_least
 
 WIRE = Path(__file__).parents[1] / "wire"
 DOCS = Path(__file__).parents[2] / "docs" / "asyncapi.json"
@@ -269,3 +271,9 @@ def test_new_messages_travel_where_no_message_of_that_release_does(folder):
         if message.__struct_config__.tag not in known:
             assert kind.name not in taken, kind.name
     assert taken <= BY_NAME.keys()
+
+
+def test_this_release_has_one_version_and_is_newer_than_what_was_recorded():
+    project = tomllib.loads((DOCS.parents[1] / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["version"] == __version__
+    assert all(at_least(__version__, folder.name) for folder in RELEASES)
