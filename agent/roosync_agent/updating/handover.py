@@ -98,7 +98,9 @@ class Handover:
         return self._to(journal, "confirmed")
 
     def give_up(self, journal: Journal, reason: str, said: tuple[str, ...] = ()) -> Journal:
-        """The new version is not well: the old one is started next."""
+        """The new version is not well: the old one is started next. `said`: its last lines, which may tell why."""
+        if said and "ended" in reason:
+            reason = f"{reason}: {said[-1]}"
         log.warning("version %s goes back to %s: %s", journal.version, journal.old.version, reason)
         return self._to(journal, "returning", reason=reason, log=said)
 

@@ -188,13 +188,13 @@ async def _fetched(making: Making) -> str:
             if new or not again:  # a copy that was left half locked by a crash is made anew, once
                 raise RecipeError(f"the source could not be fetched: {error}", error.log) from error
             making.releases.clear(bare)
-    named = (await _run(making, "rev-parse", "--verify", "--quiet", f"{WANTED}^{{commit}}", bare=bare))[-1:]
-    commit = named[0] if named else ""
-    if not commit or (wanted.commit and commit != wanted.commit):
-        raise RecipeError(
-            f"the tag was moved: {making.tag} names {commit or 'no commit'}, the operator signed {wanted.commit}",
-            refused=True,
-        )
+    try:
+        commit = (await _run(making, "rev-parse", "--verify", f"{WANTED}^{{commit}}", bare=bare))[-1]
+    except StepError as error:
+        raise RecipeError(f"the tag {making.tag} names no commit", error.log, refused=True) from error
+    if wanted.commit and commit != wanted.commit:
+        moved = f"the tag was moved: {making.tag} names {commit}, and the operator signed {wanted.commit}"
+        raise RecipeError(moved, refused=True)
     return commit
 
 
@@ -223,7 +223,10 @@ async def _run(
     config = {"transfer.fsckObjects": "true", "submodule.recurse": "false", "protocol.ext.allow": "never"}
     environment = environment_of(REACHING) | {"GIT_ALLOW_PROTOCOL": PROTOCOLS} | dict(more or {})
     return await making.steps.run(
-        command_of([*where, *words], config), folder=tree or making.releases.folder, environment=environment
+        command_of([*where, *words], config),
+        shown=f"git {words[0]}",
+        folder=tree or making.releases.folder,
+        environment=environment,
     )
 
 

@@ -65,9 +65,18 @@ class Steps:
         self._output = state.folder / "releases" / "step.log"
 
     async def run(
-        self, words: Sequence[str], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
+        self,
+        words: Sequence[str],
+        *,
+        shown: str = "",
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> tuple[str, ...]:
-        """The last lines it printed. StepError when it fails or passes a bound; it and its children are gone then."""
+        """The last lines it printed. StepError when it fails or passes a bound; it and its children are gone then.
+
+        `shown`: the command as an error names it.
+        """
+        shown = shown or _shown(words)
         own = dict(self.environment if environment is None else environment)
         program = _found(words[0], self.folder, own)
         self._require_room()
@@ -85,14 +94,16 @@ class Steps:
             self._state.write(NOTE, _Note(pid, mark))
             fault = await self._watched(process)
         except OSError as error:
-            raise StepError(f"{_shown(words)} could not be started: {error.strerror}") from error
+            raise StepError(f"{shown} could not be started: {error.strerror}") from error
         finally:
             os.close(descriptor)
             await asyncio.shield(asyncio.to_thread(end_marked, pid, mark, ours=bool(pid)))
             with contextlib.suppress(FileNotFoundError):
                 (self._state.folder / NOTE).unlink()
         if fault:
-            raise StepError(f"{_shown(words)} {fault}", self.said())
+            said = self.said()
+            why = f": {said[-1]}" if said and fault.startswith("ended") else ""
+            raise StepError(f"{shown} {fault}{why}", said)
         return self.said()
 
     async def _watched(self, process: asyncio.subprocess.Process) -> str:
