@@ -75,6 +75,8 @@ def test_what_chooses_elsewhere(three, waiting):
     begun = a.json("cycle", "start", "--route", "deployment", "--on", "ring=1", "--limit", "1", "--seed", "1")
     assert len(begun["participants"]) == 1
     a.roosync("cycle", "abort")
+    asked = a.json("request", "role=dev or pc-c", "--action", "publish", "--wait", "20")
+    assert [(one["to"], one["status"]) for one in asked["requests"]] == [("lab-a", "done"), ("pc-c", "done")]
     sent = c.json("message", "send", "ring=1 and not role=dev", "--subject", "Hello", "--body", "you")
     assert sent["to"] == ["lab-b"]
     waiting("it came", lambda: [one["subject"] for one in b.json("message", "inbox")["messages"]] == ["Hello"])

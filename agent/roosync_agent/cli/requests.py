@@ -1,21 +1,30 @@
 """Commands about coordination requests: ask a machine or a person, look at what waits, answer."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from roosync_agent.cli.choosing import choosing_options, wanted
+from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, many, table_with_lines
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
+_ONE = re.compile("[A-Za-z0-9-]*")  # a name; anything else is an expression
 PENDING, NO_ANSWER, FAILED = 3, 5, 4
 OPEN = ("requested", "accepted")
 
 
 class Asking(click.Group):
     """`request MACHINE` asks; the other words are commands (a machine of such a name: `request ask show`)."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0].startswith("-") and args[0] not in ctx.help_option_names:
+            args = ["ask", *args]
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -31,7 +40,8 @@ def request() -> None:
 
 
 @request.command("ask")
-@click.argument("to", metavar="MACHINE|OPERATOR")
+@click.argument("to", metavar="MACHINE|OPERATOR|EXPR", required=False)
+@choosing_options
 @click.option("--type", "kind", type=click.Choice(["approval", "execution", "verification"]), default="execution")
 @click.option("--action", default="", help="publish, collect, export, compare, report, verify; of a person in words.")
 @click.option("--target", default="", help="What it is about, such as the id of a decision.")
@@ -41,18 +51,24 @@ def request() -> None:
 @click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait so long for the answer.")
 @json_option
 def ask(
-    to: str, kind: str, action: str, target: str, timeout: float, checkpoint: str, waiting: bool, wait: float,
-    as_json: bool,
+    to: str | None, on: str | None, limit: str, seed: str, preview: bool, kind: str, action: str, target: str,
+    timeout: float, checkpoint: str, waiting: bool, wait: float, as_json: bool,
 ) -> None:  # fmt: skip
-    """Leave a request for MACHINE, for an operator by name, or for `operators`.
+    """Leave a request for MACHINE, for an operator by name, for `operators`; or for each machine that EXPR means.
 
     Exit code: 0 asked (with --wait: done), 4 failed or refused, 5 not answered in the time of --wait.
     """
-    answer = ask_machine(
-        "request_ask", to=to, kind=kind, action=action, target=target, timeout=timeout, checkpoint=checkpoint,
-        waiting=waiting,
-    )  # fmt: skip
-    answer = _waited(answer, wait)
+    what = {"kind": kind, "action": action, "target": target, "timeout": timeout, "checkpoint": checkpoint}
+    if to is None or preview or limit or not _ONE.fullmatch(to):
+        meant = wanted((to,) if to else (), on)
+        if not meant:
+            raise click.UsageError("of whom? Name a machine, an operator, `operators`, or an expression: 'role=dev'")
+        if preview:
+            tell_chosen(meant, limit, seed, as_json=as_json)
+        _each(ask_machine("request_ask_each", on=meant, limit=limit, seed=seed, waiting=waiting, **what), wait, as_json)
+    if on is not None:
+        wanted((to,), on)  # says that one of the two is enough
+    answer = _waited(ask_machine("request_ask", to=to, waiting=waiting, **what), wait)
     show(answer, as_json, _text)
     code = _code(answer)
     raise click.exceptions.Exit(code if wait > 0 or code == FAILED else 0)
@@ -108,6 +124,24 @@ def requests(everything: bool, as_json: bool) -> None:
 
 
 # -- inside
+
+
+def _each(answer: dict[str, Any], wait: float, as_json: bool) -> NoReturn:
+    """How it stands with each machine that was asked, by name; whoever could not be asked, too."""
+    import time
+
+    end = time.monotonic() + wait
+    rows = [_waited(one, max(0.0, end - time.monotonic())) for one in answer["requests"]]
+    show(answer | {"requests": rows}, as_json, _each_text)
+    codes = {_code(row) for row in rows} if wait > 0 else {FAILED for row in rows if _code(row) == FAILED}
+    codes |= {FAILED} if answer["failed"] else set()
+    raise click.exceptions.Exit(next((code for code in (FAILED, NO_ANSWER) if code in codes), 0))
+
+
+def _each_text(answer: dict[str, Any]) -> str:
+    told = [_list(answer["requests"], everything=True)] if answer["requests"] else []
+    failed = [f"! {harmless(name)} was not asked: {harmless(why)}" for name, why in answer["failed"].items()]
+    return "\n".join([*failed, *told])
 
 
 def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:

@@ -63,6 +63,7 @@ VERBS: dict[str, Verb] = {
     "message_remove": mail.remove,
     "requests": requests.listed,
     "request_ask": requests.ask,
+    "request_ask_each": requests.ask_each,
     "request_show": requests.show,
     "request_ready": requests.ready,
     "cycle_start": cycling.start,

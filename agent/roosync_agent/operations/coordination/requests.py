@@ -4,12 +4,14 @@ Asking and looking need this machine's key; answering in an operator's place nee
 asked for it answers by itself (`running.requests`), and nobody else can.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from msgspec import Struct
 
 from roosync_agent.operations.audited import audited
+from roosync_agent.operations.machines.choosing import Chosen, choose_here
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.stepping import moved_on, post_step
 from roosync_agent.session import Session, new_operation
@@ -47,6 +49,12 @@ class RequestAnswer(Struct, frozen=True, kw_only=True):
     form: str  # the founding protocol's Coordination Request, in Markdown
 
 
+class AskedAnswer(Struct, frozen=True, kw_only=True):
+    requests: list[RequestAnswer]
+    failed: dict[str, str]  # machine -> why it was not asked
+    chosen: Chosen
+
+
 async def ask(
     machine: "Machine",
     to: str,
@@ -60,35 +68,32 @@ async def ask(
     """Leaves the request where its addressee finds it, now or when it comes back."""
     await machine.session.refresh()
     to = addressee(machine.fleet, to)
-    if kind not in get_args(RequestKind):
-        raise RefusedRequestError(f"there is no request of type {kind!r}; there are {', '.join(get_args(RequestKind))}")
-    if not 0 < timeout <= 100_000:
-        raise RefusedRequestError(f"a time-out of {timeout:g} minutes is none; give a number of minutes above 0")
-    if not action:
-        raise RefusedRequestError(f"for what? --action {'|'.join(life.ACTIONS)}, or of a person in words")
-    now = machine.session.now()
-    request = Request(
-        agent=machine.name,
-        timestamp=now,
-        id="r-" + new_operation()[2:14],
-        revision=1,
-        operation_id=new_operation(),
-        to=to,
-        kind=kind,  # type: ignore[arg-type]
-        target=(target or to)[:100],
-        action=machine.public(action)[:500],
-        status="requested",
-        asker=machine.name,
-        asked=now,
-        timeout_minutes=timeout,
-        dependencies="waiting" if waiting else "ready",
-        checkpoint=checkpoint[:63],
-    )
-    if fault := life.fault(request):
-        raise RefusedRequestError(fault)
-    async with audited(machine.session, f"ask {to} for {kind}: {request.action}", request.id):
-        await machine.session.advance(request, 0)
-    return answer(machine.fleet, request, machine.session.now())
+    return await _post(machine, _asking(machine, kind, action, target, timeout, checkpoint, waiting)(to))
+
+
+async def ask_each(
+    machine: "Machine",
+    on: str | list[str],
+    limit: str = "",
+    seed: str = "",
+    kind: str = "execution",
+    action: str = "",
+    target: str = "",
+    timeout: float = 60.0,
+    checkpoint: str = "",
+    waiting: bool = False,
+) -> AskedAnswer:
+    """The same of each machine that `on` means (`machines.choosing`), with a request of its own for each."""
+    await machine.session.refresh()
+    chosen = await choose_here(machine, on, limit, seed)
+    asked = _asking(machine, kind, action, target, timeout, checkpoint, waiting)
+    done, failed = [], {}
+    for request in [asked(name) for name in chosen.machines]:
+        try:
+            done.append(await _post(machine, request))
+        except (BusError, RefusedRequestError) as error:
+            failed[request.to] = str(error)
+    return AskedAnswer(requests=done, failed=failed, chosen=chosen)
 
 
 async def listed(machine: "Machine", everything: bool = False) -> list[RequestAnswer]:
@@ -140,6 +145,49 @@ async def answered(session: Session, decision: Decision) -> None:
 
 
 # -- inside
+
+
+def _asking(
+    machine: "Machine", kind: str, action: str, target: str, timeout: float, checkpoint: str, waiting: bool
+) -> Callable[[str], Request]:
+    """Makes the request to an addressee; RefusedRequestError when no such request can be."""
+    if kind not in get_args(RequestKind):
+        raise RefusedRequestError(f"there is no request of type {kind!r}; there are {', '.join(get_args(RequestKind))}")
+    if not 0 < timeout <= 100_000:
+        raise RefusedRequestError(f"a time-out of {timeout:g} minutes is none; give a number of minutes above 0")
+    if not action:
+        raise RefusedRequestError(f"for what? --action {'|'.join(life.ACTIONS)}, or of a person in words")
+    now, words = machine.session.now(), machine.public(action)[:500]
+
+    def made(to: str) -> Request:
+        request = Request(
+            agent=machine.name,
+            timestamp=now,
+            id="r-" + new_operation()[2:14],
+            revision=1,
+            operation_id=new_operation(),
+            to=to,
+            kind=kind,  # type: ignore[arg-type]
+            target=(target or to)[:100],
+            action=words,
+            status="requested",
+            asker=machine.name,
+            asked=now,
+            timeout_minutes=timeout,
+            dependencies="waiting" if waiting else "ready",
+            checkpoint=checkpoint[:63],
+        )
+        if fault := life.fault(request):
+            raise RefusedRequestError(fault)
+        return request
+
+    return made
+
+
+async def _post(machine: "Machine", request: Request) -> RequestAnswer:
+    async with audited(machine.session, f"ask {request.to} for {request.kind}: {request.action}", request.id):
+        await machine.session.advance(request, 0)
+    return answer(machine.fleet, request, machine.session.now())
 
 
 def addressee(fleet: Fleet, name: str) -> str:
