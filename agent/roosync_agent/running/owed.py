@@ -1,13 +1,14 @@
-"""What a leader that died in the middle of a step had still to say: the alarm of an escalation, the figures of an end.
+"""What a leader that died in the middle of a step had still to say: the alarm of a halt, the figures of an end.
 
-The record of a cycle is moved first and spoken of after, so its next leader looks at what the records say and makes up
-for what nobody heard. Rather twice than never: an alarm that was told while this machine was away is told again.
+The record of a cycle or a rollout is moved first and spoken of after, so its next leader looks at what the records say
+and makes up for what nobody heard. Rather twice than never: an alarm that was told while this machine was away is told
+again.
 """
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from roosync_protocol.messages import Alarm, Cycle, Escalation, MetricReport
+from roosync_protocol.messages import Alarm, Cycle, Escalation, MetricReport, Rollout
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -23,6 +24,9 @@ async def make_up(machine: "Machine") -> None:
         for one in cycle.escalations:
             if now - one.at < RECENT and not _alarmed(machine, cycle, one):
                 await machine.alarm(one.level, one.reason, cycle.id)
+    for rollout in machine.rollouts.running:
+        if rollout.status == "waiting" and now - rollout.timestamp < RECENT and not _told(machine, rollout):
+            await machine.rollouts.tell_halt(rollout)
     ended = [cycle for cycle in cycles if cycle.status == "done"]
     told = await _measured(machine) if ended else set()
     for cycle in ended:
@@ -36,6 +40,16 @@ def _alarmed(machine: "Machine", cycle: Cycle, escalation: Escalation) -> bool:
         isinstance(heard.message, Alarm)
         and (heard.message.about, heard.message.level, heard.message.reason) == (cycle.id, escalation.level, reason)
         and law.genuine(heard)
+        for heard in machine.fleet.alarms
+    )
+
+
+def _told(machine: "Machine", rollout: Rollout) -> bool:
+    return any(
+        isinstance(heard.message, Alarm)
+        and heard.message.about == rollout.id
+        and heard.message.timestamp >= rollout.opened
+        and machine.fleet.law.genuine(heard)
         for heard in machine.fleet.alarms
     )
 

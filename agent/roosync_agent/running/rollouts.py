@@ -127,7 +127,10 @@ class Rollouts:
             names = "; ".join(f"{m}: {made.results[m].reason}" for m in broken[:5])
             await self._machine.alarm(3, f"{made.id}: {names}; `roosync rollout show {made.id}`", made.id)
         if made.status == "waiting" and before.status != "waiting":
-            await self._machine.alarm(2, f"{made.id} halted: {made.waiting_for}", made.id)
+            await self.tell_halt(made)
+
+    async def tell_halt(self, halted: Rollout) -> None:
+        await self._machine.alarm(2, f"{halted.id} halted: {halted.waiting_for}", halted.id)
 
     def _view(self, rollout: Rollout, token: int) -> View:
         machine = self._machine
