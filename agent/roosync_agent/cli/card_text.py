@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roosync_agent.cli.changes import Told, block, ordered, told
-from roosync_agent.cli.text import TONES, folded, harmless, many, paint, reference_text, want_colour, width
+from roosync_agent.cli.text import TONES, hanging, harmless, many, paint, reference_text, want_colour, width
 
 OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # of these an operator opens another attempt
@@ -26,47 +26,46 @@ def card_text(card: dict[str, Any], *, following: bool = True, full: bool = Fals
     risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
     lines = [
         *_heads(card, machines),
-        f"  What        {harmless(card['verdict'])}: {harmless(card['justification'])}",
-        f"  Compared    with {reference_text(card['reference'])}"
-        + ("" if card["reference"] == "baseline" else ", not with the baseline"),
-        f"  Risk        {risk}" + "".join(f"\n              - {harmless(reason)}" for reason in card["reasons"]),
-        f"  Suggested   {card['suggested_action']}",
+        *_line("What", f"{harmless(card['verdict'])}: {harmless(card['justification'])}"),
+        *_line("Compared", f"with {reference_text(card['reference'])}"
+               + ("" if card["reference"] == "baseline" else ", not with the baseline")),
+        f"  Risk        {risk}",
+        *(part for reason in card["reasons"] for part in hanging(f"{'':14}- {harmless(reason)}", width(), 16)),
+        *_line("Suggested", card["suggested_action"]),
         *_answer_text(card),
         "  Changes",
         *(f"    {line}" for line in changed.lines),
-    ]
+    ]  # fmt: skip
     if changed.left:
         way = f"roosync decision show {card['id']} --full"
         lines.append(f"    ({many(changed.left, 'line')} that did not change left out; old and new in full: {way})")
     if card["wanted_absent"]:
         gone = {"override_remote": "every machine", "keep_special": "what this machine should have"}
-        lines.append(f"  Afterwards  it is gone from {gone.get(card['answer'], 'this machine')}")
+        lines += _line("Afterwards", f"it is gone from {gone.get(card['answer'], 'this machine')}")
     elif isinstance(card["executes"], dict) and card["executes"]:
         lines += ["  Executes", *(f"    {line}" for line in _executes(card, changed))]
     if not card["wanted_absent"]:  # who lacks it already is not counted
-        lines.append(f"  Already on  {', '.join(card['runs_on']) or 'no machine'}")
-    lines += [
-        f"  Approved    {approved}",
-        f"  Expires     {card['expires'][:16]} UTC",
-        f"  Undo        {'roosync decision rollback ID, each by its own' if len(machines) > 1 else card['undo']}",
-        f"  Hash        {card['hash']}",
-    ]
+        lines += _line("Already on", ", ".join(card["runs_on"]) or "no machine")
+    undo = "roosync decision rollback ID, each by its own" if len(machines) > 1 else card["undo"]
+    lines += _line("Approved", approved) + _line("Expires", f"{card['expires'][:16]} UTC")
+    lines += [*_line("Undo", undo), f"  Hash        {card['hash']}"]
     for title, found in (("Log", card["log"]), ("Not counted", card["refused"])):
-        lines += [f"  {title}", *(f"    {harmless(line)}" for line in found)] if found else []
+        lines += [f"  {title}"] if found else []
+        lines += [part for line in found for part in hanging(f"    {harmless(line)}", width(), 6)]
     return "\n".join([*lines, *(_following(card) if following else [])])
+
+
+def _line(title: str, text: str) -> list[str]:
+    return hanging(f"  {title:<12}{text}", width(), 14)
 
 
 def _heads(card: dict[str, Any], machines: Sequence[str]) -> list[str]:
     """Which decision it is; of several the machines by name, all of them."""
     state = f"{card['status']}, attempt {card['attempt']}"
     if len(machines) < 2:
-        return [f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {state}"]
-    names = folded(", ".join(map(harmless, machines)), width() or 100, 14)
-    return [
-        f"{harmless(card['entity'])} on {len(machines)} machines, the same on each   {state}",
-        "  Machines    " + names[0].lstrip(),
-        *names[1:],
-    ]
+        return hanging(f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {state}", width(), 2)
+    what = f"{harmless(card['entity'])} on {len(machines)} machines, the same on each   {state}"
+    return [*hanging(what, width(), 2), *_line("Machines", ", ".join(map(harmless, machines)))]
 
 
 def _changes(card: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,10 +102,10 @@ def _following(card: dict[str, Any]) -> list[str]:
         answers.append((f"{approve} --action keep_special", f"{card['machine']} keeps its own, for good"))
     if card["status"] != "rejected":
         answers.append((f"roosync decision reject {card['id']}", "leave this difference as it is"))
-    width = max(len(command) for command, _ in answers)
+    longest = max(len(command) for command, _ in answers)
     heads = ["Next: ", *["      "] * (len(answers) - 1)]
-    lines = (f"{head}{command:{width}}   {what}" for head, (command, what) in zip(heads, answers, strict=True))
-    return ["", *lines]
+    lines = (f"{head}{command:{longest}}   {what}" for head, (command, what) in zip(heads, answers, strict=True))
+    return ["", *(part for line in lines for part in hanging(line, width(), 10))]
 
 
 def _answer_text(card: dict[str, Any]) -> list[str]:
@@ -115,4 +114,6 @@ def _answer_text(card: dict[str, Any]) -> list[str]:
         "override_remote": "this machine's value becomes the agreed one, FOR EVERY MACHINE OF THE FLEET",
         "keep_special": "this machine's value stays, for it alone",
     }
-    return [f"  Answer      {card['answer']}: {meaning.get(card['answer'], '')}".rstrip(": ")] if card["answer"] else []
+    return (
+        _line("Answer", f"{card['answer']}: {meaning.get(card['answer'], '')}".rstrip(": ")) if card["answer"] else []
+    )

@@ -108,6 +108,8 @@ async def run(session: Session, rollout: Rollout, faults: dict[str, str] | None 
 
 
 def _signed(session: Session, decision: Decision, rollout: str) -> bool:
-    """Did this operator sign it for this rollout before?"""
+    """Did this operator sign it, as it stands, for this rollout? What failed carries a yes that was used up."""
+    if decision.status not in ("pending", "approved"):
+        return False
     given = approval.given(decision, session.fleet.law, verify, session.now())
     return any((one.operator, one.rollout) == (session.name, rollout) for one in given)
