@@ -8,7 +8,9 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout import ENDED
 from roosync_protocol.rollout.waves import cut
+from roosync_protocol.versions import at_least
 
+KNOWN = "0.2.0"  # the first version whose machines wait for their wave
 LIMITS = {  # field -> smallest (None: above 0), largest, what it is
     "pause_seconds": (0.0, 604_800.0, "a pause of {} seconds is none; give 0 to 604,800 (a week)"),
     "max_fail_percentage": (0.0, 100.0, "{} percent that may fail is none; give 0 to 100"),
@@ -45,6 +47,21 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str) -> None:
                 f"{names} in {other.id}, which is {other.status}: end it first with `roosync rollout stop {other.id}`, "
                 f"or wait for it with `roosync rollout watch {other.id}`"
             )
+
+
+def require_knowing(fleet: Fleet, machines: Iterable[str]) -> None:
+    """RefusedRequestError when one of the machines runs a version that knows no rollouts.
+
+    It would wait for no wave: it applies what is approved at once, also after a halt.
+    """
+    statuses = {machine: status for machine in machines if (status := fleet.status(machine))}
+    older = {name: one.roosync_version for name, one in statuses.items() if not at_least(one.roosync_version, KNOWN)}
+    if older:
+        names = ", ".join(f"{name} ({version or 'no version'})" for name, version in sorted(older.items()))
+        raise RefusedRequestError(
+            f"roosync before {KNOWN} waits for no wave and would begin at once: {names}. Update by hand there first, "
+            f"or leave them out: --on 'not ({' or '.join(sorted(older))})'"
+        )
 
 
 def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:

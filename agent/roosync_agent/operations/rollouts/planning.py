@@ -55,6 +55,7 @@ async def plan(
             "`roosync decisions` lists what waits"
         )
     pacing.require_free(machine.fleet, busy, "decisions")
+    pacing.require_knowing(machine.fleet, busy)
     chosen = [d for d in wanted if d.machine in set(busy)]
     for name in busy:
         if (count := sum(d.machine == name for d in chosen)) > MOST:

@@ -61,6 +61,7 @@ async def plan(
     taking = [name for name in meant if name not in newer]
     if not replaced:
         pacing.require_free(fleet, taking, "update")
+    pacing.require_knowing(fleet, taking)
     return UpdatePlan(
         version=version,
         tag=tag,
