@@ -74,6 +74,10 @@ async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> Non
         except OSError as error:  # no memory, no processes left
             log.warning("%s could not be started: %s", child.name, error)
             code = 127
+        except Exception:
+            log.exception("%s failed in an unexpected way", child.name)
+            await child.stop()
+            code = 1
         if stop.is_set():
             return
         if child.gave_up:

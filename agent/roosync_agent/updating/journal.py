@@ -21,7 +21,7 @@ Phase = Literal["preparing", "staged", "trying", "confirmed", "returning", "retu
 # supervisor is asked; trying: the new version runs on trial; returning: the old one is started again.
 STEPS: dict[Phase, frozenset[Phase]] = {
     "preparing": frozenset({"preparing", "staged", "returned", "refused"}),
-    "staged": frozenset({"trying", "returned"}),
+    "staged": frozenset({"trying", "returning", "returned"}),
     "trying": frozenset({"trying", "confirmed", "returning"}),
     "returning": frozenset({"returning", "returned", "return_failed"}),
     "return_failed": frozenset(),
