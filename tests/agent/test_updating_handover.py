@@ -91,7 +91,7 @@ class Machine:
         task = asyncio.create_task(supervisor.supervise([self.child]))
         end = time.monotonic() + seconds
         try:
-            while not task.done() and (self.journal.phase not in phases or not self.child.process):
+            while not task.done() and (self.journal.phase not in phases or not self._running()):
                 assert time.monotonic() < end, self.journal
                 await asyncio.sleep(0.02)
             return await task if task.done() else None
@@ -105,7 +105,11 @@ class Machine:
         process = self.child.process
         if process is None or process.returncode is not None:
             return ""
-        return psutil.Process(process.pid).cmdline()[-2]
+        try:
+            words = psutil.Process(process.pid).cmdline()
+        except psutil.Error:
+            return ""
+        return words[-2] if words[2:3] == [str(self.program)] else ""  # or it is not our program yet
 
 
 @pytest.fixture
