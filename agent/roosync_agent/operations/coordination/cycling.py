@@ -14,6 +14,7 @@ from roosync_agent.operations.audited import audited
 from roosync_agent.operations.machines.choosing import choose_here
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.stepping import moved_on, post_step
+from roosync_agent.operations.updates.showing import in_force
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
 from roosync_protocol.cycle import ENDED, ROUTES, first
@@ -105,7 +106,7 @@ async def start(
         participants=tuple(taking),
         checkpoint=first(which),
         timeout_minutes=timeout,
-        required_version=version,
+        required_version=version or (_required(fleet, taking) if which == "deployment" else ""),
         started=now,
         after=fleet.newest,
         entered=now,
@@ -183,6 +184,12 @@ async def abort(session: Session, id_: str | None, reason: str = "") -> Cycle:
 # -- inside
 
 GOES_ON: dict[str, object] = {"waiting_for": "", "stopped": 0}
+
+
+def _required(fleet: Fleet, machines: list[str]) -> str:
+    """The version of the campaign in force, when it is asked of all of these machines; "" otherwise."""
+    campaign = in_force(fleet)
+    return campaign.version if campaign is not None and set(machines) <= set(campaign.machines) else ""
 
 
 def _start_fault(machine: Machine, route: str, timeout: float, version: str) -> str | None:
