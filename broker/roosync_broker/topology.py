@@ -184,6 +184,7 @@ async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> li
         info = await _api(link, f"STREAM.INFO.{name}", {})
         if info.error is not None and info.error.err_code != 10059:  # stream not found
             raise _failure(name, info.error)
+        wanted["subjects"] += _of_a_newer_version(fleet, wanted["subjects"], info.config.get("subjects"))
         if info.error is not None:
             verb = "CREATE"
         elif any(info.config.get(key, _DEFAULTS.get(key)) != value for key, value in wanted.items()):
@@ -195,6 +196,12 @@ async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> li
             raise _failure(name, told.error)
         changed.append(f"{'made' if verb == 'CREATE' else 'changed'} {name}")
     return changed
+
+
+def _of_a_newer_version(fleet: str, known: list[str], there: Any) -> list[str]:
+    """Kinds that another keeper of this cluster stores, and this one does not know: it takes nothing away from it."""
+    found = there if isinstance(there, list) else []
+    return [one for one in found if one not in known and str(one).startswith(f"post.{fleet}.")]
 
 
 async def incarnation(link: Link, stream: str) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from roosync_broker import topology
 from roosync_broker.errors import NoResponderError, OursError, UnavailableError
+from roosync_broker.memory import MemoryBus
 from roosync_broker.permissions import matches
 from roosync_protocol.subjects import KINDS, Subjects
 
@@ -93,3 +94,17 @@ async def test_a_stream_that_can_not_be_made_now_and_one_that_can_not_be_made(an
     with pytest.raises(kind):
         await topology.ensure(link, "home", 3)
     assert len(link.asked) == 2, "what changes something is asked once"
+
+
+async def test_a_keeper_takes_no_kind_away_from_one_of_a_newer_version():
+    bus = MemoryBus()
+    link, asked = bus.link("keeper"), topology.configurations("home")["home-WORK"]
+    await topology.ensure(link, "home")
+    newer = [*asked["subjects"], "post.home.tomorrow.>"]
+    await link.request("$JS.API.STREAM.UPDATE.home-WORK", json.dumps(asked | {"subjects": newer}).encode(), 1)
+    assert await topology.ensure(link, "home") == []
+    bounded = asked | {"subjects": newer, "max_bytes": 5}
+    await link.request("$JS.API.STREAM.UPDATE.home-WORK", json.dumps(bounded).encode(), 1)
+    assert await topology.ensure(link, "home") == ["changed home-WORK"]
+    told = json.loads(await link.request("$JS.API.STREAM.INFO.home-WORK", b"", 1))["config"]
+    assert (told["subjects"], told["max_bytes"]) == (newer, asked["max_bytes"])
