@@ -1,6 +1,7 @@
 """Expressions that choose machines: what each means, what nobody can mean, and what an unknown fact does to them."""
 
 import itertools
+import random
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -305,3 +306,31 @@ def test_what_a_hostile_machine_says_is_compared_and_nothing_else(told):
 def test_who_was_revoked_is_not_chosen():
     gone = Member(agent="op-ana", timestamp=T0, revision=2, machine="pc", key="U" + "A" * 55, revoked=True)
     assert seen_as(TOLD, gone) == []
+
+
+TERMS = ["all", "lab-1", "lab-*", "pc-?", "role=dev", "role != dev", "os=linux", "version < 0.2", "has:docker"]
+STRAY = ["lab-9", "has:", "role", ">=", "x", "=", "<", '"', ",", "@a", "!", "é", "\x00"]
+PIECES = [*TERMS, *STRAY, *["and", "or", "not", "(", ")"] * 5]
+
+
+def refusal(text):
+    """What is said of it; None when it is an expression."""
+    try:
+        choose(parse(text), FLEET)
+    except TargetError as error:
+        return str(error)
+    return None
+
+
+def test_any_text_is_an_expression_or_is_refused_in_words():
+    chance = random.Random(7)
+    texts = [" ".join(chance.choices(PIECES, k=chance.randrange(1, 9))) for _ in range(4_000)]
+    said = {text: refusal(text) for text in texts}
+    assert max(len(line) for told in said.values() if told for line in told.split("\n")) < 400
+    meant = [f"({text})" for text in texts if said[text] is None]
+    assert 100 < len(meant) < 3_900
+    for text in meant:
+        names = choose(parse(text), FLEET)
+        assert choose(parse(f"not not {text} or {text}"), FLEET) == names
+        assert choose(parse(f"{text} and not {text}"), FLEET) == []
+        assert not set(choose(parse(f"not {text}"), FLEET)) & set(names)

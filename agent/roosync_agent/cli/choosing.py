@@ -103,3 +103,7 @@ def chosen_text(chosen: dict[str, Any]) -> str:
     of = f" of {many(chosen['meant'], 'machine')} that are meant" if chosen["limit"] else f" of {chosen['of']}"
     seed = f", --limit {chosen['limit']} --seed {chosen['seed']}" if chosen["limit"] else ""
     return f"{len(names)}{of}{harmless(seed)}: {listed(names, 8)}"
+
+
+def labels_text(labels: dict[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roosync_agent.cli.choosing import choosing_options, expanded
+from roosync_agent.cli.choosing import choosing_options, expanded, labels_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, many, table, want_colour
 
@@ -42,6 +42,8 @@ def label(
 
 
 def _change(machines: list[str], changes: dict[str, str | None], *, preview: bool, yes: bool, as_json: bool) -> None:
+    import asyncio
+
     import msgspec
 
     from roosync_agent.operations.membership import labelling
@@ -54,7 +56,8 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
             if as_json:
                 raise click.UsageError("with --json nobody is asked: add --yes, or look first with --preview")
             click.echo(_planned(msgspec.to_builtins(plan)))
-            click.confirm(f"Sign this for {many(len(machines), 'machine')}?", abort=True)
+            question = f"Sign this for {many(len(machines), 'machine')}?"
+            await asyncio.to_thread(click.confirm, question, abort=True)  # the connection lives on meanwhile
         return await labelling.label(session, plan)
 
     done = msgspec.to_builtins(signed(work))
@@ -66,24 +69,20 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
 
 
 def _listed(rows: list[dict[str, Any]]) -> str:
-    told = [(row["machine"], _pairs(row["labels"])) for row in rows]
+    told = [(row["machine"], labels_text(row["labels"]) or "-") for row in rows]
     shown = table(told, ("MACHINE", "LABELS"), colour=want_colour())
     return shown + "\n\nNext: roosync label MACHINE KEY=VALUE" if not any(row["labels"] for row in rows) else shown
 
 
 def _planned(plan: list[dict[str, Any]]) -> str:
-    rows = [(one["machine"], _pairs(one["before"]), _pairs(one["after"])) for one in plan]
+    rows = [(one["machine"], labels_text(one["before"]) or "-", labels_text(one["after"]) or "-") for one in plan]
     return table(rows, ("MACHINE", "LABELS NOW", "LABELS THEN"), colour=want_colour())
 
 
 def _done(done: dict[str, Any]) -> str:
-    lines = [f"{one['machine']}: {_pairs(one['after'])}" for one in done["changed"]]
+    lines = [f"{one['machine']}: {labels_text(one['after']) or 'no label'}" for one in done["changed"]]
     if done["unchanged"]:
         lines.append(f"Nothing to change on {', '.join(done['unchanged'])}.")
     lines += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in done["failed"].items()]
     following = f"roosync label {next(iter(done['failed']))}" if done["failed"] else "roosync machines"
     return "\n".join([*lines, "", f"Next: {following}"])
-
-
-def _pairs(labels: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "-"

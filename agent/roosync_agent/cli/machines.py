@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from roosync_agent.cli.choosing import chosen_text, limit_options, on_option, wanted
+from roosync_agent.cli.choosing import chosen_text, labels_text, limit_options, on_option, wanted
 from roosync_agent.cli.running import ask_machine, json_option
 from roosync_agent.cli.text import (
     columns,
@@ -58,7 +58,7 @@ def _text(answer: dict[str, Any]) -> str:
         )
         for one in found
     ]
-    labels = [_pairs(one["labels"]) for one in found]
+    labels = [labels_text(one["labels"]) for one in found]
     wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*HEADS, "LABELS"), colour=False)
     reasons = {tuple(one["because"]) for one in found}
     if len(reasons) < 2 and all(columns(line) <= room for line in wide.split("\n")):
@@ -78,7 +78,7 @@ def _facts(one: dict[str, Any]) -> str:
     """One machine: what an operator signed, what it says of itself, what it has."""
     room = width() or 80
     lines = [
-        ("labels", _pairs(one["labels"]) or "none: roosync label MACHINE KEY=VALUE"),
+        ("labels", labels_text(one["labels"]) or "none: roosync label MACHINE KEY=VALUE"),
         *one["facts"].items(),
         *((f"local.{key}", value) for key, value in one["local"].items()),
         ("has", "  ".join(one["has"]) or ("nothing" if one["has_known"] else "unknown: it never said")),
@@ -91,7 +91,3 @@ def _facts(one: dict[str, Any]) -> str:
             first, *rest = folded(harmless(value), room - 16, 0)
             told += [f"  {harmless(key):<14}{first}", *(" " * 16 + part for part in rest)]
     return "\n".join(told)
-
-
-def _pairs(labels: dict[str, str]) -> str:
-    return " ".join(f"{key}={value}" for key, value in sorted(labels.items()))

@@ -8,11 +8,12 @@ choosing   which machines are meant, and why
 """
 
 from roosync_protocol.targeting.choosing import Expression, choose, chosen_because, parse
-from roosync_protocol.targeting.facts import FACTS, Candidate, candidates
+from roosync_protocol.targeting.facts import FACTS, LABEL, Candidate, candidates
 from roosync_protocol.targeting.words import MAX_TEXT, TargetError, nearest
 
 __all__ = [
     "FACTS",
+    "LABEL",
     "MAX_TEXT",
     "Candidate",
     "Expression",

@@ -14,7 +14,16 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.overview import MachineRow, machine_rows
 from roosync_protocol.rollout.waves import limit as limited
-from roosync_protocol.targeting import Candidate, Expression, TargetError, candidates, chosen_because, nearest, parse
+from roosync_protocol.targeting import (
+    LABEL,
+    Candidate,
+    Expression,
+    TargetError,
+    candidates,
+    chosen_because,
+    nearest,
+    parse,
+)
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -55,8 +64,11 @@ def chosen(
     RefusedRequestError shows what nobody can mean, or tells that nobody is meant.
     """
     expressions = parsed(on, present)
-    rows = machine_rows(fleet, me, present, now) if any(one.facts for one in expressions) else ()
-    return chosen_among(known(fleet, rows), expressions, limit, seed)
+    machines = known(fleet, ())
+    labels = {key for one in machines for key in one.labels}
+    if any(key.removeprefix(LABEL) not in labels for one in expressions for key in one.facts):
+        machines = known(fleet, machine_rows(fleet, me, present, now))  # in a large fleet this is what takes time
+    return chosen_among(machines, expressions, limit, seed)
 
 
 def known(fleet: Fleet, rows: Sequence[MachineRow]) -> list[Candidate]:
