@@ -28,7 +28,7 @@ class CycleRow(Struct, frozen=True, kw_only=True):
 
 
 class RolloutRow(Struct, frozen=True, kw_only=True):
-    """A rollout that has not ended."""
+    """A rollout that has not ended, or that was stopped and left approved decisions behind which nothing begins."""
 
     id: str
     purpose: str
@@ -55,18 +55,34 @@ def cycle_row(fleet: Fleet, cycle: Cycle, present: Collection[str] | None) -> Cy
 
 def open_rollouts(fleet: Fleet) -> tuple[RolloutRow, ...]:
     """Newest last."""
-    return tuple(_rollout(one) for one in fleet.rollouts() if one.status not in ENDED)
+    rows = (_rollout(one, _left(fleet, one)) for one in fleet.rollouts())
+    return tuple(row for row in rows if row.status not in ENDED or row.next_step)
 
 
-def _rollout(rollout: Rollout) -> RolloutRow:
-    prepared = f"roosync rollout resume {rollout.id}"
-    halted = f"roosync rollout show {rollout.id}"
+def _left(fleet: Fleet, rollout: Rollout) -> int:
+    """Decisions that were approved for a rollout which was stopped since: their machines wait for a wave for ever."""
+    if rollout.status != "stopped":
+        return 0
+    places = ((machine, id_) for machine, ids in rollout.items.items() for id_ in ids)
+    states = (fleet.decision(machine, id_).state for machine, id_ in places)
+    approved = (state for state in states if state is not None and state.status == "approved" and state.approvals)
+    return sum(f'"{rollout.id}"' in state.approvals[-1].payload for state in approved)  # the newest one counts
+
+
+def _rollout(rollout: Rollout, left: int) -> RolloutRow:
+    many = "1 change that was approved for it is" if left == 1 else f"{left} changes that were approved for it are"
+    asks = {
+        "prepared": ("its decisions are not all approved yet", f"roosync rollout resume {rollout.id}"),
+        "waiting": (rollout.waiting_for, f"roosync rollout show {rollout.id}"),
+        "stopped": (f"{many} not applied: approve again, or reject", f"roosync rollout show {rollout.id}" * bool(left)),
+    }
+    waiting_for, next_step = asks.get(rollout.status, ("", ""))
     return RolloutRow(
         id=rollout.id,
         purpose=rollout.purpose,
         status=rollout.status,
         wave=rollout.wave + 1,
         waves=len(rollout.waves),
-        waiting_for="its decisions are not all approved yet" if rollout.status == "prepared" else rollout.waiting_for,
-        next_step={"prepared": prepared, "waiting": halted}.get(rollout.status, ""),
+        waiting_for=waiting_for,
+        next_step=next_step,
     )

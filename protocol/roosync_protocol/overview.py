@@ -143,7 +143,7 @@ def exit_code(overview: Overview) -> int:
 def exit_codes(overview: Overview) -> tuple[int, ...]:
     """Every code that holds, ascending; (0,) when all is in step and was heard to be so."""
     asked = any(cycle.status == "waiting" for cycle in overview.cycles)
-    asked = asked or any(rollout.status == "prepared" for rollout in overview.rollouts)
+    asked = asked or any(rollout.status in ("prepared", "stopped") for rollout in overview.rollouts)
     waits = asked or overview.pending_decisions or overview.proposal or overview.requests_waiting
     found = {PENDING} if waits else set()
     if any(rollout.status == "waiting" for rollout in overview.rollouts):

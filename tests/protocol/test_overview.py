@@ -52,6 +52,9 @@ class View:
     def open_cycles(self):
         return self.run
 
+    def decision(self, machine, id_):
+        return SimpleNamespace(state=next((d for d in self.found if (d.machine, d.id) == (machine, id_)), None))
+
     def rollouts(self):
         return self.rolled
 
@@ -336,6 +339,28 @@ def test_a_rollout_that_waits_for_a_person_is_told(status, codes, following):
     assert [(row.wave, row.waves, row.next_step) for row in seen.rollouts] == (
         [] if following is None else [(2, 2, following)]
     )
+
+
+LEFT = {  # the decision of b, the rollout that its newest approval names -> is a person asked?
+    "approved, and it waits for ever": ("approved", "r-1", True),
+    "approved singly since": ("approved", "", False),
+    "applied before it was stopped": ("applied", "r-1", False),
+}
+
+
+@pytest.mark.parametrize(("status", "named", "asked"), LEFT.values(), ids=LEFT)
+def test_what_a_stopped_rollout_leaves_behind_is_told(status, named, asked):
+    one = Rollout(
+        agent="a", timestamp=T0, id="r-1", revision=4, operation_id="o-1", purpose="decisions", status="stopped",
+        waves=(("b",),), items={"b": ("d-1", "d-9")}, timeout_minutes=5, started=T0, opened=T0,
+    )  # fmt: skip
+    said = tuple(SimpleNamespace(payload=f'{{"rollout":"{name}"}}') for name in ("r-1", named))
+    seen = overview(
+        replace(fleet(*BOTH, decisions=[decision("b", status, approvals=said)]), rolled=[one]), "a", ALL, T0
+    )
+    assert [row.next_step for row in seen.rollouts] == ["roosync rollout show r-1"] * asked
+    assert (3 in exit_codes(seen)) is asked
+    assert all("1 change that was approved for it is not applied" in row.waiting_for for row in seen.rollouts)
 
 
 @pytest.mark.parametrize(

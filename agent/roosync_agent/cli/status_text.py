@@ -104,10 +104,10 @@ def _cycle(one: dict[str, Any], room: int, colour: bool) -> list[str]:
 
 
 def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
-    """A rollout that has not ended: its open wave, or what a person is asked."""
+    """A rollout that has not ended, or left something behind: its open wave, or what a person is asked."""
     place = f"Rollout {harmless(one['id'])} ({one['purpose']})"
-    if one["status"] == "prepared":
-        return hanging(f"{place}: prepared; a person is asked: {one['waiting_for']}", room, 2)
+    if one["status"] in ("prepared", "stopped"):
+        return hanging(f"{place}: {one['status']}; a person is asked: {one['waiting_for']}", room, 2)
     wave = f"wave {one['wave']} of {one['waves']}"
     if one["status"] != "waiting":
         return hanging(f"{place}: {wave} is open", room, 2)
