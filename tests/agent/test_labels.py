@@ -103,12 +103,14 @@ async def test_given_changed_and_taken_away(bus):
 
 
 async def test_they_are_told_in_the_audit(bus):
-    await labelled(bus, "alpha", role="dev")
+    await labelled(bus, "alpha", role="dev", site="paris")
+    await labelled(bus, "alpha", role="prod", site="")
     reader = session(bus)
     await reader.refresh()
     read = [reader.open(stored) async for stored in reader.link.read("home-AUDIT", "post.home.audit.>", 0)]
     told = [heard.message for heard in read if heard is not None and isinstance(heard.message, Audit)]
-    assert ("label", "alpha", "after") in [(one.action, one.about, one.phase) for one in told]
+    done = [one.action for one in told if one.about == "alpha" and one.phase == "after"]
+    assert done[-2:] == ["label role=dev site=paris", "label role=prod site-"]
 
 
 async def test_a_machine_gives_itself_no_label(bus):

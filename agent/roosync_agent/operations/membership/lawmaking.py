@@ -57,8 +57,8 @@ def _told(message: LawMessage, law: Law) -> tuple[str, str]:
             known = law.members.get(machine)
             if known is None or known.revoked:
                 return ("revoke" if revoked else "enrol"), machine
-            relabelled = known.labels != message.labels
-            return ("revoke" if revoked else "label" if relabelled else "renew membership"), machine
+            labels = _label_changes(known.labels, message.labels)
+            return ("revoke" if revoked else f"label {labels}"[:400] if labels else "renew membership"), machine
         case Policy(paused=paused, paused_machines=machines) as policy:
             old, whole = law.policy, law.fleet
             if (paused, machines) != (old.paused, old.paused_machines) or policy.resumed != old.resumed:
@@ -73,6 +73,12 @@ def _told(message: LawMessage, law: Law) -> tuple[str, str]:
         case Invitation(id=id_):
             return "invite", id_
     return "set roster" if law.roster else "found fleet", law.fleet
+
+
+def _label_changes(before: dict[str, str], after: dict[str, str]) -> str:
+    """As a person writes them: `role=dev site-`."""
+    given = [f"{key}={value}" for key, value in sorted(after.items()) if before.get(key) != value]
+    return " ".join([*given, *(f"{key}-" for key in sorted(before.keys() - after.keys()))])
 
 
 async def found(session: Session, machine: str, machine_key: str, certificate: str | None) -> None:
