@@ -17,13 +17,14 @@ from roosync_agent.cli.rollout_text import (
     plan_text,
     rollout_text,
 )
-from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.running import ask_agent, ask_machine, json_option, show, signed
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 RISKS = ["none", "low", "medium", "high", "critical"]
 LOOK = 0.2  # seconds between two looks at a rollout that is watched
+RESTARTS = 300.0  # seconds at most that this machine's own agent may be away while it is updated
 End = Callable[[dict[str, Any], bool], None]  # how the end of what was followed is told
 no_watch_option = click.option("--no-watch", is_flag=True, help="Do not follow it.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -176,6 +177,15 @@ def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: b
     _go_on(work, no_watch, as_json, end, _to_come(found))
 
 
+def _look(id_: str, resident: bool) -> dict[str, Any]:
+    """How it stands. Where an agent runs, it is waited for: an update that is followed here may restart it."""
+    end, found = time.monotonic() + RESTARTS, None
+    while resident and time.monotonic() < end and (found := ask_agent("rollout_show", id_=id_)) is None:
+        time.sleep(LOOK)
+    answer: dict[str, Any] = found or ask_machine("rollout_show", id_=id_)
+    return answer
+
+
 def _to_come(found: dict[str, Any]) -> dict[str, Any]:
     """How it stood before it went on, with who is tried again as awaited: their ends are news."""
     before: dict[str, Any] = found["rollout"]
@@ -196,6 +206,7 @@ def follow(
     `before`: how it stood when it was looked at last; without it all that happened is told.
     """
     over = time.monotonic() + seconds if seconds is not None else None
+    resident = ask_agent("rollout_show", id_=answer["id"]) is not None
     try:
         while True:
             for line in () if as_json else events(before, answer):
@@ -203,7 +214,7 @@ def follow(
             if answer["status"] in ENDS or (over is not None and time.monotonic() >= over):
                 break
             time.sleep(LOOK)
-            before, answer = answer, ask_machine("rollout_show", id_=answer["id"])
+            before, answer = answer, _look(answer["id"], resident)
     except KeyboardInterrupt:
         click.echo(f"\nThe rollout goes on. Next: roosync rollout watch {answer['id']}", err=True)
         raise click.exceptions.Exit(130) from None

@@ -79,9 +79,9 @@ def told(error: Exception) -> int:
     if "--json" in sys.argv:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:
-        click.echo(_folded(f"Error: {harmless(scrub(message), lines=True)}"), err=True)
-        if kind is None:
-            click.echo("Please report it; ROOSYNC_DEBUG=1 shows where it happened.", err=True)
+        # One line: whoever keeps the last line that a part said, keeps what was wrong.
+        asks = "" if kind else ". Please report it; ROOSYNC_DEBUG=1 shows where it happened."
+        click.echo(_folded(f"Error: {harmless(scrub(message), lines=True)}{asks}"), err=True)
     return 1
 
 
@@ -114,6 +114,23 @@ def ask_machine(verb: str, **args: Any) -> Any:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     _tell_away(bool(answer.get("away")))
     return answer["result"]
+
+
+def ask_agent(verb: str, **args: Any) -> Any | None:
+    """The resident agent's answer; None when none runs, or the one that runs can not answer this (yet).
+
+    For who follows something that may restart the agent: working it out here would take the agent's place.
+    """
+    from roosync_agent.running.control import ask
+    from roosync_agent.settings import load
+
+    try:
+        answer = ask(load().state, verb, args, timeout=ANSWER_WITHIN)
+    except OSError:
+        return None
+    if "result" in answer:
+        _tell_away(bool(answer.get("away")))
+    return answer.get("result")
 
 
 def _tell_away(away: bool) -> None:
