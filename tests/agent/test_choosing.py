@@ -269,6 +269,10 @@ async def test_a_request_to_some(run, here):
     done = await run(requests_face.request, "lab-*", "--action", "publish", "--json")
     assert done.exit_code == 0, done.output
     assert [one["to"] for one in json.loads(done.output)["requests"]] == ["lab-1", "lab-2"]
+    for words in ("all", "lab-1 or lab-2", "not pc-3", "has:docker or lab-1", "(lab-1)", "role=*", "version<9"):
+        assert requests_face._EXPRESSION.search(words), words
+    for name in ("lab-1", "operators", "op-ann", "PC B", "not", "or", "allan", "nothing else"):
+        assert not requests_face._EXPRESSION.search(name), name
     waited = await run(requests_face.request, "--on", "pc-3", "--action", "publish", "--wait", "0.01")
     assert waited.exit_code == 5
     assert "pc-3" in waited.output

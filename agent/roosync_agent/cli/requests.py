@@ -13,7 +13,7 @@ from roosync_agent.cli.text import harmless, many, table_with_lines
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
-_ONE = re.compile("[A-Za-z0-9-]*")  # a name; anything else is an expression
+_EXPRESSION = re.compile(r"[=<>()*?\[@]|^has:|\s(and|or)\s|^not\s|^all$", re.IGNORECASE)  # else it is a name
 PENDING, NO_ANSWER, FAILED = 3, 5, 4
 OPEN = ("requested", "accepted")
 
@@ -59,7 +59,7 @@ def ask(
     Exit code: 0 asked (with --wait: done), 4 failed or refused, 5 not answered in the time of --wait.
     """
     what = {"kind": kind, "action": action, "target": target, "timeout": timeout, "checkpoint": checkpoint}
-    if to is None or preview or limit or not _ONE.fullmatch(to):
+    if to is None or preview or limit or _EXPRESSION.search(to):
         meant = wanted((to,) if to else (), on)
         if not meant:
             raise click.UsageError("of whom? Name a machine, an operator, `operators`, or an expression: 'role=dev'")
