@@ -35,6 +35,7 @@ log = logging.getLogger("roosync.updating")
 TRIES = 2  # runs of a recipe in which the agent was killed
 WATCH = 0.1  # seconds between two looks at the journal while this agent is on trial
 NOBODY = "nobody would start the new version: run the agent by `roosync up`, or see docs/updates.md for a service"
+ON_TRIAL = HANDED_OVER - {"staged"}
 ALARMS = {"returned": 2, "return_failed": 3}
 Gate = Callable[[Rollout | None, str], str | None]
 
@@ -76,7 +77,7 @@ class Updating:
         if stand is not None and campaign is not None:
             await self._machine.say_if_new(self._report(campaign, stand))
         journal = stand.journal if stand else None
-        if journal is not None and journal.phase == "staged" and not (stand and stand.reason):
+        if journal is not None and journal.phase == "staged" and stand is not None and not stand.reason:
             await self._hand_over()
 
     def notes(self) -> list[str]:
@@ -111,7 +112,7 @@ class Updating:
             journal = journals.read(machine.state)
         except StateError as error:
             return Stand(phase="refused", reason=str(error)) if self._concerned(campaign) else None
-        if journal is not None and journal.phase in HANDED_OVER - {"staged"}:
+        if journal is not None and journal.phase in ON_TRIAL and self._supervised:
             journal = self._on_trial(journal)
         if journal is not None and journal.phase in ENDED and not journal.told:
             await self._tell(journal)
@@ -119,17 +120,27 @@ class Updating:
             journal = await self._still_wanted(journal, campaign)
         if campaign is None or not self._concerned(campaign):
             return None
-        ours = journal if journal is not None and journal.campaign == campaign.id else None
+        ours = journal if journal is not None and _same(journal, campaign) else None
+        if ours is None and journal is not None and journal.phase in ON_TRIAL:
+            return Stand(phase="waiting", reason=f"version {journal.version} is on trial here")
         if ours is not None and ours.phase in ENDED:
-            stand = Stand(phase=_ENDS[ours.phase], reason=ours.reason, journal=ours)
+            stand = self._ended(ours)
             if not self._again(campaign, stand):
                 return stand
             ours = None
+        if ours is not None and ours.phase in HANDED_OVER and not self._supervised:
+            return Stand(phase="waiting", reason=NOBODY, journal=ours)
         if ours is not None and ours.phase == "staged":
             return Stand(phase="updating", reason=self._hindered(campaign) or "", journal=ours)
         if ours is not None and (ours.phase in HANDED_OVER or self._running):
             return Stand(phase="updating", journal=ours)
         return await self._from_rest(campaign, ours)
+
+    def _ended(self, ours: Journal) -> Stand:
+        if ours.phase == "confirmed" and not at_least(self.version, ours.version):
+            reason = f"it was confirmed, and version {self.version} was started by hand since"
+            return Stand(phase="refused", reason=reason, journal=ours)
+        return Stand(phase=_ENDS[ours.phase], reason=ours.reason, journal=ours)
 
     async def _from_rest(self, campaign: Campaign, left: Journal | None) -> Stand:
         """Nothing runs. `left`: of a recipe that ran when the agent was killed."""
@@ -153,7 +164,7 @@ class Updating:
             return Stand(phase="refused", reason=f"older: this machine runs {self.version}, and is not taken back")
         if reason := recipes.possible(settings):
             return Stand(phase="refused", reason=reason)
-        if self.supervisor not in ("up", "service"):
+        if not self._supervised:
             return Stand(phase="refused", reason=NOBODY)
         return None
 
@@ -233,7 +244,7 @@ class Updating:
 
     async def _still_wanted(self, journal: Journal, campaign: Campaign | None) -> Journal | None:
         """A campaign that is in force no more begins nothing more: what was made for it is dropped."""
-        if campaign is not None and campaign.id == journal.campaign and self._concerned(campaign):
+        if campaign is not None and _same(journal, campaign) and self._concerned(campaign):
             return journal
         if self._running and self._task is not None:
             self._task.cancel()
@@ -304,6 +315,10 @@ class Updating:
     # -- what is known
 
     @property
+    def _supervised(self) -> bool:
+        return self.supervisor in ("up", "service")
+
+    @property
     def _running(self) -> bool:
         return self._task is not None and not self._task.done()
 
@@ -333,6 +348,10 @@ _ENDS: dict[str, UpdatePhase] = {
     "returned": "returned",
     "return_failed": "return_failed",
 }
+
+
+def _same(journal: Journal, campaign: Campaign) -> bool:
+    return (journal.campaign, journal.version) == (campaign.id, campaign.version)
 
 
 def _began(journal: Journal | None) -> datetime | None:
