@@ -13,7 +13,7 @@ from roosync_agent.cli import label as label_face
 from roosync_agent.cli import machines as machines_face
 from roosync_agent.cli import requests as requests_face
 from roosync_agent.cli.choosing import MAX_FILE, expanded
-from roosync_agent.operations.coordination import requests
+from roosync_agent.operations.coordination import requests, settling
 from roosync_agent.operations.machines import choosing, listing
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.operations.membership.labelling import label, planned
@@ -212,7 +212,12 @@ def test_no_file_and_a_folder(tmp_path):
 # -- the faces
 
 
-VERBS = {"machines": listing.listed, "request_ask_each": requests.ask_each, "request_show": requests.show}
+VERBS = {
+    "machines": listing.listed,
+    "request_ask_each": requests.ask_each,
+    "request_show": requests.show,
+    "requests_settled": settling.requests,
+}
 
 
 class Asked:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roosync_agent.cli.card_text import card_text
+from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, reference_text, table_with_lines
 
@@ -154,11 +155,15 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
 @click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
 @click.option("--machine", help="Only decisions of this machine.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--wait", type=click.FloatRange(0, 250), default=0.0, metavar="SECONDS", help="Wait for how they end.")
 @json_option
 def approve_many(
-    ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool, as_json: bool
+    ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool, wait: float, as_json: bool
 ) -> None:
-    """Approve several decisions at once: by ID, or all that wait up to a risk."""
+    """Approve several decisions at once: by ID, or all that wait up to a risk. (With care: `roosync rollout start`.)
+
+    Exit code with --wait: 0 all ok or changed, 4 any failed or refused, 5 any unreachable or late.
+    """
     if not ids and not (everything and risk):
         raise click.UsageError("name decisions, or use --all together with --risk")
     listed = ask_machine("decisions")["decisions"]
@@ -191,9 +196,21 @@ def approve_many(
 
         return await deciding.approve_each(session, {card["id"]: card["seen"] for card in cards})
 
-    rows = [msgspec.to_builtins(decision_row(done)) for done in signed(work)]
-    lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}" for row in rows]
-    show({"decisions": rows}, as_json, lambda _: "\n".join([*lines, "", "Next: roosync status"]))
+    signed_ = signed(work)
+    rows = [msgspec.to_builtins(decision_row(done)) for done in signed_]
+    answer: dict[str, Any] = {"decisions": rows}
+    if wait:
+        answer |= ask_machine("decisions_settled", asked={done.id: done.revision for done in signed_}, wait=wait)
+    show(answer, as_json, _approved)
+    raise click.exceptions.Exit(exit_code(row["state"] for row in answer["machines"]) if wait else 0)
+
+
+def _approved(answer: dict[str, Any]) -> str:
+    lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}"
+             for row in answer["decisions"]]  # fmt: skip
+    if "machines" in answer:
+        lines += ["", *accounted(answer["machines"]), "", counted(answer["machines"])]
+    return "\n".join([*lines, "", "Next: roosync status"])
 
 
 def _one_of(listed: list[dict[str, Any]], id_: str) -> str:

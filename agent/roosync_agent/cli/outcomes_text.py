@@ -4,6 +4,7 @@ One table of words, the exit code that each means, and the account made of it: b
 is said of them and last on the screen, every machine by name, and counted.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,8 +13,10 @@ from roosync_agent.cli.text import columns, folded, harmless, paint, want_colour
 DRIFT, PENDING, FAILED, SILENT = 2, 3, 4, 5
 # state -> how it is called, its tone, the exit code when a machine ended so
 WORDS: dict[str, tuple[str, str, int]] = {
+    "done": ("done", "good", 0),  # of a request
     "changed": ("changed", "good", 0),
     "ok": ("nothing to change", "good", 0),
+    "unsigned": ("to be signed", "warn", PENDING),
     "awaited": ("awaited", "dim", SILENT),
     "not_begun": ("not begun", "dim", DRIFT),
     "timed_out": ("timed out", "warn", SILENT),
@@ -30,8 +33,12 @@ def exit_code(states: Iterable[str]) -> int:
     return next(code for code in RANK if code in codes | {0})
 
 
-def counted(states: Mapping[str, int]) -> str:
+def counted(rows: Iterable[Mapping[str, Any]]) -> str:
     """`17 changed, 2 nothing to change, 1 FAILED`; every state that there is, and what they add up to."""
+    return tallied(Counter(row["state"] for row in rows))
+
+
+def tallied(states: Mapping[str, int]) -> str:
     parts = [f"{states[state]} {word}" for state, (word, *_) in WORDS.items() if states.get(state)]
     total = sum(states.values())
     return f"{', '.join(parts) or 'nobody'} (of {total} machine{'' if total == 1 else 's'})"

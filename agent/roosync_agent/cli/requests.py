@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
+from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, many, table_with_lines
 
@@ -48,7 +49,9 @@ def request() -> None:
 @click.option("--timeout", type=float, default=60.0, show_default=True, metavar="MINUTES")
 @click.option("--checkpoint", default="", help="Of a cycle, for the person who reads it.")
 @click.option("--waiting", is_flag=True, help="Not to be begun before `roosync request ready`.")
-@click.option("--wait", type=float, default=0.0, metavar="SECONDS", help="Wait so long for the answer.")
+@click.option(
+    "--wait", type=click.FloatRange(0, 250), default=0.0, metavar="SECONDS", help="Wait so long for the answer."
+)
 @json_option
 def ask(
     to: str | None, on: str | None, limit: str, seed: str, preview: bool, kind: str, action: str, target: str,
@@ -128,20 +131,21 @@ def requests(everything: bool, as_json: bool) -> None:
 
 def _each(answer: dict[str, Any], wait: float, as_json: bool) -> NoReturn:
     """How it stands with each machine that was asked, by name; whoever could not be asked, too."""
-    import time
-
-    end = time.monotonic() + wait
-    rows = [_waited(one, max(0.0, end - time.monotonic())) for one in answer["requests"]]
-    show(answer | {"requests": rows}, as_json, _each_text)
-    codes = {_code(row) for row in rows} if wait > 0 else {FAILED for row in rows if _code(row) == FAILED}
-    codes |= {FAILED} if answer["failed"] else set()
-    raise click.exceptions.Exit(next((code for code in (FAILED, NO_ANSWER) if code in codes), 0))
+    found = answer | {"machines": []}
+    if wait > 0 and answer["requests"]:
+        ids = [row["id"] for row in answer["requests"]]
+        found |= ask_machine("requests_settled", ids=ids, wait=wait)
+        found["requests"] = [ask_machine("request_show", id_=id_) for id_ in ids]
+    show(found, as_json, _each_text)
+    states = [row["state"] for row in found["machines"]] + ["failed"] * bool(answer["failed"])
+    raise click.exceptions.Exit(exit_code(states))
 
 
 def _each_text(answer: dict[str, Any]) -> str:
     told = [_list(answer["requests"], everything=True)] if answer["requests"] else []
     failed = [f"! {harmless(name)} was not asked: {harmless(why)}" for name, why in answer["failed"].items()]
-    return "\n".join([*failed, *told])
+    account = ["", *accounted(answer["machines"]), "", counted(answer["machines"])] if answer["machines"] else []
+    return "\n".join([*failed, *told, *account])
 
 
 def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
@@ -157,13 +161,18 @@ def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
 
 
 def _waited(answer: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """The request when it was answered, its addressee was found not to be there, or the time is over."""
     import time
 
-    end = time.monotonic() + seconds
-    while answer["status"] in OPEN and time.monotonic() < end:
-        time.sleep(0.1)
-        answer = ask_machine("request_show", id_=answer["id"])
-    return answer
+    if not seconds or _to_person(answer):
+        end = time.monotonic() + seconds
+        while answer["status"] in OPEN and time.monotonic() < end:
+            time.sleep(0.1)
+            answer = ask_machine("request_show", id_=answer["id"])
+        return answer
+    [ended] = ask_machine("requests_settled", ids=[answer["id"]], wait=seconds)["machines"]
+    found: dict[str, Any] = ask_machine("request_show", id_=answer["id"]) | {"ended": ended}
+    return found
 
 
 def _to_person(row: dict[str, Any]) -> bool:
@@ -193,6 +202,8 @@ def _text(answer: dict[str, Any]) -> str:
     lines = [f"Request {answer['id']}: {answer['status']}"]
     lines += [f"  {name:<12}{value}" for name, value in rows if value]
     lines += [f"! does not count: {harmless(line)}" for line in answer["refused"]]
+    ended = answer.get("ended")
+    lines += ["", *accounted([ended])] if ended and ended["state"] in ("unreachable", "timed_out") else []
     return "\n".join([*lines, "", _next(answer)])
 
 

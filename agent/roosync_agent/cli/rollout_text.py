@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roosync_agent.cli.card_text import card_text
-from roosync_agent.cli.outcomes_text import PENDING, WORDS, accounted, counted, exit_code
+from roosync_agent.cli.outcomes_text import PENDING, WORDS, accounted, counted, exit_code, tallied
 from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
 
 NAMED = 8  # machines of a wave that are named in the table; the account names all
@@ -45,7 +45,7 @@ def care(pace: dict[str, Any]) -> str:
 
 def rollout_text(answer: dict[str, Any]) -> str:
     lines = [*hung(head(answer), 2), "", *_waves(answer), "", *accounted(answer["machines"])]
-    lines += ["", *hung(counted(answer["counts"]), 2)]
+    lines += ["", *hung(counted(answer["machines"]), 2)]
     lines += [part for text in notes(answer) for part in hung(text, 2)]
     return "\n".join([*lines, "", *following(answer["next_steps"])])
 
@@ -89,7 +89,7 @@ def list_text(rows: list[dict[str, Any]]) -> str:
     ]
     heads = ("ROLLOUT", "OF", "STATUS", "WAVE", "STARTED (UTC)")
     open_ = next((r for r in reversed(rows) if r["status"] not in ("done", "stopped")), rows[-1])
-    lines = table_with_lines(cells, heads, [f"{counted(r['counts'])}{': ' * bool(r['note'])}{r['note']}" for r in rows])
+    lines = table_with_lines(cells, heads, [f"{tallied(r['counts'])}{': ' * bool(r['note'])}{r['note']}" for r in rows])
     return "\n".join([*lines, "", f"Next: roosync rollout show {open_['id']}"])
 
 

@@ -34,6 +34,7 @@ TONES = {
     "pending": "warn",
     "unknown": "dim",
     "silent": "bad",
+    "unreachable": "bad",
     "conflict": "bad",
     "quarantined": "bad",
     "rolled_back": "bad",
@@ -138,7 +139,7 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     rows = [
         (
             row["machine"] + (" (this one)" if row["machine"] == answer["agent"] else ""),
-            "present" if row["answered"] else "silent",
+            "present" if row["answered"] else "unreachable",
             f"{row['milliseconds']:.1f}" if row["answered"] else "-",
             row["version"] or "-",
             ("hangs: " if row.get("hangs") else "") + row["reason"] or "-",
@@ -149,7 +150,7 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     lines = [table(rows, ("MACHINE", "ANSWER", "MS", "VERSION", "WHY NOT"), colour=colour), ""]
     if not answer["silent"]:
         return "\n".join([*lines, f"{there} of {len(rows)} answered."])
-    told = f"{there} of {len(rows)} answered; silent: {harmless(', '.join(answer['silent']))}"
+    told = f"{there} of {len(rows)} answered; unreachable: {harmless(', '.join(answer['silent']))}"
     hanging_ = [row["machine"] for row in answer["machines"] if row.get("hangs")]
     away = [name for name in answer["silent"] if name not in hanging_]
     following = [f"roosync up    (on {harmless(', '.join(away))})"] if away else []

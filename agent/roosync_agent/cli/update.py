@@ -159,7 +159,7 @@ def update_text(answer: dict[str, Any]) -> str:
     for row in answer["machines"]:
         if row["log"]:
             lines += [*hung(f"{row['machine']} said last:", 2), *(f"  | {harmless(line)}" for line in row["log"]), ""]
-    lines += [*accounted(answer["machines"]), "", *hung(counted(answer["counts"]), 2)]
+    lines += [*accounted(answer["machines"]), "", *hung(counted(answer["machines"]), 2)]
     if rollout:
         lines += [part for text in notes(rollout) for part in hung(text, 2)]
     return "\n".join([*lines, "", *following(answer["next_steps"])])

@@ -12,7 +12,7 @@ import msgspec
 
 from roosync_agent.operations import explaining, machine_side, mail, secrets_seen, servers, sharing_in
 from roosync_agent.operations.baseline import baselines
-from roosync_agent.operations.coordination import cycling, pinging, requests
+from roosync_agent.operations.coordination import cycling, pinging, requests, settling
 from roosync_agent.operations.decisions import applying, comparing
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.operations.machines import listing
@@ -71,6 +71,8 @@ VERBS: dict[str, Verb] = {
     "cycle_list": cycling.listed,
     "cycle_metrics": cycling.metrics,
     "cycle_report": reporting.cycle,
+    "decisions_settled": settling.decisions,
+    "requests_settled": settling.requests,
     "rollout_plan": planning.plan,
     "rollout_show": rollouts.show,
     "rollout_list": rollouts.listed,
@@ -94,6 +96,7 @@ READ_ONLY = frozenset(
     | {"history", "locks", "ping", "update_health", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
+    | {"decisions_settled", "requests_settled"}
     | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}
 )
 

@@ -62,8 +62,8 @@ def end_of(rollout: Rollout, machine: str, fleet: Fleet, verify: Verify, now: da
             ends.append(End(outcome="refused", reason=f"nothing is known of {id_} any more"))
             continue
         ours = state.status == "pending" and named(state, fleet.law, verify, now) == rollout.id
-        ends.append(_of_decision(state, ours=ours))
-    return _together(ends)
+        ends.append(of_decision(state, ours=ours))
+    return together(ends)
 
 
 def is_updating(rollout: Rollout, machine: str, fleet: Fleet) -> bool:
@@ -72,7 +72,7 @@ def is_updating(rollout: Rollout, machine: str, fleet: Fleet) -> bool:
     return report is not None and report.campaign == rollout.id and report.phase == "updating"
 
 
-def _of_decision(decision: Decision, *, ours: bool) -> End | None:
+def of_decision(decision: Decision, *, ours: bool) -> End | None:
     last = decision.log[-1] if decision.log else ""
     if decision.status == "pending":  # nobody's yes to this rollout: what is asked changed, or nothing was written
         reason = f"{last or 'what is asked changed since it was approved'}: {ANEW}"
@@ -99,7 +99,7 @@ def _of_update(rollout: Rollout, report: UpdateReport | None) -> End | None:
     return End(outcome=outcome, reason=reason[:500], broken=report.phase in BROKEN)
 
 
-def _together(ends: Iterable[End | None]) -> End | None:
+def together(ends: Iterable[End | None]) -> End | None:
     """Of all that a machine has to do: what failed is told at once, and the rest when all of it ended."""
     known = list(ends)
     for outcome in WORST_FIRST:
