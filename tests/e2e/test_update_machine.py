@@ -2,19 +2,24 @@
 version, or back in the old one, and says which."""
 
 import asyncio
+import contextlib
+import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from roosync_agent.connect import as_operator
 from roosync_agent.operations.membership.lawmaking import enact
 from roosync_agent.operations.rollouts import moving
+from roosync_agent.running.control import ask
 from roosync_agent.session import new_operation
 from roosync_agent.settings import load
 from roosync_agent.state import State
@@ -35,7 +40,8 @@ def newer(by):
     return f"{major}.{int(minor) + by}.0"
 
 
-GOOD, UNBUILDABLE, DEAD, HUNG, LIAR = (newer(by) for by in range(1, 6))
+GOOD = [newer(by) for by in range(1, 7)]  # each test that ends in a new version takes the next one
+UNBUILDABLE, DEAD, HUNG, LIAR = ("90.1.0", "90.2.0", "90.3.0", "90.4.0")
 FAULTS = {  # version -> what is put where into a copy of this program
     UNBUILDABLE: (RUN, BEGINS, "    this is no Python\n" + BEGINS),
     DEAD: (RUN, BEGINS, "    raise RuntimeError('no flux capacitor: sk-ant-api03-" + "a1B2" * 12 + "')\n" + BEGINS),
@@ -46,11 +52,23 @@ SETTINGS = """
 [update]
 recipe = "git"
 source = "{source}"
-build = [["{{python}}", "-m", "compileall", "-q", "{{release}}/agent/roosync_agent/running"]]
+build = [
+    ["{{python}}", "-m", "compileall", "-q", "{{release}}/agent/roosync_agent/running"],
+    ["{{python}}", "-c", {slow}, "{wait}"],
+]
 start = ["{python}", "-P", "-m", "roosync_agent"]
 environment = {{ PYTHONPATH = "{{release}}/protocol:{{release}}/broker:{{release}}/agent" }}
 health_timeout = {health}
 disk_reserve_mb = 1
+"""
+
+
+SLOW = """
+import os, subprocess, sys, time
+from pathlib import Path
+while (wait := Path(sys.argv[1])).exists():
+    with open(wait.parent / "pids", "a") as file: print(os.getpid(), file=file)
+    time.sleep(0.1)
 """
 
 
@@ -69,7 +87,7 @@ def source(tmp_path_factory):
     git(folder, "init", "-q", "-b", "main")
     version = folder / "protocol/roosync_protocol/__init__.py"
     whole = version.read_text()
-    for number in (GOOD, *FAULTS):
+    for number in (*GOOD, *FAULTS):
         version.write_text(whole.replace(f'"{__version__}"', f'"{number}"'))
         if number in FAULTS:
             name, before, after = FAULTS[number]
@@ -84,8 +102,9 @@ def source(tmp_path_factory):
     return folder
 
 
-def configure(site, source, health=20.0):
-    site.settings(SETTINGS.format(source=source, python=sys.executable, health=health))
+def configure(site, source, health=20.0, more=""):
+    given = {"source": source, "python": sys.executable, "health": health, "slow": json.dumps(SLOW)}
+    site.settings(SETTINGS.format(wait=site.base / "wait", **given) + more)
 
 
 def require(site, id_, version, *machines, **more):
@@ -181,13 +200,121 @@ def test_what_is_not_well_is_put_back(waiting, machine, version, phase, reason, 
     assert not (machine.state / "releases" / version).exists()
 
 
+def running(site):
+    """The version that answers, None while nobody does."""
+    with contextlib.suppress(OSError, AssertionError, json.JSONDecodeError):
+        return ask(site.state, "update_health", {}, timeout=5.0).get("result", {}).get("version")
+    return None
+
+
 def test_the_good_one_is_confirmed(waiting, machine):
     broker = next(p for p in machine.tree() if "broker" in p.cmdline())
-    require(machine, "u-good", GOOD)
+    require(machine, "u-good", GOOD[0])
     found = report(waiting, machine, "u-good", "confirmed")
-    assert (found.version, found.before) == (GOOD, __version__)
-    assert str(machine.state / "releases" / GOOD) in environ(agent_of(machine))
+    assert (found.version, found.before) == (GOOD[0], __version__)
+    assert str(machine.state / "releases" / GOOD[0]) in environ(agent_of(machine))
     assert broker.is_running()
     machine.stop()
     machine.up()
-    assert machine.ask("update_health")["version"] == GOOD
+    assert running(machine) == GOOD[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "more", "reason"),
+    [
+        ("90.9.0", {}, "there is no tag v90.9.0"),
+        ("90.9.0", {"tag": "a/../b"}, "there is no tag a/../b"),
+        (GOOD[1], {"commit": "a" * 40}, "the tag was moved"),
+        ("0.0.1", {}, "older: this machine runs"),
+    ],
+    ids=["no tag", "a tag that goes up", "a moved tag", "older"],
+)
+def test_what_can_not_be_taken_is_refused(waiting, machine, version, more, reason):
+    id_ = f"u-{abs(hash((version, *more)))}"
+    agent = agent_of(machine)
+    require(machine, id_, version, **more)
+    assert reason in report(waiting, machine, id_, "refused").reason
+    assert agent_of(machine) == agent
+
+
+def killed(site, *processes):
+    """As a power cut does it: nobody says anything any more."""
+    for process in processes:
+        process.send_signal(signal.SIGKILL)
+    if site.process in processes:
+        site.process.wait()
+        psutil.wait_procs([p for p in site.started if p.pid != site.process.pid], 20)
+
+
+def slow(site):
+    """The recipe waits from here on. Returns the ids of the processes that wait."""
+    (site.base / "pids").unlink(missing_ok=True)
+    (site.base / "wait").touch()
+
+    def pids():
+        path = site.base / "pids"
+        return {int(line) for line in path.read_text().split()} if path.exists() else set()
+
+    return pids
+
+
+@pytest.mark.parametrize("whom", ["agent", "up", "both"])
+def test_killed_while_the_recipe_runs_it_goes_on(waiting, machine, whom):
+    """And what the recipe had started is ended. A clean end of the agent counts for nothing."""
+    pids = slow(machine)
+    version = GOOD[["agent", "up", "both"].index(whom) + 1]
+    require(machine, f"u-{whom}", version)
+    first = waiting("the recipe runs", pids)
+    agent = agent_of(machine)
+    killed(machine, *{"agent": [agent], "up": [machine.process], "both": [agent, machine.process]}[whom])
+    if whom != "agent":
+        machine.up()
+    second = waiting("the recipe runs again", lambda: pids() - first)
+    assert not any(psutil.pid_exists(p) and psutil.Process(p).status() != "zombie" for p in first), (first, second)
+    (machine.base / "wait").unlink()
+    report(waiting, machine, f"u-{whom}", "confirmed")
+    assert running(machine) == version
+
+
+def test_a_new_version_that_is_killed_on_trial_goes_back(waiting, machine):
+    before = running(machine)
+    require(machine, "u-hung", HUNG)
+    waiting("the trial", lambda: (known := journal(machine)) and (known.campaign, known.phase) == ("u-hung", "trying"))
+    waiting("the new agent", lambda: f"releases/{HUNG}" in environ(agent_of(machine)))
+    killed(machine, agent_of(machine))
+    found = report(waiting, machine, "u-hung", "returned")
+    assert "exit code -9" in found.reason
+    assert running(machine) == before
+
+
+def test_one_that_hangs_goes_back_also_when_everybody_was_killed_meanwhile(waiting, machine, source):
+    before = running(machine)
+    configure(machine, source, health=3.0)
+    machine.stop()
+    machine.up()
+    require(machine, "u-hangs", HUNG)
+    waiting("the trial", lambda: (known := journal(machine)) and (known.campaign, known.phase) == ("u-hangs", "trying"))
+    killed(machine, machine.process)
+    machine.process = machine.begin("up", "--port", "0")
+    found = report(waiting, machine, "u-hangs", "returned")
+    assert found.reason == "it was not well within 3 s: it did not answer"
+    assert running(machine) == before
+
+
+def test_killed_on_trial_the_good_one_is_confirmed_in_the_end(waiting, machine, source):
+    configure(machine, source)
+    machine.stop()
+    machine.up()
+    require(machine, "u-trial", GOOD[4])
+    waiting("the trial", lambda: (known := journal(machine)) and (known.campaign, known.phase) == ("u-trial", "trying"))
+    killed(machine, machine.process)
+    machine.up()
+    report(waiting, machine, "u-trial", "confirmed")
+    assert running(machine) == GOOD[4]
+
+
+def test_the_journal_and_the_alarms_tell_the_story(machine):
+    history = machine.roosync("history", "--json", codes=None).out
+    assert '"update"' in history
+    kept = sorted(path.name for path in (machine.state / "releases").iterdir())
+    assert kept == sorted([GOOD[3], GOOD[4], "current.json", "source.git", "step.log"])
