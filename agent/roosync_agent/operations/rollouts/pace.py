@@ -40,11 +40,12 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str) -> None:
     """RefusedRequestError when one of the machines takes part in an open rollout of this kind."""
     wanted = set(machines)
     for other in fleet.rollouts():
-        both = sorted(wanted.intersection(*[{m for wave in other.waves for m in wave}]))
+        both = sorted(wanted & {machine for wave in other.waves for machine in wave})
         if other.status not in ENDED and other.purpose == purpose and both:
             names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
+            take = "takes" if len(both) == 1 else "take"
             raise RefusedRequestError(
-                f"{names} in {other.id}, which is {other.status}: end it first with `roosync rollout stop {other.id}`, "
+                f"{names} {take} part in {other.id}, which is {other.status}: end it first with `roosync rollout stop {other.id}`, "
                 f"or wait for it with `roosync rollout watch {other.id}`"
             )
 
