@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def journal(site):
     return msgspec.json.decode(path.read_bytes(), type=Journal) if path.exists() else None
 
 
-def report(waiting, site, id_, *phases):
+def report(waiting, site, id_, *phases, of=None):
     """The machine's own report of this campaign, as the bus has it, waited for."""
 
     async def last():
@@ -149,18 +150,18 @@ def report(waiting, site, id_, *phases):
         session = await as_operator(settings, State(settings.state), lambda _: "")
         try:
             await session.refresh()
-            return session.fleet.update(site.name), list(session.fleet.alarms)
+            return session.fleet.update((of or site).name)
         finally:
             await session.close()
 
     def ended():
-        known = journal(site)
+        known = journal(of or site)
         if known is not None and known.phase in ("staged", "trying", "returning"):
             return None
-        found, _ = asyncio.run(last())
+        found = asyncio.run(last())
         return found if found is not None and found.campaign == id_ and found.phase in phases else None
 
-    return waiting(lambda: f"{site.name} reports {phases}; {journal(site)}", ended, 60)
+    return waiting(lambda: f"{(of or site).name} reports {phases}; {journal(of or site)}", ended, 60)
 
 
 def agent_of(site):
@@ -318,3 +319,79 @@ def test_the_journal_and_the_alarms_tell_the_story(machine):
     assert '"update"' in history
     kept = sorted(path.name for path in (machine.state / "releases").iterdir())
     assert kept == sorted([GOOD[3], GOOD[4], "current.json", "source.git", "step.log"])
+
+
+class Service:
+    """A service manager: whenever the agent ends, it starts it again."""
+
+    def __init__(self, site):
+        self._site, self._stop, self.starts = site, threading.Event(), 0
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def _serve(self):
+        while not self._stop.is_set():
+            self._site.process = self._site.begin("agent")
+            self.starts += 1
+            while self._site.process.poll() is None and not self._stop.wait(0.05):
+                pass
+
+    def stop(self):
+        self._stop.set()
+        self._thread.join()
+        self._site.process.terminate()
+        self._site.process.wait(40)
+
+
+@pytest.fixture(scope="module")
+def member(fleets, source):
+    """A machine that joined, without an agent yet, and the one that runs the broker and signs."""
+    fleet = fleets()
+    host, member = fleet.site("host"), fleet.site("member")
+    fleet.found(host)
+    fleet.join(host, member, start=False)
+    return host, member
+
+
+def told(waiting, host, site, id_, *phases):
+    """The report of another machine, as the one that signs sees it."""
+    return report(waiting, host, id_, *phases, of=site)
+
+
+def test_a_machine_that_was_off_finds_it_at_its_start_and_without_a_recipe_refuses(waiting, member):
+    host, site = member
+    require(host, "u-off", GOOD[0], site.name)
+    site.up("up")
+    found = told(waiting, host, site, "u-off", "refused")
+    assert found.reason == "no recipe is set up on this machine; see docs/updates.md"
+    waiting("its status tells it", lambda: f"update to {GOOD[0]}: refused" in str(site.row()["notes"]))
+    site.stop()
+
+
+def test_an_agent_that_nobody_would_start_again_refuses(waiting, member, source):
+    host, site = member
+    configure(site, source)
+    site.up("agent")
+    require(host, "u-alone", GOOD[0], site.name)
+    assert "nobody would start the new version" in told(waiting, host, site, "u-alone", "refused").reason
+    site.stop()
+
+
+def test_a_service_manager_starts_the_new_version_and_the_old_one_again(waiting, member, source):
+    host, site = member
+    configure(site, source, more='supervisor = "service"\n')
+    service = Service(site)
+    try:
+        waiting("the agent answers", lambda: running(site) == __version__)
+        require(host, "u-dead", DEAD, site.name)
+        found = told(waiting, host, site, "u-dead", "returned")
+        assert found.reason == "it was started 3 times, and never got well"
+        assert running(site) == __version__
+        require(host, "u-serve", GOOD[0], site.name)
+        told(waiting, host, site, "u-serve", "confirmed")
+        assert running(site) == GOOD[0]
+        before = service.starts
+        killed(site, psutil.Process(site.process.pid))
+        waiting("it is started again", lambda: service.starts > before and running(site) == GOOD[0])
+    finally:
+        service.stop()

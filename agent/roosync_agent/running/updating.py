@@ -71,8 +71,10 @@ class Updating:
         if not self._clean:
             await asyncio.to_thread(steps.end_leftover, self._machine.state)
             self._clean = True
-        stand = await self._decide()
+        stand, before = await self._decide(), self.notes()
         self._stand = stand
+        if self.notes() != before:
+            self.wake()  # the status tells of it
         campaign = self._machine.fleet.law.campaign
         if stand is not None and campaign is not None:
             await self._machine.say_if_new(self._report(campaign, stand))
