@@ -185,3 +185,11 @@ async def test_more_than_may_be(bus):
     assert planned(law, ["alpha"], {"l1": "y"})
     with pytest.raises(RefusedRequestError, match="51 labels; 50 is the most"):
         planned(law, ["alpha"], {"one-more": "x"})
+
+
+async def test_law_that_counts_for_nobody_is_not_told_as_done(bus):
+    machine = session(bus, "beta")  # on a broker that refuses nobody: only the fold does
+    await machine.refresh()
+    with pytest.raises(RefusedRequestError, match="no law for anybody"):
+        await lawmaking.revoke(machine, "alpha")
+    assert await labels_of(bus, "alpha") == {}
