@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from roosync_agent.applying import applier
 from roosync_agent.operations.baseline import promoting
-from roosync_agent.running import requests
+from roosync_agent.running import requests, rollouts
 from roosync_protocol import decision, fleet
 from roosync_protocol.cycle import leading, record
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Arrival, Cycle, Decision
+from roosync_protocol.rollout import leading as rollout_leading
+from roosync_protocol.rollout import record as rollout_record
+from roosync_protocol.rollout import standing
 
 Patch = tuple[Any, str, Any]
 
@@ -151,6 +154,22 @@ def any_signer() -> Iterator[Patch]:
     yield fleet.Fleet, "_hear_arrival", heard_by
 
 
+def no_gate() -> Iterator[Patch]:
+    """What is approved for a rollout is applied at once, whatever wave its machine is in."""
+    yield rollouts.Rollouts, "closed", lambda self, made: None
+
+
+def no_halt() -> Iterator[Patch]:
+    """Waves are opened however many machines failed, and everybody believes it."""
+    for place in (rollout_leading, rollout_record):
+        yield place, "too_many", lambda *_: ()
+
+
+def ends_unseen() -> Iterator[Patch]:
+    """Whoever has an approved change counts as done."""
+    yield standing, "DECISIONS", {**standing.DECISIONS, "approved": ("changed", "")}
+
+
 BUGS: dict[str, Callable[[], Iterator[Patch]]] = {
     one.__name__: one
     for one in (
@@ -165,6 +184,9 @@ BUGS: dict[str, Callable[[], Iterator[Patch]]] = {
         last_one_wins,
         no_journal,
         any_signer,
+        no_gate,
+        no_halt,
+        ends_unseen,
     )
 }
 

@@ -17,10 +17,22 @@ from roosync_protocol.cycle import ENDED as CYCLE_ENDED
 from roosync_protocol.decision import ENDED, RETAINED
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity
-from roosync_protocol.messages import Arrival, Baseline, Cycle, Decision, MalformedError, Policy, Request, decode
+from roosync_protocol.messages import (
+    Arrival,
+    Baseline,
+    Cycle,
+    Decision,
+    MalformedError,
+    Policy,
+    Request,
+    Rollout,
+    decode,
+)
 from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.request import ENDED as REQUEST_ENDED
+from roosync_protocol.rollout import ENDED as ROLLED_OUT
 from simulation.agreed import Agreed
+from simulation.waves import Waves
 
 if TYPE_CHECKING:
     from simulation.node import Node, SimFleet
@@ -45,6 +57,10 @@ KINDS = {
     "again": "a request was executed again after it had been",
     "unasked": "a machine did what nobody asked it for",
     "unanswered": "a request came to no end",
+    "wave": "a change was written before the wave of its machine was opened",
+    "halt": "a wave was opened past a halt",
+    "end": "an end was written down that its machine did not say",
+    "rolled": "a rollout came to no end",
     "error": "a machine met an error that its code does not expect",
 }
 
@@ -55,6 +71,7 @@ class Oracle:
         self.violations: list[tuple[str, str]] = []
         self.checked: Counter[str] = Counter()
         self.agreed = Agreed(world.nodes, self.fail)
+        self.waves = Waves(self._led)
         self.on_decision: Callable[[Decision], None] = lambda decision: None
         self._claims: dict[tuple[str, str], Decision] = {}  # what a machine said last of its own decision
         self._signed: set[tuple[str, str, int, str | None]] = set()
@@ -103,12 +120,16 @@ class Oracle:
             case Decision() if message.agent == message.machine:
                 self._claims[message.machine, message.id] = message
                 self.agreed.said(message)
+                self.waves.said(message)
             case Decision(status="approved"):
                 self._signed.add((message.machine, message.id, message.attempt, message.wanted.digest))
             case Arrival():
                 self._arrivals.add((message.cycle, message.checkpoint, message.round, message.agent))
             case Cycle():
                 self._cycle(message)
+            case Rollout():
+                self.checked[f"rollouts {message.status}"] += 1
+                self._faults[message.operation_id] = self.waves.told(message)
             case Policy():
                 self._policies.setdefault(message.revision, []).append(message)
             case Baseline():
@@ -126,12 +147,7 @@ class Oracle:
         if new.agent.startswith("op-"):
             self._excused.setdefault(new.id, set()).update(new.excused)
             return
-        if new.revision > 1:
-            owner, highest = self._tokens.get(new.token), self._highest.get(new.id, 0)
-            if owner != new.agent or new.token < highest:
-                faults.append(
-                    ("fence", f"{new.id} {new.revision} by {new.agent} under {new.token} of {owner}, {highest}")
-                )
+        faults += self._led(new) if new.revision > 1 else ()
         if not set(new.excused) <= self._excused.get(new.id, set()):
             faults.append(("passed", f"{new.id} excuses {sorted(new.excused)} by itself"))
         if new.reached:
@@ -140,6 +156,13 @@ class Oracle:
                 place = (new.id, last.checkpoint, last.round, machine)
                 if machine not in new.excused and place not in self._arrivals:
                     faults.append(("passed", f"{new.id} {last.checkpoint} round {last.round} without {machine}"))
+
+    def _led(self, new: Cycle | Rollout) -> list[tuple[str, str]]:
+        """A step of who leads: under the lease that it held, and under none that is older than one seen."""
+        owner, highest = self._tokens.get(new.token), self._highest.get(new.id, 0)
+        if owner == new.agent and new.token >= highest:
+            return []
+        return [("fence", f"{new.id} {new.revision} by {new.agent} under {new.token} of {owner}, {highest}")]
 
     # -- what machines do
 
@@ -151,6 +174,8 @@ class Oracle:
             self.fail("claim", f"{id_} on {node.name} is {claim.status if claim else 'unknown'}")
             return
         self._require_yes(claim)
+        if not self._was_put_back and (fault := self.waves.closed(claim)):
+            self.fail("wave", fault)
         law = node.machine.fleet.law.baseline if node.machine else None
         revision = law.revision if law else 0
         for key, wanted in changes.items():
@@ -223,35 +248,37 @@ class Oracle:
                     if now < known:
                         self.fail("older", f"{who}: {name} {now} after {known}")
                     law[name] = now
-            elif isinstance(message, Decision | Cycle) and not fleet.reading:
+            elif isinstance(message, Decision | Cycle | Rollout) and not fleet.reading:
                 self._believes(who, fleet, message, at)
 
         return told
 
     def has_read(self, who: str, fleet: "SimFleet") -> None:
         """After everything was read again: whatever is believed now counts."""
-        for state in (*fleet.decisions(), *fleet.cycles()):
+        for state in (*fleet.decisions(), *fleet.cycles(), *fleet.rollouts()):
             self._believes(who, fleet, state, {})
 
-    def _believes(self, who: str, fleet: "SimFleet", message: Decision | Cycle, at: dict[tuple[str, ...], int]) -> None:
+    def _believes(
+        self, who: str, fleet: "SimFleet", message: Decision | Cycle | Rollout, at: dict[tuple[str, ...], int]
+    ) -> None:
         self.checked["beliefs"] += 1
-        state: Decision | Cycle | None
+        state: Decision | Cycle | Rollout | None
         if isinstance(message, Decision):
             key: tuple[str, ...] = (message.machine, message.id)
             state = fleet.decision(*key).state
         else:
             key = (message.id,)
-            state = fleet.cycle(message.id).state
+            state = (fleet.cycle if isinstance(message, Cycle) else fleet.rollout)(message.id).state
         if state is None:
             return
-        if isinstance(state, Cycle):
+        if not isinstance(state, Decision):
             for kind, text in self._faults.pop(state.operation_id, ()):
                 self.fail(kind, text)
             if not state.agent.startswith("op-"):
                 self._highest[state.id] = max(state.token, self._highest.get(state.id, 0))
         elif state.status in YES:
             self._require_yes(state)
-        if key in self._swept or self._displaced(key) or (self._was_put_back and isinstance(state, Cycle)):
+        if key in self._swept or self._displaced(key) or (self._was_put_back and not isinstance(state, Decision)):
             return  # a step that did not count may stand at the beginning of what is left
         known = self._believed.setdefault(key, {}).setdefault(state.revision, state.operation_id)
         if known != state.operation_id:
@@ -264,10 +291,15 @@ class Oracle:
         """Did what was repeated push out what was said? The broker keeps RETAINED messages of a subject.
 
         Who holds the broker can set a record back in this way, as by hiding messages; what is written then is checked
-        all the same (`writes`), and by the machine's own journal.
+        all the same (`writes`), and by the machine's own journal. And so does an operator whose signature got lost with
+        the broker's law before they knew that it was stored, and who signs another policy under its number.
         """
-        kind = ("request",) if key[-1].startswith("r-") else ("decision",) if len(key) == 2 else ("cycle",)
-        place = f"post.home.{'.'.join((*kind, *key))}."
+        if any(len({msgspec.json.encode(one.answers) for one in signed}) > 1 for signed in self._policies.values()):
+            self.checked["forked policies"] += 1
+            return True
+        kinds = {"r": "request", "ro": "rollout", "c": "cycle"}
+        kind = kinds.get(key[-1].partition("-")[0], "decision")
+        place = f"post.home.{'.'.join((kind, *key))}."
         if not any(one.startswith(place) for one in self._repeated):
             return False
         return any(times > RETAINED for one, times in self._said.items() if one.startswith(place))
@@ -298,6 +330,9 @@ class Oracle:
                 if cycle.status not in CYCLE_ENDED and not muddled and not self._displaced((cycle.id,)):
                     why = f"{cycle.status} at {cycle.checkpoint} round {cycle.round}: {cycle.waiting_for}"
                     return "ended", f"{cycle.id} {why}"
+            for rollout in fleet.rollouts():
+                if rollout.status not in ROLLED_OUT and not self._displaced((rollout.id,)):
+                    return "rolled", f"{rollout.id} is {rollout.status}, wave {rollout.wave}: {rollout.waiting_for}"
         for request in () if muddled else self.world.person.session.fleet.requests():  # who reads all
             if request.status not in REQUEST_ENDED and not self._displaced((request.to, request.id)):
                 return "unanswered", f"{request.id} to {request.to} is {request.status} ({request.action})"
@@ -321,7 +356,7 @@ class Oracle:
 
     def _read(self, fleet: "SimFleet", machine: str | None) -> list[object]:
         decisions = [(d.machine, d.id, d.operation_id) for d in fleet.decisions(machine)]
-        known = [*decisions, *((c.id, c.operation_id) for c in fleet.cycles())]
+        known = [*decisions, *((c.id, c.operation_id) for c in (*fleet.cycles(), *fleet.rollouts()))]
         told = [one for one in known if one[:-1] not in self._swept and not self._displaced(one[:-1])]
         return [*told, fleet.law.policy_revision]
 

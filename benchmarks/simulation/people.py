@@ -24,6 +24,7 @@ from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, Policy
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.subjects import Subjects
+from simulation import rolling
 from simulation.loop import in_life
 from simulation.node import FLEET, NAMES, SimFleet, SimSession, entity
 
@@ -107,6 +108,8 @@ class Person:
                 continue
             with contextlib.suppress(*REFUSALS):
                 await self.answer(decision)
+        with contextlib.suppress(*REFUSALS):
+            await rolling.look(self.session, rng, all_of_it=all_of_it)
         for cycle in self.session.fleet.cycles():
             if cycle.status in ENDED:
                 continue
@@ -138,6 +141,10 @@ class Person:
         applied = [d for d in self.session.fleet.decisions() if d.status == "applied" and d.snapshot]
         if applied:
             await deciding.request_rollback(self.session, self.rng.choice(applied))
+
+    async def start_rollout(self) -> None:
+        with contextlib.suppress(*REFUSALS):
+            await rolling.start(self.session, self.rng)
 
     async def pause(self) -> None:
         paused = self.session.fleet.law.policy.paused

@@ -59,6 +59,7 @@ class Troubles:
         chosen = {name: one for name, one in everything.items() if self.rng.random() < 0.6}
         person = self.world.person
         daily = {"edit": self.edit, "cycle started": person.start_cycle, "asked": person.ask_a_machine}
+        daily["rollout started"] = person.start_rollout
         self.acts = {**chosen, **daily, "signed": self.sign}
 
     def _some(self, *levels: float) -> float:

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from roosync_agent import session as agent_session
 from roosync_agent.applying import applier
 from roosync_agent.operations.coordination import pinging
-from roosync_agent.running import following, orchestrator, own_reports, requests
+from roosync_agent.operations.rollouts import hanging
+from roosync_agent.running import following, orchestrator, own_reports, requests, rollouts
 from roosync_agent.running import machine as running_machine
 from roosync_agent.running.machine import Machine
 from roosync_broker import memory, memory_stream, permissions, topology
@@ -289,6 +290,8 @@ def _simulated(world: World) -> Iterator[None]:
         (running_machine, "verify", verified),
         (agent_session, "verify", verified),
         (pinging, "verify", verified),
+        (rollouts, "verify", verified),
+        (hanging, "verify", verified),
         (orchestrator, "write_views", no_views),
         (own_reports, "take_inventory", lambda *_: {}),
         *(((following, "SMALL", 0), (cycle, "EACH", 0)) if world.large else ()),

@@ -26,6 +26,9 @@ FOUND = {  # planted bug -> the first seed that is tried, and what the oracle sa
     "last_one_wins": (0, "the law changed otherwise"),
     "no_journal": (0, "executed again"),
     "any_signer": (25, "passed a checkpoint"),
+    "no_gate": (0, "before the wave of its machine"),
+    "no_halt": (0, "past a halt"),
+    "ends_unseen": (0, "did not say"),
 }
 ENOUGH = 150  # seeds within which each is found, from there on
 
