@@ -49,8 +49,8 @@ async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
     await session.refresh_law()
     if session.fleet.law.next_revision(message) <= message.revision:
         raise RefusedRequestError(
-            f"this was stored, and is no law for anybody: {session.name} is no operator of this fleet with this key, or "
-            "another law of the same revision was first; `roosync history` names who changes the law"
+            f"this was stored, and is no law for anybody: {session.name} is no operator of this fleet with that key, or"
+            " another law of the same revision was first; `roosync history` names who changes the law"
         )
     return message
 
