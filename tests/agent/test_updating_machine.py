@@ -1,7 +1,7 @@
 """What a machine makes of a campaign, turn by turn: when it begins, when it waits, what it refuses, what it tells."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from roosync_agent.running.updating import NOBODY, Updating
 from roosync_agent.settings import UpdateSettings
-from roosync_agent.state import State
+from roosync_agent.state import State, StateError
 from roosync_agent.updating import journal as journals
 from roosync_agent.updating import recipes
 from roosync_agent.updating.handover import INSTALLED
@@ -43,12 +43,14 @@ class Machine:
     name = "pc-a"
 
     def __init__(self, folder):
+        self.keys, self.expiry = {"op-ana": "U"}, NOW + timedelta(days=1)
         self.state = State(folder)
         self.state.prepare()
         self.settings = SimpleNamespace(update=UpdateSettings(recipe="custom", health_timeout=7.0))
         self.session = SimpleNamespace(now=lambda: NOW)
         self.fleet = SimpleNamespace(
-            law=SimpleNamespace(campaign=campaign()), rollout=lambda id_: SimpleNamespace(state=self.rollout)
+            law=SimpleNamespace(campaign=campaign(), operator_key=self.keys.get, expiry=lambda _: self.expiry),
+            rollout=lambda id_: SimpleNamespace(state=self.rollout),
         )
         self.rollout = rollout()
         self.cycles = SimpleNamespace(stopped=0)
@@ -155,6 +157,9 @@ REST = {  # what is so -> what the machine says; None: nothing
     "no rollout": ({"rollout": None}, "waiting", "its rollout is not known here"),
     "a rollout that halted": ({"rollout": rollout(status="waiting")}, "waiting", "u-1 halted"),
     "a rollout that was stopped": ({"rollout": rollout(status="stopped")}, "waiting", "u-1 was stopped"),
+    "its operator was revoked": ({"keys": {}}, "refused", "op-ana signed it, and was revoked since"),
+    "the law expired": ({"expiry": NOW}, "waiting", "expired on 2026-01-16"),
+    "the campaign expired": ({"campaign": campaign(expires=NOW)}, "waiting", "expired on 2026-01-16"),
     "a person paused it": ({"paused": True}, "waiting", "this machine is paused"),
     "a cycle is stopped": ({"stopped": 3}, "waiting", "stopped at level 3"),
     "a cycle waits": ({"stopped": 2}, "updating", ""),
@@ -167,7 +172,8 @@ async def test_when_it_begins_and_when_not(machine, so, phase, reason):
         machine.fleet.law.campaign = so["campaign"]
     machine.settings.update = so.get("settings", machine.settings.update)
     machine.updating.supervisor = so.get("supervisor", "up")
-    machine.rollout = so.get("rollout", machine.rollout)
+    machine.rollout, machine.expiry = so.get("rollout", machine.rollout), so.get("expiry", machine.expiry)
+    machine.keys.clear() if "keys" in so else None
     machine.paused, machine.cycles.stopped = so.get("paused", False), so.get("stopped", 0)
     await machine.look()
     if phase is None:
@@ -273,34 +279,40 @@ async def test_a_machine_that_was_taken_back_by_hand_says_so(machine):
     assert "started by hand since" in machine.report.reason
 
 
-async def test_a_recipe_in_which_the_agent_is_killed_is_run_twice_at_most(machine, monkeypatch):
+async def test_a_recipe_in_which_the_agent_is_killed_is_run_three_times_at_most(machine, monkeypatch):
     async def hangs(*_):
         await asyncio.Event().wait()
 
     monkeypatch.setattr(recipes, "make", hangs)
     killed = []
-    for tries in (1, 2):
+    for tries in (1, 2, 3):
         await machine.look()
         assert (machine.journal.phase, machine.journal.tries) == ("preparing", tries)
         killed.append(machine.updating)  # nobody cleans up after it
         machine.restarted()
     await machine.look()
     assert machine.report.phase == "returned"
-    assert machine.report.reason == "the agent was killed 2 times while the recipe ran"
+    assert machine.report.reason == "the agent ended 3 times while the recipe ran"
     assert machine.alarms[0][0] == 2
 
 
-async def test_an_agent_that_is_stopped_while_the_recipe_runs_is_nobodys_fault(machine, monkeypatch):
-    async def hangs(*_):
-        await asyncio.Event().wait()
+async def test_a_full_disk_keeps_the_end_of_a_recipe_from_nobody(machine, monkeypatch):
+    """It can not be written down, so the recipe is run again when there is room."""
+    write = journals.write
 
-    monkeypatch.setattr(recipes, "make", hangs)
-    for _ in range(4):
-        await machine.look()
-        await asyncio.sleep(0)
-        await machine.updating.close()
-        machine.restarted()
+    def full(state, journal):
+        if journal.phase == "staged":
+            raise StateError("no room")
+        return write(state, journal)
+
+    monkeypatch.setattr(journals, "write", full)
+    await machine.look()
+    await machine.prepared()
     assert machine.journal.phase == "preparing"
+    monkeypatch.setattr(journals, "write", write)
+    await machine.look()
+    await machine.prepared()
+    assert machine.journal.phase == "staged"
 
 
 FAULTS = {

@@ -318,7 +318,7 @@ def test_the_journal_and_the_alarms_tell_the_story(machine):
     history = machine.roosync("history", "--json", codes=None).out
     assert '"update"' in history
     kept = sorted(path.name for path in (machine.state / "releases").iterdir())
-    assert kept == sorted([GOOD[3], GOOD[4], "current.json", "source.git", "step.log"])
+    assert kept == sorted([GOOD[3], GOOD[4], "current.json", "source.git"])
 
 
 class Service:

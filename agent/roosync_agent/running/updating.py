@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("roosync.updating")
 
-TRIES = 2  # runs of a recipe in which the agent was killed
+TRIES = 3  # runs of a recipe during which the agent ended: the recipe itself may be what ends it
 WATCH = 0.1  # seconds between two looks at the journal while this agent is on trial
 NOBODY = "nobody would start the new version: run the agent by `roosync up`, or see docs/updates.md for a service"
 ON_TRIAL = HANDED_OVER - {"staged"}
@@ -149,9 +149,9 @@ class Updating:
         if refusal := self._refusal(campaign):
             return refusal
         if left is not None and left.tries >= TRIES:
-            reason = f"the agent was killed {left.tries} times while the recipe ran"
-            ended = self._write(left, "returned", reason)
-            await self._tell(ended)
+            reason = f"the agent ended {left.tries} times while the recipe ran"
+            ended = left.to("returned", self._machine.session.now(), reason=reason)
+            await self._tell(journals.write(self._machine.state, ended))
             return Stand(phase="returned", reason=reason, journal=ended)
         if waits := self._hindered(campaign) or (None if left else self._splayed(campaign)):
             return Stand(phase="waiting", reason=waits.removeprefix("waits for "), journal=left)
@@ -159,7 +159,9 @@ class Updating:
 
     def _refusal(self, campaign: Campaign) -> Stand | None:
         """What stands in the way as long as this machine and this campaign stay as they are."""
-        settings = self._machine.settings.update
+        settings, law = self._machine.settings.update, self._machine.fleet.law
+        if law.operator_key(campaign.agent) is None:
+            return Stand(phase="refused", reason=f"{campaign.agent} signed it, and was revoked since")
         if same(self.version, campaign.version):
             return Stand(phase="unneeded")
         if not at_least(campaign.version, self.version):
@@ -174,6 +176,10 @@ class Updating:
         """Why an update does not begin at this moment, nor go over to the new version."""
         if closed := self._opens(self._rollout(campaign), self._machine.name):
             return closed
+        law, now = self._machine.fleet.law, self._machine.session.now()
+        ends = [one for one in (campaign.expires, law.expiry(self._machine.name)) if one is not None and one <= now]
+        if ends:
+            return f"the law that it rests on expired on {min(ends):%Y-%m-%d}: `roosync renew`"
         if self._machine.paused:
             return "this machine is paused: `roosync resume`"
         if self._machine.cycles.stopped >= 3:
@@ -217,23 +223,24 @@ class Updating:
 
     async def _prepare(self, campaign: Campaign, journal: Journal) -> None:
         """Runs the recipe; how it ended is in the journal when this ends, and a turn is taken."""
-        machine = self._machine
+        machine, now = self._machine, self._machine.session.now
         try:
             wanted = recipes.Wanted(version=campaign.version, tag=campaign.tag, commit=campaign.commit)
             environment = {k: v for k, v in os.environ.items() if k not in journal.old.environment}
             new = await recipes.make(machine.state, machine.settings.update, wanted, environment)
-            journals.write(machine.state, replace(journal.to("staged", machine.session.now()), new=new))
-        except asyncio.CancelledError:
-            if journal.tries:  # a clean end is nobody's fault
-                journals.write(machine.state, replace(journal, tries=journal.tries - 1))
-            raise
+            ended = replace(journal.to("staged", now()), new=new)
         except recipes.RecipeError as error:
-            self._write(journal, "refused" if error.refused else "returned", str(error), error.log)
+            phase: Phase = "refused" if error.refused else "returned"
+            ended = journal.to(phase, now(), reason=scrub(str(error)), log=error.log)
         except (StateError, OSError) as error:
-            self._write(journal, "returned", str(error))
+            ended = journal.to("returned", now(), reason=scrub(str(error)))
         except Exception as error:
             log.exception("the recipe failed in an unexpected way; the agent goes on")
-            self._write(journal, "returned", f"a fault of roosync itself: {type(error).__name__}")
+            ended = journal.to("returned", now(), reason=f"a fault of roosync itself: {type(error).__name__}")
+        try:
+            journals.write(machine.state, ended)
+        except StateError as error:  # the recipe is run again, once there is room
+            log.error("how the recipe ended could not be written down: %s", error)  # noqa: TRY400
         self.wake()
 
     async def _hand_over(self) -> None:
@@ -338,10 +345,6 @@ class Updating:
         """Did an operator say that what ended badly here is to be tried again?"""
         rollout = self._rollout(campaign)
         return rollout is not None and gate.again(rollout, self._machine.name, self._report(campaign, stand))
-
-    def _write(self, journal: Journal, phase: Phase, reason: str, said: tuple[str, ...] = ()) -> Journal:
-        ended = journal.to(phase, self._machine.session.now(), reason=scrub(reason), log=said)
-        return journals.write(self._machine.state, ended)
 
 
 _ENDS: dict[str, UpdatePhase] = {

@@ -217,9 +217,11 @@ class Echo:
 
 
 def _message(line: str) -> str:
-    """The text of a line that is JSON, as agents log off a terminal."""
+    """The text of a line that is JSON, as agents log off a terminal: nobody looked at it in that spelling yet."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         return line
-    return str(found.get("message", line)) if isinstance(found, dict) else line
+    if not isinstance(found, dict):
+        return line
+    return " ".join(last_lines(str(found.get("message", line)).encode("utf-8", "replace")))

@@ -3,7 +3,7 @@
     releases/<version>/      a whole release, or one that is being made: only the journal tells which
     releases/source.git/     the git recipe's own copy of its source
     releases/current.json    what `roosync up` starts, and what it started before
-    releases/step.log        what the last step of a recipe printed
+    releases/step.log        what a step of a recipe prints while it runs
 
 Nothing here follows a link: a release is a stranger's files until it runs.
 """
@@ -24,7 +24,7 @@ from roosync_protocol.messages.law import Version
 
 CURRENT = "releases/current.json"
 SOURCE = "source.git"
-KEPT = frozenset({SOURCE, "current.json", "step.log"})
+KEPT = frozenset({SOURCE, "current.json"})
 _CASE = re.compile(r"[^0-9a-z.+-]")
 
 

@@ -98,13 +98,14 @@ class Steps:
         finally:
             os.close(descriptor)
             await asyncio.shield(asyncio.to_thread(end_marked, pid, mark, ours=bool(pid)))
-            with contextlib.suppress(FileNotFoundError):
-                (self._state.folder / NOTE).unlink()
+            said = self._said()
+            for path in (self._output, self._state.folder / NOTE):  # it may hold secrets
+                with contextlib.suppress(FileNotFoundError):
+                    path.unlink()
         if fault:
-            said = self.said()
             why = f": {said[-1]}" if said and fault.startswith("ended") else ""
             raise StepError(f"{shown} {fault}{why}", said)
-        return self.said()
+        return said
 
     async def _watched(self, process: asyncio.subprocess.Process) -> str:
         """Waits for its end; why it failed or may not go on, "" when all is well."""
@@ -137,7 +138,7 @@ class Steps:
                 return f"printed more than {_mb(OUTPUT)}"
         return ""
 
-    def said(self) -> tuple[str, ...]:
+    def _said(self) -> tuple[str, ...]:
         """Its last lines, harmless to show and without secrets."""
         try:
             with self._output.open("rb") as file:
