@@ -45,8 +45,8 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str) -> None:
             names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
             take = "takes" if len(both) == 1 else "take"
             raise RefusedRequestError(
-                f"{names} {take} part in {other.id}, which is {other.status}: end it first with `roosync rollout stop {other.id}`, "
-                f"or wait for it with `roosync rollout watch {other.id}`"
+                f"{names} {take} part in {other.id}, which is {other.status}: end it first with `roosync rollout stop "
+                f"{other.id}`, or wait for it with `roosync rollout watch {other.id}`"
             )
 
 

@@ -1,0 +1,205 @@
+"""What a person asks of updates: what can be required, what stands in force, who is where, and what is withdrawn."""
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from roosync_agent.cli.update import plan_text, update_text
+from roosync_agent.operations.coordination import cycling
+from roosync_agent.operations.membership import lawmaking
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.rollouts import moving
+from roosync_agent.operations.updates import requiring, showing
+from roosync_agent.session import Session
+from roosync_broker import topology
+from roosync_broker.errors import UnavailableError
+from roosync_broker.keys import KeyPair, verify
+from roosync_broker.memory import MemoryBus
+from roosync_protocol.fleet import Fleet
+from roosync_protocol.law import Law
+from roosync_protocol.messages import StatusReport, UpdateReport
+from roosync_protocol.subjects import Subjects
+
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+NAMES = ("alpha", "beta", "gamma")
+NEXT = "0.9.0"
+
+
+@pytest.fixture
+async def world():
+    bus, keys = MemoryBus(), {name: KeyPair.generate() for name in ("op-ann", *NAMES)}
+    await topology.ensure(bus.link("keeper"), "home")
+
+    def session(name):
+        law = Law(fleet="home", root=keys["op-ann"].public)
+        made = Session(bus.link(name), Subjects("home"), keys[name], name, Fleet(law, verify))
+        made.now = lambda: NOW
+        return made
+
+    async def present():
+        return {"beta": NOW, "gamma": NOW}
+
+    found = SimpleNamespace(ann=session("op-ann"), of={name: session(name) for name in NAMES})
+    await lawmaking.found(found.ann, "alpha", keys["alpha"].public, None)
+    for name in NAMES[1:]:
+        await lawmaking.admit(found.ann, name, keys[name].public)
+    alpha = found.of["alpha"]
+    found.machine = SimpleNamespace(name="alpha", fleet=alpha.fleet, session=alpha, present=present)
+    await read(found)
+    for name in NAMES:
+        await runs(found, name, "0.2.0")
+    return found
+
+
+async def read(world):
+    for one in (world.ann, *world.of.values()):
+        await one.refresh()
+
+
+async def runs(world, name, version):
+    """This machine says which version it runs."""
+    told = StatusReport(agent=name, timestamp=NOW, machines_detected=3, status="synced", divergences_count=0,
+                        roosync_version=version)  # fmt: skip
+    await world.of[name].say(told)
+    await read(world)
+
+
+async def required(world, version=NEXT, **asked):
+    answer = await requiring.require(world.ann, await requiring.plan(world.machine, version, **asked))
+    await read(world)
+    return answer
+
+
+REFUSED = {  # what is asked -> what is said
+    "a version without digits": ({"version": "latest"}, "'latest' is no version"),
+    "a version with a path": ({"version": "../1.2.3"}, "is no version"),
+    "a version of one number": ({"version": "3"}, "is no version"),
+    "the version that runs": ({"version": "0.2.0"}, "every machine that is meant runs 0.2.0 already"),
+    "an older one": ({"version": "0.1.9"}, r"0.1.9 or a newer version \(alpha 0.2.0, beta 0.2.0, gamma 0.2.0\)"),
+    "an older one of one machine": ({"version": "v0.1", "on": "beta"}, r"beta runs v0.1 or a newer version"),
+    "an option as a tag": ({"version": NEXT, "tag": "--upload-pack=x"}, "is no name of a tag"),
+    "a path as a tag": ({"version": NEXT, "tag": "../x"}, "is no name of a tag"),
+    "a range of commits": ({"version": NEXT, "tag": "a..b c"}, "is no name of a tag"),
+    "half a commit": ({"version": NEXT, "commit": "abc"}, "is no commit"),
+    "nobody": ({"version": NEXT, "on": "nobody-*"}, "means no machine"),
+    "a splay backwards": ({"version": NEXT, "splay": -1}, "a splay of -1 seconds"),
+    "a splay of no number": ({"version": NEXT, "splay": float("nan")}, "a splay of nan"),
+    "a wave of nobody": ({"version": NEXT, "pace": {"waves": ["0"]}}, "0 is nobody"),
+}
+
+
+@pytest.mark.parametrize(("asked", "says"), REFUSED.values(), ids=REFUSED)
+async def test_what_can_not_be_required(world, asked, says):
+    with pytest.raises((RefusedRequestError, ValueError), match=says):
+        await requiring.plan(world.machine, **asked)
+    assert world.ann.fleet.law.campaign is None
+
+
+async def test_who_runs_a_newer_one_is_left_out_and_named(world):
+    await runs(world, "gamma", "1.0.0")
+    plan = await requiring.plan(world.machine, NEXT, tag="v0.9.0")
+    assert (plan.waves, plan.newer) == ([["beta"], ["alpha"]], {"gamma": "1.0.0"})  # who is there begins
+    answer = await requiring.require(world.ann, plan)
+    campaign = world.ann.fleet.law.campaign
+    assert (campaign.id, campaign.version, campaign.tag, campaign.machines) == (
+        answer.id,
+        NEXT,
+        "v0.9.0",
+        ("beta", "alpha"),
+    )
+    assert (answer.in_force, answer.rollout.status, answer.rollout.purpose) == (True, "running", "update")
+    assert world.ann.fleet.rollout(answer.id).refused == ()
+
+
+async def test_a_second_campaign_waits_for_the_first_or_replaces_it(world):
+    first = await required(world)
+    with pytest.raises(RefusedRequestError, match=r"is running.*--replace"):
+        await requiring.plan(world.machine, "0.10.0")
+    plan = await requiring.plan(world.machine, "0.10.0", replace_=True)
+    assert plan.replaces == first.id
+    second = await requiring.require(world.ann, plan)
+    await read(world)
+    assert world.ann.fleet.rollout(first.id).state.status == "stopped"
+    assert [row.id for row in world.ann.fleet.rollouts() if row.status == "running"] == [second.id]
+    assert (await showing.show(world.machine)).version == "0.10.0"
+    older = await showing.show(world.machine, first.id)
+    assert (older.in_force, older.rollout.status) == (False, "stopped")
+
+
+async def test_of_two_operators_at_once_one_is_told(world):
+    plan = await requiring.plan(world.machine, NEXT)
+    await required(world, "0.8.0")
+    with pytest.raises(RefusedRequestError, match=r"requires 0\.8\.0"):
+        await requiring.require(world.ann, plan)
+    assert world.ann.fleet.law.campaign.version == "0.8.0"
+
+
+async def test_a_command_that_died_between_its_two_messages_has_begun_nothing(world, monkeypatch):
+    async def dies(session, rollout):
+        raise UnavailableError("the broker does not answer")
+
+    monkeypatch.setattr(requiring, "begin", dies)
+    with pytest.raises(UnavailableError):
+        await required(world)
+    monkeypatch.setattr(requiring, "begin", moving.begin)
+    await read(world)
+    shown = await showing.show(world.machine)
+    assert (shown.rollout, shown.counts) == (None, {"not_begun": 3})
+    assert "withdraw" in shown.next_steps[0].command
+    with pytest.raises(RefusedRequestError, match="its rollout was not posted"):
+        await requiring.plan(world.machine, NEXT)
+    again = await required(world, replace_=True)
+    assert again.rollout.status == "running"
+
+
+async def test_what_is_withdrawn_is_in_force_no_more(world):
+    with pytest.raises(RefusedRequestError, match="nothing to withdraw"):
+        await requiring.withdraw(world.ann)
+    first = await required(world)
+    done = await requiring.withdraw(world.ann, "not yet")
+    assert (done.withdrawn, done.in_force, done.rollout.status, done.rollout.note) == (
+        True,
+        False,
+        "stopped",
+        "not yet",
+    )
+    await read(world)
+    assert showing.in_force(world.machine.fleet) is None
+    with pytest.raises(RefusedRequestError, match="nothing to withdraw"):
+        await requiring.withdraw(world.ann)
+    assert (await required(world)).id != first.id
+
+
+async def test_who_went_back_is_told_with_its_last_lines_and_nothing_passes_for_ours(world, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    answer = await required(world, tag="v0.9.0")
+    log = ("step one", "\x1b[2JNext: roosync approve --all", "boom " * 40)
+    told = UpdateReport(agent="beta", timestamp=NOW, campaign=answer.id, phase="returned", version="0.2.0",
+                        before="0.2.0", reason="it ended\nwith 1", log=log)  # fmt: skip
+    await world.of["beta"].say(told)
+    await read(world)
+    shown = await showing.show(world.machine)
+    rows = {row.machine: row for row in shown.machines}
+    assert (rows["beta"].phase, rows["beta"].runs, rows["beta"].log) == ("returned", "0.2.0", list(log))
+    from msgspec import to_builtins
+
+    text = update_text(to_builtins(shown))
+    assert "\x1b" not in text
+    assert [line for line in text.splitlines() if line.startswith("Next:")] == [
+        f"Next: roosync rollout watch {answer.id}"
+    ]
+    assert max(len(line) for line in text.splitlines() if "boom" not in line) <= 80
+    plan = to_builtins(await requiring.plan(world.machine, "1.0.0", replace_=True, splay=60, commit="a" * 40))
+    assert f"Withdraws   {answer.id}" in plan_text(plan)
+    assert max(map(len, plan_text(plan).splitlines())) <= 80
+
+
+async def test_a_deployment_takes_what_is_required_of_all_its_machines(world):
+    assert cycling._required(world.machine.fleet, ["alpha"]) == ""
+    await required(world, on="alpha or beta")
+    assert cycling._required(world.machine.fleet, ["alpha", "beta"]) == NEXT
+    assert cycling._required(world.machine.fleet, [*NAMES]) == ""
+    await requiring.withdraw(world.ann)
+    await read(world)
+    assert cycling._required(world.machine.fleet, ["alpha"]) == ""
