@@ -5,10 +5,11 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from roosync_protocol.messages import Result, Rollout
+from roosync_protocol.messages import MAX_MESSAGE, Result, Rollout, encode
 from roosync_protocol.rollout import awaited, too_many
 from roosync_protocol.rollout.leading import LONGEST, View, asked, due, is_late, looked_at, next_state
 from roosync_protocol.rollout.record import fold, judge
+from roosync_protocol.rollout.room import require_room
 from roosync_protocol.rollout.standing import End
 
 WAVES = (("pc-a",), ("pc-b", "pc-c"), ("pc-d",))
@@ -192,6 +193,23 @@ def test_what_a_person_is_asked_fits_a_line_however_many_failed(scene):
     assert "and 4999 more" in text
     few = asked(scene(waves=(names,), results=dict.fromkeys(names[:3], Result(outcome="failed"))).rollout)
     assert all(name in few for name in names[:3])
+
+
+@pytest.mark.parametrize("many", [10, 3_000, 5_000, 20_000])
+def test_what_is_let_begin_fits_in_a_message_to_its_end(scene, many):
+    """However badly it goes: everybody fails with a long reason, and an operator goes on without everybody."""
+    names = tuple(f"workstation-{n:05}" for n in range(many))
+    items = dict.fromkeys(names, ("d-123456789012",))
+    found = scene(purpose="decisions", items=items, waves=(names,)).rollout
+    if many > 5_000:
+        with pytest.raises(ValueError, match="20000 machines are too many"):
+            require_room(found)
+        return
+    require_room(found)
+    view = View(ends=dict.fromkeys(names, End(outcome="failed", reason="x" * 900)), token=1)
+    made = next_state(found, view, found.started)
+    assert made.status == "waiting"
+    assert len(encode(replace(made, accepted=frozenset(names), note="x" * 500))) <= MAX_MESSAGE
 
 
 @pytest.mark.parametrize("seed", range(150))

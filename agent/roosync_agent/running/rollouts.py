@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.rollouts")
 
 SOON = 0.05  # seconds after somebody else was faster
-PER_SECOND = 2_000  # machines that are named in all that is written in a second: of many, ends are written in batches
+PER_SECOND = 400_000  # names in all that the fleet hears in a second: each state names all, and is heard by all
 
 
 class Rollouts:
@@ -155,7 +155,7 @@ class Rollouts:
         """Is it only that a few more ended, of a rollout so large that each of its states is long?"""
         if replace(made, results=before.results, revision=before.revision, token=before.token) != before:
             return False
-        rest = sum(map(len, made.waves)) / PER_SECOND
+        rest = sum(map(len, made.waves)) ** 2 / PER_SECOND
         left = self._written.get(made.id, -rest) + rest - _time()
         if left <= 0:
             return False

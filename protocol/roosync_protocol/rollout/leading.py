@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.rollout import PASSING, awaited, too_many
+from roosync_protocol.rollout.room import LONGEST, reason_room
 from roosync_protocol.rollout.standing import End
 
 LED = frozenset({"running", "waiting"})  # while it waits, those that began end, and that is written down
-LONGEST = 500  # characters of a line for a person
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -68,17 +68,18 @@ def is_late(rollout: Rollout, elapsed: float) -> bool:
 def _found(rollout: Rollout, view: View) -> dict[str, Result]:
     """What is to be written down: ends, and what is said of those that have none."""
     ends = {m: view.ends[m] for m in looked_at(rollout) if m in view.ends}
-    found = {machine: Result(outcome=end.outcome, reason=end.reason[:LONGEST]) for machine, end in ends.items()}
+    room = reason_room(rollout)
+    found = {machine: Result(outcome=end.outcome, reason=end.reason[:room]) for machine, end in ends.items()}
     found = {machine: result for machine, result in found.items() if rollout.results.get(machine) != result}
     late = is_late(rollout, view.elapsed)
     for machine in awaited(rollout):
         if machine in found:
             continue
         if machine in view.silent and (not late or machine in view.asked):
-            found[machine] = Result(outcome="unreachable", reason="it does not answer")
+            found[machine] = Result(outcome="unreachable", reason="it does not answer"[:room])
         elif late and machine in view.asked:
-            time = f"{rollout.timeout_minutes:g} minutes"
-            found[machine] = Result(outcome="timed_out", reason=f"it answers, and did not end within {time}")
+            late_by = f"it answers, and did not end within {rollout.timeout_minutes:g} minutes"
+            found[machine] = Result(outcome="timed_out", reason=late_by[:room])
     return found
 
 

@@ -6,15 +6,21 @@ stops the rollout or goes on without a machine: the step is made anew from how i
 
 from collections.abc import Callable
 
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.stepping import MovedError, moved_on, post_step
 from roosync_agent.session import Session
 from roosync_protocol.messages import Rollout
+from roosync_protocol.rollout.room import require_room
 
 TRIES = 8
 
 
 async def begin(session: Session, rollout: Rollout) -> Rollout:
-    """Posts the first state of a rollout."""
+    """Posts the first state of a rollout. RefusedRequestError when it names more machines than a message can hold."""
+    try:
+        require_room(rollout)
+    except ValueError as error:
+        raise RefusedRequestError(str(error)) from None
     what = f"{sum(map(len, rollout.waves))} machines in {len(rollout.waves)} waves"
     return await post_step(session, rollout, f"begin rollout of {rollout.purpose}", what)
 

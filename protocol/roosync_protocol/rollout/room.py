@@ -1,0 +1,29 @@
+"""Every state of a rollout is one message, and names all its machines: how many fit, and how much is said of each.
+
+What is too large is refused before anything is signed. Else the record of a rollout could grow, end by end, until
+nobody can move it any more, and the machines of its later waves would wait for ever.
+"""
+
+from roosync_protocol.messages import MAX_MESSAGE, Rollout, encode
+
+REASONS = 200_000  # characters for all the reasons together
+SPARE = 20_000  # bytes for all else that a state may come to say
+RESULT = 60  # bytes for one machine's result, beside its name and its reason
+LONGEST = 500  # characters of one reason
+
+
+def reason_room(rollout: Rollout) -> int:
+    """How many characters the reason of one machine may have, so that there is room for everybody's."""
+    return min(LONGEST, REASONS // max(1, sum(map(len, rollout.waves))))
+
+
+def require_room(rollout: Rollout) -> None:
+    """ValueError when the last state of this rollout could be larger than a message may be."""
+    machines = [machine for wave in rollout.waves for machine in wave]
+    ends = sum(2 * len(machine) + RESULT for machine in machines)  # a result, and perhaps among the accepted
+    reasons = len(machines) * reason_room(rollout)
+    if len(encode(rollout)) + ends + reasons + SPARE > MAX_MESSAGE:
+        raise ValueError(
+            f"{len(machines)} machines are too many for one rollout: its record would not fit in a message of "
+            f"{MAX_MESSAGE // 1024} KiB; take a part of them first, for example with --limit 3000"
+        )
