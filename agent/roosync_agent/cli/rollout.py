@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 RISKS = ["none", "low", "medium", "high", "critical"]
-LOOK = 0.2  # seconds between two looks at a rollout that is watched
+LOOK = 0.1  # seconds between two looks at a rollout that is watched
 RESTARTS = 300.0  # seconds at most that this machine's own agent may be away while it is updated
 End = Callable[[dict[str, Any], bool], None]  # how the end of what was followed is told
 no_watch_option = click.option("--no-watch", is_flag=True, help="Do not follow it.")

@@ -104,6 +104,9 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
     """What happened between two looks, a line each."""
     old = {row["machine"]: row["state"] for row in before["machines"]} if before else {}
     wave = before["wave"] if before else 0
+    moved = before is not None and answer["status"] != before["status"]
+    if moved and answer["status"] == "running":
+        yield "running"
     for number in range(1, answer["wave"] + 1):
         of = [row for row in answer["machines"] if row["wave"] == number]
         if number > wave:
@@ -114,7 +117,7 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
                 ended.setdefault((row["state"], row["reason"]), []).append(row["machine"])
         for (state, reason), names in ended.items():
             yield f"  {WORDS[state][0]}: {', '.join(names)}{f' ({harmless(reason)})' if reason else ''}"
-    if before and answer["status"] != before["status"]:
+    if moved and answer["status"] != "running":
         yield status_of(answer)
     if answer["next_wave"] and not (before and before["next_wave"]) and answer["pace"]["pause_seconds"]:
         yield f"pause until {answer['next_wave'][11:19]} UTC"
