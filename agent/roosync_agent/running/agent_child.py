@@ -25,6 +25,7 @@ from roosync_broker.children import start_child, stop_child
 
 log = logging.getLogger("roosync.up")
 
+BACK_AGAIN = 1.0  # seconds until an old version that did not start is tried again
 AGAIN = 5.0  # seconds until a journal that could not be written is tried again
 
 
@@ -40,6 +41,13 @@ class AgentChild(Child):
             await self.stop()
             await asyncio.sleep(AGAIN)
             return None
+
+    def last_resort(self, failure: str) -> bool:
+        try:
+            return self.handover.fall_back(failure)
+        except StateError as error:
+            log.error("%s", error)  # noqa: TRY400 (a person reads it)
+            return False
 
     async def _life(self) -> int | None:
         begin = self.handover.begin()
@@ -77,9 +85,11 @@ class AgentChild(Child):
             process = await self._begin(begin.release)
         except OSError as error:
             log.warning("%s could not be started again: %s", begin.release.version, error)
+            await asyncio.sleep(BACK_AGAIN)
             return None  # the next look counts it
         if not await self.handover.lives(process):
             log.warning("%s ended at once, with exit code %s", begin.release.version, process.returncode)
+            await asyncio.sleep(BACK_AGAIN)
             return None
         self.handover.returned(begin.journal)
         return self._code(await process.wait())

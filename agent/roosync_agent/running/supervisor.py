@@ -46,6 +46,10 @@ class Child:
         assert self.process is not None
         return await self.process.wait()
 
+    def last_resort(self, failure: str) -> bool:
+        """Asked before it is given up: is there another way to run this part? Then it is started again."""
+        return False
+
     async def stop(self) -> None:
         if self.process is not None and self.process.returncode is None:
             await stop_child(self.process, GRACE)
@@ -88,7 +92,11 @@ async def _keep(child: Child, stop: asyncio.Event, failed: asyncio.Event) -> Non
         ran_well = loop.time() - began > STEADY
         child.steady |= ran_well
         child.failures = 0 if ran_well else child.failures + 1
-        if code == HOPELESS and not child.steady:
+        hopeless = code == HOPELESS and not child.steady
+        if (hopeless or child.failures >= GIVE_UP) and child.last_resort(f"it ended with exit code {code}"):
+            child.failures = 0
+            continue
+        if hopeless:
             log.error("the %s can not run: change what its error says, then `roosync up` again", child.name)
             failed.set()
             return

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -32,9 +32,10 @@ RETURN_FAILED = 4  # exit code of `up`: the new version was not well, and the ol
 SUPERVISOR = "_ROOSYNC_SUPERVISOR"  # tells an agent who starts it again: "up" or "service"; unset: nobody who can
 HEALTH = "update_health"  # the verb by which an agent on trial says how it is: every version answers it
 TRIES = 3  # starts of a new version that something else ended, such as a power cut
-RETURNS = 3  # starts of the old one
+RETURNS = 3  # starts of the old one, after the first that was asked for
 LOOK = 0.1  # seconds between two questions
 ANSWERS = 2.0  # seconds for an answer
+PROVEN = timedelta(hours=1)  # after which a version that fails is not taken back any more: it worked
 STEADY = 10.0  # seconds after which an old version that does not answer, and lives, counts as back
 
 INSTALLED = Release(version=__version__)
@@ -64,7 +65,7 @@ class Handover:
                 return self._back(journal, f"it was started {journal.tries} times, and never got well")
             return Begin(new, "trial", self._to(journal, "trying"))
         if journal is not None and journal.phase == "returning":
-            if journal.tries >= RETURNS:
+            if journal.tries > RETURNS:
                 log.error("version %s was not well, and %s does not start again", journal.version, journal.old.version)
                 return Begin(journal.old, "failed", self._to(journal, "return_failed"))
             return self._back(journal, "")
@@ -103,6 +104,16 @@ class Handover:
             reason = f"{reason}: {said[-1]}"
         log.warning("version %s goes back to %s: %s", journal.version, journal.old.version, reason)
         return self._to(journal, "returning", reason=reason, log=said)
+
+    def fall_back(self, failure: str) -> bool:
+        """A version that was confirmed a while ago, and does not keep running: does the old one run instead?"""
+        journal = journals.read_or_none(self._state)
+        if journal is None or journal.phase != "confirmed" or self.running() != journal.new:
+            return False
+        if datetime.now(UTC) - journal.moments.get("confirmed", journal.began) > PROVEN:
+            return False
+        self.give_up(journal, f"it was well at first, and then did not keep running: {failure}")
+        return True
 
     def returned(self, journal: Journal) -> Journal:
         return self._to(journal, "returned")

@@ -25,7 +25,7 @@ STEPS: dict[Phase, frozenset[Phase]] = {
     "trying": frozenset({"trying", "confirmed", "returning"}),
     "returning": frozenset({"returning", "returned", "return_failed"}),
     "return_failed": frozenset(),
-    "confirmed": frozenset(),
+    "confirmed": frozenset({"returning"}),  # it was well, and did not keep running
     "returned": frozenset(),
     "refused": frozenset(),
 }
@@ -72,6 +72,7 @@ class Journal(Struct, frozen=True, kw_only=True):
             tries=self.tries + 1 if phase == self.phase else 1,
             reason=reason or self.reason,
             log=(log or self.log)[-LOG_LINES:],
+            told=False,
         )
 
 
