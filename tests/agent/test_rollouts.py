@@ -303,6 +303,24 @@ async def test_who_does_not_answer_is_named_and_who_answers_is_not(world, quick)
         assert state(world).status == "running"
 
 
+async def test_who_was_away_tells_its_end_when_all_is_done_and_nothing_else_is_moved(world, quick):
+    await pinging.serve(world.beta)
+    await begin(world, waves=(NAMES,), max_fail_percentage=50)
+    for name in ("alpha", "beta"):
+        await report(world, name)
+    await world.alpha.lead(5)
+    async with asking(world) as turn:
+        await turn()
+    assert (state(world).status, outcomes(world)["gamma"]) == ("done", "unreachable")
+    before = state(world).revision
+    await world.beta.lead(9)
+    assert state(world).revision == before
+    await report(world, "gamma")
+    await world.beta.lead(9)
+    assert outcomes(world)["gamma"] == "changed"
+    assert world.beta.rollouts.led == []
+
+
 async def test_who_restarts_into_another_version_is_not_gone(world, quick):
     await pinging.serve(world.beta)
     await begin(world, waves=(NAMES,))

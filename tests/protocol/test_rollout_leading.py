@@ -171,10 +171,22 @@ def test_when_its_time_is_over_each_machine_is_asked_before_anything_is_said(sce
     assert "pc-c (timed out: it answers" in found.rollout.waiting_for
 
 
-@pytest.mark.parametrize("status", ["prepared", "done", "stopped"])
+def test_who_was_away_tells_its_end_when_all_is_done(scene):
+    found = scene(waves=(("pc-a", "pc-b", "pc-c"),), max_fail_percentage=50)
+    found.operator(accepted=frozenset({"pc-c"}))
+    found.end("pc-a", silent=frozenset({"pc-b"}))
+    assert (found.rollout.status, looked_at(found.rollout)) == ("done", ["pc-c", "pc-b"])
+    found.end("pc-b", end=FAILED)
+    assert (found.rollout.status, found.outcomes["pc-b"]) == ("done", "failed")
+    found.end("pc-c", end=CHANGED)
+    assert (found.outcomes["pc-c"], looked_at(found.rollout)) == ("changed", [])
+    assert found.turn(token=9) is None, "no lease is written on what has ended"
+
+
+@pytest.mark.parametrize("status", ["prepared", "stopped"])
 def test_what_is_not_led_is_left_alone(scene, status):
     found = scene(status=status)
-    assert found.end("pc-a") is None
+    assert found.end("pc-a", silent=frozenset({"pc-a"})) is None
 
 
 def test_who_holds_an_older_lease_says_nothing(scene):

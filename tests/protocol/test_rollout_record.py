@@ -167,6 +167,17 @@ MOVES = {  # what the wave looks like, what the leader says of it -> what is wro
         "too many failed",
     ),
     "done": ({"wave": 2}, lambda r: {"status": "done", **more_results(r, **BOTH, pc_d=OK)}, None),
+    "who was away told its end after all was done": (
+        {"status": "done", "wave": 2, "max_fail_percentage": 100, "results": dict.fromkeys(ITEMS, AWAY)},
+        lambda r: more_results(r, pc_b=FAILED, pc_c=OK),
+        None,
+    ),
+    "nothing else changes then": ({"status": "done", "wave": 2}, lambda r: {"ended": r.opened}, "it has ended"),
+    "nor is an end unsaid": (
+        {"status": "done", "wave": 2, "max_fail_percentage": 100, "results": dict.fromkeys(ITEMS, FAILED)},
+        lambda r: more_results(r, pc_b=OK),
+        "not unsaid",
+    ),
     "a halt": ({}, lambda r: {"status": "waiting", **more_results(r, pc_b=FAILED)}, None),
     "an end while it waits": ({"status": "waiting"}, lambda r: more_results(r, pc_b=OK), None),
     "on, while a person is asked": ({"status": "waiting"}, lambda r: {"status": "running"}, "may not move it"),

@@ -123,7 +123,7 @@ class Agent:
                 self.orchestrator.wake()
             case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
                 self.wake()
-                if self.machine.cycles.running or self.machine.rollouts.running:
+                if self.machine.cycles.running or self.machine.rollouts.led:
                     self.orchestrator.wake()
             case Rollout(id=id_):
                 if self.machine.rollouts.concerns(id_):
@@ -141,7 +141,7 @@ class Agent:
             case Decision() | StatusReport() if self.machine.cycles.running:
                 self._nudge.set()
                 self.orchestrator.wake()
-            case Decision() | UpdateReport() if self.machine.rollouts.running:
+            case Decision() | UpdateReport() if self.machine.rollouts.led:
                 self.orchestrator.wake()
             case Alarm(level=level, reason=reason) if level >= 2 and self.machine.fleet.law.genuine(heard):
                 log.warning("alarm %d from %s: %s", level, heard.speaker, scrub(reason))

@@ -47,6 +47,11 @@ class Rollouts:
         """Those that are led: also while one waits for a person, machines that began before end."""
         return [one for one in self._machine.fleet.rollouts() if one.status in LED]
 
+    @property
+    def led(self) -> list[Rollout]:
+        """Those, and what is done while a machine that was away may yet tell how it ended."""
+        return [one for one in self._machine.fleet.rollouts() if one.status in LED or looked_at(one)]
+
     # -- this machine's own part
 
     def closed(self, decision: Decision) -> str | None:
@@ -79,7 +84,7 @@ class Rollouts:
     async def lead(self, token: Callable[[], int], newest: Callable[[], Awaitable[int]]) -> None:
         """Moves every rollout as far as the machines let it; `token` and `newest` as in `Cycles.lead`."""
         self._again = None
-        for rollout in self.running:
+        for rollout in self.led:
             current: Rollout | None = rollout
             while current is not None:
                 current = await self._step(current, token, newest)
@@ -95,7 +100,8 @@ class Rollouts:
         if made is not None and self._put_off(rollout, made):
             return None
         stranger = view.token != held and rollout.agent != machine.name  # whose number we go on under
-        made = made or taken_over(rollout, view.token, anew=stranger)
+        if made is None and rollout.status in LED:
+            made = taken_over(rollout, view.token, anew=stranger)
         if made is None or not view.token:
             return None
         made = moved_on(machine.session, made, revision=made.revision)

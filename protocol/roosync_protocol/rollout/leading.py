@@ -12,11 +12,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_protocol.messages import Result, Rollout
-from roosync_protocol.rollout import PASSING, awaited, too_many
+from roosync_protocol.rollout import PASSING, awaited, opened, too_many
 from roosync_protocol.rollout.room import LONGEST, reason_room
 from roosync_protocol.rollout.standing import End
 
 LED = frozenset({"running", "waiting"})  # while it waits, those that began end, and that is written down
+MOVED = LED | {"done"}  # and the true end of who was away, after all is done
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -30,9 +31,14 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 def looked_at(rollout: Rollout) -> list[str]:
-    """The machines whose end is to be looked up: the awaited ones, and those that may tell their true end later."""
-    passing = [machine for machine, result in rollout.results.items() if result.outcome in PASSING]
-    return [*awaited(rollout), *passing]
+    """The machines whose end is to be looked up: who has not ended, and who may yet tell another end than was said.
+
+    Also when it is done, and of machines that it went on without: what they say of themselves is written down.
+    """
+    if rollout.status not in MOVED:
+        return []
+    left = [machine for machine in opened(rollout) if machine not in rollout.results]
+    return left + [machine for machine, result in rollout.results.items() if result.outcome in PASSING]
 
 
 def next_state(rollout: Rollout, view: View, now: datetime) -> Rollout | None:
@@ -41,12 +47,13 @@ def next_state(rollout: Rollout, view: View, now: datetime) -> Rollout | None:
     The caller fills in who says it and its operation id. Whoever holds an older lease than the one under which the
     rollout was moved last says nothing: somebody else leads since.
     """
-    if rollout.status not in LED or view.token < rollout.token:
+    if rollout.status not in MOVED or view.token < rollout.token:
         return None
     made = rollout
     if found := _found(rollout, view):
         made = replace(rollout, results=rollout.results | found)
-    made = _halted(made, now) if too_many(made) else _going_on(made, view, now)
+    if rollout.status in LED:
+        made = _halted(made, now) if too_many(made) else _going_on(made, view, now)
     return replace(made, revision=rollout.revision + 1, token=view.token) if made != rollout else None
 
 

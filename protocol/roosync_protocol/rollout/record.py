@@ -16,7 +16,7 @@ from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.names import is_operator
-from roosync_protocol.rollout import ENDED, GOOD, PASSING, awaited, opened, too_many
+from roosync_protocol.rollout import GOOD, PASSING, awaited, opened, too_many
 
 TRANSITIONS: dict[str, dict[str, By]] = {
     "": {"prepared": By.OPERATOR, "running": By.OPERATOR},  # running: of purpose update
@@ -32,7 +32,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
         "running": By.OPERATOR,
         "stopped": By.OPERATOR,
     },
-    "done": {},
+    "done": {"done": By.MACHINE},  # a machine that was away tells how it ended
     "stopped": {},
 }
 FIXED = ("purpose", "waves", "items", "max_fail_percentage", "pause_seconds", "timeout_minutes", "started")
@@ -97,7 +97,7 @@ def judge(
         return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
     if any(getattr(before, name) != getattr(new, name) for name in FIXED):
         return "what a rollout is about may not change"
-    if gap and before.status not in ENDED and new.revision > before.revision + 1:
+    if gap and before.status != "stopped" and new.revision > before.revision + 1:
         return _leap_fault(before, new, by, said or FoldedRollout())
     return _step_fault(before, new, by)
 
@@ -199,6 +199,8 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
         return fault
     if early := new.results.keys() - set(opened(before)):
         return f"the wave of {_names(early)} is not open"
+    if before.status == "done" and (new.wave, new.opened, new.ended) != (before.wave, before.opened, before.ended):
+        return "it has ended; only how a machine that was away ended is still told"
     if new.status == "done":
         return _end_fault(new)
     if new.wave == before.wave:
