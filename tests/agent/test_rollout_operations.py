@@ -271,6 +271,22 @@ async def test_after_a_halt_only_what_failed_is_signed_again(world):
     assert (state(world, "beta", ids["beta"]).attempt, approved_for(world, "beta", ids["beta"])) == (2, answer.id)
 
 
+async def test_who_told_its_true_end_since_is_not_tried_again(world):
+    for name in NAMES:
+        await ask(world, name)
+    answer = await starting.start(world.ann, await planned(world, entity=KEY, pace={"canary": 0, "waves": ["100%"]}))
+    await read(world)
+    await halt(world, answer.id, alpha="changed", beta="unreachable", gamma="unreachable")
+    folded = world.ann.fleet.rollout(answer.id)
+    await halt(world, answer.id, alpha="changed", beta="changed", gamma="unreachable")
+    real, known = world.ann.fleet.rollout, [folded]  # what was looked at before is what the first look still gives
+    world.ann.fleet.rollout = lambda id_: known.pop() if known else real(id_)
+    done = await answering.resume(world.ann, answer.id, [], [])
+    assert {row.machine: row.state for row in done.machines} == {
+        "alpha": "changed", "beta": "changed", "gamma": "awaited",
+    }  # fmt: skip
+
+
 async def test_all_that_failed_can_be_gone_on_without(world):
     ids = {name: await ask(world, name) for name in NAMES}
     answer = await starting.start(world.ann, await planned(world, entity=KEY, pace={"canary": 0, "waves": ["100%"]}))
@@ -365,6 +381,7 @@ PLANS = {  # what is asked -> what is said
     "a wave that is no number": ({"entity": KEY, "pace": {"waves": ["many"]}}, "no number of machines"),
     "a canary larger than the fleet": ({"entity": KEY, "pace": {"canary": 3}}, "larger than the 2"),
     "a pause backwards": ({"entity": KEY, "pace": {"pause_seconds": -1}}, "a pause of -1 seconds"),
+    "longer than an approval": ({"entity": KEY, "pace": {"pause_seconds": 604_800}}, "last longer than an approval"),
     "no number": ({"entity": KEY, "pace": {"pause_seconds": float("nan")}}, "a pause of nan"),
     "more than all may fail": ({"entity": KEY, "pace": {"max_fail_percentage": 100.5}}, "100.5 percent"),
     "no time": ({"entity": KEY, "pace": {"timeout_minutes": 0}}, "a time-out of 0 minutes"),

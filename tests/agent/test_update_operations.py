@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from roosync_agent.cli.update import plan_text, update_text
 from roosync_agent.operations.coordination import cycling
@@ -125,6 +126,15 @@ async def test_a_second_campaign_waits_for_the_first_or_replaces_it(world):
     assert (await showing.show(world.machine)).version == "0.10.0"
     older = await showing.show(world.machine, first.id)
     assert (older.in_force, older.rollout.status) == (False, "stopped")
+
+
+async def test_more_machines_than_a_message_holds_are_refused_before_anything_is_signed(world, monkeypatch):
+    plan = await requiring.plan(world.machine, NEXT)
+    many = [[f"machine-{number:05}" for number in range(20_000)]]
+    monkeypatch.setattr(Law, "machines", lambda law: many[0])
+    with pytest.raises(ValueError, match="too many for one rollout"):
+        await requiring.require(world.ann, replace(plan, waves=many))
+    assert world.ann.fleet.law.campaign is None
 
 
 async def test_of_two_operators_at_once_one_is_told(world):

@@ -52,7 +52,9 @@ async def resume(session: Session, id_: str, without: list[str], asked: list[Ask
         if known.status in ENDED:
             raise RefusedRequestError(_over(known))
         accepted = known.accepted | set(left)
-        tried = [name for name in again if name in known.results and name not in accepted]
+        # Who was away may have told its true end since it was looked at: that stays.
+        bad = {name for name, result in known.results.items() if result.outcome not in GOOD}
+        tried = [name for name in again if name in bad and name not in accepted]
         if known.status == "running":
             return {"accepted": accepted}
         kept = {name: result for name, result in known.results.items() if name not in tried}

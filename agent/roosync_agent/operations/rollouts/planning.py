@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import convert
 
+from roosync_agent.operations.decisions.deciding import APPROVAL_LIFETIME
 from roosync_agent.operations.decisions.deciding import find as find_decision
 from roosync_agent.operations.decisions.seen import judged
 from roosync_agent.operations.machines.choosing import choose_here
@@ -60,13 +61,24 @@ async def plan(
     for name in busy:
         if (count := sum(d.machine == name for d in chosen)) > MOST:
             raise RefusedRequestError(f"{count} decisions of {name} are too many for one rollout; {MOST} is the most")
+    waves = pacing.in_waves(busy, present, careful)
+    _require_lasting(careful, len(waves))
     return RolloutPlan(
-        waves=pacing.in_waves(busy, present, careful),
+        waves=waves,
         cards=await shared(machine, chosen),
         nothing_to_do=sorted(set(targets or ()) - of),
         pace=careful,
         note=note[:500],
     )
+
+
+def _require_lasting(careful: Pace, waves: int) -> None:
+    """RefusedRequestError when the pauses alone take longer than an approval lasts: later waves would begin nothing."""
+    if careful.pause_seconds * (waves - 1) >= APPROVAL_LIFETIME.total_seconds():
+        raise RefusedRequestError(
+            f"{waves} waves with a pause of {careful.pause_seconds:g} seconds last longer than an approval, which is "
+            f"{APPROVAL_LIFETIME.days} days: take fewer waves (--waves), or a shorter --pause"
+        )
 
 
 def _wanted(machine: Machine, ids: list[str], entity: str, everything: bool, risk: str) -> list[Decision]:

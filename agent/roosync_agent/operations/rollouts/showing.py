@@ -5,6 +5,7 @@ Nothing is left out because it is fine, and nothing because it is silent: the co
 
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from roosync_agent.operations.rollouts.answers import (
     AWAITED,
@@ -17,16 +18,18 @@ from roosync_agent.operations.rollouts.answers import (
 )
 from roosync_agent.operations.rollouts.hanging import hanging, unsigned
 from roosync_agent.operations.rollouts.pace import find
-from roosync_agent.running.machine import Machine
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
+
+if TYPE_CHECKING:
+    from roosync_agent.running.machine import Machine  # an agent has it; a command that signs need not load it
 
 WORDS = {"waiting": "waits", "updating": "is updating"}  # phases of an update that are no end
 
 
 async def show(
-    machine: Machine, id_: str | None = None, purpose: str | None = None, revision: int = 1
+    machine: "Machine", id_: str | None = None, purpose: str | None = None, revision: int = 1
 ) -> RolloutAnswer:
     """One rollout; without an id the open one, else the last. A `revision` posted just now is read from the bus."""
     known = machine.fleet.rollout(id_).state if id_ else None
@@ -35,7 +38,7 @@ async def show(
     return answer(machine.fleet, find(machine.fleet, id_, purpose), machine.session.now())
 
 
-async def listed(machine: Machine) -> list[RolloutListRow]:
+async def listed(machine: "Machine") -> list[RolloutListRow]:
     """Every rollout that the bus still has, the newest last."""
     return [
         RolloutListRow(

@@ -24,6 +24,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Campaign, Rollout
 from roosync_protocol.messages.law import GitCommit, GitRevision, Version
 from roosync_protocol.rollout import ENDED
+from roosync_protocol.rollout.room import require_room
 from roosync_protocol.versions import at_least, same
 
 SPELLED: tuple[tuple[str, Any, str], ...] = (  # what a person types -> its type, and what is said when it is none
@@ -80,31 +81,44 @@ async def require(session: Session, wanted: UpdatePlan) -> UpdateAnswer:
     """Signs the campaign, and posts the rollout of the same id."""
     _spelled(version=wanted.version, tag=wanted.tag, commit=wanted.commit)
     require_over(session.fleet, bool(wanted.replaces))
-    if (known := in_force(session.fleet)) is not None and known.id == wanted.replaces:
-        await _end(session, known, f"replaced by {wanted.version}")
     members = session.fleet.law.machines()
-    machines = tuple(name for wave in wanted.waves for name in wave)
-    if gone := [name for name in machines if name not in members]:
+    if gone := [name for wave in wanted.waves for name in wave if name not in members]:
         raise RefusedRequestError(
             f"{gone[0]} is no machine of this fleet any more, and nothing was signed: begin again"
         )
-    campaign_id, now = "u-" + new_operation()[2:12], session.now()
+    campaign, rollout = _signed(session, wanted)
+    require_room(rollout)
+    if (known := in_force(session.fleet)) is not None and known.id == wanted.replaces:
+        await _end(session, known, f"replaced by {wanted.version}")
+
+    def make() -> Campaign:
+        require_over(session.fleet, False)  # somebody else may have signed one since
+        return replace(campaign, timestamp=session.now())
+
+    await enact(session, make)
+    await begin(session, rollout)
+    return answer(session.fleet, campaign.id, session.now())
+
+
+def _signed(session: Session, wanted: UpdatePlan) -> tuple[Campaign, Rollout]:
+    """The two messages of one campaign."""
+    id_, now = "u-" + new_operation()[2:12], session.now()
     campaign = Campaign(
         agent=session.name,
         timestamp=now,
         revision=1,
-        id=campaign_id,
+        id=id_,
         version=wanted.version,
         tag=wanted.tag,
         commit=wanted.commit,
-        machines=machines,
+        machines=tuple(name for wave in wanted.waves for name in wave),
         splay_seconds=wanted.splay_seconds,
         note=wanted.note[:500],
     )
     rollout = Rollout(
         agent=session.name,
         timestamp=now,
-        id=campaign_id,
+        id=id_,
         revision=1,
         operation_id=new_operation(),
         purpose="update",
@@ -117,14 +131,7 @@ async def require(session: Session, wanted: UpdatePlan) -> UpdateAnswer:
         opened=now,
         note=f"{wanted.version}{': ' if wanted.note else ''}{wanted.note}"[:500],
     )
-
-    def make() -> Campaign:
-        require_over(session.fleet, False)  # somebody else may have signed one since
-        return replace(campaign, timestamp=session.now())
-
-    await enact(session, make)
-    await begin(session, rollout)
-    return answer(session.fleet, campaign_id, session.now())
+    return campaign, rollout
 
 
 async def withdraw(session: Session, reason: str = "") -> UpdateAnswer:
