@@ -105,11 +105,11 @@ class Fleet:
     """`count` machines named m00, m01 ...; m00 has the broker and the operator's key (no passphrase).
 
     `config` is the text of each machine's settings file; without it there is none, as after `init`. `port` is the
-    broker's; 0: any that is free.
+    broker's; 0: any that is free. `others`: how the others are started, "agent", or "up" with a supervisor.
     """
 
-    def __init__(self, count: int, *, config: str = "", port: int = 0) -> None:
-        self._port = port
+    def __init__(self, count: int, *, config: str = "", port: int = 0, others: str = "agent") -> None:
+        self._port, self._others = port, others
         self.folder = Path(tempfile.mkdtemp(prefix="roosync-bench-")).resolve()
         self.nodes = [self._node(f"m{number:02}", config) for number in range(count)]
 
@@ -194,7 +194,7 @@ class Fleet:
             for node in self.nodes[1:]:
                 await _admit(session, node, first)
         for node in self.nodes[1:]:
-            node.start("agent")
+            node.start(self._others)
         await until(
             "every agent answers", lambda: all(node.ask("status") is not None for node in self.nodes), self.nodes
         )
