@@ -7,13 +7,14 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from roosync_agent.running.updating import NOBODY, Updating
+from roosync_agent.running.updating import Updating
 from roosync_agent.settings import UpdateSettings
 from roosync_agent.state import State, StateError
 from roosync_agent.updating import journal as journals
 from roosync_agent.updating import recipes
 from roosync_agent.updating.handover import INSTALLED
 from roosync_agent.updating.journal import Journal, Release
+from roosync_agent.updating.judging import NOBODY
 from roosync_protocol import __version__
 from roosync_protocol.messages import Campaign, Rollout
 

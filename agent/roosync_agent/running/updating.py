@@ -6,26 +6,23 @@ agent never replaces itself: it stages the release, ends, and whoever started it
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import os
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from roosync_agent.state import StateError
-from roosync_agent.updating import handover, recipes, steps
+from roosync_agent.updating import handover, judging, recipes, steps
 from roosync_agent.updating import journal as journals
 from roosync_agent.updating.journal import ENDED, HANDED_OVER, Journal, Phase
+from roosync_agent.updating.judging import Facts, Stand
 from roosync_protocol import __version__
 from roosync_protocol.messages import Campaign, Rollout, UpdateReport
-from roosync_protocol.messages.reports import UpdatePhase
-from roosync_protocol.rollout import gate
 from roosync_protocol.secrets import scrub
-from roosync_protocol.versions import at_least, same
+from roosync_protocol.versions import same
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -34,23 +31,13 @@ log = logging.getLogger("roosync.updating")
 
 TRIES = 3  # runs of a recipe during which the agent ended: the recipe itself may be what ends it
 WATCH = 0.1  # seconds between two looks at the journal while this agent is on trial
-NOBODY = "nobody would start the new version: run the agent by `roosync up`, or see docs/updates.md for a service"
 ON_TRIAL = HANDED_OVER - {"staged"}
 ALARMS = {"returned": 2, "return_failed": 3}
-Gate = Callable[[Rollout | None, str], str | None]
-
-
-class Stand(Struct, frozen=True, kw_only=True):
-    """What this machine says of the campaign in force."""
-
-    phase: UpdatePhase
-    reason: str = ""
-    journal: Journal | None = None
 
 
 class Updating:
-    def __init__(self, machine: "Machine", opens: Gate = gate.opens) -> None:
-        self._machine, self._opens = machine, opens
+    def __init__(self, machine: "Machine") -> None:
+        self._machine = machine
         self.turns = 0  # that were taken to their end
         self.handed_over = False  # a release is staged, and this agent ends for it
         self.leave: Callable[[], None] = lambda: None  # ends the agent; its own process only
@@ -113,85 +100,50 @@ class Updating:
         try:
             journal = journals.read(machine.state)
         except StateError as error:
-            return Stand(phase="refused", reason=str(error)) if self._concerned(campaign) else None
+            return Stand(phase="refused", reason=str(error)) if judging.concerned(campaign, machine.name) else None
         if journal is not None and journal.phase in ON_TRIAL and self._supervised:
             journal = self._on_trial(journal)
         if journal is not None and journal.phase in ENDED and not journal.told:
             await self._tell(journal)
         if journal is not None and journal.phase in ("preparing", "staged"):
             journal = await self._still_wanted(journal, campaign)
-        if campaign is None or not self._concerned(campaign):
+        if campaign is None or not judging.concerned(campaign, machine.name):
             return None
-        ours = journal if journal is not None and _same(journal, campaign) else None
+        ours = journal if journal is not None and judging.is_of(journal, campaign) else None
         if ours is None and journal is not None and journal.phase in ON_TRIAL:
             return Stand(phase="waiting", reason=f"version {journal.version} is on trial here")
         if ours is not None and ours.phase in ENDED:
-            stand = self._ended(ours)
-            if not self._again(campaign, stand):
+            stand = judging.end_of(ours, self.version)
+            if not judging.again(self._rollout(campaign), machine.name, self._report(campaign, stand)):
                 return stand
             ours = None
         if ours is not None and ours.phase in HANDED_OVER and not self._supervised:
-            return Stand(phase="waiting", reason=NOBODY, journal=ours)
+            return Stand(phase="waiting", reason=judging.NOBODY, journal=ours)
         if ours is not None and ours.phase == "staged":
-            return Stand(phase="updating", reason=self._hindered(campaign) or "", journal=ours)
+            return Stand(phase="updating", reason=judging.hindrance(self._facts(campaign), campaign), journal=ours)
         if ours is not None and (ours.phase in HANDED_OVER or self._running):
             return Stand(phase="updating", journal=ours)
         return await self._from_rest(campaign, ours)
 
-    def _ended(self, ours: Journal) -> Stand:
-        if ours.phase == "confirmed" and not at_least(self.version, ours.version):
-            reason = f"it was confirmed, and version {self.version} was started by hand since"
-            return Stand(phase="refused", reason=reason, journal=ours)
-        return Stand(phase=_ENDS[ours.phase], reason=ours.reason, journal=ours)
-
     async def _from_rest(self, campaign: Campaign, left: Journal | None) -> Stand:
         """Nothing runs. `left`: of a recipe that ran when the agent was killed."""
-        if refusal := self._refusal(campaign):
+        facts = self._facts(campaign)
+        if refusal := judging.refusal(facts, campaign):
             return refusal
         if left is not None and left.tries >= TRIES:
             reason = f"the agent ended {left.tries} times while the recipe ran"
             ended = left.to("returned", self._machine.session.now(), reason=reason)
             await self._tell(journals.write(self._machine.state, ended))
             return Stand(phase="returned", reason=reason, journal=ended)
-        if waits := self._hindered(campaign) or (None if left else self._splayed(campaign)):
+        if waits := judging.hindrance(facts, campaign) or (None if left else self._splayed(campaign)):
             return Stand(phase="waiting", reason=waits.removeprefix("waits for "), journal=left)
         return Stand(phase="updating", journal=await self._begin(campaign, left))
-
-    def _refusal(self, campaign: Campaign) -> Stand | None:
-        """What stands in the way as long as this machine and this campaign stay as they are."""
-        settings, law = self._machine.settings.update, self._machine.fleet.law
-        if law.operator_key(campaign.agent) is None:
-            return Stand(phase="refused", reason=f"{campaign.agent} signed it, and was revoked since")
-        if same(self.version, campaign.version):
-            return Stand(phase="unneeded")
-        if not at_least(campaign.version, self.version):
-            return Stand(phase="refused", reason=f"older: this machine runs {self.version}, and is not taken back")
-        if reason := recipes.possible(settings):
-            return Stand(phase="refused", reason=reason)
-        if not self._supervised:
-            return Stand(phase="refused", reason=NOBODY)
-        return None
-
-    def _hindered(self, campaign: Campaign) -> str | None:
-        """Why an update does not begin at this moment, nor go over to the new version."""
-        if closed := self._opens(self._rollout(campaign), self._machine.name):
-            return closed
-        law, now = self._machine.fleet.law, self._machine.session.now()
-        ends = [one for one in (campaign.expires, law.expiry(self._machine.name)) if one is not None and one <= now]
-        if ends:
-            return f"the law that it rests on expired on {min(ends):%Y-%m-%d}: `roosync renew`"
-        if self._machine.paused:
-            return "this machine is paused: `roosync resume`"
-        if self._machine.cycles.stopped >= 3:
-            return "a cycle of this machine is stopped at level 3"
-        return None
 
     def _splayed(self, campaign: Campaign) -> str | None:
         """Machines of one wave begin at different moments of its splay: which, is told by their names."""
         round_, now = self._round(campaign), asyncio.get_running_loop().time()
         if self._due is None or self._due[:2] != (campaign.id, round_):
-            hashed = hashlib.sha256(f"{campaign.id}\n{self._machine.name}".encode()).digest()
-            delay = campaign.splay_seconds * int.from_bytes(hashed[:8], "big") / 2**64
+            delay = judging.delay(campaign, self._machine.name)
             self._due = campaign.id, round_, now + delay
             asyncio.get_running_loop().call_later(delay, lambda: self.wake())
         left = self._due[2] - now
@@ -253,7 +205,8 @@ class Updating:
 
     async def _still_wanted(self, journal: Journal, campaign: Campaign | None) -> Journal | None:
         """A campaign that is in force no more begins nothing more: what was made for it is dropped."""
-        if campaign is not None and _same(journal, campaign) and self._concerned(campaign):
+        machine = self._machine
+        if campaign is not None and judging.is_of(journal, campaign) and judging.concerned(campaign, machine.name):
             return journal
         if self._running and self._task is not None:
             self._task.cancel()
@@ -325,14 +278,25 @@ class Updating:
 
     @property
     def _supervised(self) -> bool:
-        return self.supervisor in ("up", "service")
+        return self.supervisor in judging.SUPERVISORS
 
     @property
     def _running(self) -> bool:
         return self._task is not None and not self._task.done()
 
-    def _concerned(self, campaign: Campaign | None) -> bool:
-        return campaign is not None and not campaign.withdrawn and self._machine.name in campaign.machines
+    def _facts(self, campaign: Campaign) -> Facts:
+        machine = self._machine
+        return Facts(
+            machine=machine.name,
+            version=self.version,
+            supervisor=self.supervisor,
+            settings=machine.settings.update,
+            law=machine.fleet.law,
+            rollout=self._rollout(campaign),
+            paused=machine.paused,
+            stopped=machine.cycles.stopped,
+            now=machine.session.now(),
+        )
 
     def _rollout(self, campaign: Campaign) -> Rollout | None:
         return self._machine.fleet.rollout(campaign.id).state
@@ -340,23 +304,6 @@ class Updating:
     def _round(self, campaign: Campaign) -> int:
         rollout = self._rollout(campaign)
         return rollout.round if rollout else 0
-
-    def _again(self, campaign: Campaign, stand: Stand) -> bool:
-        """Did an operator say that what ended badly here is to be tried again?"""
-        rollout = self._rollout(campaign)
-        return rollout is not None and gate.again(rollout, self._machine.name, self._report(campaign, stand))
-
-
-_ENDS: dict[str, UpdatePhase] = {
-    "confirmed": "confirmed",
-    "refused": "refused",
-    "returned": "returned",
-    "return_failed": "return_failed",
-}
-
-
-def _same(journal: Journal, campaign: Campaign) -> bool:
-    return (journal.campaign, journal.version) == (campaign.id, campaign.version)
 
 
 def _began(journal: Journal | None) -> datetime | None:
