@@ -1,5 +1,7 @@
 """May this machine begin? And how does each machine stand, by its own decisions or its report of an update?"""
 
+from types import SimpleNamespace
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout, UpdateReport
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.rollout import gate
-from roosync_protocol.rollout.standing import end_of, is_updating
+from roosync_protocol.rollout.standing import end_of, is_updating, waits_for
 
 
 def rollout(world, **more):
@@ -102,8 +104,12 @@ STANDS = {  # status and fields of the decision -> outcome, words in the reason
 class Known:
     """A fleet as it is asked here."""
 
-    def __init__(self, world, decisions=(), update=None):
+    def __init__(self, world, decisions=(), update=None, notes=()):
         self.law, self.decisions, self.told = world.law, {d.id: d for d in decisions}, update
+        self.notes = notes
+
+    def status(self, machine):
+        return SimpleNamespace(notes=self.notes)
 
     def decision(self, machine, id_):
         return type("Folded", (), {"state": self.decisions.get(id_)})
@@ -185,3 +191,16 @@ def test_how_a_machine_stands_by_its_update(world, verifier, phase, round_, camp
     assert gate.again(run, "pc-a", report) == tries
     kept = replace(run, results={"pc-a": {}})
     assert not gate.again(kept, "pc-a", report), "an operator went on without it"
+
+
+def test_what_a_machine_that_has_not_ended_says_of_itself(world, asked):
+    run = rollout(world, items={"pc-a": (asked.id,)})
+    notes = ("another/thing waits: for nothing", f"{asked.entity} waits: the file is busy")
+    assert waits_for(run, "pc-a", Known(world, [asked], notes=notes)) == notes[1]
+    assert waits_for(run, "pc-a", Known(world, [], notes=notes)) == ""
+    report = UpdateReport(
+        agent="pc-a", timestamp=world.now, campaign="r-1", phase="waiting", version="2", reason="splay"
+    )
+    update = replace(run, purpose="update", items={})
+    assert waits_for(update, "pc-a", Known(world, update=report)) == "splay"
+    assert waits_for(update, "pc-a", Known(world, update=replace(report, campaign="r-0"))) == ""

@@ -165,10 +165,10 @@ def test_when_its_time_is_over_each_machine_is_asked_before_anything_is_said(sce
     assert found.turn(elapsed=600.0, silent=frozenset({"pc-b"})) is None, "silent before, and not asked since"
     assert is_late(found.rollout, 600.0)
     assert due(found.rollout, 600.0) is None
-    found.end("pc-a", asked=frozenset({"pc-a", "pc-b", "pc-c"}))
+    found.end("pc-a", asked=frozenset({"pc-a", "pc-b", "pc-c"}), why={"pc-b": "x", "pc-c": "the file is busy"})
     assert found.outcomes == {"pc-a": "ok", "pc-b": "unreachable", "pc-c": "timed_out"}
     assert found.rollout.status == "waiting"
-    assert "pc-c (timed out: it answers" in found.rollout.waiting_for
+    assert "pc-c (timed out: not within 10 minutes: the file is busy)" in found.rollout.waiting_for
 
 
 def test_who_was_away_tells_its_end_when_all_is_done(scene):

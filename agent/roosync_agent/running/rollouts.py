@@ -20,7 +20,7 @@ from roosync_broker.keys import verify
 from roosync_protocol.messages import Decision, Rollout
 from roosync_protocol.rollout import awaited, gate
 from roosync_protocol.rollout.leading import LED, View, due, is_late, looked_at, next_state
-from roosync_protocol.rollout.standing import end_of, is_updating
+from roosync_protocol.rollout.standing import end_of, is_updating, waits_for
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -153,6 +153,7 @@ class Rollouts:
             ends={m: end for m, end in ends.items() if end is not None},
             silent=gone,
             asked=calling.asked if calling else frozenset(),
+            why={m: waits_for(rollout, m, machine.fleet) for m in calling.asked} if calling else {},
             elapsed=elapsed,
             token=token,
         )

@@ -26,6 +26,7 @@ class View(Struct, frozen=True, kw_only=True):
     ends: Mapping[str, End]  # of the machines in `looked_at` that have ended
     silent: frozenset[str] = frozenset()  # machines that were asked directly, and did not answer
     asked: frozenset[str] = frozenset()  # machines that were asked since the time of the wave was over
+    why: Mapping[str, str] = {}  # what machines that have not ended say that they wait for
     elapsed: float = 0.0  # seconds that the wave, or after its end the pause, lasts
     token: int = 0  # of its lease
 
@@ -85,8 +86,10 @@ def _found(rollout: Rollout, view: View) -> dict[str, Result]:
         if machine in view.silent and (not late or machine in view.asked):
             found[machine] = Result(outcome="unreachable", reason="it does not answer"[:room])
         elif late and machine in view.asked:
-            late_by = f"it answers, and did not end within {rollout.timeout_minutes:g} minutes"
-            found[machine] = Result(outcome="timed_out", reason=late_by[:room])
+            minutes = f"{rollout.timeout_minutes:g} minutes"
+            why = view.why.get(machine)
+            said = f"not within {minutes}: {why}" if why else f"it answers, and did not end within {minutes}"
+            found[machine] = Result(outcome="timed_out", reason=said[:room])
     return found
 
 

@@ -72,6 +72,17 @@ def is_updating(rollout: Rollout, machine: str, fleet: Fleet) -> bool:
     return report is not None and report.campaign == rollout.id and report.phase == "updating"
 
 
+def waits_for(rollout: Rollout, machine: str, fleet: Fleet) -> str:
+    """Why it has not ended yet, as it says itself; "" when it says nothing."""
+    if rollout.purpose == "update":
+        report = fleet.update(machine)
+        return report.reason if report is not None and report.campaign == rollout.id else ""
+    status = fleet.status(machine)
+    states = (fleet.decision(machine, id_).state for id_ in rollout.items.get(machine, ()))
+    begins = tuple(f"{state.entity} waits: " for state in states if state is not None)
+    return next((note for note in status.notes if note.startswith(begins)), "") if status is not None else ""
+
+
 def of_decision(decision: Decision, *, ours: bool) -> End | None:
     last = decision.log[-1] if decision.log else ""
     if decision.status == "pending":  # nobody's yes to this rollout: what is asked changed, or nothing was written
