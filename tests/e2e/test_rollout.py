@@ -109,6 +109,11 @@ def test_a_machine_that_is_not_there_is_named_within_two_seconds(five, waiting):
     omega.process.send_signal(signal.SIGKILL)
     omega.process.wait(10)
     began = time.monotonic()
+    asked = alpha.json("request", "omega or gamma", "--action", "publish", "--wait", "30", codes=(5,))
+    assert {row["machine"]: row["state"] for row in asked["machines"]} == {"gamma": "done", "omega": "unreachable"}
+    assert time.monotonic() - began < 6
+    assert "unreachable: omega" in alpha.roosync("ping", codes=(5,)).out
+    began = time.monotonic()
     done = alpha.json("rollout", "start", "--entity", GLOB, "--on", "omega", "--canary", "0", "--yes", codes=(5,))
     assert time.monotonic() - began < 6  # with the command's own start and the signatures; the wave is measured below
     assert states(done) == {"omega": "unreachable"}
@@ -139,3 +144,18 @@ def test_what_was_approved_for_a_stopped_rollout_is_named_and_can_be_approved_ag
     alpha.json("rollout", "start", *rest, "--yes", codes=(0,))
     assert set(models(five).values()) == {"sonnet"}
     assert [row["status"] for row in alpha.json("rollout", "list")] == ["done", "done", "stopped", "done"]
+
+
+def test_many_that_are_approved_at_once_are_shown_once_and_accounted_for(five, waiting):
+    alpha, omega = five.sites["alpha"], five.sites["omega"]
+    change(five, waiting, "opus")
+    omega.tree()
+    omega.process.send_signal(signal.SIGKILL)
+    omega.process.wait(10)
+    began = time.monotonic()
+    ran = alpha.roosync("approve", "--all", "--risk", "medium", "--yes", "--wait", "60", codes=(5,))
+    assert time.monotonic() - began < 8
+    assert ran.out.count("on 4 machines, the same on each") == 1
+    assert "3 changed, 1 unreachable (of 4 machines)" in ran.out
+    omega.up("agent")
+    alpha.until_synced()

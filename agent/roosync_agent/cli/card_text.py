@@ -64,7 +64,7 @@ def _heads(card: dict[str, Any], machines: Sequence[str]) -> list[str]:
     state = f"{card['status']}, attempt {card['attempt']}"
     if len(machines) < 2:
         return hanging(f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {state}", width(), 2)
-    what = f"{harmless(card['entity'])} on {len(machines)} machines, the same on each   {state}"
+    what = f"{harmless(card['entity'])} on {len(machines)} machines, the same on each   {card['status']}"
     return [*hanging(what, width(), 2), *_line("Machines", ", ".join(map(harmless, machines)))]
 
 

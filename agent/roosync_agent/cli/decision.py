@@ -180,12 +180,14 @@ def approve_many(
     if not chosen:
         show({"decisions": []}, as_json, lambda _: "No decision waits that fits.")
         return
-    cards = [ask_machine("decision_show", id_=one["id"]) for one in chosen]
-    cards = [card for card in cards if RISKS.index(card["risk"]) <= limit]  # of a large value only the card knows
-    for card in cards if not as_json else ():
-        click.echo(card_text(card, following=False) + "\n")
+    found = ask_machine("decision_cards", ids=[one["id"] for one in chosen])
+    cards = [one for one in found if RISKS.index(one["card"]["risk"]) <= limit]  # of a large value only the card knows
+    for one in cards if not as_json else ():
+        machines = [decision["machine"] for decision in one["decisions"]]
+        click.echo(card_text(one["card"], following=False, machines=machines) + "\n")
+    seen = {decision["id"]: decision["seen"] for one in cards for decision in one["decisions"]}
     if not yes:
-        click.confirm(f"Approve {'this one' if len(cards) == 1 else f'these {len(cards)}'}", abort=True)
+        click.confirm(f"Approve {'this one' if len(seen) == 1 else f'these {len(seen)}'}", abort=True)
 
     import msgspec
 
@@ -194,7 +196,7 @@ def approve_many(
     async def work(session: "Session") -> list[Any]:
         from roosync_agent.operations.decisions import deciding
 
-        return await deciding.approve_each(session, {card["id"]: card["seen"] for card in cards})
+        return await deciding.approve_each(session, seen)
 
     signed_ = signed(work)
     rows = [msgspec.to_builtins(decision_row(done)) for done in signed_]

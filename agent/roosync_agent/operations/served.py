@@ -18,7 +18,7 @@ from roosync_agent.operations.faults import fault_of
 from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
 from roosync_agent.operations.reports import history, locks, reporting, views
-from roosync_agent.operations.rollouts import answering, planning
+from roosync_agent.operations.rollouts import answering, cards, planning
 from roosync_agent.operations.rollouts import showing as rollouts
 from roosync_agent.operations.updates import requiring
 from roosync_agent.operations.updates import showing as updates
@@ -40,6 +40,7 @@ VERBS: dict[str, Verb] = {
     "diffs": machine_side.diffs,
     "decisions": machine_side.decisions,
     "decision_show": machine_side.decision_show,
+    "decision_cards": cards.of,
     "apply": applying.apply,
     "apply_decision": applying.apply_decision,
     "quarantine_release": machine_side.quarantine_release,
@@ -96,7 +97,7 @@ READ_ONLY = frozenset(
     | {"history", "locks", "ping", "update_health", "requests", "request_show"}
     | {"report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
-    | {"decisions_settled", "requests_settled"}
+    | {"decision_cards", "decisions_settled", "requests_settled"}
     | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}
 )
 

@@ -7,6 +7,7 @@ that has something else there is another.
 
 from collections.abc import Iterable
 
+from roosync_agent.operations.decisions.deciding import find
 from roosync_agent.operations.decisions.seen import seen
 from roosync_agent.operations.machine_side import decision_show
 from roosync_agent.operations.rollouts.answers import Asked, SharedCard
@@ -19,9 +20,17 @@ def alike(decision: Decision) -> str:
     """A digest of all that a card shows, without whose it is."""
     sides = [decision.local.digest, decision.remote.digest, decision.wanted.digest, decision.surface]
     about = [decision.entity, decision.kind.value, decision.reference, decision.action, decision.risk]
-    stands = [decision.status, decision.attempt, len(decision.approvals)]
+    stands = [decision.status, len(decision.approvals), decision.reopened]
+    if decision.reopened or decision.status != "pending":  # else how often something was asked before says nothing
+        stands.append(decision.attempt)
     words = [decision.verdict, decision.justification, *decision.reasons, *decision.log]
     return digest([*about, *sides, *stands, *words])
+
+
+async def of(machine: Machine, ids: list[str]) -> list[SharedCard]:
+    """The cards of the decisions of these ids."""
+    known = {decision.id: decision for decision in machine.fleet.decisions()}
+    return await shared(machine, [known.get(id_) or find(machine.session, id_) for id_ in dict.fromkeys(ids)])
 
 
 async def shared(machine: Machine, decisions: Iterable[Decision]) -> list[SharedCard]:
