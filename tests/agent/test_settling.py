@@ -116,6 +116,20 @@ async def test_requests_end_in_the_same_words(world, state, steps):
     assert (await settling.requests(world.machines["alpha"], ["r-1", "r-none"], wait=0)).machines == account.machines
 
 
+async def test_who_does_not_follow_the_others_reads_what_they_said(world):
+    made, alpha = await decision(world, "beta"), world.machines["alpha"]
+    ended = replace(made, status="superseded", revision=2, operation_id=new_operation())
+    await world.of["beta"].advance(ended, world.of["beta"].fleet.decision("beta", made.id).sequence)
+
+    async def look_around():
+        alpha.session.whole = True
+        await alpha.session.refresh()
+
+    alpha.following, alpha.session.whole = SimpleNamespace(look_around=look_around), False
+    account = await settling.decisions(alpha, {made.id: 2}, wait=5)
+    assert states(account) == {"beta": "ok"}
+
+
 @pytest.mark.parametrize("wait", [-1, 251, float("nan")])
 async def test_no_time_to_wait(world, wait):
     with pytest.raises(RefusedRequestError, match="no time to wait"):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 AWAITED, UNSIGNED = "awaited", "unsigned"
 LONGEST = 250.0  # seconds; a command gives an answer as much time as this, and some more
 LOOK = 0.05  # seconds between two looks at what was heard; nothing is asked of anybody
+SELDOM = 0.3  # the same where each look asks the broker
 FIRST = 0.5  # seconds until who has not ended is asked whether it is there
 CALL = 0.7  # seconds for the answer; who gives none is asked once more
 REQUESTS = {"done": "done", "failed": "failed", "refused": "refused", "expired": "timed_out"}  # the others: awaited
@@ -87,7 +88,9 @@ async def _settled(machine: "Machine", rows: Callable[[], list[Accounted]], wait
             found = rows()  # somebody may have ended meanwhile
         if over or not {row.machine for row in found if row.state == AWAITED} - silent:
             return Account(machines=[_ended(row, silent, wait) for row in found], waited=wait)
-        await asyncio.sleep(min(LOOK, max(0.0, end - loop.time())))
+        await asyncio.sleep(min(LOOK if machine.session.whole else SELDOM, max(0.0, end - loop.time())))
+        if not machine.session.whole:  # in a large fleet what the others said is read, and not followed
+            await machine.following.look_around()
 
 
 async def _silent(machine: "Machine", names: Iterable[str]) -> frozenset[str]:
