@@ -272,3 +272,22 @@ def test_a_step_that_is_none_is_refused(machine):
     for phase in journal.STEPS.keys() - {"returning"}:
         with pytest.raises(ValueError, match="can not go"):
             machine.journal.to(phase, NOW)
+
+
+HANGS = """
+import asyncio, time
+from roosync_agent.updating import handover
+handover.LEAVE_WITHIN = 0.3
+async def main():
+    stop = asyncio.Event()
+    handover.leave(stop)
+    assert stop.is_set()
+    await asyncio.to_thread(time.sleep, 60)
+asyncio.run(main())
+"""
+
+
+async def test_an_agent_that_hangs_while_it_leaves_is_left_all_the_same():
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", HANGS)
+    async with asyncio.timeout(20):
+        assert await process.wait() == HANDOVER

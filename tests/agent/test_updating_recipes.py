@@ -299,6 +299,27 @@ def test_without_a_recipe_it_is_refused(made):
     assert error.value.refused
 
 
+STARTS = {  # as written -> as it is started from anywhere; None: it can not be
+    "python3": "/",
+    "bin/run": "{release}/bin/run",
+    "{release}/run": "{release}/run",
+    "/usr/bin/run": "/usr/bin/run",
+    "roosync-no-such-program": None,
+}
+
+
+@pytest.mark.parametrize(("start", "whole"), STARTS.items())
+def test_what_begins_the_program_is_found_from_anywhere(state, source, made, start, whole):
+    source.commit("v1.2.0")
+    if whole is None:
+        with pytest.raises(RecipeError, match="there is no roosync-no-such-program"):
+            made(start=(start, "x"))
+        return
+    found = made(start=(start, "x")).start
+    assert found[1:] == ("x",)
+    assert found[0].startswith(whole.replace("{release}", str(state.folder / "releases/1.2.0")))
+
+
 def test_a_release_that_was_made_before_is_made_anew(state, source, made):
     source.commit("v1.2.0")
     made()

@@ -7,6 +7,7 @@ clock. All of them do the same thing, so it does not matter which came, or wheth
 import asyncio
 import contextlib
 import logging
+from functools import partial
 
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
@@ -20,7 +21,7 @@ from roosync_agent.running.requests import Requests
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
 from roosync_agent.state import HeldError, State, StateError
-from roosync_agent.updating.handover import HANDOVER
+from roosync_agent.updating.handover import HANDOVER, leave
 from roosync_broker.children import OneAtATime
 from roosync_broker.errors import BusError
 from roosync_broker.presence import BEAT
@@ -73,7 +74,7 @@ class Agent:
         await self._control.start()
         self.machine.session.link.on_connected(self._connected)
         self.machine.applier.on_applied = self._applied
-        self.machine.updating.wake, self.machine.updating.leave = self.wake, stop.set
+        self.machine.updating.wake, self.machine.updating.leave = self.wake, partial(leave, stop)
         tasks = [
             asyncio.create_task(coroutine, name=name)
             for name, coroutine in (

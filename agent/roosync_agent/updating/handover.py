@@ -33,6 +33,7 @@ SUPERVISOR = "_ROOSYNC_SUPERVISOR"  # tells an agent who starts it again: "up" o
 HEALTH = "update_health"  # the verb by which an agent on trial says how it is: every version answers it
 TRIES = 3  # starts of a new version that something else ended, such as a power cut
 RETURNS = 3  # starts of the old one, after the first that was asked for
+LEAVE_WITHIN = 30.0  # seconds that an agent has to end by itself
 LOOK = 0.1  # seconds between two questions
 ANSWERS = 2.0  # seconds for an answer
 PROVEN = timedelta(hours=1)  # after which a version that fails is not taken back any more: it worked
@@ -178,6 +179,14 @@ class Handover:
             return found
         error_ = answer.get("error")
         return {"why": str(error_.get("message", ""))[:200]} if isinstance(error_, dict) else {}
+
+
+def leave(stop: asyncio.Event) -> None:
+    """Ends an agent that staged a release: cleanly, and if something in it hangs, all the same."""
+    stop.set()
+    last = threading.Timer(LEAVE_WITHIN, os._exit, (HANDOVER,))
+    last.daemon = True
+    last.start()
 
 
 def command(release: Release) -> list[str]:

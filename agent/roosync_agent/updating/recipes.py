@@ -5,6 +5,7 @@ every command is this machine's own, from its settings. Of the source nothing is
 out; what a build executes is the version that an operator signed for.
 """
 
+import asyncio
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ from roosync_agent.settings import UpdateSettings
 from roosync_agent.state import State
 from roosync_agent.updating.journal import Release
 from roosync_agent.updating.releases import SOURCE, Releases, links_out
-from roosync_agent.updating.steps import Bounds, StepError, Steps
+from roosync_agent.updating.steps import Bounds, StepError, Steps, found
 from roosync_protocol.messages.law import GitCommit, GitRevision, Version
 
 MB = 1_000_000
@@ -91,8 +92,11 @@ class Making:
         return _PLACES.sub(lambda found: self._places[found[1]], word)
 
     def release(self, start: tuple[str, ...]) -> Release:
-        words = tuple(map(self.filled, self.settings.start or start))
-        return Release(version=self.wanted.version, folder=self.folder.name, start=words, environment=self.own)
+        program, *words = map(self.filled, self.settings.start or start)
+        whole = str(found(program, self.folder, self.steps.environment))  # it is started from another folder
+        return Release(
+            version=self.wanted.version, folder=self.folder.name, start=(whole, *words), environment=self.own
+        )
 
     async def build(self, default: tuple[tuple[str, ...], ...] = ()) -> None:
         build = default if self.settings.build is None else self.settings.build
@@ -115,11 +119,11 @@ async def make(state: State, settings: UpdateSettings, wanted: Wanted, environme
     making = Making(state, settings, wanted, own)
     making.releases.prepare()
     try:
-        making.releases.clear(making.folder)
+        await asyncio.to_thread(making.releases.clear, making.folder)
         making.folder.mkdir(mode=0o700)
         return await RECIPES[settings.recipe](making)
     except BaseException as error:
-        making.releases.clear(making.folder)
+        await asyncio.shield(asyncio.to_thread(making.releases.clear, making.folder))
         match error:
             case StepError():
                 raise RecipeError(str(error), error.log) from error
@@ -173,7 +177,7 @@ async def _fetched(making: Making) -> str:
         new = not bare.is_dir() or bare.is_symlink()
         try:
             if new:
-                making.releases.clear(bare)
+                await asyncio.to_thread(making.releases.clear, bare)
                 await _run(making, "init", "--quiet", "--bare", "--template=", str(bare))
             refs = f"+refs/tags/{making.tag}:{WANTED}"
             await _run(
@@ -207,7 +211,7 @@ async def _laid_out(making: Making, commit: str) -> None:
         await _run(making, "checkout-index", "--all", "--force", bare=bare, tree=making.folder, more=plain)
     finally:
         making.releases.clear(index)
-    for link in links_out(making.folder):
+    for link in await asyncio.to_thread(list, links_out(making.folder)):
         raise RecipeError(f"{link} is a link that leads out of the release; nothing was built", refused=True)
 
 

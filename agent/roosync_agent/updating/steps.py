@@ -78,8 +78,9 @@ class Steps:
         """
         shown = shown or _shown(words)
         own = dict(self.environment if environment is None else environment)
-        program = _found(words[0], self.folder, own)
-        self._require_room()
+        program = found(words[0], self.folder, own)
+        if fault := await asyncio.to_thread(self._too_large):
+            raise StepError(f"nothing was begun: {fault}")
         mark = secrets.token_hex(16)
         with contextlib.suppress(FileNotFoundError):
             self._output.unlink()
@@ -122,10 +123,6 @@ class Steps:
             if fault := await asyncio.to_thread(self._too_large):
                 return fault
             pause = max(LOOK, 5 * (loop.time() - looked))
-
-    def _require_room(self) -> None:
-        if fault := self._too_large():
-            raise StepError(f"nothing was begun: {fault}")
 
     def _too_large(self) -> str:
         bounds, free = self._bounds, shutil.disk_usage(self._output.parent).free
@@ -202,15 +199,15 @@ def _lives(process: psutil.Process) -> bool:
         return False
 
 
-def _found(program: str, folder: Path, environment: Mapping[str, str]) -> Path:
-    """A name is looked for on the absolute part of PATH; a path counts from the release's folder."""
+def found(program: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    """A name is looked for on the absolute part of PATH; a path counts from the release's folder. StepError."""
     if os.path.dirname(program):  # noqa: PTH120 - a bare name has none
         return folder / program
     path = [one for one in environment.get("PATH", os.defpath).split(os.pathsep) if Path(one).is_absolute()]
-    found = shutil.which(program, path=os.pathsep.join(path))
-    if found is None:
+    known = shutil.which(program, path=os.pathsep.join(path))
+    if known is None:
         raise StepError(f"there is no {harmless(program)} on the PATH of the agent; install it, or name its whole path")
-    return Path(found)
+    return Path(known)
 
 
 def _shown(words: Sequence[str]) -> str:
