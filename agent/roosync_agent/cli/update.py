@@ -17,7 +17,7 @@ from roosync_agent.cli.rollout import (
 )
 from roosync_agent.cli.rollout_text import care, code_of, following, hung, notes, status_of, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import folded, harmless, many, table, want_colour, width
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -158,7 +158,7 @@ def update_text(answer: dict[str, Any]) -> str:
     lines += [table(rows, ("MACHINE", "WAVE", "RAN", "RUNS", "IT SAYS"), colour=want_colour()), ""]
     for row in answer["machines"]:
         if row["log"]:
-            lines += [*hung(f"{row['machine']} said last:", 2), *(f"  | {harmless(line)}" for line in row["log"]), ""]
+            lines += [*hung(f"{row['machine']} said last:", 2), *_quoted(row["log"]), ""]
     lines += [*accounted(answer["machines"]), "", *hung(counted(answer["machines"]), 2)]
     if rollout:
         lines += [part for text in notes(rollout) for part in hung(text, 2)]
@@ -166,6 +166,12 @@ def update_text(answer: dict[str, Any]) -> str:
 
 
 # -- inside
+
+
+def _quoted(said: list[str]) -> list[str]:
+    """What a recipe said, each line of it behind a bar: none of it passes for an answer of ours."""
+    room = max(width() - 4, 20) if width() else 0
+    return [f"  | {part}" for line in said for part in folded(harmless(line), room, 0)]
 
 
 def _code(answer: dict[str, Any]) -> int:
