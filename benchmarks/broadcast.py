@@ -11,6 +11,7 @@ same once more without storing anything (`raw_core`): what is the least that a b
 
 import argparse
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -182,6 +183,8 @@ class Bench:
 
     async def _rounds(self, rounds: int, say: Callable[[], Awaitable[None]]) -> tuple[list[float], list[float]]:
         seconds, busy = [], []
+        gc.collect()
+        gc.freeze()  # a machine has one of these connections: nobody walks through a thousand of them for garbage
         for turn in range(rounds + 1):
             self.heard, self._all = 0, asyncio.Event()
             began, processor = time.perf_counter(), time.process_time()
