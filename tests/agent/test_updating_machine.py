@@ -398,6 +398,7 @@ async def test_a_journal_that_can_not_be_read_refuses_and_says_which(machine):
 
 async def test_an_apply_is_finished_before_the_agent_ends(machine):
     machine.write("staged")
+    machine.updating._clean = True  # so that nothing else holds the look up
     async with machine.turn:
         task = asyncio.create_task(machine.updating.look())
         for _ in range(200):
