@@ -1,7 +1,9 @@
 """The account of every machine: words, exit codes, what fits 80 columns, and what happened between two looks."""
 
 import pytest
+from click.testing import CliRunner
 
+from roosync_agent.cli import rollout as rollout_cli
 from roosync_agent.cli.outcomes_text import WORDS, accounted, counted, exit_code
 from roosync_agent.cli.rollout_text import code_of, events, list_text, rollout_text, waves_lines
 from roosync_protocol.messages import work
@@ -126,3 +128,38 @@ def test_the_open_rollout_is_what_comes_next():
     assert list_text(rows).endswith("Next: roosync rollout show ro-0")
     assert "halted" in list_text(rows)
     assert list_text([]).endswith("Next: roosync rollout start")
+
+
+def looks(monkeypatch, *found):
+    """What each look at a rollout gives: an answer, None while the agent is away, or a fault."""
+    told = iter(found)
+
+    def ask(verb, **args):
+        one = next(told)
+        if isinstance(one, BaseException):
+            raise one
+        return one
+
+    monkeypatch.setattr(rollout_cli, "ask_machine", lambda verb, **args: found[0])
+    monkeypatch.setattr(rollout_cli, "ask_agent", ask)
+    monkeypatch.setattr(rollout_cli, "LOOK", 0.0)
+    return CliRunner().invoke(rollout_cli.rollout, ["watch", "ro-1"])
+
+
+def test_a_watched_rollout_waits_for_an_agent_that_is_updated(monkeypatch):
+    first, last = answer(rows=[row("a", "awaited")]), answer("done", [row("a", "changed")])
+    ran = looks(monkeypatch, first, None, None, last)
+    assert (ran.exit_code, "changed: a" in ran.output) == (0, True), ran.output
+
+
+def test_who_stops_watching_is_told_that_it_goes_on(monkeypatch):
+    ran = looks(monkeypatch, answer(rows=[row("a", "awaited")]), KeyboardInterrupt())
+    assert (ran.exit_code, "The rollout goes on. Next: roosync rollout watch ro-1" in ran.output) == (130, True)
+
+
+def test_as_json_nobody_is_asked_and_so_nothing_is_signed_without_a_yes(monkeypatch):
+    pace = {"max_fail_percentage": 0.0, "pause_seconds": 0.0, "timeout_minutes": 1.0}
+    plan = {"waves": [["a"]], "cards": [], "nothing_to_do": [], "pace": pace, "note": ""}
+    monkeypatch.setattr(rollout_cli, "ask_machine", lambda verb, **args: plan)
+    ran = CliRunner().invoke(rollout_cli.rollout, ["start", "--all", "--risk", "low", "--json"])
+    assert (ran.exit_code, "add --yes" in ran.output) == (2, True), ran.output

@@ -142,10 +142,10 @@ def _each(answer: dict[str, Any], wait: float, as_json: bool) -> NoReturn:
 
 
 def _each_text(answer: dict[str, Any]) -> str:
-    told = [_list(answer["requests"], everything=True)] if answer["requests"] else []
-    failed = [f"! {harmless(name)} was not asked: {harmless(why)}" for name, why in answer["failed"].items()]
+    lines = [f"! {harmless(name)} was not asked: {harmless(why)}" for name, why in answer["failed"].items()]
+    body, _, last = _list(answer["requests"], everything=True).rpartition("\n\n") if answer["requests"] else ("",) * 3
     account = ["", *accounted(answer["machines"]), "", counted(answer["machines"])] if answer["machines"] else []
-    return "\n".join([*failed, *told, *account])
+    return "\n".join([*lines, *([body, *account, "", last] if body else [])])
 
 
 def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:

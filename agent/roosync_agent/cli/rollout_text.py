@@ -22,7 +22,7 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines += [card_text(shared["card"], following=False, machines=machines), ""]
     lines += waves_lines(plan["waves"])
     if plan["nothing_to_do"]:
-        lines += ["", *hung(f"Nothing to do on: {', '.join(plan['nothing_to_do'])}", 2)]
+        lines += ["", *hung(f"Nothing waits for an answer on: {', '.join(plan['nothing_to_do'])}", 2)]
     return "\n".join([*lines, "", *hung(care(plan["pace"]), 2)])
 
 
