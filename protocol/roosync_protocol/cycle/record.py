@@ -11,9 +11,10 @@ from msgspec.structs import replace
 
 from roosync_protocol.cycle import ENDED, ROUTES, after, first
 from roosync_protocol.cycle import before as checkpoint_before
-from roosync_protocol.decision import By, Place, best_told, whole_from
+from roosync_protocol.decision import By, Place, best_told
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
+from roosync_protocol.leaps import led_from, too_far
 from roosync_protocol.messages import Cycle
 from roosync_protocol.names import is_operator
 
@@ -55,7 +56,7 @@ def fold(heard: Iterable[Heard], law: Law, unread: Iterable[Place] = ()) -> Fold
             folded = advance(folded, one, law, whole=whole)
         return folded
 
-    return best_told(told, whole_from(ordered, unread))
+    return best_told(told, led_from(ordered, law, unread))
 
 
 def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> FoldedCycle:
@@ -66,18 +67,25 @@ def advance(folded: FoldedCycle, heard: Heard, law: Law, *, whole: int = 0) -> F
         folded = replace(folded, opener=heard.speaker)
     if isinstance(new, Cycle) and is_operator(heard.speaker) and law.genuine(heard):
         folded = replace(folded, named=folded.named | new.excused.keys())
-    reason = judge(folded.state, heard, law, gap=folded.since <= whole, named=folded.named)
+    reason = judge(folded.state, heard, law, gap=folded.since <= whole, since=folded.since, named=folded.named)
     if reason is None and isinstance(new, Cycle):
         return replace(folded, state=new, sequence=heard.sequence, since=heard.sequence)
     return replace(folded, sequence=heard.sequence, refused=(*folded.refused, f"{heard.speaker}: {reason}")[-20:])
 
 
 def judge(
-    before: Cycle | None, heard: Heard, law: Law, *, gap: bool = False, named: frozenset[str] = frozenset()
+    before: Cycle | None,
+    heard: Heard,
+    law: Law,
+    *,
+    gap: bool = False,
+    since: int = 0,
+    named: frozenset[str] = frozenset(),
 ) -> str | None:
     """Why this message is not the next state of the cycle; None when it is.
 
-    `gap`: states between may be gone. `named`: the machines that operators excused, as far as their words are left.
+    `gap`: states between may be gone; `since`: the sequence of the one before. `named`: the machines that operators
+    excused, as far as their words are left.
     """
     new = heard.message
     if not isinstance(new, Cycle):
@@ -94,7 +102,7 @@ def judge(
     if before is None:
         return _start_fault(new) if new.revision == 1 else None  # its beginning is gone from the broker
     if gap and before.status not in ENDED and new.revision > before.revision + 1:
-        return _leap_fault(before, new, by, named)
+        return too_far(before.revision, new.revision, since, heard.sequence) or _leap_fault(before, new, by, named)
     return _step_fault(before, new, by)
 
 

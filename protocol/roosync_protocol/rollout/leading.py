@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.rollout import PASSING, awaited, opened, too_many
-from roosync_protocol.rollout.room import LONGEST, reason_room
+from roosync_protocol.rollout.room import LONGEST, fitted
 from roosync_protocol.rollout.standing import End
 
 LED = frozenset({"running", "waiting"})  # while it waits, those that began end, and that is written down
@@ -76,20 +76,19 @@ def is_late(rollout: Rollout, elapsed: float) -> bool:
 def _found(rollout: Rollout, view: View) -> dict[str, Result]:
     """What is to be written down: ends, and what is said of those that have none."""
     ends = {m: view.ends[m] for m in looked_at(rollout) if m in view.ends}
-    room = reason_room(rollout)
-    found = {machine: Result(outcome=end.outcome, reason=end.reason[:room]) for machine, end in ends.items()}
+    found = {m: Result(outcome=end.outcome, reason=fitted(end.reason, rollout)) for m, end in ends.items()}
     found = {machine: result for machine, result in found.items() if rollout.results.get(machine) != result}
     late = is_late(rollout, view.elapsed)
     for machine in awaited(rollout):
         if machine in found:
             continue
         if machine in view.silent and (not late or machine in view.asked):
-            found[machine] = Result(outcome="unreachable", reason="it does not answer"[:room])
+            found[machine] = Result(outcome="unreachable", reason=fitted("it does not answer", rollout))
         elif late and machine in view.asked:
             minutes = f"{rollout.timeout_minutes:g} minutes"
             why = view.why.get(machine)
             said = f"not within {minutes}: {why}" if why else f"it answers, and did not end within {minutes}"
-            found[machine] = Result(outcome="timed_out", reason=said[:room])
+            found[machine] = Result(outcome="timed_out", reason=fitted(said, rollout))
     return found
 
 

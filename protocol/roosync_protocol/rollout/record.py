@@ -11,12 +11,14 @@ from itertools import chain
 from msgspec import Struct
 from msgspec.structs import replace
 
-from roosync_protocol.decision import By, Place, best_told, whole_from
+from roosync_protocol.decision import By, Place, best_told
 from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
+from roosync_protocol.leaps import led_from, too_far
 from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.names import is_operator
 from roosync_protocol.rollout import GOOD, PASSING, awaited, opened, too_many
+from roosync_protocol.rollout.room import fitted
 
 TRANSITIONS: dict[str, dict[str, By]] = {
     "": {"prepared": By.OPERATOR, "running": By.OPERATOR},  # running: of purpose update
@@ -36,6 +38,7 @@ TRANSITIONS: dict[str, dict[str, By]] = {
     "stopped": {},
 }
 FIXED = ("purpose", "waves", "items", "max_fail_percentage", "pause_seconds", "timeout_minutes", "started")
+NOTE = "the note is the operator's"
 BEGINS = {"decisions": "prepared", "update": "running"}
 
 
@@ -58,7 +61,7 @@ def fold(heard: Iterable[Heard], law: Law, unread: Iterable[Place] = ()) -> Fold
             folded = advance(folded, one, law, whole=whole)
         return folded
 
-    return best_told(told, whole_from(ordered, unread))
+    return best_told(told, led_from(ordered, law, unread))
 
 
 def advance(folded: FoldedRollout, heard: Heard, law: Law, *, whole: int = 0) -> FoldedRollout:
@@ -98,7 +101,9 @@ def judge(
     if any(getattr(before, name) != getattr(new, name) for name in FIXED):
         return "what a rollout is about may not change"
     if gap and before.status != "stopped" and new.revision > before.revision + 1:
-        return _leap_fault(before, new, by, said or FoldedRollout())
+        said = said or FoldedRollout()
+        far = too_far(before.revision, new.revision, said.since, heard.sequence)
+        return far or _leap_fault(before, new, by, said)
     return _step_fault(before, new, by)
 
 
@@ -114,6 +119,8 @@ def _shape_fault(new: Rollout) -> str | None:
         return f"it has {len(new.waves)} waves, and no wave {new.wave + 1}"
     if new.items.keys() != (known if new.purpose == "decisions" else set()) or not all(new.items.values()):
         return "the machines of its waves and those of its decisions are not the same"
+    if long := [machine for machine, result in new.results.items() if result.reason != fitted(result.reason, new)]:
+        return f"the reasons leave no room for the others': {_names(long)}"
     strangers = (new.results.keys() | new.accepted) - known
     return f"not in any wave: {_names(strangers)}" if strangers else None
 
@@ -140,6 +147,8 @@ def _leap_fault(before: Rollout, new: Rollout, by: By, said: FoldedRollout) -> s
         new.round > max(before.round, said.round) or new.accepted - before.accepted - said.accepted
     ):
         return "no operator said so"
+    if by is By.MACHINE and new.note != before.note:
+        return NOTE
     if before.accepted - new.accepted:
         return "whom the rollout goes on without is not unsaid"
     again = new.round > before.round
@@ -193,6 +202,8 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
     """What one step of the orchestrator may do: write down ends, and open the next wave when the last one allows it."""
     if (new.round, new.accepted) != (before.round, before.accepted):
         return "only an operator has it tried again, or goes on without a machine"
+    if new.note != before.note:
+        return NOTE
     if new.token < before.token:
         return f"written under lease {new.token}, and {before.token} was seen already"
     if fault := _unsaid(before.results, new):
