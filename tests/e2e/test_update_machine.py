@@ -377,6 +377,27 @@ def test_an_agent_that_nobody_would_start_again_refuses(waiting, member, source)
     site.stop()
 
 
+KILLS = """
+[update]
+recipe = "custom"
+build = [["{python}", "-c", "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"]]
+start = ["{python}", "-P", "-m", "roosync_agent"]
+disk_reserve_mb = 1
+"""
+
+
+def test_a_recipe_that_kills_its_agent_is_given_up(waiting, member):
+    host, site = member
+    site.settings(KILLS)
+    site.up("up")
+    require(host, "u-kills", GOOD[0], site.name)
+    found = told(waiting, host, site, "u-kills", "returned")
+    assert found.reason == "the agent ended 3 times while the recipe ran"
+    assert running(site) == __version__
+    assert not list((site.state / "releases").glob("*.0"))
+    site.stop()
+
+
 def test_a_service_manager_starts_the_new_version_and_the_old_one_again(waiting, member, source):
     host, site = member
     configure(site, source, more='supervisor = "service"\n')
