@@ -145,6 +145,22 @@ async def test_of_two_operators_at_once_one_is_told(world):
     assert world.ann.fleet.law.campaign.version == "0.8.0"
 
 
+async def test_what_another_operator_signs_at_the_same_moment_is_not_replaced_unseen(world, monkeypatch):
+    plan, real = await requiring.plan(world.machine, NEXT), requiring.enact
+    other = await requiring.plan(world.machine, "0.8.0")
+
+    async def late(session, make):
+        monkeypatch.setattr(requiring, "enact", real)
+        await requiring.require(world.ann, other)
+        return await real(session, make)
+
+    monkeypatch.setattr(requiring, "enact", late)
+    with pytest.raises(RefusedRequestError, match=r"requires 0\.8\.0"):
+        await requiring.require(world.ann, plan)
+    assert world.ann.fleet.law.campaign.version == "0.8.0"
+    assert len(world.ann.fleet.rollouts()) == 1
+
+
 async def test_a_command_that_died_between_its_two_messages_has_begun_nothing(world, monkeypatch):
     async def dies(session, rollout):
         raise UnavailableError("the broker does not answer")
