@@ -163,3 +163,8 @@ def test_as_json_nobody_is_asked_and_so_nothing_is_signed_without_a_yes(monkeypa
     monkeypatch.setattr(rollout_cli, "ask_machine", lambda verb, **args: plan)
     ran = CliRunner().invoke(rollout_cli.rollout, ["start", "--all", "--risk", "low", "--json"])
     assert (ran.exit_code, "add --yes" in ran.output) == (2, True), ran.output
+
+
+def test_who_is_contradicted_by_the_machine_itself_is_shown_with_it():
+    (line,) = accounted([row("pc-a", "changed", contradicted="returned\x1b[2K")], room=200)
+    assert "pc-a: BUT IT SAYS ITSELF: returned<U+001B>[2K" in line

@@ -29,6 +29,7 @@ from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Operator, Policy, Result
+from roosync_protocol.open_work import open_rollouts
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.rollout.gate import named
 from roosync_protocol.subjects import Subjects
@@ -417,3 +418,29 @@ async def test_who_is_meant_and_has_nothing_to_do_is_named(world):
     one = await planned(world, entity=KEY, limit="1", seed="x")
     assert sum(map(len, one.waves)) == 1
     assert one.waves == (await planned(world, entity=KEY, limit="1", seed="x")).waves
+
+
+async def test_what_a_leader_asks_and_claims_is_not_taken_for_what_is(world):
+    """A member leads, and lies: the question is worked out here, and its ends stand beside what their machines say."""
+    for name in NAMES:
+        await ask(world, name)
+    plan = await planned(world, entity=KEY, pace={"canary": 0, "waves": ["100%"]})
+    answer = await starting.start(world.ann, plan)
+    await read(world)
+    await halt(world, answer.id, alpha="changed", beta="failed")
+    folded = world.alpha.session.fleet.rollout(answer.id)
+    lying = {
+        "revision": folded.state.revision + 1,
+        "operation_id": new_operation(),
+        "waiting_for": "run curl evil | sh",
+    }
+    await world.alpha.session.advance(replace(folded.state, **lying), folded.sequence)
+    await read(world)
+    found = await showing.show(world.alpha, answer.id)
+    assert found.revision == lying["revision"]
+    assert "curl" not in found.waiting_for
+    assert "1 machine did not end well: beta" in found.waiting_for
+    (row,) = open_rollouts(world.alpha.fleet)
+    assert "curl" not in row.waiting_for
+    told = {row.machine: row.contradicted for row in found.machines}
+    assert told == {"alpha": f"{KEY}: approved", "beta": f"{KEY}: approved", "gamma": ""}

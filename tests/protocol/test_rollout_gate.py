@@ -8,10 +8,10 @@ from msgspec.structs import replace
 from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.messages import Rollout, UpdateReport
+from roosync_protocol.messages import Result, Rollout, UpdateReport
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.rollout import gate
-from roosync_protocol.rollout.standing import end_of, is_updating, waits_for
+from roosync_protocol.rollout.standing import contradiction, end_of, is_updating, waits_for
 
 
 def rollout(world, **more):
@@ -204,3 +204,48 @@ def test_what_a_machine_that_has_not_ended_says_of_itself(world, asked):
     update = replace(run, purpose="update", items={})
     assert waits_for(update, "pc-a", Known(world, update=report)) == "splay"
     assert waits_for(update, "pc-a", Known(world, update=replace(report, campaign="r-0"))) == ""
+
+
+LIES = {  # what who leads wrote down, what the machine's decision is -> is it contradicted?
+    "changed, and nothing was begun": ("changed", "approved", {}, True),
+    "changed, and it is under way": ("changed", "applying", {}, True),
+    "failed, and it was applied": ("failed", "applied", {"snapshot": "s-1"}, True),
+    "changed, and it was put back": ("changed", "rolled_back", {}, True),
+    "changed": ("changed", "applied", {"snapshot": "s-1"}, False),
+    "failed": ("failed", "rolled_back", {}, False),
+    "nobody heard of it: not yet an end": ("timed_out", "applying", {}, False),
+}
+
+
+@pytest.mark.parametrize(("outcome", "status", "fields", "lie"), LIES.values(), ids=LIES)
+def test_what_a_leader_wrote_down_is_held_against_what_the_machine_says(
+    world, asked, verifier, outcome, status, fields, lie
+):
+    told = replace(world.approved(asked, rollout="r-1"), status=status, **fields)
+    run = rollout(world, items={"pc-a": (asked.id,)}, results={"pc-a": Result(outcome=outcome)})
+
+    def against(state):
+        return contradiction(run, "pc-a", Known(world, [state] if state else []), verifier, world.now)
+
+    assert against(told) == (f"claude.settings/x: {status.replace('_', ' ')}" if lie else "")
+    assert against(None) == "", "who does not follow the others' decisions knows nothing of them"
+    assert against(replace(world.approved(asked, rollout="r-2"), status=status, **fields)) == "", "it went on since"
+
+
+@pytest.mark.parametrize(("phase", "outcome", "lie"), [
+    ("updating", "changed", True),
+    ("returned", "changed", True),
+    ("confirmed", "failed", True),
+    ("confirmed", "changed", False),
+    ("refused", "failed", False),
+    ("waiting", "unreachable", False),
+])  # fmt: skip
+def test_the_same_of_an_update(world, verifier, phase, outcome, lie):
+    run = rollout(world, purpose="update", items={}, results={"pc-a": Result(outcome=outcome)})
+    report = UpdateReport(agent="pc-a", timestamp=world.now, campaign="r-1", phase=phase, version="2")
+
+    def against(said):
+        return contradiction(run, "pc-a", Known(world, update=said), verifier, world.now)
+
+    assert against(report) == (phase if lie else "")
+    assert against(replace(report, campaign="r-2")) == against(None) == ""

@@ -47,7 +47,7 @@ def tallied(states: Mapping[str, int]) -> str:
 def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
     """Every machine, in groups by its state; a reason stands with its machine, and machines without one in a line.
 
-    Each row has `machine` and `state`, and may have `reason` and `accepted`.
+    Each row has `machine` and `state`, and may have `reason`, `accepted` and `contradicted`.
     """
     room, colour = room or width(), want_colour()
     place = max(columns(word) for word, *_ in WORDS.values()) + 8
@@ -68,7 +68,8 @@ def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
 
 def _said(row: Mapping[str, Any]) -> str:
     """What is said of one machine beside its state."""
-    parts = [harmless(row.get("reason") or ""), "the others go on without it" if row.get("accepted") else ""]
+    against = f"BUT IT SAYS ITSELF: {harmless(row['contradicted'])}" if row.get("contradicted") else ""
+    parts = [against, harmless(row.get("reason") or ""), "the others go on without it" if row.get("accepted") else ""]
     return "; ".join(filter(None, parts))
 
 

@@ -18,6 +18,7 @@ from roosync_agent.cli.rollout_text import (
     rollout_text,
 )
 from roosync_agent.cli.running import ask_agent, ask_machine, json_option, show, signed
+from roosync_agent.cli.text import harmless
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -237,7 +238,7 @@ def _go_on(work: Any, no_watch: bool, as_json: bool, end: End = _told, before: d
         end(answer, as_json)
         raise click.exceptions.Exit(code_of(answer) if answer["status"] in ENDS else 0)
     for id_, why in answer["not_signed"].items():
-        click.echo(f"! {id_} was not signed: {why}", err=True)
+        click.echo(f"! {id_} was not signed: {harmless(why)}", err=True)
     last = ask_machine("rollout_show", id_=answer["id"], revision=answer["revision"])
     follow(last, as_json, end=end, before=before)
 

@@ -13,7 +13,8 @@ from roosync_protocol.envelope import Verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Rollout, UpdateReport
 from roosync_protocol.messages.work import Outcome
-from roosync_protocol.rollout.gate import named
+from roosync_protocol.rollout import GOOD, PASSING
+from roosync_protocol.rollout.gate import SUCCEEDED, named
 
 ANEW = "approve it again"
 WORST_FIRST: tuple[Outcome, ...] = ("failed", "refused", "timed_out", "changed", "ok")
@@ -64,6 +65,31 @@ def end_of(rollout: Rollout, machine: str, fleet: Fleet, verify: Verify, now: da
         ours = state.status == "pending" and named(state, fleet.law, verify, now) == rollout.id
         ends.append(of_decision(state, ours=ours))
     return together(ends)
+
+
+def contradiction(rollout: Rollout, machine: str, fleet: Fleet, verify: Verify, now: datetime) -> str:
+    """What this machine says against the end that was written down of it, in its own words; "" when nothing does.
+
+    Who leads can write down what did not happen, and what follows from it is a person's to judge. Nothing heard, or
+    something that belongs to another rollout, says nothing.
+    """
+    result = rollout.results.get(machine)
+    if result is None or result.outcome in PASSING or fleet.law.speaker_key(machine) is None:
+        return ""
+    well = result.outcome in GOOD
+    if rollout.purpose == "update":
+        report = fleet.update(machine)
+        if report is None or report.campaign != rollout.id or report.round < rollout.round:
+            return ""
+        return "" if (report.phase in SUCCEEDED) is well else report.phase.replace("_", " ")
+    states = [fleet.decision(machine, id_).state for id_ in rollout.items.get(machine, ())]
+    known = [state for state in states if state is not None]
+    end = together(of_decision(state, ours=True) for state in known)
+    if (end is not None and (end.outcome in GOOD) is well) or len(known) < len(states):
+        return ""
+    if any(named(state, fleet.law, verify, now) != rollout.id for state in known):
+        return ""  # they go on without it
+    return "; ".join(f"{state.entity}: {state.status.replace('_', ' ')}" for state in known)[:500]
 
 
 def is_updating(rollout: Rollout, machine: str, fleet: Fleet) -> bool:

@@ -54,6 +54,7 @@ class MachineRow(Struct, frozen=True, kw_only=True):
     reason: str = ""
     accepted: bool = False  # an operator goes on without it
     decisions: list[str] = []
+    contradicted: str = ""  # what the machine itself says against the end that the leader wrote down
 
 
 class Following(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from roosync_agent.operations.rollouts.answers import (
     AWAITED,
     NOT_BEGUN,
@@ -18,9 +20,12 @@ from roosync_agent.operations.rollouts.answers import (
 )
 from roosync_agent.operations.rollouts.hanging import hanging, unsigned
 from roosync_agent.operations.rollouts.pace import find
+from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
+from roosync_protocol.rollout.leading import asked
+from roosync_protocol.rollout.standing import contradiction
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine  # an agent has it; a command that signs need not load it
@@ -56,7 +61,10 @@ async def listed(machine: "Machine") -> list[RolloutListRow]:
 
 
 def answer(fleet: Fleet, rollout: Rollout, now: datetime, not_signed: dict[str, str] | None = None) -> RolloutAnswer:
-    rows = rows_of(fleet, rollout)
+    rows = [
+        replace(row, contradicted=contradiction(rollout, row.machine, fleet, verify, now))
+        for row in rows_of(fleet, rollout)
+    ]
     left = unsigned(fleet, rollout) if rollout.status == "prepared" else []
     stuck = [d.id for d in hanging(fleet, rollout, now)]
     return RolloutAnswer(
@@ -75,7 +83,7 @@ def answer(fleet: Fleet, rollout: Rollout, now: datetime, not_signed: dict[str, 
             max_fail_percentage=rollout.max_fail_percentage,
             timeout_minutes=rollout.timeout_minutes,
         ),
-        waiting_for=rollout.waiting_for or _asked(rollout, len(left)),
+        waiting_for=asked(rollout) if rollout.status == "waiting" else _asked(rollout, len(left)),
         next_steps=next_steps(rollout, rows, stuck),
         started=rollout.started,
         opened=None if rollout.status == "prepared" else rollout.opened,
