@@ -410,6 +410,40 @@ async def test_a_machine_takes_part_in_one_open_rollout(world):
     assert (await planned(world, ids=[other])).waves == [["alpha"]]
 
 
+@pytest.mark.parametrize("first", ["ann", "bob"])
+async def test_of_two_that_begin_at_the_same_moment_the_second_gives_way(world, monkeypatch, first):
+    """Both looked before either posted; bob's whole command runs just after, or just before, ann's first message."""
+    for name in NAMES:
+        await ask(world, name)
+    plan, real, came = await planned(world), starting.begin, {}
+
+    async def bob_too():
+        world.bob.fleet.rollouts = lambda was=world.bob.fleet.rollouts, blind=[()]: blind.pop() if blind else was()
+        try:
+            came["bob"] = (await starting.start(world.bob, plan)).status
+        except RefusedRequestError as error:
+            came["bob"] = str(error)
+
+    async def meanwhile(session, rollout):
+        monkeypatch.setattr(starting, "begin", real)
+        if first == "bob":
+            await bob_too()
+        begun = await real(session, rollout)
+        if first == "ann":
+            await bob_too()
+        return begun
+
+    monkeypatch.setattr(starting, "begin", meanwhile)
+    try:
+        came["ann"] = (await starting.start(world.ann, plan)).status
+    except RefusedRequestError as error:
+        came["ann"] = str(error)
+    assert came.pop(first) == "running"
+    assert "takes part in" in next(iter(came.values())) or "take part in" in next(iter(came.values()))
+    await read(world)
+    assert sorted(one.status for one in world.ann.fleet.rollouts()) == ["running", "stopped"]
+
+
 async def test_who_is_meant_and_has_nothing_to_do_is_named(world):
     for name in ("alpha", "beta"):
         await ask(world, name)

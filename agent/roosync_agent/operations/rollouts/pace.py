@@ -36,12 +36,20 @@ def in_waves(machines: Collection[str], present: Collection[str], pace: Pace) ->
         raise RefusedRequestError(f"{error}: see --canary and --waves") from None
 
 
-def require_free(fleet: Fleet, machines: Iterable[str], purpose: str) -> None:
-    """RefusedRequestError when one of the machines takes part in an open rollout of this kind."""
+def require_free(fleet: Fleet, machines: Iterable[str], purpose: str, ours: Rollout | None = None) -> None:
+    """RefusedRequestError when one of the machines takes part in an open rollout of this kind.
+
+    `ours`: one that was posted a moment ago as prepared. Whoever posted second sees the first, and gives way: that is
+    one that was said earlier in the stream, or that runs already.
+    """
     wanted = set(machines)
+    mine = fleet.rollout(ours.id).since if ours is not None else None
     for other in fleet.rollouts():
         both = sorted(wanted & {machine for wave in other.waves for machine in wave})
-        if other.status not in ENDED and other.purpose == purpose and both:
+        if other.status in ENDED or other.purpose != purpose or not both:
+            continue
+        later = mine is not None and other.status == "prepared" and fleet.rollout(other.id).since >= mine
+        if not later:
             names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
             take = "takes" if len(both) == 1 else "take"
             raise RefusedRequestError(

@@ -34,8 +34,15 @@ async def start(session: Session, plan: RolloutPlan) -> RolloutAnswer:
             raise RefusedRequestError(
                 f"{one.id} on {one.machine} changed after it was shown, and nothing was signed: begin again"
             )
-    pacing.require_free(session.fleet, {one.machine for one in asked}, "decisions")
+    machines = {one.machine for one in asked}
+    pacing.require_free(session.fleet, machines, "decisions")
     rollout = await begin(session, prepared(session, plan, asked))
+    await session.refresh(reports=False)  # of two operators at the same moment one gives way, before anything is signed
+    try:
+        pacing.require_free(session.fleet, machines, "decisions", rollout)
+    except RefusedRequestError:
+        await move(session, rollout, "stop rollout", lambda _: {"status": "stopped", "note": "another one came first"})
+        raise
     faults = await sign(session, rollout, asked)
     if len(faults) == len(asked):
         await move(session, rollout, "stop rollout", lambda _: {"status": "stopped", "note": "nothing was signed"})
