@@ -15,7 +15,8 @@ from roosync_agent.operations import mail
 from roosync_agent.operations.mail.saving import _safe
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
-from roosync_agent.running.mail import Desk
+from roosync_agent.running import mail as running_mail
+from roosync_agent.running.mail import BATCH, Desk
 from roosync_agent.running.mailbox import Kept, Mailbox
 from roosync_agent.session import Session
 from roosync_agent.state import State
@@ -27,6 +28,7 @@ from roosync_broker.memory import MemoryBus
 from roosync_broker.permissions import member
 from roosync_broker.sealing import close_to, open_own
 from roosync_broker.spool import Spool
+from roosync_broker.tasks import end
 from roosync_protocol import envelope
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
@@ -200,6 +202,15 @@ async def test_a_letter_that_a_power_cut_left_empty_is_written_again(world, monk
     assert await world.again("beta").mail.collect() == 1
     assert [m.subject for m in await world.inbox("beta")] == ["once"]
     assert [m.status for m in await mail.mark(world.desks["beta"], ["m-"])] == ["archived"]
+
+
+async def test_more_than_may_be_given_out_at_once_is_fetched_in_one_go(world):
+    """Whoever comes back after a long time does not wait for the next fact or look."""
+    many = mailboxes.UNACKNOWLEDGED + 2 * BATCH + 1
+    for number in range(many):
+        await world.post(world.letter(id_=f"m-{number}"))
+    assert await world.desks["beta"].mail.collect() == many
+    assert len(await world.inbox("beta")) == many
 
 
 async def test_one_intent_is_one_letter_however_often_it_is_sent(world):
@@ -468,6 +479,36 @@ async def test_a_full_disk_of_ours_leaves_the_letter_on_the_broker(world, monkey
     world.clock[0] += ACK_WAIT + 1
     assert await world.again("beta").mail.collect() == 1
     assert len(await world.inbox("beta")) == 3
+
+
+async def test_letters_that_come_while_there_is_trouble_add_no_looks_of_their_own(world, monkeypatch):
+    """Each wakes once; a timer for each would ask the broker for ever, as often as letters came."""
+    monkeypatch.setattr(running_mail, "RETRY", 0.05)
+    room, looks, looked = world.desks["beta"].mail, [], asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def full():
+        looks.append(loop.time())
+        looked.set()
+        raise FullError("full")
+
+    async def look():
+        looked.clear()
+        async with asyncio.timeout(5):
+            await looked.wait()
+
+    monkeypatch.setattr(room, "_lay", full)
+    task = asyncio.create_task(room.run())
+    try:
+        for _ in range(20):
+            room._wake.set()
+            await look()
+        began = len(looks)
+        while len(looks) < began + 5:
+            await look()
+        assert looks[-1] - looks[began - 1] > 4 * 0.05
+    finally:
+        await end([task])
 
 
 async def test_bad_requests_are_told_before_anything_is_sent(world):

@@ -40,7 +40,8 @@ class Mailroom:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self.trouble = ""  # why mail is not fetched at this moment
-        self._settling: set[asyncio.Task[None]] = set()
+        self._again: asyncio.TimerHandle | None = None
+        self._settling: dict[asyncio.Task[None], int] = {}  # with how many letters each acknowledges
 
     async def run(self) -> None:
         """Until cancelled: what arrives is fetched at once."""
@@ -65,13 +66,12 @@ class Mailroom:
                 self._troubled(str(error), RETRY)
             except Exception:
                 log.exception("fetching mail failed in an unexpected way; it is tried again")
-                asyncio.get_running_loop().call_later(RETRY, self._wake.set)
+                self._look_again(RETRY)
 
     async def collect(self) -> int:
         """Fetches what waits; how many new letters there are. BusError, OSError: the rest waits on the broker."""
         count = await self._lay()
-        while self._settling:
-            await asyncio.gather(*self._settling)
+        await self._settled()
         return count
 
     async def _lay(self) -> int:
@@ -79,7 +79,10 @@ class Mailroom:
         stream, name, count = self.session.subjects.stream("MAIL"), self.session.name, 0
         async with self._one:
             while True:
+                unsettled = sum(self._settling.values())
                 found = await self._fetch(stream, name)
+                if found and not self.box.counted:
+                    await asyncio.to_thread(self.box.index)
                 laid: list[tuple[Delivered, Path | None]] = []
                 try:
                     for one in found:
@@ -88,10 +91,13 @@ class Mailroom:
                         count += new
                 finally:
                     task = asyncio.create_task(self._settle(laid))
-                    self._settling.add(task)
-                    task.add_done_callback(self._settling.discard)
-                if len(found) < BATCH:
+                    self._settling[task] = len(laid)
+                    task.add_done_callback(self._settling.pop)
+                if len(found) == BATCH:
+                    continue
+                if unsettled + len(found) < mailboxes.UNACKNOWLEDGED:
                     return count
+                await self._settled()  # the broker gives out no more before, and there may be more
 
     async def _settle(self, laid: list[tuple[Delivered, Path | None]]) -> None:
         """On the disk for good, then acknowledged; what is not comes again."""
@@ -103,6 +109,9 @@ class Mailroom:
             await self.session.link.acknowledge([one for one, _ in laid])
         except (BusError, OSError) as error:
             log.warning("letters are here and not acknowledged, and so they come again: %s", error)
+    async def _settled(self) -> None:
+        while self._settling:
+            await asyncio.gather(*self._settling)
 
     async def fetch_file(self, kept: Kept, number: int) -> None:
         """The attached file of this number, onto our disk. ContentError, UnavailableError, OSError."""
@@ -165,7 +174,13 @@ class Mailroom:
         if reason != self.trouble:
             log.warning("mail is not fetched, and it is tried again: %s", reason)
         self.trouble = reason
-        asyncio.get_running_loop().call_later(seconds, self._wake.set)
+        self._look_again(seconds)
+
+    def _look_again(self, seconds: float) -> None:
+        """One timer, however many letters arrive meanwhile: each of them wakes too, and would begin a series of looks."""
+        if self._again is not None:
+            self._again.cancel()
+        self._again = asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
 
 class WithMail(Protocol):

@@ -62,12 +62,31 @@ class Mailbox:
         self._letters = self._bytes = self._puts = 0
         self.damaged: list[Path] = []  # files that the last look could not read
 
+    @property
+    def counted(self) -> bool:
+        return self._known is not None
+
+    def index(self) -> dict[str, str]:
+        """<sender>.<id> -> name of the file, of every letter that was here since this began. The first look takes time:
+        it reads every name, and how much room all of it takes."""
+        if self._known is None:
+            known: dict[str, str] = {}
+            letters = size = 0
+            for box in (GONE, *BOXES):
+                for path in self._files(box):
+                    known[path.name.removesuffix(".json").split(".", 1)[-1]] = path.name
+                    letters += box != GONE
+                    size += _size(path)
+            size += sum(_size(path) for path in self.folder.glob("files/*/*"))
+            self._known, self._letters, self._bytes = known, letters, size
+        return self._known
+
     def lay(self, kept: Kept) -> tuple[Path | None, bool]:
         """Where it lies, to be read at once, and whether it is new; `settle` makes it last.
 
         No path: it was here and was removed. FullError, OSError: it is not here.
         """
-        index, name = self._index(), _name(kept.received, kept.place)
+        index, name = self.index(), _name(kept.received, kept.place)
         there = self._where(index.get(kept.place, name))
         if there is None and kept.place in index:
             return None, False
@@ -170,18 +189,6 @@ class Mailbox:
         return self.folder / "files" / kept.place / str(number)
 
     # -- inside
-
-    def _index(self) -> dict[str, str]:
-        """<sender>.<id> -> name of the file, of every letter that was here since this began."""
-        if self._known is None:
-            self._known, self._letters, self._bytes = {}, 0, 0
-            for box in (GONE, *BOXES):
-                for path in self._files(box):
-                    self._known[path.name.removesuffix(".json").split(".", 1)[-1]] = path.name
-                    self._letters += box != GONE
-                    self._bytes += _size(path)
-            self._bytes += sum(_size(path) for path in self.folder.glob("files/*/*"))
-        return self._known
 
     def _where(self, name: str) -> Path | None:
         return next((path for box in BOXES if (path := self.folder / box / name).exists()), None)

@@ -1,6 +1,8 @@
 """Letters that came: list them, read one and save its files, mark them. What waits on the bus is fetched first."""
 
+import asyncio
 import hashlib
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -31,7 +33,7 @@ async def inbox(
     `box`: inbox (unread and read), one status, sent, or all. `limit`: so many of them at most; 0 is all.
     """
     notes = await fetched(desk)
-    found = _boxed(desk.mail, box)
+    found = await asyncio.to_thread(_boxed, desk.mail, box)  # each letter is a file
     rows = [
         row
         for row in found
@@ -74,14 +76,9 @@ async def mark(desk: WithMail, ids: list[str], status: Status = "archived") -> l
 async def remove(desk: WithMail, ids: list[str], archived: bool = False) -> list[MessageAnswer]:
     """Letters and their files go from this disk for good; with `archived` everything that was archived, too."""
     await fetched(desk)
-    found = [find(desk, id_) for id_ in ids]
-    found += desk.mail.box.listed(("archived",)) if archived else []
-    if not found and not archived:
+    if not ids and not archived:
         raise RefusedRequestError("which letter? Name one, or --archived for all that were archived")
-    told = [answer(desk.mail, status, kept) for status, kept in found]
-    for _, kept in found:
-        desk.mail.box.remove(kept)
-    return told
+    return await asyncio.to_thread(_removed, desk, ids, archived)
 
 
 # -- inside
@@ -96,10 +93,22 @@ async def fetched(desk: WithMail) -> list[str]:
     return []
 
 
+def _removed(desk: WithMail, ids: list[str], archived: bool) -> list[MessageAnswer]:
+    found = [find(desk, id_) for id_ in ids]
+    found += desk.mail.box.listed(("archived",)) if archived else []
+    told = [answer(desk.mail, status, kept) for status, kept in found]
+    for _, kept in found:
+        desk.mail.box.remove(kept)
+    return told
+
+
 def _boxed(room: Mailroom, box: str) -> list[MessageAnswer]:
     wanted: dict[str, tuple[Status, ...]] = {"inbox": ("unread", "read"), "all": BOXES} | {s: (s,) for s in BOXES}
     if box == SENT:
-        return [sent_answer(_now(room.session, one)) for one in room.box.sent()]
+        sent = room.box.sent()
+        waits = any(WAITING in one.recipients.values() for one in sent)
+        kept = room.session.telling.handed_over() if waits else {}  # once: it reads all that waits
+        return [sent_answer(_now(room.session, one, kept)) for one in sent]
     if box not in wanted:
         raise RefusedRequestError(f"there is no box {box!r}; there are inbox, {', '.join(BOXES)}, {SENT}, all")
     return [answer(room, status, kept) for status, kept in room.box.listed(wanted[box])]
@@ -113,11 +122,8 @@ def operation_of(session: Session, id_: str, to: str) -> str:
     return "m-" + hashlib.sha256(proof).hexdigest()[:40]
 
 
-def _now(session: Session, sent: Sent) -> Sent:
-    """What waited for the broker when it was sent may be there since."""
-    if WAITING not in sent.recipients.values():
-        return sent
-    kept = session.telling.handed_over()
+def _now(session: Session, sent: Sent, kept: Mapping[str, str]) -> Sent:
+    """What waited for the broker when it was sent may be there since; `kept`: what still waits (`handed_over`)."""
     since = {"": "stored", "aside": "the broker refused it", WAITING: WAITING}
     told = {
         name: since[kept.get(operation_of(session, sent.letter.id, name), "")] if status == WAITING else status
