@@ -13,6 +13,7 @@ from roosync_protocol.cycle.triggers import next_step, question
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Cycle, Rollout
 from roosync_protocol.rollout import ENDED
+from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import asked
 
 
@@ -73,9 +74,9 @@ def _left(fleet: Fleet, rollout: Rollout) -> int:
 def _rollout(rollout: Rollout, left: int) -> RolloutRow:
     many = "1 change that was approved for it is" if left == 1 else f"{left} changes that were approved for it are"
     asks = {
-        "prepared": ("its decisions are not all approved yet", f"roosync rollout resume {rollout.id}"),
-        "waiting": (asked(rollout), f"roosync rollout show {rollout.id}"),
-        "stopped": (f"{many} not applied: approve again, or reject", f"roosync rollout show {rollout.id}" * bool(left)),
+        "prepared": ("its decisions are not all approved yet", command(rollout, "resume")),
+        "waiting": (asked(rollout), command(rollout, "show")),
+        "stopped": (f"{many} not applied: approve again, or reject", command(rollout, "show") * bool(left)),
     }
     waiting_for, next_step = asks.get(rollout.status, ("", ""))
     return RolloutRow(

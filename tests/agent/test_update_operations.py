@@ -213,7 +213,7 @@ async def test_who_went_back_is_told_with_its_last_lines_and_nothing_passes_for_
     text = update_text(to_builtins(shown))
     assert "\x1b" not in text
     assert [line for line in text.splitlines() if line.startswith("Next:")] == [
-        f"Next: roosync rollout watch {answer.id}"
+        f"Next: roosync update watch {answer.id}"
     ]
     assert max(map(len, text.splitlines())) <= 80
     assert text.count("boom") == 40

@@ -320,9 +320,9 @@ def test_a_cycle_that_stopped_is_told_as_it_is_now(there, asked, following):
 
 
 ROLLOUTS = {  # status -> exit codes of a fleet in step, the command for a person
-    "prepared": ((3,), "roosync rollout resume r-1"),
+    "prepared": ((3,), "roosync update resume r-1"),
     "running": ((0,), ""),
-    "waiting": ((4,), "roosync rollout show r-1"),
+    "waiting": ((4,), "roosync update show r-1"),
     "done": ((0,), None),
     "stopped": ((0,), None),
 }

@@ -84,7 +84,7 @@ def test_it_halts_by_default_and_goes_on_when_a_person_says_how(scene):
     found.end("pc-b", end=FAILED)
     assert (found.rollout.status, found.rollout.wave) == ("waiting", 1), "at once, with pc-c still awaited"
     assert (
-        "1 machine did not end well: pc-b (failed: no room); `roosync rollout resume r-1`" in found.rollout.waiting_for
+        "1 machine did not end well: pc-b (failed: no room); `roosync update resume r-1`" in found.rollout.waiting_for
     )
     found.end("pc-c")
     assert (found.rollout.status, found.outcomes["pc-c"]) == ("waiting", "ok"), "who began ends, and is written down"
@@ -201,7 +201,7 @@ def test_what_a_person_is_asked_fits_a_line_however_many_failed(scene):
     text = asked(scene(id="r-" + "1" * 61, waves=(names,), results=results).rollout)
     assert len(text) <= LONGEST
     assert "5000 machines did not end well" in text
-    assert f"`roosync rollout stop {'r-' + '1' * 61}` ends it" in text
+    assert "`roosync update withdraw` ends it" in text
     assert "and 4999 more" in text
     few = asked(scene(waves=(names,), results=dict.fromkeys(names[:3], Result(outcome="failed"))).rollout)
     assert all(name in few for name in names[:3])

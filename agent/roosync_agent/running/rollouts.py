@@ -19,6 +19,7 @@ from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
 from roosync_protocol.messages import Decision, Rollout
 from roosync_protocol.rollout import awaited, gate
+from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import LED, View, due, is_late, looked_at, next_state
 from roosync_protocol.rollout.standing import end_of, is_updating, waits_for
 
@@ -131,7 +132,7 @@ class Rollouts:
         broken = [m for m in new if m in view.ends and view.ends[m].broken]
         if broken:
             names = "; ".join(f"{m}: {made.results[m].reason}" for m in broken[:5])
-            await self._machine.alarm(3, f"{made.id}: {names}; `roosync rollout show {made.id}`", made.id)
+            await self._machine.alarm(3, f"{made.id}: {names}; `{command(made, 'show')}`", made.id)
         if made.status == "waiting" and before.status != "waiting":
             await self.tell_halt(made)
 

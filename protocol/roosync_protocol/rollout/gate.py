@@ -10,6 +10,7 @@ from roosync_protocol import approval
 from roosync_protocol.envelope import Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, Rollout, UpdateReport
+from roosync_protocol.rollout.commands import command
 
 SUCCEEDED = frozenset({"confirmed", "unneeded"})  # ends of an update after which the machine runs what was required
 
@@ -26,11 +27,11 @@ def opens(rollout: Rollout | None, machine: str) -> str | None:
         return f"{rollout.id} does not name this machine"
     match rollout.status:
         case "prepared":
-            return f"{rollout.id} was not begun yet: `roosync rollout resume {rollout.id}`"
+            return f"{rollout.id} was not begun yet: `{command(rollout, 'resume')}`"
         case "stopped":
             return f"{rollout.id} was stopped"
         case "waiting":
-            return f"{rollout.id} halted, and a person is asked: `roosync rollout show {rollout.id}`"
+            return f"{rollout.id} halted, and a person is asked: `{command(rollout, 'show')}`"
     return f"wave {place + 1} of {rollout.id} is not open yet" if place > rollout.wave else None
 
 

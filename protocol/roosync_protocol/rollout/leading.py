@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from roosync_protocol.messages import Result, Rollout
 from roosync_protocol.rollout import PASSING, awaited, opened, too_many
+from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.room import LONGEST, fitted
 from roosync_protocol.rollout.standing import End
 
@@ -110,12 +111,11 @@ def _going_on(made: Rollout, view: View, now: datetime) -> Rollout:
 
 def asked(rollout: Rollout) -> str:
     """What a person is asked while it halts: who failed and how, and the commands that go on."""
-    bad, id_ = too_many(rollout), rollout.id
+    bad, resume = too_many(rollout), command(rollout, "resume")
     if not bad:
-        return f"no more failed than it allows by now: `roosync rollout resume {id_}` goes on"
+        return f"no more failed than it allows by now: `{resume}` goes on"
     ways = (
-        f"`roosync rollout resume {id_}` tries them again, with --skip-failed it goes on without them, "
-        f"`roosync rollout stop {id_}` ends it"
+        f"`{resume}` tries them again, with --skip-failed it goes on without them, `{command(rollout, 'stop')}` ends it"
     )
     told = f"{len(bad)} {'machine' if len(bad) == 1 else 'machines'} did not end well: "
     room = LONGEST - len(ways) - len(told) - 2

@@ -18,6 +18,7 @@ from roosync_protocol.decision import AGAIN
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Rollout
 from roosync_protocol.rollout import ENDED, GOOD
+from roosync_protocol.rollout.commands import command
 
 SIGNABLE = ("pending", *sorted(AGAIN - {"rejected"}))  # what a person rejected is not asked again in passing
 
@@ -97,7 +98,7 @@ def open_one(fleet: Fleet, id_: str | None) -> Rollout:
 
 def _over(rollout: Rollout) -> str:
     more = "roosync update require" if rollout.purpose == "update" else "roosync rollout start"
-    return f"{rollout.id} is {rollout.status}: `roosync rollout show {rollout.id}`; `{more}` begins another one"
+    return f"{rollout.id} is {rollout.status}: `{command(rollout, 'show')}`; `{more}` begins another one"
 
 
 def divided(rollout: Rollout, without: list[str], skip_failed: bool) -> tuple[list[str], list[str]]:
@@ -106,14 +107,14 @@ def divided(rollout: Rollout, without: list[str], skip_failed: bool) -> tuple[li
     for name in without:
         if name not in machines:
             raise RefusedRequestError(
-                f"{name!r} takes no part in {rollout.id}: `roosync rollout show {rollout.id}` names its machines"
+                f"{name!r} takes no part in {rollout.id}: `{command(rollout, 'show')}` names its machines"
             )
         if (ended := rollout.results.get(name)) is not None and ended.outcome in GOOD:
             raise RefusedRequestError(f"{name} ended well in {rollout.id} ({ended.outcome}); leave it out")
     bad = [m for m in machines if (r := rollout.results.get(m)) and r.outcome not in GOOD and m not in rollout.accepted]
     if rollout.status == "running" and not without:
         raise RefusedRequestError(
-            f"{rollout.id} is running, and waits for nobody's word: `roosync rollout watch {rollout.id}`"
+            f"{rollout.id} is running, and waits for nobody's word: `{command(rollout, 'watch')}`"
         )
     left = bad if skip_failed else list(dict.fromkeys(without))
     again = [name for name in bad if name not in left] if rollout.status == "waiting" else []

@@ -24,6 +24,7 @@ from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
+from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import asked
 from roosync_protocol.rollout.standing import contradiction
 
@@ -104,17 +105,19 @@ def rows_of(fleet: Fleet, rollout: Rollout) -> list[MachineRow]:
 def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> list[Following]:
     """The commands for a person, the likeliest first."""
     ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
-    bad, resume = [row.machine for row in ill if not row.accepted], f"roosync rollout resume {rollout.id}"
-    names = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
-    stop = Following(command=f"roosync rollout stop {rollout.id}", does="begin nothing more")
+    bad, resume = [row.machine for row in ill if not row.accepted], command(rollout, "resume")
+    names, at_it = _some(bad), [row.machine for row in rows if row.state == AWAITED]
+    stop = Following(command=command(rollout, "stop"), does="begin nothing more")
     match rollout.status:
         case "prepared":
             return [Following(command=f"roosync rollout approve {rollout.id}", does="sign what it lacks"), stop]
         case "running":
-            return [Following(command=f"roosync rollout watch {rollout.id}")]
+            return [Following(command=command(rollout, "watch"))]
         case "waiting":
             skip = [Following(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
-            return [Following(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
+            show = command(rollout, "show")
+            look = [Following(command=show, does=f"look again: {_some(at_it)} did not end yet")] if at_it else []
+            return [*look, Following(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
     if stuck:
         return [
             Following(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
@@ -129,6 +132,10 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
 
 
 # -- inside
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _opened(rollout: Rollout) -> int:

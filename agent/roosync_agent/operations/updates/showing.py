@@ -59,7 +59,7 @@ def answer(fleet: Fleet, id_: str, now: datetime) -> UpdateAnswer:
         machines=[_row(fleet, id_, row) for row in rows],
         counts=dict(Counter(row.state for row in rows)),
         rollout=rollout,
-        next_steps=[_of_update(step) for step in steps],
+        next_steps=[_onwards(step) for step in steps],
         note=campaign.note if campaign is not None else "",
     )
 
@@ -81,12 +81,7 @@ def _row(fleet: Fleet, id_: str, row: MachineRow) -> UpdateRow:
     )
 
 
-def _of_update(step: Following) -> Following:
-    """The same step by the commands about updates, where there are such."""
-    verbs = {"roosync rollout resume": "roosync update resume", "roosync update show": "roosync status"}
-    verbs |= {"roosync rollout stop": "roosync update withdraw"}
-    for verb, own in verbs.items():
-        if step.command.startswith(verb):
-            id_ = step.command.removeprefix(verb) if own.endswith("resume") else ""
-            return Following(command=own + id_, does=step.does)
-    return step
+def _onwards(step: Following) -> Following:
+    """Where the account of a rollout would lead to this one: to what the whole fleet is at."""
+    here = step.command.startswith("roosync update show") and not step.does
+    return Following(command="roosync status") if here else step
