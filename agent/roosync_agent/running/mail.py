@@ -109,6 +109,7 @@ class Mailroom:
             await self.session.link.acknowledge([one for one, _ in laid])
         except (BusError, OSError) as error:
             log.warning("letters are here and not acknowledged, and so they come again: %s", error)
+
     async def _settled(self) -> None:
         while self._settling:
             await asyncio.gather(*self._settling)
@@ -177,7 +178,7 @@ class Mailroom:
         self._look_again(seconds)
 
     def _look_again(self, seconds: float) -> None:
-        """One timer, however many letters arrive meanwhile: each of them wakes too, and would begin a series of looks."""
+        """One timer, however many letters arrive meanwhile: each of them wakes, and would begin a series of its own."""
         if self._again is not None:
             self._again.cancel()
         self._again = asyncio.get_running_loop().call_later(seconds, self._wake.set)
