@@ -15,7 +15,6 @@ from roosync_agent.operations import mail
 from roosync_agent.operations.mail.saving import _safe
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
-from roosync_agent.running import mail as running_mail
 from roosync_agent.running.mail import BATCH, Desk
 from roosync_agent.running.mailbox import Kept, Mailbox
 from roosync_agent.session import Session
