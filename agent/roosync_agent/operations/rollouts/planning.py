@@ -4,6 +4,7 @@ Decisions that wait are chosen by id, by the thing they are about, or all of the
 of the machines that a person targets. What is planned here is shown, and what was shown is what is signed (`starting`).
 """
 
+from collections import Counter
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -57,10 +58,11 @@ async def plan(
         )
     pacing.require_free(machine.fleet, busy, "decisions")
     pacing.require_knowing(machine.fleet, busy)
-    chosen = [d for d in wanted if d.machine in set(busy)]
-    for name in busy:
-        if (count := sum(d.machine == name for d in chosen)) > MOST:
-            raise RefusedRequestError(f"{count} decisions of {name} are too many for one rollout; {MOST} is the most")
+    taking = set(busy)
+    chosen = [d for d in wanted if d.machine in taking]
+    name, count = Counter(d.machine for d in chosen).most_common(1)[0]
+    if count > MOST:
+        raise RefusedRequestError(f"{count} decisions of {name} are too many for one rollout; {MOST} is the most")
     waves = pacing.in_waves(busy, present, careful)
     _require_lasting(careful, len(waves))
     return RolloutPlan(
