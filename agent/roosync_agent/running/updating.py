@@ -19,6 +19,7 @@ from roosync_agent.updating import handover, judging, recipes, steps
 from roosync_agent.updating import journal as journals
 from roosync_agent.updating.journal import ENDED, HANDED_OVER, Journal, Phase
 from roosync_agent.updating.judging import Facts, Stand
+from roosync_broker.tasks import end
 from roosync_protocol import __version__
 from roosync_protocol.messages import Campaign, Rollout, UpdateReport
 from roosync_protocol.secrets import scrub
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.updating")
 
 TRIES = 3  # runs of a recipe during which the agent ended: the recipe itself may be what ends it
+CLEANING = 30.0  # seconds until a recipe that was cancelled, and ends what it started, is cancelled once more
 WATCH = 0.1  # seconds between two looks at the journal while this agent is on trial
 ON_TRIAL = HANDED_OVER - {"staged"}
 ALARMS = {"returned": 2, "return_failed": 3}
@@ -86,11 +88,7 @@ class Updating:
 
     async def close(self) -> None:
         """The agent ends: so does the recipe, with all that it started."""
-        for task in (self._task, self._watching):
-            if task is not None:
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        await end([task for task in (self._task, self._watching) if task is not None], again=CLEANING)
 
     # -- what is to be done
 
@@ -136,7 +134,7 @@ class Updating:
             await self._tell(journals.write(self._machine.state, ended))
             return Stand(phase="returned", reason=reason, journal=ended)
         if waits := judging.hindrance(facts, campaign) or (None if left else self._splayed(campaign)):
-            return Stand(phase="waiting", reason=waits.removeprefix("waits for "), journal=left)
+            return Stand(phase="waiting", reason=waits, journal=left)
         return Stand(phase="updating", journal=await self._begin(campaign, left))
 
     def _splayed(self, campaign: Campaign) -> str | None:
@@ -208,10 +206,8 @@ class Updating:
         machine = self._machine
         if campaign is not None and judging.is_of(journal, campaign) and judging.concerned(campaign, machine.name):
             return journal
-        if self._running and self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        if self._task is not None:
+            await end([self._task], again=CLEANING)
         reason = "the campaign is in force no more; nothing was changed"
         dropped = (self.journal() or journal).to("returned", self._machine.session.now(), reason=reason)
         await self._machine.audit("update", "after", journal.campaign, outcome="not done", details=reason)

@@ -191,7 +191,7 @@ async def _fetched(making: Making) -> str:
                 raise RecipeError(f"there is no tag {making.tag} at the source", error.log, refused=True) from error
             if new or not again:  # a copy that was left half locked by a crash is made anew, once
                 raise RecipeError(f"the source could not be fetched: {error}", error.log) from error
-            making.releases.clear(bare)
+            await asyncio.to_thread(making.releases.clear, bare)
     try:
         commit = (await _run(making, "rev-parse", "--verify", f"{WANTED}^{{commit}}", bare=bare))[-1]
     except StepError as error:
