@@ -1,5 +1,7 @@
 """How an error looks: as wide as the terminal at most, nothing of it lost, and untouched where no terminal is."""
 
+import io
+
 import click
 import pytest
 
@@ -28,3 +30,20 @@ def test_a_long_error_is_folded_on_a_terminal_alone(error, columns, monkeypatch,
     assert LONG[1:].split() == said[said.index("c-b can") :].replace("a second line", "").rstrip().rstrip(".").split()
     assert (max(map(len, said.splitlines())) <= 80) is (columns == 80)
     assert "Traceback" not in said
+
+
+ANSWERS = {  # what stands on the standard input, which is no terminal -> exit code, what is said
+    "nobody": ("", 1, "Nobody answered, and nothing further was done; --yes answers beforehand."),
+    "no": ("n\n", 130, "Stopped; nothing further was done."),
+}
+
+
+@pytest.mark.parametrize(("given", "code", "said"), ANSWERS.values(), ids=ANSWERS)
+def test_a_question_that_nobody_can_answer_is_no_keystroke(given, code, said, monkeypatch, capsys):
+    @click.command()
+    def asks():
+        click.confirm("Sign it", abort=True)
+
+    monkeypatch.setattr("sys.argv", ["roosync"])
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    assert (guarded(asks), said in capsys.readouterr().err) == (code, True)

@@ -76,6 +76,13 @@ def test_only_the_question_that_was_named_is_answered(monkeypatch, words, answer
     assert not isinstance(answered, str) or answered in ran.output
 
 
+def test_that_no_question_is_open_is_an_answer(monkeypatch):
+    shown = {"kind": "proposal", "status": "arbitrated", "arbitrations": []}
+    monkeypatch.setattr(command, "ask_machine", lambda _: shown)
+    ran = CliRunner().invoke(command.baseline, ["choose", "--suggested"])
+    assert (ran.exit_code, ran.output) == (0, "No question is open.\n\nNext: roosync baseline validate\n")
+
+
 @pytest.mark.parametrize(
     ("changed", "heads", "several"),
     [

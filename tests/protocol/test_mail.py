@@ -197,7 +197,7 @@ NOBODY = {
     "a label of nobody": (["rol=dev"], "did you mean role"),
     "a value of nobody": (["role=prod"], "means no machine"),
     "a label that is one's own alone": (["role=dev and not web-b"], "nobody else"),
-    "a fact": (["os=linux"], "facts do not count here"),
+    "a fact": (["os=linux"], "'os' is a fact, and facts do not count here"),
     "what a machine says it has": (["(has:docker)"], "only names and labels count"),
     "half an expression": (["(role=dev"], "has no end"),
     "who was revoked, in an expression": (["(gone-d)"], "no machine of this fleet"),

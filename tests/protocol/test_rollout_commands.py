@@ -1,4 +1,4 @@
-"""A person is never led to the wrong commands: `roosync rollout stop` of an update would go on requiring the version."""
+"""A person is led to the right commands: `roosync rollout stop` of an update would go on requiring its version."""
 
 from datetime import UTC, datetime
 

@@ -60,10 +60,15 @@ def choose(
     given = sum((bool(take), union, special, omit))
     answers: dict[str, Choice] = {}
     if suggested and not given:
-        open_ = {one["key"]: Choice(**one["suggestion"]) for one in ask_machine("baseline_show")["arbitrations"]}
+        shown = ask_machine("baseline_show")
+        open_ = {one["key"]: Choice(**one["suggestion"]) for one in shown["arbitrations"]}
         answers = {key: choice for key, choice in open_.items() if field in (None, key)}
+        if not answers and field:
+            known = ", ".join(list(open_)[:5]) or "none"
+            raise click.UsageError(f"no question about {field!r} is open; open are: {known} (`roosync baseline show`)")
         if not answers:
-            raise click.UsageError(f"no question about {field!r} is open" if field else "no question is open")
+            show(shown, as_json, lambda found: f"No question is open.\n\n{_next(found)}")
+            return
     elif field and given == 1 and not suggested:
         answers[field] = Choice(
             take="machine" if take else "union" if union else "special" if special else "omit", machine=take

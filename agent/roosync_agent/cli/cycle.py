@@ -205,6 +205,7 @@ def _text(answer: dict[str, Any]) -> str:
     lines += [f"Excused:  {harmless(m)}: {harmless(why)}" for m, why in answer["excused"].items()]
     if answer["waits_for"]:
         lines.append(f"Waiting for: {', '.join(answer['waits_for'])}")
+    if answer["why"]:
         lines.append(f"Known:    {harmless(answer['why'])}")
     lines += [f"! level {one['level']} at {one['checkpoint'].upper()}: {harmless(one['reason'])}"
               for one in answer["escalations"]]  # fmt: skip

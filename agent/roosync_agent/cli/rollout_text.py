@@ -30,7 +30,8 @@ def waves_lines(waves: list[list[str]]) -> list[str]:
     """Who begins when: all by name."""
     lines = []
     for number, wave in enumerate(waves, 1):
-        lines += hung(f"Wave {number:<3} {many(len(wave), 'machine'):>12}   {', '.join(wave)}", 24)
+        word = "machine" if len(wave) == 1 else "machines"
+        lines += hung(f"Wave {number:<3} {len(wave):>4} {word:<8}  {', '.join(wave)}", 24)
     return lines
 
 

@@ -39,7 +39,10 @@ def guarded(command: click.Command) -> int:
         code = command.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         return int(exit_.exit_code)
-    except click.Abort:
+    except click.Abort as error:
+        if isinstance(error.__context__, EOFError) and not sys.stdin.isatty():  # a program that can not answer
+            click.echo("\nNobody answered, and nothing further was done; --yes answers beforehand.", err=True)
+            return 1
         click.echo("\nStopped; nothing further was done.", err=True)
         return 130
     except click.ClickException as error:

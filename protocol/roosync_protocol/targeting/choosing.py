@@ -175,6 +175,9 @@ class _Check:
     def _refuse_key(self, node: Compared) -> None:
         keys = [*self._labels, *self._facts, *(f"{LABEL}{label}" for label in self._labels)]
         some = ", ".join(sorted(self._labels)[:10]) or "none yet (`roosync label MACHINE KEY=VALUE`)"
+        if node.key in FACTS and not self._facts:
+            told = f"{node.key!r} is a fact, and facts do not count here, only names and signed labels; labels: {some}"
+            refuse(self._text, node.at, node.end, told)
         facts = f"; facts: {', '.join(FACTS)}" if self._facts else "; facts do not count here"
         told = nearest(node.key, keys) or f"; labels here: {some}{facts}"
         refuse(self._text, node.at, node.end, f"no machine has a label {node.key!r}, and it is no fact{told}")

@@ -21,7 +21,7 @@ from roosync_protocol.cycle import ENDED, ROUTES, first
 from roosync_protocol.cycle.leading import ANSWER, counted, missing, view_of
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import next_step, question, why
+from roosync_protocol.cycle.triggers import lacks_package, next_step, question, why
 from roosync_protocol.fleet import AT_ONCE, Fleet
 from roosync_protocol.messages import Cycle
 from roosync_protocol.messages.work import CycleRoute
@@ -225,6 +225,7 @@ def find(fleet: Fleet, id_: str | None) -> Cycle:
 def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -> CycleAnswer:
     """`present`: the machines that beat; None: not known."""
     view = view_of(fleet, cycle, present)
+    too_few = cycle.status not in ENDED and lacks_package(cycle)
     waits = [] if cycle.status in ENDED else missing(cycle, view)
     return CycleAnswer(
         id=cycle.id,
@@ -236,7 +237,7 @@ def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -
         participants=list(cycle.participants),
         excused=dict(cycle.excused),
         waits_for=waits,
-        why=why(cycle, view, waits, counted(cycle, view)) if waits else "",
+        why=why(cycle, view, waits, counted(cycle, view)) if waits or too_few else "",
         waiting_for=question(cycle, view, waits, counted(cycle, view)),
         stopped=stopped_at(cycle),
         next_step=next_step(cycle, view, waits),
