@@ -193,7 +193,9 @@ def test_a_source_that_is_a_command_is_not_run(tmp_path, made):
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize(("leads", "refused"), [("../../..", True), ("/etc", True), ("main.py", False)])
+@pytest.mark.parametrize(
+    ("leads", "refused"), [("../../..", True), ("/etc", True), ("main.py", False), ("link", False)]
+)
 def test_a_link_that_leads_out_is_refused_before_anything_is_built(state, source, made, leads, refused):
     (source.folder / "link").symlink_to(leads)
     source.commit("v1.2.0")
@@ -203,6 +205,26 @@ def test_a_link_that_leads_out_is_refused_before_anything_is_built(state, source
     with pytest.raises(RecipeError, match="link is a link that leads out"):
         made(build=BUILD)
     assert not (state.folder / "releases/1.2.0").exists()
+
+
+def deep(source, tag, depth):
+    """A tag with a folder in a folder in a folder: so many that neither a path nor a stack reaches down."""
+    path = "a/" * depth + "x"
+    told = f"commit refs/heads/deep\ncommitter t <t@x> 0 +0000\ndata 0\nM 100644 inline {path}\ndata 1\nx\n"
+    subprocess.run(["git", "fast-import", "--quiet"], input=told, cwd=source.folder, text=True, check=True)
+    source.git("tag", tag, "deep")
+
+
+def test_a_tree_however_deep_is_taken_or_refused_and_goes_again(state, source, made):
+    deep(source, "v1.2.0", 1200)
+    releases = Releases(state)
+    try:
+        made()
+    except RecipeError:
+        pass
+    else:
+        releases.clear(state.folder / "releases/1.2.0")
+    assert [one.name for one in (state.folder / "releases").iterdir()] == [SOURCE]
 
 
 def test_a_link_in_place_of_our_folder_is_not_followed(tmp_path, state, source, made):
@@ -249,6 +271,16 @@ def test_a_source_that_is_away_is_told(made, gone):
     with pytest.raises(RecipeError, match="the source could not be fetched") as error:
         made(source=gone)
     assert not error.value.refused
+
+
+def test_a_source_that_sends_more_than_may_be_leaves_nothing(state, source, made):
+    source.commit("v1.1.0")
+    made("1.1.0", release_limit_mb=1)
+    (source.folder / "big").write_bytes(os.urandom(3_000_000))
+    source.commit("v1.2.0")
+    with pytest.raises(RecipeError, match="fetched more than 1 MB"):
+        made(release_limit_mb=1)
+    assert [one.name for one in (state.folder / "releases").iterdir()] == ["1.1.0"]
 
 
 def test_what_does_not_build_leaves_nothing(state, source, made):

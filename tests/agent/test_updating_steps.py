@@ -80,6 +80,11 @@ FAULTS = {  # program, bounds, what is said
         {"limit": 5 * MB},
         "made a release of more than 5 MB",
     ),
+    "fills it before anybody looks": (
+        "print('because', flush=True); open('big', 'wb').write(bytes(6_000_000))",
+        {"limit": 5 * MB},
+        "made a release of more than 5 MB",
+    ),
     "leaves no room": ("print('because')", {"reserve": 2**62}, "left only"),
 }
 

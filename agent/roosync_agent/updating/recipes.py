@@ -184,14 +184,15 @@ async def _fetched(making: Making) -> str:
                 *(making, "fetch", "--quiet", "--force", "--no-tags", "--no-write-fetch-head"),
                 *("--no-recurse-submodules", "--", source, refs),
                 bare=bare,
+                makes=bare,
             )
             break
         except StepError as error:
             if any("couldn't find remote ref" in line or "invalid refspec" in line for line in error.log):
                 raise RecipeError(f"there is no tag {making.tag} at the source", error.log, refused=True) from error
+            await asyncio.to_thread(making.releases.clear, bare)  # a source may send until the disk is full
             if new or not again:  # a copy that was left half locked by a crash is made anew, once
                 raise RecipeError(f"the source could not be fetched: {error}", error.log) from error
-            await asyncio.to_thread(making.releases.clear, bare)
     try:
         commit = (await _run(making, "rev-parse", "--verify", f"{WANTED}^{{commit}}", bare=bare))[-1]
     except StepError as error:
@@ -220,6 +221,7 @@ async def _run(
     *words: str,
     bare: Path | None = None,
     tree: Path | None = None,
+    makes: Path | None = None,
     more: Mapping[str, str] | None = None,
 ) -> tuple[str, ...]:
     """git, of which nothing that stands in a repository is executed."""
@@ -231,6 +233,7 @@ async def _run(
         shown=f"git {words[0]}",
         folder=tree or making.releases.folder,
         environment=environment,
+        makes=makes,
     )
 
 

@@ -11,7 +11,7 @@ Nothing here follows a link: a release is a stranger's files until it runs.
 import contextlib
 import os
 import re
-import shutil
+import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,10 +62,7 @@ class Releases:
         if path.is_symlink() or path.is_file():
             path.unlink()
         elif path.exists():
-            for folder, _, _ in os.walk(path):  # a build may leave folders that nobody may write to
-                with contextlib.suppress(OSError):
-                    Path(folder).chmod(0o700)
-            shutil.rmtree(path)
+            _removed(path)
 
     def sweep(self, *kept: Release | None) -> list[str]:
         """Takes away everything but these releases; names of what went. What can not go stays for the next time."""
@@ -97,12 +94,44 @@ def size_of(folder: Path) -> int:
 
 
 def links_out(folder: Path) -> Iterator[Path]:
-    """Links in it that lead out of it: whoever writes through one writes somewhere else."""
-    top = folder.resolve()
-    for base, folders, files in os.walk(folder):
-        for path in (Path(base) / name for name in folders + files):
-            if path.is_symlink() and not path.resolve().is_relative_to(top):
-                yield path.relative_to(folder)
+    """Links in it that lead out of it: whoever writes through one writes somewhere else. OSError: not all was seen."""
+    top, waiting = Path(os.path.realpath(folder)), [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as found:
+            for one in found:
+                if one.is_dir(follow_symlinks=False):
+                    waiting.append(Path(one.path))
+                elif one.is_symlink() and not Path(os.path.realpath(one.path)).is_relative_to(top):
+                    yield Path(one.path).relative_to(folder)
+
+
+def _removed(top: Path) -> None:
+    """Folders go up to the top before they are emptied: so deep a tree may be that no path, and no stack, reaches down.
+
+    A build may leave folders that nobody may write to.
+    """
+    mark, number, waiting = secrets.token_hex(8), 0, [top]
+    while waiting:
+        folder = waiting.pop()
+        folder.chmod(0o700)
+        with os.scandir(folder) as found:
+            entries = [(Path(one.path), one.is_dir(follow_symlinks=False)) for one in found]
+        for path, is_folder in entries:
+            if not is_folder:
+                path.unlink()
+            elif folder == top:
+                waiting.append(path)
+            else:
+                number += 1
+                waiting.append(_up(path, top / f"{mark}-{number}"))
+        if folder != top:
+            folder.rmdir()
+    top.rmdir()
+
+
+def _up(path: Path, place: Path) -> Path:
+    path.chmod(0o700)  # to move a folder, its own entry `..` is written
+    return path.rename(place)
 
 
 def _below(folder: Path) -> Iterator[os.stat_result]:

@@ -71,15 +71,17 @@ class Steps:
         shown: str = "",
         folder: Path | None = None,
         environment: Mapping[str, str] | None = None,
+        makes: Path | None = None,
     ) -> tuple[str, ...]:
         """The last lines it printed. StepError when it fails or passes a bound; it and its children are gone then.
 
-        `shown`: the command as an error names it.
+        `shown`: the command as an error names it. `makes`: what it fills and is measured, when that is not the release.
         """
+        makes = makes or self.folder
         shown = shown or _shown(words)
         own = dict(self.environment if environment is None else environment)
         program = found(words[0], self.folder, own)
-        if fault := await asyncio.to_thread(self._too_large):
+        if fault := await asyncio.to_thread(self._too_large, makes):
             raise StepError(f"nothing was begun: {fault}")
         mark = secrets.token_hex(16)
         with contextlib.suppress(FileNotFoundError):
@@ -93,7 +95,7 @@ class Steps:
             )
             pid = process.pid
             self._state.write(NOTE, _Note(pid, mark))
-            fault = await self._watched(process)
+            fault = await self._watched(process, makes)
         except OSError as error:
             raise StepError(f"{shown} could not be started: {error.strerror}") from error
         finally:
@@ -103,12 +105,13 @@ class Steps:
             for path in (self._output, self._state.folder / NOTE):  # it may hold secrets
                 with contextlib.suppress(FileNotFoundError):
                     path.unlink()
+        fault = fault or await asyncio.to_thread(self._too_large, makes)  # it may have been quicker than any look
         if fault:
             why = f": {said[-1]}" if said and fault.startswith("ended") else ""
             raise StepError(f"{shown} {fault}{why}", said)
         return said
 
-    async def _watched(self, process: asyncio.subprocess.Process) -> str:
+    async def _watched(self, process: asyncio.subprocess.Process, makes: Path) -> str:
         """Waits for its end; why it failed or may not go on, "" when all is well."""
         loop = asyncio.get_running_loop()
         end, pause = loop.time() + self._bounds.timeout, LOOK
@@ -120,16 +123,17 @@ class Steps:
             if loop.time() >= end:
                 return f"did not end within {self._bounds.timeout:g} s and was ended"
             looked = loop.time()
-            if fault := await asyncio.to_thread(self._too_large):
+            if fault := await asyncio.to_thread(self._too_large, makes):
                 return fault
             pause = max(LOOK, 5 * (loop.time() - looked))
 
-    def _too_large(self) -> str:
+    def _too_large(self, makes: Path) -> str:
         bounds, free = self._bounds, shutil.disk_usage(self._output.parent).free
         if free < bounds.reserve:
             return f"left only {_mb(free)} of the disk free, and {_mb(bounds.reserve)} are kept (disk_reserve_mb)"
-        if (size := size_of(self.folder)) > bounds.limit:
-            return f"made a release of more than {_mb(bounds.limit)} (it had {_mb(size)}; release_limit_mb)"
+        if (size := size_of(makes)) > bounds.limit:
+            what = "made a release of" if makes == self.folder else "fetched"
+            return f"{what} more than {_mb(bounds.limit)} (it had {_mb(size)}; release_limit_mb)"
         with contextlib.suppress(FileNotFoundError):
             if self._output.stat().st_size > OUTPUT:
                 return f"printed more than {_mb(OUTPUT)}"
