@@ -269,7 +269,7 @@ async def test_a_pause_ends_by_a_timer(world):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(calling, "FIRST", 0.01)
-    monkeypatch.setattr(calling, "TWICE", (0.1, 0.1))
+    monkeypatch.setattr(pinging, "TWICE", (0.1, 0.1))
     monkeypatch.setattr(calling, "LATER", 0.05)
     monkeypatch.setattr(calling, "BACK", 0.2)
 
@@ -301,6 +301,25 @@ async def test_who_does_not_answer_is_named_and_who_answers_is_not(world, quick)
         await world.alpha.lead(5)
         assert outcomes(world) == {"gamma": "changed"}, "it was there, and says its end"
         assert state(world).status == "running"
+
+
+async def test_nobody_is_called_silent_for_an_answer_that_our_own_outage_lost(world, quick, monkeypatch):
+    await begin(world, waves=(NAMES,))
+    await world.alpha.lead(5)
+    (call,) = world.alpha.rollouts._calls.values()
+    asked = pinging.ping_all
+
+    async def lost(*given):
+        rows = await asked(*given)
+        world.alpha.rollouts.connected()  # gone and back, in the middle of the questions
+        return rows
+
+    monkeypatch.setattr(pinging, "ping_all", lost)
+    await call.ask(["gamma"], lambda: None)
+    assert call.silent == frozenset()
+    monkeypatch.setattr(pinging, "ping_all", asked)
+    await call.ask(["gamma"], lambda: None)
+    assert call.silent == {"gamma"}
 
 
 async def test_who_was_away_tells_its_end_when_all_is_done_and_nothing_else_is_moved(world, quick):

@@ -82,6 +82,14 @@ async def test_who_is_not_there_is_named_within_two_seconds_and_who_is_has_its_t
     assert "did not end within 1.2 s" in both.machines[0].reason
 
 
+async def test_nobody_is_called_unreachable_when_it_is_we_who_are_away(world):
+    made = await decision(world, "beta")
+    world.of["alpha"].link.drop()
+    account = await settling.decisions(world.machines["alpha"], {made.id: made.revision + 1}, wait=0.1)
+    assert states(account) == {"beta": "timed_out"}
+    assert "the broker does not answer here" in account.machines[0].reason
+
+
 async def test_what_a_machine_says_is_its_end(world):
     gone = await decision(world, "beta", "superseded")
     account = await settling.decisions(world.machines["alpha"], {gone.id: gone.revision}, wait=60)

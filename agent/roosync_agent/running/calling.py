@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BACK = 5.0  # seconds after our own connection came back: the others connect again as well
 FIRST = 0.2  # seconds after a wave was opened: who is quick has ended by then
-TWICE = (0.7, 0.6)  # seconds for an answer to each of the two questions: in all, named within two
 LATER = 2.0  # seconds until it is asked again; doubled each time
 SELDOM = 60.0  # and no more than that
 
@@ -31,6 +30,7 @@ class Calling:
         self._late = False
         self._pause = LATER
         self.at = _time() + FIRST
+        self._times = 0  # that our own connection was lost
 
     def be_late(self) -> None:
         """The time of the wave is over: everybody who is waited for is asked once more, now."""
@@ -41,24 +41,18 @@ class Calling:
         """After our own connection was lost: who was silent meanwhile may have been there."""
         self.silent = self.asked = frozenset()
         self.at, self._pause = _time() + BACK, LATER
+        self._times += 1
 
     async def ask(self, names: Iterable[str], wake: Callable[[], None]) -> None:
         """One round of questions. `wake` is called when it told something."""
-        late, wanted = self._late, [name for name in names if name != self._machine.name]
+        times, late, wanted = self._times, self._late, [name for name in names if name != self._machine.name]
         self.at, self._pause = _time() + self._pause, min(SELDOM, self._pause * 2)
-        silent = wanted
-        for patience in TWICE:
-            began = _time()
-            rows = await pinging.ping_all(self._machine, silent, patience)
-            silent = [row.machine for row in rows if not row.answered]
-            if not self._machine.session.reachable:  # it is we who are away, and nothing is known of anybody
-                self.begin_again()
-                return
-            if not silent:
-                break
-            if patience != TWICE[-1]:  # who is not connected at all is known at once, and may be about to come back
-                await asyncio.sleep(max(0.0, began + patience - _time()))
-        self.silent = (self.silent - {*wanted}) | {*silent}
+        silent = await pinging.silent_of(self._machine, wanted)
+        if silent is None:
+            self.begin_again()
+        if silent is None or times != self._times:  # lost, and perhaps back by now: an answer may have been lost too
+            return
+        self.silent = (self.silent - {*wanted}) | silent
         if late:
             self.asked |= {*wanted, self._machine.name}
         if silent or late:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 PATIENCE = 1.5  # seconds for an answer: who is silent is named within two
+TWICE = (0.7, 0.6)  # the same of each of two questions, which come before anybody is called unreachable
 AT_ONCE = 64  # questions on the way at the same time
 
 
@@ -109,6 +110,21 @@ async def ping_all(machine: "Machine", names: Iterable[str], timeout: float = PA
             return await _ping(machine, name, timeout)
 
     return list(await asyncio.gather(*map(one, names)))
+
+
+async def silent_of(machine: "Machine", names: Iterable[str]) -> frozenset[str] | None:
+    """Who of them answers neither of two questions; None when we are away, and know nothing of anybody."""
+    loop, left = asyncio.get_running_loop(), list(names)
+    for patience in TWICE:
+        began = loop.time()
+        left = [row.machine for row in await ping_all(machine, left, patience) if not row.answered]
+        if not machine.session.reachable:
+            return None
+        if not left:
+            break
+        if patience != TWICE[-1]:  # who is not connected at all is known at once, and may be about to come back
+            await asyncio.sleep(max(0.0, began + patience - loop.time()))
+    return frozenset(left)
 
 
 async def _ping(machine: "Machine", name: str, timeout: float) -> PingRow:

@@ -26,7 +26,6 @@ LONGEST = 250.0  # seconds; a command gives an answer as much time as this, and 
 LOOK = 0.05  # seconds between two looks at what was heard; nothing is asked of anybody
 SELDOM = 0.3  # the same where each look asks the broker
 FIRST = 0.5  # seconds until who has not ended is asked whether it is there
-CALL = 0.7  # seconds for the answer; who gives none is asked once more
 REQUESTS = {"done": "done", "failed": "failed", "refused": "refused", "expired": "timed_out"}  # the others: awaited
 
 
@@ -77,7 +76,7 @@ async def _settled(machine: "Machine", rows: Callable[[], list[Accounted]], wait
         raise RefusedRequestError(f"{wait:g} seconds are no time to wait; give 0 to {LONGEST:g}")
     loop = asyncio.get_running_loop()
     end, call, pause = loop.time() + wait, loop.time() + min(FIRST, wait), 2.0
-    silent: frozenset[str] = frozenset()
+    silent: frozenset[str] | None = frozenset()  # None: it is we who are away
     while True:
         found = rows()
         awaited = {row.machine for row in found if row.state == AWAITED}
@@ -86,28 +85,23 @@ async def _settled(machine: "Machine", rows: Callable[[], list[Accounted]], wait
             silent = await _silent(machine, awaited)
             call, pause = loop.time() + pause, pause * 2
             found = rows()  # somebody may have ended meanwhile
-        if over or not {row.machine for row in found if row.state == AWAITED} - silent:
+        if over or not {row.machine for row in found if row.state == AWAITED} - (silent or frozenset()):
             return Account(machines=[_ended(row, silent, wait) for row in found], waited=wait)
         await asyncio.sleep(min(LOOK if machine.session.whole else SELDOM, max(0.0, end - loop.time())))
         if not machine.session.whole:  # in a large fleet what the others said is read, and not followed
             await machine.following.look_around()
 
 
-async def _silent(machine: "Machine", names: Iterable[str]) -> frozenset[str]:
-    """Who of them does not answer, asked twice."""
+async def _silent(machine: "Machine", names: Iterable[str]) -> frozenset[str] | None:
     members = machine.fleet.law.machines()
-    left = [name for name in names if name in members and name != machine.name]
-    for again in (False, True):
-        told = await pinging.ping_all(machine, left, CALL)
-        left = [row.machine for row in told if not row.answered]
-        if left and not again:
-            await asyncio.sleep(CALL / 2)  # who is not connected is known at once, and may be about to come back
-    return frozenset(left)
+    return await pinging.silent_of(machine, [name for name in names if name in members and name != machine.name])
 
 
-def _ended(row: Accounted, silent: frozenset[str], wait: float) -> Accounted:
+def _ended(row: Accounted, silent: frozenset[str] | None, wait: float) -> Accounted:
     if row.state != AWAITED:
         return row
+    if silent is None:
+        return replace(row, state="timed_out", reason="the broker does not answer here, so nothing is known of it")
     if row.machine in silent:
         return replace(row, state="unreachable", reason="it does not answer; it finds this when it is back")
     return replace(row, state="timed_out", reason=f"it answers, and did not end within {wait:g} s")
