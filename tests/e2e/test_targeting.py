@@ -72,8 +72,9 @@ def test_what_chooses_elsewhere(three, waiting):
     shown = a.roosync("cycle", "start", "--route", "deployment", "--on", "ring=1", "--preview").out
     assert "2 of 3: lab-a; lab-b" in shown
     assert a.json("cycle", "list") == []
-    begun = a.json("cycle", "start", "--route", "deployment", "--on", "ring=1", "--limit", "1", "--seed", "1")
-    assert len(begun["participants"]) == 1
+    some = ("cycle", "start", "--route", "deployment", "--on", "ring=1 or pc-c", "--seed", "1")
+    a.fails(*some, "--limit", "1", says="packages of 2 machines at least")
+    assert len(a.json(*some, "--limit", "2")["participants"]) == 2
     a.roosync("cycle", "abort")
     asked = a.json("request", "role=dev or pc-c", "--action", "publish", "--wait", "20")
     assert [(one["to"], one["status"]) for one in asked["requests"]] == [("lab-a", "done"), ("pc-c", "done")]

@@ -21,7 +21,7 @@ from roosync_protocol.cycle import ENDED, ROUTES, first
 from roosync_protocol.cycle.leading import ANSWER, counted, missing, view_of
 from roosync_protocol.cycle.metrics import evidence_of, metric_report
 from roosync_protocol.cycle.participant import stopped_at
-from roosync_protocol.cycle.triggers import lacks_package, next_step, question, why
+from roosync_protocol.cycle.triggers import PACKAGES, lacks_package, next_step, question, why
 from roosync_protocol.fleet import AT_ONCE, Fleet
 from roosync_protocol.messages import Cycle
 from roosync_protocol.messages.work import CycleRoute
@@ -92,6 +92,11 @@ async def start(
         raise RefusedRequestError(
             "this fleet has no baseline yet, so there is nothing to compare with: `roosync cycle start --route "
             "deployment` comes first"
+        )
+    if route == "deployment" and len(taking) < PACKAGES:
+        raise RefusedRequestError(
+            f"a baseline is made from the packages of {PACKAGES} machines at least, and {', '.join(taking)} alone is "
+            "meant: name one more with --on"
         )
     now = machine.session.now()
     which: CycleRoute = "deployment" if route == "deployment" else "coordination"
