@@ -1,6 +1,6 @@
 """The options that say how carefully many machines are changed: the same for a rollout and for an update."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -22,7 +22,12 @@ OPTIONS = (
 
 def pace_options(command: F) -> F:
     """Adds them; the command is given `canary`, `waves`, `pause`, `max_fail`, `timeout`, `note`."""
-    for option in reversed(OPTIONS):
+    return with_options(command, OPTIONS)
+
+
+def with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
+    """With each of them, shown in this order."""
+    for option in reversed(options):
         command = option(command)
     return command
 

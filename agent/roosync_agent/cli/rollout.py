@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from roosync_agent.cli.choosing import limit_options, on_option
-from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.pace import F, pace_of, pace_options, with_options
 from roosync_agent.cli.rollout_text import (
     ENDS,
     code_of,
@@ -25,10 +25,24 @@ if TYPE_CHECKING:
 
 RISKS = ["none", "low", "medium", "high", "critical"]
 LOOK = 0.1  # seconds between two looks at a rollout that is watched
+REST = 4  # times as long as a look took: of very many machines it is work for the agent
+LONGEST = 2.0  # seconds between two looks at most
 RESTARTS = 300.0  # seconds at most that this machine's own agent may be away while it is updated
 End = Callable[[dict[str, Any], bool], None]  # how the end of what was followed is told
 no_watch_option = click.option("--no-watch", is_flag=True, help="Do not follow it.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+RESUME_OPTIONS = (
+    click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again."),
+    click.option("--skip-failed", is_flag=True, help="Go on without all that failed."),
+    yes_option,
+    no_watch_option,
+    json_option,
+)
+
+
+def resume_options(command: F) -> F:
+    """Adds them; the command is given `without`, `skip_failed`, `yes`, `no_watch`, `as_json`."""
+    return with_options(command, RESUME_OPTIONS)
 
 
 @click.group()
@@ -119,18 +133,12 @@ def approve(id_: str, yes: bool, no_watch: bool, as_json: bool) -> None:
 
 @rollout.command("resume")
 @click.argument("id_", metavar="[ROLLOUT]", required=False)
-@click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again.")
-@click.option("--skip-failed", is_flag=True, help="Go on without all that failed.")
-@yes_option
-@no_watch_option
-@json_option
+@resume_options
 def resume(
     id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
 ) -> None:
     """Go on after a halt: only what failed is tried again. Decisions that were put back are shown and signed anew."""
-    named = [name.strip() for one in without for name in one.split(",") if name.strip()]
-    found = ask_machine("rollout_resumption", id_=id_, without=named, skip_failed=skip_failed)
-    resume_as_shown(found, yes, no_watch, as_json)
+    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json)
 
 
 @rollout.command("stop")
@@ -153,6 +161,13 @@ def stop(id_: str | None, reason: str, as_json: bool) -> None:
 
 def _told(answer: dict[str, Any], as_json: bool) -> None:
     show(answer, as_json, lambda found: "\n" + rollout_text(found))
+
+
+def resumption(id_: str | None, without: tuple[str, ...], skip_failed: bool) -> dict[str, Any]:
+    """What has to be seen again before it goes on; MACHINE may also be several, with commas."""
+    named = [name.strip() for one in without for name in one.split(",") if name.strip()]
+    found: dict[str, Any] = ask_machine("rollout_resumption", id_=id_, without=named, skip_failed=skip_failed)
+    return found
 
 
 def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: End = _told) -> None:
@@ -208,14 +223,17 @@ def follow(
     """
     over = time.monotonic() + seconds if seconds is not None else None
     resident = ask_agent("rollout_show", id_=answer["id"]) is not None
+    pause = LOOK
     try:
         while True:
             for line in () if as_json else events(before, answer):
                 click.echo(event_text(line))
             if answer["status"] in ENDS or (over is not None and time.monotonic() >= over):
                 break
-            time.sleep(LOOK)
+            time.sleep(pause)
+            began = time.monotonic()
             before, answer = answer, _look(answer["id"], resident)
+            pause = max(LOOK, min(LONGEST, REST * (time.monotonic() - began)))
     except KeyboardInterrupt:
         click.echo(f"\nThe rollout goes on. Next: roosync rollout watch {answer['id']}", err=True)
         raise click.exceptions.Exit(130) from None

@@ -13,11 +13,13 @@ from roosync_agent.cli.rollout import (
     no_watch_option,
     plain,
     resume_as_shown,
+    resume_options,
+    resumption,
     yes_option,
 )
 from roosync_agent.cli.rollout_text import care, code_of, following, hung, notes, status_of, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import folded, harmless, many, table, want_colour, width
+from roosync_agent.cli.text import brief, folded, harmless, many, table, want_colour, width
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -95,19 +97,13 @@ def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
 
 @update.command("resume")
 @click.argument("id_", metavar="[CAMPAIGN]", required=False)
-@click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again.")
-@click.option("--skip-failed", is_flag=True, help="Go on without all that failed.")
-@yes_option
-@no_watch_option
-@json_option
+@resume_options
 def resume(
     id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
 ) -> None:
     """Go on after a halt: only what failed is tried again."""
     id_ = ask_machine("update_show", id_=id_)["id"]
-    named = [name.strip() for one in without for name in one.split(",") if name.strip()]
-    found = ask_machine("rollout_resumption", id_=id_, without=named, skip_failed=skip_failed)
-    resume_as_shown(found, yes, no_watch, as_json, end=_end)
+    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json, end=_end)
 
 
 @update.command("withdraw")
@@ -129,13 +125,13 @@ def withdraw(reason: str, as_json: bool) -> None:
 
 def plan_text(plan: dict[str, Any]) -> str:
     runs = plan["runs"]
-    versions = sorted({has or "unknown" for has in runs.values()})
+    versions = sorted({brief(has or "unknown") for has in runs.values()})
     source = f", tag {harmless(plan['tag'])}" if plan["tag"] else ""
     source += f", commit {plan['commit'][:12]}" if plan["commit"] else ""
     lines = [f"Require {harmless(plan['version'])}{source}, of {many(len(runs), 'machine')}"]
     lines += [f"They run    {harmless(', '.join(versions))}"]
     if plan["newer"]:
-        newer = ", ".join(f"{name} ({has})" for name, has in plan["newer"].items())
+        newer = ", ".join(f"{name} ({brief(has)})" for name, has in plan["newer"].items())
         lines += [f"Left out    newer already: {harmless(newer)}"]
     if plan["replaces"]:
         lines += [f"Withdraws   {plan['replaces']}"]
@@ -152,7 +148,7 @@ def update_text(answer: dict[str, Any]) -> str:
     tag = f" (tag {harmless(answer['tag'])})" if answer["tag"] else ""
     lines = [*hung(f"Update {answer['id']} to {harmless(answer['version'])}{tag}: {stands}", 2), ""]
     rows = [
-        (row["machine"], row["wave"], row["before"] or "-", row["runs"] or "-", row["phase"] or "-")
+        (row["machine"], row["wave"], brief(row["before"] or "-"), brief(row["runs"] or "-"), row["phase"] or "-")
         for row in answer["machines"]
     ]
     lines += [table(rows, ("MACHINE", "WAVE", "RAN", "RUNS", "IT SAYS"), colour=want_colour()), ""]

@@ -9,8 +9,7 @@ from roosync_agent.operations.rollouts import hanging
 from roosync_agent.operations.rollouts.answers import Asked, Resumption, RolloutAnswer
 from roosync_agent.operations.rollouts.cards import shared
 from roosync_agent.operations.rollouts.moving import move
-from roosync_agent.operations.rollouts.pace import find
-from roosync_agent.operations.rollouts.showing import answer
+from roosync_agent.operations.rollouts.showing import answer, find
 from roosync_agent.operations.rollouts.starting import run, sign
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session

@@ -57,7 +57,7 @@ class MachineRow(Struct, frozen=True, kw_only=True):
     contradicted: str = ""  # what the machine itself says against the end that the leader wrote down
 
 
-class Following(Struct, frozen=True, kw_only=True):
+class NextStep(Struct, frozen=True, kw_only=True):
     """A command that a person may run next, and what it does."""
 
     command: str
@@ -75,7 +75,7 @@ class RolloutAnswer(Struct, frozen=True, kw_only=True):
     counts: dict[str, int]  # machines by their state
     pace: Pace
     waiting_for: str  # what a person is asked
-    next_steps: list[Following]  # the likeliest first
+    next_steps: list[NextStep]  # the likeliest first
     started: datetime
     opened: datetime | None
     next_wave: datetime | None = None  # when the pause before it is over

@@ -71,21 +71,3 @@ def require_knowing(fleet: Fleet, machines: Iterable[str]) -> None:
             f"roosync before {KNOWN} waits for no wave and would begin at once: {names}. Update by hand there first, "
             f"or leave them out: --on 'not ({' or '.join(sorted(older))})'"
         )
-
-
-def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
-    """The one that a person means by an id or its beginning; without it the open one, else the last."""
-    what = "campaign" if purpose == "update" else "rollout"
-    rollouts = [one for one in fleet.rollouts() if purpose in (None, one.purpose)]
-    if id_:
-        meant = [r for r in rollouts if r.id == id_] or [r for r in rollouts if r.id.startswith(id_)]
-        if len(meant) != 1:
-            known = ", ".join(r.id for r in rollouts[-5:]) or "none yet"
-            raise RefusedRequestError(
-                f"{id_!r} is {f'no {what}' if not meant else f'more than one {what}'}; there are {known}"
-            )
-        return meant[0]
-    if not rollouts:
-        begin = "roosync update require VERSION --revision TAG" if purpose == "update" else "roosync rollout start"
-        raise RefusedRequestError(f"no {what} was started yet: `{begin}`")
-    return next((r for r in reversed(rollouts) if r.status not in ENDED), rollouts[-1])

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts.answers import (
     AWAITED,
     NOT_BEGUN,
-    Following,
     MachineRow,
+    NextStep,
     Pace,
     RolloutAnswer,
     RolloutListRow,
 )
 from roosync_agent.operations.rollouts.hanging import hanging, unsigned
-from roosync_agent.operations.rollouts.pace import find
 from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
@@ -42,6 +42,24 @@ async def show(
     if id_ and (known is None or known.revision < revision) and machine.session.reachable:
         await machine.session.refresh(reports=False)
     return answer(machine.fleet, find(machine.fleet, id_, purpose), machine.session.now())
+
+
+def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
+    """The one that a person means by an id or its beginning; without it the open one, else the last."""
+    what = "campaign" if purpose == "update" else "rollout"
+    rollouts = [one for one in fleet.rollouts() if purpose in (None, one.purpose)]
+    if id_:
+        meant = [r for r in rollouts if r.id == id_] or [r for r in rollouts if r.id.startswith(id_)]
+        if len(meant) != 1:
+            known = ", ".join(r.id for r in rollouts[-5:]) or "none yet"
+            raise RefusedRequestError(
+                f"{id_!r} is {f'no {what}' if not meant else f'more than one {what}'}; there are {known}"
+            )
+        return meant[0]
+    if not rollouts:
+        begin = "roosync update require VERSION --revision TAG" if purpose == "update" else "roosync rollout start"
+        raise RefusedRequestError(f"no {what} was started yet: `{begin}`")
+    return next((r for r in reversed(rollouts) if r.status not in ENDED), rollouts[-1])
 
 
 async def listed(machine: "Machine") -> list[RolloutListRow]:
@@ -102,33 +120,33 @@ def rows_of(fleet: Fleet, rollout: Rollout) -> list[MachineRow]:
     return [_row(fleet, rollout, number, machine) for number, wave in enumerate(rollout.waves, 1) for machine in wave]
 
 
-def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> list[Following]:
+def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> list[NextStep]:
     """The commands for a person, the likeliest first."""
     ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
     bad, resume = [row.machine for row in ill if not row.accepted], command(rollout, "resume")
     names, at_it = _some(bad), [row.machine for row in rows if row.state == AWAITED]
-    stop = Following(command=command(rollout, "stop"), does="begin nothing more")
+    stop = NextStep(command=command(rollout, "stop"), does="begin nothing more")
     match rollout.status:
         case "prepared":
-            return [Following(command=f"roosync rollout approve {rollout.id}", does="sign what it lacks"), stop]
+            return [NextStep(command=f"roosync rollout approve {rollout.id}", does="sign what it lacks"), stop]
         case "running":
-            return [Following(command=command(rollout, "watch"))]
+            return [NextStep(command=command(rollout, "watch"))]
         case "waiting":
-            skip = [Following(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
+            skip = [NextStep(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
             show = command(rollout, "show")
-            look = [Following(command=show, does=f"look again: {_some(at_it)} did not end yet")] if at_it else []
-            return [*look, Following(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
+            look = [NextStep(command=show, does=f"look again: {_some(at_it)} did not end yet")] if at_it else []
+            return [*look, NextStep(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
     if stuck:
         return [
-            Following(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
-            Following(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
-            Following(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
+            NextStep(command=f"roosync rollout start {' '.join(stuck[:5])}", does="another one, with these"),
+            NextStep(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
+            NextStep(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
         ]
     if silent := [row.machine for row in ill if row.state in PASSING]:
-        return [Following(command=f"roosync ping {' '.join(silent[:5])}", does="it begins by itself when it is back")]
+        return [NextStep(command=f"roosync ping {' '.join(silent[:5])}", does="it begins by itself when it is back")]
     if shown := [id_ for row in ill for id_ in row.decisions]:
-        return [Following(command=f"roosync decision show {shown[0]}")]
-    return [Following(command="roosync update show" if rollout.purpose == "update" else "roosync status")]
+        return [NextStep(command=f"roosync decision show {shown[0]}")]
+    return [NextStep(command="roosync update show" if rollout.purpose == "update" else "roosync status")]
 
 
 # -- inside

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from roosync_agent.operations.rollouts.answers import Following, MachineRow, Pace, RolloutAnswer
+from roosync_agent.operations.rollouts.answers import MachineRow, NextStep, Pace, RolloutAnswer
 
 
 class UpdatePlan(Struct, frozen=True, kw_only=True):
@@ -44,5 +44,5 @@ class UpdateAnswer(Struct, frozen=True, kw_only=True):
     machines: list[UpdateRow]
     counts: dict[str, int]  # machines by their state
     rollout: RolloutAnswer | None  # None: it was signed, and its rollout was not posted
-    next_steps: list[Following]
+    next_steps: list[NextStep]
     note: str = ""

@@ -7,8 +7,7 @@ from msgspec.structs import asdict
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts import showing as rollouts
-from roosync_agent.operations.rollouts.answers import NOT_BEGUN, Following, MachineRow
-from roosync_agent.operations.rollouts.pace import find
+from roosync_agent.operations.rollouts.answers import NOT_BEGUN, MachineRow, NextStep
 from roosync_agent.operations.updates.answers import UpdateAnswer, UpdateRow
 from roosync_agent.running.machine import Machine
 from roosync_protocol.fleet import Fleet
@@ -27,7 +26,7 @@ async def show(machine: Machine, id_: str | None = None, revision: int = 1) -> U
         raise RefusedRequestError("no update was required yet: `roosync update require VERSION --revision TAG`")
     if campaign is not None and (not id_ or campaign.id.startswith(id_)):
         return answer(machine.fleet, campaign.id, machine.session.now())
-    return answer(machine.fleet, find(machine.fleet, id_, "update").id, machine.session.now())
+    return answer(machine.fleet, rollouts.find(machine.fleet, id_, "update").id, machine.session.now())
 
 
 def in_force(fleet: Fleet) -> Campaign | None:
@@ -45,7 +44,7 @@ def answer(fleet: Fleet, id_: str, now: datetime) -> UpdateAnswer:
     else:
         machines = campaign.machines if campaign is not None else ()
         rows = [MachineRow(machine=name, wave=1, state=NOT_BEGUN) for name in machines]
-    steps = rollout.next_steps if rollout is not None else [Following(command="roosync update withdraw")]
+    steps = rollout.next_steps if rollout is not None else [NextStep(command="roosync update withdraw")]
     return UpdateAnswer(
         id=id_,
         version=campaign.version if campaign is not None else state.note if state is not None else "",
@@ -81,7 +80,7 @@ def _row(fleet: Fleet, id_: str, row: MachineRow) -> UpdateRow:
     )
 
 
-def _onwards(step: Following) -> Following:
+def _onwards(step: NextStep) -> NextStep:
     """Where the account of a rollout would lead to this one: to what the whole fleet is at."""
     here = step.command.startswith("roosync update show") and not step.does
-    return Following(command="roosync status") if here else step
+    return NextStep(command="roosync status") if here else step
