@@ -7,6 +7,7 @@ import click
 from roosync_agent.cli.choosing import chosen_text, labels_text, limit_options, on_option, wanted
 from roosync_agent.cli.running import ask_machine, json_option
 from roosync_agent.cli.text import (
+    brief,
     columns,
     folded,
     harmless,
@@ -52,8 +53,8 @@ def _text(answer: dict[str, Any]) -> str:
         (
             one["machine"] + (" (this one)" if one["machine"] == answer["agent"] else ""),
             one["seen"],
-            one["roosync_version"] or "-",
-            one["facts"].get("os", "-"),
+            brief(one["roosync_version"] or "-"),
+            brief(one["facts"].get("os", "-")),
             one["state"],
         )
         for one in found

@@ -7,6 +7,7 @@ from typing import Any
 
 from roosync_agent.cli.text import (
     TONES,
+    brief,
     columns,
     hanging,
     harmless,
@@ -43,7 +44,7 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
         (
             row["machine"] + (" (this one)" if row["machine"] == seen["agent"] else ""),
             row["seen"],
-            row["roosync_version"] or "-",
+            brief(row["roosync_version"] or "-"),
             row["baseline_version"] or "-",
             row["state"] + _not_all(row) + (" (paused)" if row.get("paused") else ""),
             "-" if row["divergences_count"] is None else row["divergences_count"],

@@ -70,6 +70,12 @@ def harmless(text: object, *, lines: bool = False) -> str:
     return shown if shown.isascii() else _WORD.sub(_with_foreign_letters_spelled, shown)
 
 
+def brief(text: object, most: int = 30) -> str:
+    """A word that a machine says of itself, for a cell: no run of blanks, and no width, makes a row look like two."""
+    word = "_".join(str(text).split())
+    return word if len(word) <= most else f"{word[: most - 3]}..."
+
+
 def shell_word(text: object) -> str:
     """`text` in a command that is proposed: who pastes the line must not run what a name says."""
     return shlex.quote(harmless(text))
@@ -141,7 +147,7 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
             row["machine"] + (" (this one)" if row["machine"] == answer["agent"] else ""),
             "present" if row["answered"] else "unreachable",
             f"{row['milliseconds']:.1f}" if row["answered"] else "-",
-            row["version"] or "-",
+            brief(row["version"]) or "-",
             ("hangs: " if row.get("hangs") else "") + row["reason"] or "-",
         )
         for row in answer["machines"]
