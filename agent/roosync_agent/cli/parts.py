@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from roosync_agent.settings import load
 from roosync_agent.state import State
 
 PART = "--part-of-up"
+GLANCE = 0.2  # seconds after which a command that looked whether `up` runs has certainly looked
 part_option = click.option(PART, "part", is_flag=True, hidden=True)
 
 
@@ -41,7 +43,9 @@ def up(port: int | None) -> None:
         identity = identity_of(state)
     lock = OneAtATime(state.run / "up.lock")
     if not lock.acquire():
-        raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
+        time.sleep(GLANCE)
+        if not lock.acquire():
+            raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
     children: list[Child] = []
     if identity.embedded and settings.nats is None:
         given = ["--port", str(port)] if port is not None else []

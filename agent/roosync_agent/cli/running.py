@@ -108,15 +108,27 @@ def ask_machine(verb: str, **args: Any) -> Any:
     try:
         answer = ask(settings.state, verb, args, timeout=ANSWER_WITHIN)
     except NobodyThereError:
-        import asyncio
-
-        answer = asyncio.run(_here(settings, verb, args))
-        if verb == "status" and "--json" not in sys.argv:
-            click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
+        answer = _without_agent(settings, verb, args)
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     _tell_away(bool(answer.get("away")))
     return answer["result"]
+
+
+def _without_agent(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """The answer of an agent that is on its way; of this process where none is to be expected."""
+    import asyncio
+
+    from roosync_agent.running.control import ask
+    from roosync_agent.running.on_its_way import asked_patiently
+    from roosync_agent.state import State
+
+    answer = asked_patiently(State(settings.state), lambda: ask(settings.state, verb, args, timeout=ANSWER_WITHIN))
+    if answer is None:
+        answer = asyncio.run(_here(settings, verb, args))
+        if verb == "status" and "--json" not in sys.argv:
+            click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
+    return answer
 
 
 def ask_agent(verb: str, **args: Any) -> Any | None:
