@@ -197,6 +197,10 @@ def _body(body: str | None, file: Path | None) -> str:
         else:
             with file.open("rb") as opened:
                 data = opened.read(most)
+        if not data and file is None:  # nobody wrote there: a program without a terminal, or one that failed
+            raise click.UsageError(
+                "nothing came on standard input: --body TEXT, or --body '' for a letter without text"
+            )
         return data.decode("utf-8")
     except UnicodeDecodeError:
         if len(data) == most:

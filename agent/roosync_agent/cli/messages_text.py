@@ -34,7 +34,7 @@ def list_text(answer: dict[str, Any]) -> str:
     rows, sent = answer["messages"], answer["box"] == "sent"
     notes = [f"! {harmless(note)}" for note in answer["notes"]]
     if not rows:
-        return "\n".join([*notes, f"Nothing is in {answer['box']} of {answer['agent']}."])
+        return "\n".join([*notes, _empty(answer["box"], answer["agent"])])
     cells = [
         (
             row["id"],
@@ -55,6 +55,11 @@ def list_text(answer: dict[str, Any]) -> str:
     if left := answer["found"] - len(rows):
         told += f" {many(left, 'more letter')} here: --limit 0 shows all."
     return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}{as_}"])
+
+
+def _empty(box: str, owner: str) -> str:
+    kind = "" if box == "all" else f"{box} "
+    return f"The inbox of {owner} is empty." if box == "inbox" else f"{owner} has no {kind}letters."
 
 
 def _as(owner: str) -> str:
