@@ -12,7 +12,7 @@ import pytest
 
 from roosync_agent.state import State
 from roosync_agent.updating import steps
-from roosync_agent.updating.steps import Bounds, StepError, Steps, end_leftover, last_lines
+from roosync_agent.updating.steps import Bounds, StepError, Steps, end_leftover, last_lines, telling
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals, and sleep as a program")
 
@@ -215,3 +215,18 @@ async def test_a_command_that_fails_shows_no_secret(make):
     with pytest.raises(StepError) as error:
         await make().run(["false", "--token", "ghp_0123456789abcdefghijABCDEFGHIJ456789"])
     assert "ghp_0123" not in str(error.value)
+
+
+WHY = {  # the last lines of a command that failed -> the one that tells why
+    "git gives advice": (
+        ("fatal: no repository", "Please make sure", "and the repository exists."),
+        "fatal: no repository",
+    ),
+    "pip tells of itself": (("ERROR: one", "ERROR: no such version", "[notice] a newer pip"), "ERROR: no such version"),
+    "a traceback": (("Traceback", "  x()", "OSError: full"), "OSError: full"),
+}
+
+
+@pytest.mark.parametrize(("lines", "told"), WHY.values(), ids=WHY)
+def test_the_line_that_tells_why(lines, told):
+    assert telling(lines) == told

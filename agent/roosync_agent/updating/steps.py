@@ -107,7 +107,7 @@ class Steps:
                     path.unlink()
         fault = fault or await asyncio.to_thread(self._too_large, makes)  # it may have been quicker than any look
         if fault:
-            why = f": {said[-1]}" if said and fault.startswith("ended") else ""
+            why = f": {telling(said)}" if said and fault.startswith("ended") else ""
             raise StepError(f"{shown} {fault}{why}", said)
         return said
 
@@ -154,6 +154,11 @@ def last_lines(data: bytes) -> tuple[str, ...]:
     plain = scrub(_ESCAPES.sub("", data.decode("utf-8", "replace")))
     lines = (harmless(line)[:WIDTH] for line in re.split(r"[\r\n]+", plain) if line.strip())
     return tuple(lines)[-LINES:]
+
+
+def telling(lines: Sequence[str]) -> str:
+    """The line of an output that says why it failed: advice may stand behind it. The last one when none is marked."""
+    return next((line for line in reversed(lines) if line.lower().startswith(("fatal:", "error:"))), lines[-1])
 
 
 def end_leftover(state: State) -> bool:
