@@ -1,5 +1,7 @@
 """Who may move a rollout from where to where: each step by each speaker, and what is forged, stale or missing."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -153,6 +155,14 @@ MOVES = {  # what the wave looks like, what the leader says of it -> what is wro
     "an older lease": ({}, lambda r: {"token": 6}, "lease 6, and 7 was seen"),
     "other waves": ({}, lambda r: {"waves": (("pc-a", "pc-b", "pc-c"), ("pc-d",))}, "may not change"),
     "more may fail": ({}, lambda r: {"max_fail_percentage": 100}, "may not change"),
+    "the wave ended, with somebody awaited": ({}, lambda r: {"ended": r.opened}, "told once"),
+    "all ended, and the pause begins": ({}, lambda r: {"ended": r.opened, **more_results(r, **BOTH)}, None),
+    "the pause begins anew": (
+        {"results": dict.fromkeys(("pc-a", "pc-b", "pc-c"), OK), "ended": datetime(2026, 1, 2, tzinfo=UTC)},
+        lambda r: {"ended": r.opened},
+        "told once",
+    ),
+    "the next wave has ended": ({}, lambda r: {"wave": 2, "ended": r.opened, **more_results(r, **BOTH)}, "not ended"),
     "opened once more": ({}, lambda r: {"opened": r.opened.replace(year=2030)}, "opened before"),
     "a revision left out": ({}, lambda r: {"revision": 7}, "does not follow"),
     "done with a wave to come": ({}, lambda r: {"status": "done", **more_results(r, **BOTH)}, "not opened"),

@@ -212,10 +212,14 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
         return f"the wave of {_names(early)} is not open"
     if before.status == "done" and (new.wave, new.opened, new.ended) != (before.wave, before.opened, before.ended):
         return "it has ended; only how a machine that was away ended is still told"
+    if new.wave == before.wave and new.ended != before.ended and (before.ended is not None or awaited(new)):
+        return "when a wave ended is told once, and then"  # the time it is awaited begins anew with each such moment
     if new.status == "done":
         return _end_fault(new)
     if new.wave == before.wave:
         return "the wave was opened before" if new.opened != before.opened else None
+    if new.ended is not None:
+        return "a wave that is opened has not ended"
     if new.wave != before.wave + 1 or new.status != "running":
         return f"after wave {before.wave + 1} comes another one than {new.wave + 1}"
     return _wave_fault(new, new.wave) or _open_fault(replace(new, wave=before.wave))
