@@ -328,6 +328,23 @@ async def test_what_can_not_be_gone_on_with_so(world, asked, says):
             await way
 
 
+AWAY = {  # how the rollout ended -> what is said of a machine that never answered
+    "done": "roosync ping beta",
+    "stopped": "roosync status",
+}
+
+
+@pytest.mark.parametrize(("status", "following"), AWAY.items(), ids=AWAY)
+async def test_who_is_away_begins_by_itself_only_while_nobody_stopped_it(world, status, following):
+    for name in NAMES:
+        await ask(world, name)
+    answer = await starting.start(world.ann, await planned(world))
+    await read(world)
+    rollout = replace(world.alpha.fleet.rollout(answer.id).state, status=status)
+    rows = [showing.MachineRow(machine="beta", wave=1, state="unreachable")]
+    assert [one.command for one in showing.next_steps(rollout, rows, [])] == [following]
+
+
 async def test_what_was_approved_for_a_stopped_rollout_is_named_and_can_be_approved_again(world):
     ids = {name: await ask(world, name) for name in NAMES}
     answer = await starting.start(world.ann, await planned(world))

@@ -197,6 +197,23 @@ async def test_what_is_withdrawn_is_in_force_no_more(world):
     assert (await required(world)).id != first.id
 
 
+async def test_what_a_machine_was_at_when_it_was_withdrawn_is_no_news(world):
+    answer = await required(world)
+    for name, phase in (("alpha", "updating"), ("beta", "waiting")):
+        await world.of[name].say(
+            UpdateReport(agent=name, timestamp=NOW, campaign=answer.id, phase=phase, version="0.2.0", before="0.2.0")
+        )
+    await read(world)
+    shown = await showing.show(world.machine)
+    assert {row.machine: row.phase for row in shown.machines} | {"alpha": "updating", "beta": "waiting"} == {
+        row.machine: row.phase for row in shown.machines
+    }
+    await requiring.withdraw(world.ann)
+    await read(world)
+    shown = await showing.show(world.machine, answer.id)
+    assert {(row.state, row.phase, row.before) for row in shown.machines if row.before} == {("not_begun", "", "0.2.0")}
+
+
 async def test_who_went_back_is_told_with_its_last_lines_and_nothing_passes_for_ours(world, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     answer = await required(world, tag="v0.9.0")

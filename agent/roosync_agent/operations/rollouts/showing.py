@@ -142,7 +142,8 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
             NextStep(command=f"roosync decision approve {stuck[0]}", does="this one, at once"),
             NextStep(command=f"roosync decision reject {stuck[0]}", does="leave it as it is"),
         ]
-    if silent := [row.machine for row in ill if row.state in PASSING]:
+    silent = [row.machine for row in ill if row.state in PASSING]
+    if silent and rollout.status == "done":  # of one that was stopped nobody begins any more
         return [NextStep(command=f"roosync ping {' '.join(silent[:5])}", does="it begins by itself when it is back")]
     if shown := [id_ for row in ill for id_ in row.decisions]:
         return [NextStep(command=f"roosync decision show {shown[0]}")]

@@ -12,6 +12,7 @@ from roosync_agent.operations.updates.answers import UpdateAnswer, UpdateRow
 from roosync_agent.running.machine import Machine
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Campaign
+from roosync_protocol.rollout import ENDED
 
 LOG = 10  # lines of a recipe that are shown of each machine
 
@@ -55,7 +56,7 @@ def answer(fleet: Fleet, id_: str, now: datetime) -> UpdateAnswer:
         signed_by=campaign.agent if campaign is not None else state.agent if state is not None else "",
         signed=campaign.timestamp if campaign is not None else None,
         splay_seconds=campaign.splay_seconds if campaign is not None else 0.0,
-        machines=[_row(fleet, id_, row) for row in rows],
+        machines=[_row(fleet, id_, row, over=state is not None and state.status in ENDED) for row in rows],
         counts=dict(Counter(row.state for row in rows)),
         rollout=rollout,
         next_steps=[_onwards(step) for step in steps],
@@ -66,12 +67,13 @@ def answer(fleet: Fleet, id_: str, now: datetime) -> UpdateAnswer:
 # -- inside
 
 
-def _row(fleet: Fleet, id_: str, row: MachineRow) -> UpdateRow:
+def _row(fleet: Fleet, id_: str, row: MachineRow, *, over: bool) -> UpdateRow:
     report, status = fleet.update(row.machine), fleet.status(row.machine)
     said = report if report is not None and report.campaign == id_ else None
+    dropped = over and row.state == NOT_BEGUN and said is not None and said.phase in ("waiting", "updating")
     return UpdateRow(
         **asdict(row),
-        phase=said.phase if said is not None else "",
+        phase=said.phase if said is not None and not dropped else "",  # what it dropped it says nothing of
         runs=(status.roosync_version if status is not None else "") or (said.version if said is not None else ""),
         before=said.before if said is not None else "",
         log=list(said.log[-LOG:])
