@@ -163,7 +163,7 @@ async def test_a_halt_is_told_once_and_goes_on_when_an_operator_resumes(world):
     assert state(world).status == "waiting"
     [alarm] = world.alpha.said(Alarm)
     assert (alarm.level, alarm.about) == (2, "ro-1")
-    assert "alpha (failed: it went back to the version before: it does not start)" in alarm.reason
+    assert "alpha (failed: it runs the version before: it does not start)" in alarm.reason
 
     await moved(world, status="running", round=1, results={}, opened=world.now)
     await world.alpha.lead(5)

@@ -36,7 +36,7 @@ UPDATES: dict[str, tuple[Outcome, str]] = {
     "confirmed": ("changed", ""),
     "unneeded": ("ok", "it ran this version, or a newer one"),
     "refused": ("refused", "it refused"),
-    "returned": ("failed", "it went back to the version before"),
+    "returned": ("failed", "it runs the version before"),
     "return_failed": ("failed", "it could not go back"),
 }
 BROKEN = frozenset({"rollback_failed", "return_failed"})  # nobody knows what such a machine is left with
