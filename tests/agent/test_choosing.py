@@ -12,7 +12,8 @@ from msgspec import to_builtins
 from roosync_agent.cli import label as label_face
 from roosync_agent.cli import machines as machines_face
 from roosync_agent.cli import requests as requests_face
-from roosync_agent.cli.choosing import MAX_FILE, expanded
+from roosync_agent.cli.choosing import MAX_FILE, chosen_text, expanded
+from roosync_agent.cli.rollout_text import plan_text
 from roosync_agent.operations.coordination import requests, settling
 from roosync_agent.operations.machines import choosing, listing
 from roosync_agent.operations.membership import lawmaking
@@ -83,6 +84,28 @@ async def test_who_is_chosen(here, on, limit, names):
     assert tuple(chosen.machines) == names
     assert set(chosen.because) == set(names)
     assert chosen.of == 3
+
+
+CLAIMS = {  # what is asked -> what of it only the machines say
+    "lab-*": [],
+    "role=dev": [],
+    "label.role=dev": [],
+    "orchestrates=yes": [],
+    "os=linux": ["os"],
+    "role=dev or has:docker or os=linux": ["has", "os"],
+}
+
+
+@pytest.mark.parametrize(("on", "claims"), CLAIMS.items(), ids=CLAIMS)
+async def test_it_is_told_what_rests_on_the_word_of_machines_alone(here, on, claims):
+    """A machine that lies about its facts is chosen: whoever signs for it has to know what that choice rests on."""
+    found = await choosing.choose_here(here, on)
+    assert found.claims == claims
+    told = "could say falsely" in chosen_text(to_builtins(found))
+    assert told is bool(claims)
+    plan = {"waves": [found.machines], "cards": [], "nothing_to_do": [], "claims": claims}
+    pace = {"max_fail_percentage": 0, "pause_seconds": 0, "timeout_minutes": 1}
+    assert ("could say falsely" in plan_text(plan | {"pace": pace})) is told
 
 
 async def test_a_limit_chooses_the_same_machines_again(here):

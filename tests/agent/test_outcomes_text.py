@@ -159,7 +159,7 @@ def test_who_stops_watching_is_told_that_it_goes_on(monkeypatch):
 
 def test_as_json_nobody_is_asked_and_so_nothing_is_signed_without_a_yes(monkeypatch):
     pace = {"max_fail_percentage": 0.0, "pause_seconds": 0.0, "timeout_minutes": 1.0}
-    plan = {"waves": [["a"]], "cards": [], "nothing_to_do": [], "pace": pace, "note": ""}
+    plan = {"waves": [["a"]], "cards": [], "nothing_to_do": [], "pace": pace, "claims": [], "note": ""}
     monkeypatch.setattr(rollout_cli, "ask_machine", lambda verb, **args: plan)
     ran = CliRunner().invoke(rollout_cli.rollout, ["start", "--all", "--risk", "low", "--json"])
     assert (ran.exit_code, "add --yes" in ran.output) == (2, True), ran.output

@@ -102,7 +102,15 @@ def chosen_text(chosen: dict[str, Any]) -> str:
     names = chosen["machines"]
     of = f" of {many(chosen['meant'], 'machine')} that are meant" if chosen["limit"] else f" of {chosen['of']}"
     seed = f", --limit {chosen['limit']} --seed {chosen['seed']}" if chosen["limit"] else ""
-    return f"{len(names)}{of}{harmless(seed)}: {listed(names, 8)}"
+    told = f"{len(names)}{of}{harmless(seed)}: {listed(names, 8)}"
+    return f"{told}\n{claims_text(chosen['claims'])}" if chosen["claims"] else told
+
+
+def claims_text(claims: list[str]) -> str:
+    """That machines were chosen by their own word, which a person should know before anything is signed."""
+    from roosync_agent.cli.text import harmless
+
+    return f"! Chosen by what machines say of themselves, and could say falsely: {harmless(', '.join(claims))}"
 
 
 def labels_text(labels: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from roosync_agent.cli.card_text import card_text
+from roosync_agent.cli.choosing import claims_text
 from roosync_agent.cli.outcomes_text import PENDING, WORDS, accounted, counted, exit_code, tallied
 from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
 
@@ -23,7 +24,11 @@ def plan_text(plan: dict[str, Any]) -> str:
     lines += waves_lines(plan["waves"])
     if plan["nothing_to_do"]:
         lines += ["", *hung(f"Nothing waits for an answer on: {', '.join(plan['nothing_to_do'])}", 2)]
-    return "\n".join([*lines, "", *hung(care(plan["pace"]), 2)])
+    return "\n".join([*lines, "", *hung(care(plan["pace"]), 2), *claimed(plan)])
+
+
+def claimed(plan: dict[str, Any]) -> list[str]:
+    return hung(claims_text(plan["claims"]), 2) if plan["claims"] else []
 
 
 def waves_lines(waves: list[list[str]]) -> list[str]:

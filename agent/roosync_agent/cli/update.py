@@ -17,7 +17,7 @@ from roosync_agent.cli.rollout import (
     resumption,
     yes_option,
 )
-from roosync_agent.cli.rollout_text import care, code_of, following, hung, notes, status_of, waves_lines
+from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, notes, status_of, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import brief, folded, harmless, many, table, want_colour, width
 
@@ -138,7 +138,7 @@ def plan_text(plan: dict[str, Any]) -> str:
     if plan["splay_seconds"]:
         lines += [f"Splay       {plan['splay_seconds']:g} s: the machines of a wave begin spread over it"]
     lines = [part for line in lines for part in hung(line, 12)]
-    return "\n".join([*lines, "", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2)])
+    return "\n".join([*lines, "", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2), *claimed(plan)])
 
 
 def update_text(answer: dict[str, Any]) -> str:

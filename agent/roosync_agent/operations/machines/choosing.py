@@ -28,6 +28,8 @@ from roosync_protocol.targeting import (
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
+SIGNED = frozenset({"orchestrates"})  # facts that stand in the law
+
 
 class Chosen(Struct, frozen=True, kw_only=True):
     machines: list[str]
@@ -37,6 +39,7 @@ class Chosen(Struct, frozen=True, kw_only=True):
     meant: int  # of them by the expression, before the limit
     limit: str = ""
     seed: str = ""  # of the limit
+    claims: list[str] = []  # what was asked of machines that only they say of themselves: a ground for no trust
 
 
 async def choose_here(
@@ -107,6 +110,7 @@ def chosen_among(
         meant=len(names),
         limit=limit,
         seed=(seed or "0") if limit else "",
+        claims=_claims(machines, expressions),
     )
 
 
@@ -124,6 +128,13 @@ def parsed(on: str | Sequence[str] | None, present: object) -> list[Expression]:
 
 
 # -- inside
+
+
+def _claims(machines: Sequence[Candidate], expressions: Sequence[Expression]) -> list[str]:
+    """The keys of the expressions that are neither labels, which an operator signed, nor told by the law."""
+    labels = {key for one in machines for key in one.labels}
+    asked = {key for one in expressions for key in one.facts}
+    return sorted(key for key in asked if key not in SIGNED and key.removeprefix(LABEL) not in labels)
 
 
 def _nobody(expression: Expression, machines: Sequence[Candidate]) -> str:

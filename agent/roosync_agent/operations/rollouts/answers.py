@@ -42,6 +42,7 @@ class RolloutPlan(Struct, frozen=True, kw_only=True):
     cards: list[SharedCard]
     nothing_to_do: list[str]  # machines that were chosen, and have no such decision
     pace: Pace
+    claims: list[str] = []  # as in `machines.choosing.Chosen`
     note: str = ""
 
 

@@ -47,7 +47,8 @@ async def plan(
     careful = pacing.checked(convert(pace or {}, Pace))
     wanted = _wanted(machine, ids or [], entity, everything, risk)
     present = await machine.present() or {}
-    targets = (await choose_here(machine, on)).machines if on else None
+    meant = await choose_here(machine, on) if on else None
+    targets = meant.machines if meant is not None else None
     of = {d.machine for d in wanted}
     busy = sorted(of & set(targets) if targets is not None else of)
     busy = limited(busy, limit, seed or "0") if limit and busy else busy
@@ -70,6 +71,7 @@ async def plan(
         cards=await shared(machine, chosen),
         nothing_to_do=sorted(set(targets or ()) - of),
         pace=careful,
+        claims=meant.claims if meant is not None else [],
         note=note[:500],
     )
 

@@ -55,7 +55,8 @@ async def plan(
         raise RefusedRequestError(f"a splay of {splay:g} seconds is none; give 0 to {LONGEST_SPLAY:,.0f} (a day)")
     fleet = machine.fleet
     replaced = require_over(fleet, replace_)
-    meant = (await choose_here(machine, on or None, limit, seed)).machines
+    chosen = await choose_here(machine, on or None, limit, seed)
+    meant = chosen.machines
     runs = {name: status.roosync_version if (status := fleet.status(name)) else "" for name in meant}
     _require_newer(version, runs)
     newer = {name: has for name, has in runs.items() if has and not at_least(version, has)}
@@ -72,6 +73,7 @@ async def plan(
         newer=newer,
         splay_seconds=splay,
         pace=careful,
+        claims=chosen.claims,
         replaces=replaced,
         note=note[:500],
     )
