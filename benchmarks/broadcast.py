@@ -39,7 +39,7 @@ BAR = 2.0  # times raw nats-py (8-measures)
 AT_ONCE = 32  # connections that are being made at the same time
 PATIENCE = 60.0
 MEMBER = "many"  # all connections are of one member, which may post reports like any other
-REPORT = {"phase": "refused", "reason": "this machine has no recipe for updates", "before": "0.2.0"}
+REASON = "this machine has no recipe for updates"
 
 
 async def main() -> None:
@@ -83,12 +83,27 @@ class Bench:
     def campaign(self, revision: int) -> Campaign:
         """It names as many machines as there are connections, and is withdrawn: nobody is to act on it."""
         names = tuple(f"s{number:04}" for number in range(self.count))
-        frame = {"agent": self.operator.name, "timestamp": self.operator.now(), "id": f"u-{revision}"}
-        return Campaign(revision=revision, version="9.9.9", machines=names, withdrawn=True, **frame)
+        return Campaign(
+            agent=self.operator.name,
+            timestamp=self.operator.now(),
+            id=f"u-{revision}",
+            revision=revision,
+            version="9.9.9",
+            machines=names,
+            withdrawn=True,
+        )
 
     def report(self, campaign: str) -> UpdateReport:
         now = self.operator.now()
-        return UpdateReport(agent=MEMBER, timestamp=now, campaign=campaign, version="0.2.0", **REPORT)
+        return UpdateReport(
+            agent=MEMBER,
+            timestamp=now,
+            campaign=campaign,
+            version="0.2.0",
+            before="0.2.0",
+            phase="refused",
+            reason=REASON,
+        )
 
     async def ours(self, rounds: int) -> tuple[list[float], list[float]]:
         async def one() -> Session:

@@ -14,10 +14,12 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import Any
 
-from roosync_protocol.documents import Delete, Insert, Set, edit, parse
+from roosync_protocol.documents import Delete, Insert, Path, Set, edit, parse
+from roosync_protocol.names import Value
 
 LIMIT = 0.060  # seconds to read 120 KB
 SERVER = {
@@ -28,7 +30,7 @@ SERVER = {
 }
 
 
-def files() -> dict[str, tuple[str, tuple, tuple]]:
+def files() -> dict[str, tuple[str, Path, Path]]:
     """format: text, the place of a value, the place of an entity."""
     servers = {f"server-{n}": SERVER | {"description": "words " * 250} for n in range(72)}
     plain = json.dumps({"mcpServers": servers}, indent=2) + "\n"
@@ -43,10 +45,10 @@ def files() -> dict[str, tuple[str, tuple, tuple]]:
         yaml += [f"  - slug: {name}", "    name: 'Name'  # said", "    customInstructions: |"]
         yaml += ["      words of a line, many of them"] * 50
         yaml += ["    groups:", "      - read", "      - - edit", "        - {fileRegex: x$, description: y}", ""]
-    server, mode = ("mcpServers", "server-40"), ("customModes", 40)
+    one, mode = ("mcpServers", "server-40"), ("customModes", 40)
     return {
-        "json": (plain, (*server, "command"), server),
-        "jsonc": (commented, (*server, "command"), server),
+        "json": (plain, (*one, "command"), one),
+        "jsonc": (commented, (*one, "command"), one),
         "yaml": ("\n".join(yaml) + "\n", (*mode, "name"), mode),
         "toml": ("\n".join(toml), ("mcp_servers", "server-40", "command"), ("mcp_servers", "server-40")),
     }
@@ -102,24 +104,24 @@ def main() -> None:
     for name, (text, leaf, entity) in inputs.items():
         data = text.encode()
         document = parse(data, name)
-        new = {"command": "uvx", "args": ["x"]}
+        new: dict[str, Value] = {"command": "uvx", "args": ["x"]}
         add = (
             Insert(entity[:-1], 40, new)
             if isinstance(entity[-1], int)
             else Set((*entity[:-1], "new"), new, after=entity[-1])
         )
-        read = median(lambda data=data, name=name: parse(data, name), runs)
+        read = median(partial(parse, data, name), runs)
         print(f"documents_{name}_bytes: {len(data)}")
         print(f"documents_{name}_read_ms: {read * 1000:.2f}")
         print(f"documents_{name}_read_share_of_limit: {read / LIMIT:.3f}")
         for what, change in (("set", Set(leaf, "changed")), ("add", add), ("delete", Delete(entity))):
-            took = median(lambda document=document, change=change: edit(document, [change]), runs)
+            took = median(partial(edit, document, [change]), runs)
             print(f"documents_{name}_{what}_ms: {took * 1000:.2f}")
         unchanged = edit(document, [Set((), document.value)]).data.decode()
         print(f"documents_{name}_lines_changed: {lines_changed(text, unchanged)}")
     for name, (kind, trip) in others().items():
         text = inputs[kind][0]
-        took = median(lambda text=text, trip=trip: trip(text), 3)
+        took = median(partial(trip, text), 3)
         print(f"{name}_{kind}_round_trip_ms: {took * 1000:.2f}")
         print(f"{name}_{kind}_lines_changed: {lines_changed(text, trip(text))}")
 

@@ -367,7 +367,7 @@ class _Yaml(_Pen):
                 self.put(" " * column)
             inline = False
             if isinstance(one, dict):
-                self.put(self.name(step) + ":")
+                self.put(self.name(str(step)) + ":")
             else:
                 self.put("-")
             self.child(child, here, column, isinstance(one, dict))

@@ -19,6 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path as File
 from typing import Any
 
@@ -82,7 +83,7 @@ def write(rng: random.Random, name: str) -> corpus.Written:
     return corpus.write_json(rng, name == "jsonc")
 
 
-READERS = {
+READERS: dict[str, Callable[[str], Any]] = {
     "json": read_json,
     "jsonc": read_json,
     "yaml": read_yaml,
@@ -91,6 +92,7 @@ READERS = {
     "text": lambda text: text.replace("\r\n", "\n"),
 }
 FORMATS = tuple(READERS)
+Place = tuple[Any, ...]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -101,10 +103,10 @@ def same(a: Any, b: Any) -> bool:
         return list(a) == list(b) and all(same(one, b[key]) for key, one in a.items())
     if isinstance(a, list):
         return len(a) == len(b) and all(map(same, a, b))
-    return a == b or (a != a and b != b)
+    return bool(a == b or (a != a and b != b))
 
 
-def places(one: Any, path: tuple = ()) -> list[tuple]:
+def places(one: Any, path: Place = ()) -> list[Place]:
     found = [path]
     if isinstance(one, dict):
         for key, child in one.items():
@@ -115,7 +117,7 @@ def places(one: Any, path: tuple = ()) -> list[tuple]:
     return found
 
 
-def at(one: Any, path: tuple) -> Any:
+def at(one: Any, path: Place) -> Any:
     for step in path:
         one = one[step]
     return one
@@ -227,7 +229,7 @@ def window(doc: corpus.Written, edit: Any) -> tuple[int, int]:
     return _between(doc, path[:-1], before, before + 1, parent)
 
 
-def _between(doc: corpus.Written, path: tuple, before: int, after: int, parent: Any) -> tuple[int, int]:
+def _between(doc: corpus.Written, path: Place, before: int, after: int, parent: Any) -> tuple[int, int]:
     names = list(parent) if isinstance(parent, dict) else list(range(len(parent)))
     if not names:
         return doc.holder(path)
@@ -240,8 +242,8 @@ def comments_wrong(doc: corpus.Written, edit: Any, new: str) -> str | None:
     seen = Counter(_COMMENT.findall(new))
     path = edit.path
 
-    def under(other: tuple) -> bool:
-        return other[: len(path)] == path
+    def under(other: Place) -> bool:
+        return bool(other[: len(path)] == path)
 
     for whose, name in ((doc.own, "own"), (doc.inside, "inside"), (doc.loose, "loose")):
         for comment, owner in whose.items():
@@ -301,7 +303,8 @@ def wrong(doc: corpus.Written, document: documents.Document, edit: Any, name: st
     start, end = window(doc, edit)
     if doc.lines:  # blank lines between entries belong to nobody
         start = len(doc.text[:start].rstrip())
-        end += len(_BLANK_LINES.match(doc.text, end)[0])
+        blank = _BLANK_LINES.match(doc.text, end)
+        end += len(blank[0]) if blank else 0
     behind = doc.text[end:]
     if not new.startswith(doc.text[:start]) or (behind and not new.endswith(behind)):
         return f"bytes outside of {start}:{end} changed"
@@ -351,9 +354,9 @@ class Run:
             if self.name == "text":
                 aim, top, bottom = corpus.changed_text(rng, doc.value)
                 edit: Any = Set((), aim)
-                self.judge(lambda edit=edit, n=(top, bottom): ends_wrong(doc, document, edit, *n), document, edit)
+                self.judge(partial(ends_wrong, doc, document, edit, top, bottom), document, edit)
             elif edit := self.choose(rng, doc.value):
-                self.judge(lambda edit=edit: wrong(doc, document, edit, self.name), document, edit)
+                self.judge(partial(wrong, doc, document, edit, self.name), document, edit)
         if self.name != "text":
             self.chain(rng, document, per_document // 2)
 

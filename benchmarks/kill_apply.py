@@ -15,8 +15,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "agent"))
 
-import conftest
-import test_journal as killing
+import conftest  # type: ignore[import-not-found]
+import test_journal as killing  # type: ignore[import-not-found]
 from figures import tell
 
 

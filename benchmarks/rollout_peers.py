@@ -70,7 +70,8 @@ async def measure(fleet: Fleet, session: Session, way: str, runs: int, block: in
 
         def asked(count: int = count) -> bool:
             listed = fleet.first.ask("decisions") or {"decisions": []}
-            return sum(one["status"] == "pending" for one in listed["decisions"]) == count
+            pending: int = sum(one["status"] == "pending" for one in listed["decisions"])
+            return pending == count
 
         await until("every machine asks", asked, fleet.nodes)
         await asyncio.sleep(1.0)  # the machines have finished their turn

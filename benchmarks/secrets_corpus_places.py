@@ -35,11 +35,18 @@ class Place(NamedTuple):
 
 
 def server(**fields: Value) -> Value:
-    return {"command": "npx", "args": ["-y", "demo-server@1.2.0"], "type": "stdio", "disabled": False} | fields
+    common: dict[str, Value] = {
+        "command": "npx",
+        "args": ["-y", "demo-server@1.2.0"],
+        "type": "stdio",
+        "disabled": False,
+    }
+    return common | fields
 
 
 def remote(**fields: Value) -> Value:
-    return {"type": "streamable-http", "url": "https://mcp.example.com/mcp", "disabled": False} | fields
+    common: dict[str, Value] = {"type": "streamable-http", "url": "https://mcp.example.com/mcp", "disabled": False}
+    return common | fields
 
 
 def switch(drawn: Drawn, chance: Random) -> str:
@@ -170,7 +177,11 @@ def query(drawn: Drawn, chance: Random) -> str:
 
 
 def headers(field: str) -> Callable[[Drawn, Random], Value]:
-    return lambda drawn, chance: remote(**{field: {"Accept": "application/json", **dict([header(drawn, chance)])}})
+    def made(drawn: Drawn, chance: Random) -> Value:
+        sent: dict[str, Value] = {"Accept": "application/json", **dict([header(drawn, chance)])}
+        return remote(**{field: sent})
+
+    return made
 
 
 def hook(command: str) -> Value:

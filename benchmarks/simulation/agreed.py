@@ -39,7 +39,8 @@ class Agreed:
         self._laws.append((self._contents[law.commons][0], overlays))
         action, _, rest = law.note.partition(" of ")
         if action in ("override_remote", "keep_special"):
-            self._answered(action, *rest.split(" by "), before)
+            entity, machine = rest.split(" by ")
+            self._answered(action, entity, machine, before)
 
     def of(self, machine: str, revision: int | None = None) -> Entities:
         """What it should have by this revision, or by the last one."""

@@ -35,12 +35,13 @@ def no_fencing() -> Iterator[Patch]:
     def no_token(before: Cycle, new: Cycle, by: Any) -> str | None:
         return step_fault(replace(before, token=0), replace(new, token=0), by)
 
-    from roosync_agent.running import cycles, orchestrator
+    from roosync_agent.running import cycles
+    from roosync_broker.leases import Lease
 
     yield cycles, "next_state", next_state
     yield record, "_step_fault", no_token
-    yield orchestrator.Lease, "held", property(lambda self: self.token > 0)
-    yield orchestrator.Lease, "renew", _always
+    yield Lease, "held", property(lambda self: self.token > 0)
+    yield Lease, "renew", _always
 
 
 def no_claim() -> Iterator[Patch]:
@@ -65,8 +66,8 @@ def no_approval() -> Iterator[Patch]:
     async def all_of_them(self: Any, reference: Any) -> bool:
         for one in list(self._machine.own_decisions().values()):
             if one.status == "pending":
-                return await self._apply(one, reference)
-        return await run(self, reference)
+                return bool(await self._apply(one, reference))
+        return bool(await run(self, reference))
 
     yield applier.Applier, "run", all_of_them
 

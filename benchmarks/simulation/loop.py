@@ -68,11 +68,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """Nothing sleeps that had to be woken."""
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.Handle:
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Any = None) -> asyncio.Handle:  # type: ignore[override]
         life = LIFE.get() if context is None else context.get(LIFE)
         return super().call_soon(self._step, life, callback, args, context=context)
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Any = None) -> Any:  # type: ignore[override]
         life = LIFE.get() if context is None else context.get(LIFE)
         return super().call_at(when, self._step, life, callback, args, context=context)
 
@@ -81,7 +81,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.kept.append(task)
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:  # type: ignore[override]
         future = self.create_future()
 
         def run() -> None:

@@ -17,6 +17,7 @@ from roosync_protocol.cycle import ENDED as CYCLE_ENDED
 from roosync_protocol.decision import ENDED, RETAINED
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity
+from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import (
     Arrival,
     Baseline,
@@ -255,7 +256,8 @@ class Oracle:
 
     def has_read(self, who: str, fleet: "SimFleet") -> None:
         """After everything was read again: whatever is believed now counts."""
-        for state in (*fleet.decisions(), *fleet.cycles(), *fleet.rollouts()):
+        states: list[Decision | Cycle | Rollout] = [*fleet.decisions(), *fleet.cycles(), *fleet.rollouts()]
+        for state in states:
             self._believes(who, fleet, state, {})
 
     def _believes(
@@ -354,7 +356,7 @@ class Oracle:
                 return "converged", "the machines do not know the same records"
         return None
 
-    def _read(self, fleet: "SimFleet", machine: str | None) -> list[object]:
+    def _read(self, fleet: Fleet, machine: str | None) -> list[object]:
         decisions = [(d.machine, d.id, d.operation_id) for d in fleet.decisions(machine)]
         known = [*decisions, *((c.id, c.operation_id) for c in (*fleet.cycles(), *fleet.rollouts()))]
         told = [one for one in known if one[:-1] not in self._swept and not self._displaced(one[:-1])]

@@ -16,12 +16,13 @@ from roosync_protocol.decision import ENDED
 from roosync_protocol.messages import Arrival, Cycle, Decision, MalformedError, PackageReport, StatusReport, decode
 from roosync_protocol.subjects import Subjects
 from simulation.network import Weather, tampered
-from simulation.node import FLEET, NAMES, Node
+from simulation.node import FLEET, NAMES, Node, SimFleet
 from simulation.people import OPERATOR, REFUSALS
 
 if TYPE_CHECKING:
     from simulation.world import World
 
+FORGED: dict[type, dict[str, str]] = {Decision: {"status": "approved"}, Cycle: {"status": "done"}}
 REPEATED = 2  # times that something old is said again on one subject
 
 
@@ -58,8 +59,12 @@ class Troubles:
         }
         chosen = {name: one for name, one in everything.items() if self.rng.random() < 0.6}
         person = self.world.person
-        daily = {"edit": self.edit, "cycle started": person.start_cycle, "asked": person.ask_a_machine}
-        daily["rollout started"] = person.start_rollout
+        daily: dict[str, Callable[[], Any]] = {
+            "edit": self.edit,
+            "cycle started": person.start_cycle,
+            "asked": person.ask_a_machine,
+            "rollout started": person.start_rollout,
+        }
         self.acts = {**chosen, **daily, "signed": self.sign}
 
     def _some(self, *levels: float) -> float:
@@ -112,7 +117,7 @@ class Troubles:
                 said: Any = decode(message.data)
             except MalformedError:
                 continue  # it was changed before
-            changes = {Decision: {"status": "approved"}, Cycle: {"status": "done"}}.get(type(said), {})
+            changes = FORGED.get(type(said), {})
             said = replace(said, revision=said.revision + 1, **changes)
             operation = f"o-{self.rng.getrandbits(64)}"
             posting = envelope.seal(Subjects(FLEET), said, operation, mallory.public, mallory.sign)
@@ -154,7 +159,7 @@ class Troubles:
         key = self.rng.choice(closed)
         kind = "decision" if len(key) == 2 else "cycle"
         record = f"post.{FLEET}.{kind}.{'.'.join(key)}."
-        last = (fleet.decision(*key) if len(key) == 2 else fleet.cycle(*key)).sequence  # type: ignore[call-arg]
+        last = (fleet.decision(*key) if len(key) == 2 else fleet.cycle(*key)).sequence
         there = [sequence for sequence, one in stream.messages.items() if one.subject.startswith(record)]
         if there and there[-1] == last:  # else somebody opened it again meanwhile
             self.world.oracle.swept(key)
@@ -197,7 +202,8 @@ class Troubles:
         net.put_back(law=law)
         world.oracle.put_back()
         for fleet in [world.person.session.fleet, *(n.machine.fleet for n in world.nodes.values() if n.machine)]:
-            fleet.reading, fleet.put_back = True, fleet.put_back + 1  # type: ignore[union-attr]
+            assert isinstance(fleet, SimFleet)
+            fleet.reading, fleet.put_back = True, fleet.put_back + 1
         await asyncio.sleep(self.rng.uniform(0.1, 3.0))
         for node in world.nodes.values():
             world.reconnect(node)

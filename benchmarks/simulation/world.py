@@ -27,6 +27,7 @@ from roosync_broker import memory, memory_stream, permissions, topology
 from roosync_broker.keys import KeyPair
 from roosync_protocol import cycle, envelope
 from roosync_protocol.entity import Entities
+from roosync_protocol.subjects import fact_to_post
 from simulation import node as sim
 from simulation.loop import VirtualLoop, in_life
 from simulation.network import Network, Weather
@@ -210,7 +211,8 @@ class World:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             if not task.done():
                 with contextlib.suppress(BaseException):
-                    task.get_coro().close()  # type: ignore[union-attr]
+                    begun: Any = task.get_coro()
+                    begun.close()
         self.loop.kept.clear()
         self.loop._ready.clear()  # type: ignore[attr-defined]
         self.loop._scheduled.clear()  # type: ignore[attr-defined]
@@ -273,7 +275,7 @@ def _simulated(world: World) -> Iterator[None]:
 
     def unseal_once(subjects: Any, subject: str, data: bytes, headers: Any, check: Any, sequence: int = 0) -> Any:
         """Opening is pure, and everybody opens the same messages again and again."""
-        key = envelope.fact_to_post(subject), data, *sorted(headers.items())
+        key = fact_to_post(subject), data, *sorted(headers.items())
         if key not in opened:
             opened[key] = unseal(subjects, subject, data, headers, check)
         return replace(opened[key], sequence=sequence)
