@@ -80,24 +80,7 @@ async def start(
     await machine.session.refresh()
     fleet = machine.fleet
     taking = (await choose_here(machine, targets, limit, seed)).machines
-    running = {c.id: fleet.cycle(c.id).opener for c in machine.cycles.running}
-    if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
-        raise RefusedRequestError(
-            f"{busy[0]}, begun by {running[busy[0]]}, runs with some of these machines: `roosync cycle watch "
-            f"{busy[0]}`, or end it with `roosync cycle abort {busy[0]}`"
-        )
-    if list(running.values()).count(machine.name) >= AT_ONCE:
-        raise RefusedRequestError(f"{machine.name} has {AT_ONCE} cycles running already; wait, or end one of them")
-    if route == "coordination" and fleet.law.baseline is None:
-        raise RefusedRequestError(
-            "this fleet has no baseline yet, so there is nothing to compare with: `roosync cycle start --route "
-            "deployment` comes first"
-        )
-    if route == "deployment" and len(taking) < PACKAGES:
-        raise RefusedRequestError(
-            f"a baseline is made from the packages of {PACKAGES} machines at least, and {', '.join(taking)} alone is "
-            "meant: name one more with --on"
-        )
+    _require_possible(machine, route, taking)
     now = machine.session.now()
     which: CycleRoute = "deployment" if route == "deployment" else "coordination"
     cycle = Cycle(
@@ -210,6 +193,29 @@ def _start_fault(machine: Machine, route: str, timeout: float, version: str) -> 
     if version and not VERSION.fullmatch(version):
         return f"{version!r} is no version; give one such as v2.1.0"
     return None
+
+
+def _require_possible(machine: Machine, route: str, taking: list[str]) -> None:
+    """RefusedRequestError when these machines can not go this route together now."""
+    fleet = machine.fleet
+    running = {c.id: fleet.cycle(c.id).opener for c in machine.cycles.running}
+    if busy := [c.id for c in machine.cycles.running if set(c.participants) & set(taking)]:
+        raise RefusedRequestError(
+            f"{busy[0]}, begun by {running[busy[0]]}, runs with some of these machines: `roosync cycle watch "
+            f"{busy[0]}`, or end it with `roosync cycle abort {busy[0]}`"
+        )
+    if list(running.values()).count(machine.name) >= AT_ONCE:
+        raise RefusedRequestError(f"{machine.name} has {AT_ONCE} cycles running already; wait, or end one of them")
+    if route == "coordination" and fleet.law.baseline is None:
+        raise RefusedRequestError(
+            "this fleet has no baseline yet, so there is nothing to compare with: `roosync cycle start --route "
+            "deployment` comes first"
+        )
+    if route == "deployment" and len(taking) < PACKAGES:
+        raise RefusedRequestError(
+            f"a baseline is made from the packages of {PACKAGES} machines at least, and {', '.join(taking)} alone is "
+            "meant: name one more with --on"
+        )
 
 
 def find(fleet: Fleet, id_: str | None) -> Cycle:
