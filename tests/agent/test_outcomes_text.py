@@ -85,6 +85,12 @@ SHOWN = {  # a rollout -> exit code of `show`, what is told
     "stopped": (answer("stopped", [row("a", "not_begun")], hanging=["d-1"]), 2, "! 1 decision approved for it"),
     "done": (answer("done", [row("a", "changed")], wave=3), 0, "done, wave 3 of 3"),
     "done, without one": (answer("done", [row("a", "failed", accepted=True)], wave=3), 4, "go on without it"),
+    "done, and it came back": (
+        answer("done", [row("a", "changed", accepted=True)], wave=3),
+        0,
+        "changed            a\n",
+    ),
+    "between two waves": (answer("running", [row("a", "changed"), row("b", "not_begun", 2)]), 5, "1 not begun"),
     "not all was signed": (
         answer("running", [row("a", "changed")], not_signed={"d-1": "moved"}),
         0,

@@ -69,7 +69,8 @@ def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
 def _said(row: Mapping[str, Any]) -> str:
     """What is said of one machine beside its state."""
     against = f"BUT IT SAYS ITSELF: {harmless(row['contradicted'])}" if row.get("contradicted") else ""
-    parts = [against, harmless(row.get("reason") or ""), "the others go on without it" if row.get("accepted") else ""]
+    without = row.get("accepted") and row["state"] not in ("changed", "ok")  # it may have come back since
+    parts = [against, harmless(row.get("reason") or ""), "the others go on without it" if without else ""]
     return "; ".join(filter(None, parts))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.choosing import claims_text
-from roosync_agent.cli.outcomes_text import PENDING, WORDS, accounted, counted, exit_code, tallied
+from roosync_agent.cli.outcomes_text import DRIFT, PENDING, SILENT, WORDS, accounted, counted, exit_code, tallied
 from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
 
 NAMED = 8  # machines of a wave that are named in the table; the account names all
@@ -103,7 +103,10 @@ def code_of(answer: dict[str, Any]) -> int:
     """0 all ok, 4 any failed or refused, 5 any unreachable, late or awaited, 3 a person signs, 2 not all begun."""
     if answer["status"] == "prepared":
         return PENDING
-    return exit_code(answer["counts"]) or (PENDING if answer["status"] == "waiting" else 0)
+    code = exit_code(answer["counts"])
+    if answer["status"] == "running" and code == DRIFT:  # between two waves: who did not begin will
+        return SILENT
+    return code or (PENDING if answer["status"] == "waiting" else 0)
 
 
 def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[str]:
