@@ -126,6 +126,7 @@ async def test_a_second_campaign_waits_for_the_first_or_replaces_it(world):
     assert (await showing.show(world.machine)).version == "0.10.0"
     older = await showing.show(world.machine, first.id)
     assert (older.in_force, older.rollout.status) == (False, "stopped")
+    assert (older.version, older.rollout.note) == (NEXT, f"{NEXT}: replaced by 0.10.0"), "why it ended hides no version"
 
 
 async def test_more_machines_than_a_message_holds_are_refused_before_anything_is_signed(world, monkeypatch):
@@ -188,7 +189,7 @@ async def test_what_is_withdrawn_is_in_force_no_more(world):
         True,
         False,
         "stopped",
-        "not yet",
+        f"{NEXT}: not yet",
     )
     await read(world)
     assert showing.in_force(world.machine.fleet) is None

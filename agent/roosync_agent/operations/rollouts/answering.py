@@ -9,7 +9,7 @@ from roosync_agent.operations.rollouts import hanging
 from roosync_agent.operations.rollouts.answers import Asked, Resumption, RolloutAnswer
 from roosync_agent.operations.rollouts.cards import shared
 from roosync_agent.operations.rollouts.moving import move
-from roosync_agent.operations.rollouts.showing import answer, find
+from roosync_agent.operations.rollouts.showing import answer, find, required
 from roosync_agent.operations.rollouts.starting import run, sign
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
@@ -79,7 +79,8 @@ async def stop(session: Session, id_: str | None, reason: str = "") -> RolloutAn
     def change(known: Rollout) -> dict[str, object]:
         if known.status in ENDED:
             raise RefusedRequestError(_over(known))
-        return {"status": "stopped", "note": reason[:500] or known.note, "waiting_for": ""}
+        why = f"{required(known)}: {reason}" if known.purpose == "update" else reason
+        return {"status": "stopped", "note": why[:500] if reason else known.note, "waiting_for": ""}
 
     rollout = await move(session, rollout, "stop rollout", change)
     return answer(session.fleet, rollout, session.now())

@@ -62,6 +62,11 @@ def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
     return next((r for r in reversed(rollouts) if r.status not in ENDED), rollouts[-1])
 
 
+def required(update: Rollout) -> str:
+    """The version of an update: its note begins with it (`updates.requiring`)."""
+    return update.note.partition(": ")[0]
+
+
 async def listed(machine: "Machine") -> list[RolloutListRow]:
     """Every rollout that the bus still has, the newest last."""
     return [

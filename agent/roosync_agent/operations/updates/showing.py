@@ -48,7 +48,7 @@ def answer(fleet: Fleet, id_: str, now: datetime) -> UpdateAnswer:
     steps = rollout.next_steps if rollout is not None else [NextStep(command="roosync update withdraw")]
     return UpdateAnswer(
         id=id_,
-        version=campaign.version if campaign is not None else state.note if state is not None else "",
+        version=campaign.version if campaign is not None else rollouts.required(state) if state is not None else "",
         tag=campaign.tag if campaign is not None else "",
         commit=campaign.commit if campaign is not None else "",
         withdrawn=campaign is not None and campaign.withdrawn,
