@@ -5,6 +5,7 @@ Operators are told from machines by their first letters: the two share the place
 """
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Meta
@@ -33,6 +34,11 @@ def token(text: str) -> str:
             "starting with a letter or a digit"
         )
     return text
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of them in a line for a person, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def is_operator(name: str) -> bool:

@@ -16,7 +16,7 @@ from roosync_protocol.envelope import Heard
 from roosync_protocol.law import Law
 from roosync_protocol.leaps import led_from, too_far
 from roosync_protocol.messages import Result, Rollout
-from roosync_protocol.names import is_operator
+from roosync_protocol.names import is_operator, some
 from roosync_protocol.rollout import GOOD, PASSING, awaited, opened, too_many
 from roosync_protocol.rollout.room import fitted
 
@@ -120,9 +120,9 @@ def _shape_fault(new: Rollout) -> str | None:
     if new.items.keys() != (known if new.purpose == "decisions" else set()) or not all(new.items.values()):
         return "the machines of its waves and those of its decisions are not the same"
     if long := [machine for machine, result in new.results.items() if result.reason != fitted(result.reason, new)]:
-        return f"the reasons leave no room for the others': {_names(long)}"
+        return f"the reasons leave no room for the others': {some(sorted(long))}"
     strangers = (new.results.keys() | new.accepted) - known
-    return f"not in any wave: {_names(strangers)}" if strangers else None
+    return f"not in any wave: {some(sorted(strangers))}" if strangers else None
 
 
 def _start_fault(new: Rollout) -> str | None:
@@ -209,7 +209,7 @@ def _move_fault(before: Rollout, new: Rollout) -> str | None:
     if fault := _unsaid(before.results, new):
         return fault
     if early := new.results.keys() - set(opened(before)):
-        return f"the wave of {_names(early)} is not open"
+        return f"the wave of {some(sorted(early))} is not open"
     if before.status == "done" and (new.wave, new.opened, new.ended) != (before.wave, before.opened, before.ended):
         return "it has ended; only how a machine that was away ended is still told"
     if new.wave == before.wave and new.ended != before.ended and (before.ended is not None or awaited(new)):
@@ -235,20 +235,15 @@ def _unsaid(known: Mapping[str, Result], new: Rollout) -> str | None:
 
 def _wave_fault(new: Rollout, wave: int) -> str | None:
     bad = too_many(new, wave)
-    return f"too many failed to go on: {_names(bad)}" if bad else None
+    return f"too many failed to go on: {some(sorted(bad))}" if bad else None
 
 
 def _open_fault(new: Rollout) -> str | None:
     left = awaited(new)
-    return f"still awaited: {_names(left)}" if left else None
+    return f"still awaited: {some(sorted(left))}" if left else None
 
 
 def _end_fault(new: Rollout) -> str | None:
     if new.wave + 1 < len(new.waves):
         return "there are waves that were not opened"
     return _wave_fault(new, len(new.waves)) or _open_fault(new)
-
-
-def _names(machines: Iterable[str]) -> str:
-    ordered = sorted(machines)
-    return ", ".join(ordered[:5]) + (f" and {len(ordered) - 5} more" if len(ordered) > 5 else "")

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.fleet import Fleet
+from roosync_protocol.names import some
 from roosync_protocol.overview import MachineRow, machine_rows
 from roosync_protocol.rollout.waves import limit as limited
 from roosync_protocol.targeting import (
@@ -141,10 +142,10 @@ def _nobody(expression: Expression, machines: Sequence[Candidate]) -> str:
     """Why nobody is meant, as far as it can be told, and where to look."""
     names = [one.name for one in machines]
     near = "" if expression.facts else nearest(re.sub(r"[*?\[\]\s]", "", expression.text[:100]), names)
-    some = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     silent = [one.name for one in machines if one.has is None] if expression.facts else []
     told = f"; of {', '.join(silent[:5])} nothing is known yet" if silent and "has" in expression.facts else ""
+    there = near or f"; its machines: {some(names, 10)}"
     return (
-        f"{expression.text[:200]!r} means no machine of this fleet{near or '; its machines: ' + some}{told}\n"
+        f"{expression.text[:200]!r} means no machine of this fleet{there}{told}\n"
         "What is known of them: roosync machines --facts"
     )

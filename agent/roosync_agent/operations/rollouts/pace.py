@@ -6,7 +6,9 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts.answers import Pace
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
+from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED
+from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.waves import cut
 from roosync_protocol.versions import at_least
 
@@ -50,11 +52,10 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str, ours: Roll
             continue
         later = mine is not None and other.status == "prepared" and fleet.rollout(other.id).since >= mine
         if not later:
-            names = ", ".join(both[:5]) + (f" and {len(both) - 5} more" if len(both) > 5 else "")
             take = "takes" if len(both) == 1 else "take"
             raise RefusedRequestError(
-                f"{names} {take} part in {other.id}, which is {other.status}: end it first with `roosync rollout stop "
-                f"{other.id}`, or wait for it with `roosync rollout watch {other.id}`"
+                f"{some(both)} {take} part in {other.id}, which is {other.status}: end it first with "
+                f"`{command(other, 'stop')}`, or wait for it with `{command(other, 'watch')}`"
             )
 
 

@@ -22,6 +22,7 @@ from roosync_agent.operations.rollouts.hanging import hangs
 from roosync_agent.running.machine import Machine
 from roosync_protocol.decision import AGAIN
 from roosync_protocol.messages import Decision
+from roosync_protocol.names import some
 from roosync_protocol.proof import RISKS
 from roosync_protocol.rollout.waves import limit as limited
 
@@ -54,7 +55,7 @@ async def plan(
     busy = limited(busy, limit, seed or "0") if limit and busy else busy
     if not busy:
         raise RefusedRequestError(
-            f"nothing waits for an answer on {_names(targets or [])}, so there is nothing to roll out: "
+            f"nothing waits for an answer on {some(targets or [])}, so there is nothing to roll out: "
             "`roosync decisions` lists what waits"
         )
     pacing.require_free(machine.fleet, busy, "decisions")
@@ -120,7 +121,3 @@ def _answerable(machine: Machine, decision: Decision) -> Decision:
     if decision.status not in ("pending", "approved") and decision.status not in AGAIN:
         raise RefusedRequestError(f"{decision.id} is {decision.status}, and waits for no answer: leave it out")
     return decision
-
-
-def _names(machines: list[str]) -> str:
-    return ", ".join(machines[:5]) + (f" and {len(machines) - 5} more" if len(machines) > 5 else "")

@@ -23,6 +23,7 @@ from roosync_agent.operations.rollouts.hanging import hanging, unsigned
 from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
+from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
 from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import asked
@@ -129,7 +130,7 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
     """The commands for a person, the likeliest first."""
     ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
     bad, resume = [row.machine for row in ill if not row.accepted], command(rollout, "resume")
-    names, at_it = _some(bad), [row.machine for row in rows if row.state == AWAITED]
+    names, at_it = some(bad, 3), [row.machine for row in rows if row.state == AWAITED]
     stop = NextStep(command=command(rollout, "stop"), does="begin nothing more")
     match rollout.status:
         case "prepared":
@@ -139,7 +140,7 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
         case "waiting":
             skip = [NextStep(command=f"{resume} --skip-failed", does=f"go on without {names}")] if bad else []
             show = command(rollout, "show")
-            look = [NextStep(command=show, does=f"look again: {_some(at_it)} did not end yet")] if at_it else []
+            look = [NextStep(command=show, does=f"look again: {some(at_it, 3)} did not end yet")] if at_it else []
             return [*look, NextStep(command=resume, does=f"try {names} again" if bad else "go on"), *skip, stop]
     if stuck:
         return [
@@ -156,10 +157,6 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
 
 
 # -- inside
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _opened(rollout: Rollout) -> int:

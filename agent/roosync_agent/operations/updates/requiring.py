@@ -23,6 +23,7 @@ from roosync_agent.session import Session, new_operation
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Campaign, Rollout
 from roosync_protocol.messages.law import GitCommit, GitRevision, Version
+from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED
 from roosync_protocol.rollout.room import require_room
 from roosync_protocol.versions import at_least, same
@@ -191,7 +192,7 @@ def _require_newer(version: str, runs: dict[str, str]) -> None:
     if not all(has and at_least(has, version) for has in runs.values()):
         return
     newer = [f"{name} {has}" for name, has in runs.items() if not same(has, version)]
-    told = f" ({', '.join(newer[:5])}{f' and {len(newer) - 5} more' if len(newer) > 5 else ''})" if newer else ""
+    told = f" ({some(newer)})" if newer else ""
     what = f"{version} or a newer version{told}" if newer else version
     who = "every machine that is meant runs" if len(runs) > 1 else f"{next(iter(runs))} runs"
     raise RefusedRequestError(
