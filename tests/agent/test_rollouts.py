@@ -303,6 +303,26 @@ async def test_who_does_not_answer_is_named_and_who_answers_is_not(world, quick)
         assert state(world).status == "running"
 
 
+async def test_of_two_rollouts_none_waits_for_the_questions_of_the_other(world, quick, monkeypatch):
+    await begin(world, waves=(("beta",),))
+    await begin(world, waves=(("gamma",),), id="ro-2")
+    await world.alpha.lead(5)
+    both, asked = asyncio.Event(), []
+
+    async def ask(call, names, wake):
+        asked.extend(names)
+        call.at += 60
+        if len(asked) == 2:
+            both.set()
+        await both.wait()
+        wake()
+
+    monkeypatch.setattr(calling.Calling, "ask", ask)
+    async with asking(world) as turn:
+        await turn()
+    assert sorted(asked) == ["beta", "gamma"]
+
+
 async def test_nobody_is_called_silent_for_an_answer_that_our_own_outage_lost(world, quick, monkeypatch):
     await begin(world, waves=(NAMES,))
     await world.alpha.lead(5)

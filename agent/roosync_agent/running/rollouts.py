@@ -194,14 +194,19 @@ class Rollouts:
                     continue
             except TimeoutError:
                 pass
-            for id_, calling in list(self._calls.items()):
-                if calling.at > _time() or (rollout := self._machine.fleet.rollout(id_).state) is None:
-                    continue
-                try:
-                    await calling.ask(awaited(rollout), wake)
-                except Exception:
-                    log.exception("asking the machines of %s failed in an unexpected way; it is tried again", id_)
-                    calling.begin_again()
+            due_now = [(id_, call) for id_, call in self._calls.items() if call.at <= _time()]
+            await asyncio.gather(*(self._ask(id_, call, wake) for id_, call in due_now))  # none waits for another
+
+    async def _ask(self, id_: str, calling: Calling, wake: Callable[[], None]) -> None:
+        rollout = self._machine.fleet.rollout(id_).state
+        try:
+            if rollout is not None:
+                await calling.ask(awaited(rollout), wake)
+            else:  # it is being read again
+                calling.begin_again()
+        except Exception:
+            log.exception("asking the machines of %s failed in an unexpected way; it is tried again", id_)
+            calling.begin_again()
 
     def connected(self) -> None:
         """Our own connection is new."""

@@ -12,7 +12,7 @@ MAX_TOGETHER = 16 * 1024 * 1024  # bytes of all files of one letter
 MAX_NAME = 120  # characters
 
 _PLACE = re.compile(r"[/\\:\x00]")
-_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories of what a line for a person does not hold
 
 
 def attachment_fault(files: list[tuple[str, int]]) -> str:
@@ -36,6 +36,6 @@ def name_fault(name: str) -> str:
     """Why a file can not be called so by a letter; "" when it can."""
     if not name or len(name) > MAX_NAME:
         return f"the name of an attached file has 1 to {MAX_NAME} characters, this one {len(name)}"
-    if name.strip(". ") == "" or _PLACE.search(name) or any(unicodedata.category(char) in _UNSEEN for char in name):
+    if name.strip(". ") == "" or _PLACE.search(name) or any(unicodedata.category(char) in UNSEEN for char in name):
         return f"{name!r} is no name of a file alone: no folder, no drive, no invisible character may be in it"
     return ""

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import DecodeError, Meta, Struct, field, json
 
 from roosync_protocol.depth import too_deep
-from roosync_protocol.mail.attachments import MAX_FILE
+from roosync_protocol.mail.attachments import MAX_FILE, UNSEEN
 from roosync_protocol.messages import Mail
 from roosync_protocol.messages.base import Moment, Sha256, Token
 from roosync_protocol.messages.mail import MAX_ATTACHMENTS
@@ -25,8 +25,6 @@ MAX_BODY = 100_000  # characters; what is longer is a file to be attached
 MAX_BODY_BYTES = 400_000  # in UTF-8: with base64 and the fields around it, still below the broker's payload limit
 MAX_TAGS, MAX_TAG = 20, 50
 MAX_LETTER = 640_000  # bytes of JSON
-
-_UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories of what a line for a person does not hold
 
 
 class LetterError(ValueError):
@@ -138,7 +136,7 @@ def _fault(subject: str, body: str, priority: str, tags: tuple[str, ...]) -> str
         return "a letter needs a subject: --subject 'a few words'"
     if len(subject.strip()) > MAX_SUBJECT:
         return f"a subject has at most {MAX_SUBJECT} characters; write the rest into the text"
-    if any(unicodedata.category(char) in _UNSEEN for text in (subject.strip(), *tags) for char in text):
+    if any(unicodedata.category(char) in UNSEEN for text in (subject.strip(), *tags) for char in text):
         return "subject and tags are one line each, without control or invisible characters"
     if len(body) > MAX_BODY or len(body.encode("utf-8", "surrogatepass")) > MAX_BODY_BYTES:
         return (
