@@ -191,7 +191,7 @@ async def test_what_is_staged_waits_too(machine, so):
     machine.write("staged")
     machine.paused, machine.rollout = so.get("paused", False), so.get("rollout", machine.rollout)
     await machine.look()
-    assert machine.report.phase == "updating"
+    assert machine.report.phase == "waiting"
     assert machine.report.reason
     assert not machine.left
     machine.paused, machine.rollout = False, rollout()

@@ -118,7 +118,8 @@ class Updating:
         if ours is not None and ours.phase in HANDED_OVER and not self._supervised:
             return Stand(phase="waiting", reason=judging.NOBODY, journal=ours)
         if ours is not None and ours.phase == "staged":
-            return Stand(phase="updating", reason=judging.hindrance(self._facts(campaign), campaign), journal=ours)
+            held = judging.hindrance(self._facts(campaign), campaign)  # its release is made, and has to wait
+            return Stand(phase="waiting" if held else "updating", reason=held, journal=ours)
         if ours is not None and (ours.phase in HANDED_OVER or self._running):
             return Stand(phase="updating", journal=ours)
         return await self._from_rest(campaign, ours)
