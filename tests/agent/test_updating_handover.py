@@ -72,14 +72,14 @@ class Machine:
         start = (sys.executable, "-I", str(self.program), str(self.socket), version, life)
         return Release(version=version, folder=version, start=start)
 
-    def write(self, phase, life="lives", *, old="lives", tries=1, timeout=3.0, current=False):
+    def write(self, phase, life="lives", *, old="lives", tries=1, timeout=3.0, current=False, handed=True):
         self.old, new = self.release(__version__, old), self.release(NEW, life)
         self.releases.set_current(*((new, self.old) if current else (self.old, None)))
         journal.write(
             self.state,
             Journal(
                 campaign="u-1", revision=1, version=NEW, phase=phase, old=self.old, new=new, began=NOW, tries=tries,
-                health_timeout=timeout,
+                health_timeout=timeout, handed_over=handed,
             ),
         )  # fmt: skip
 
@@ -161,6 +161,7 @@ async def test_one_that_is_not_goes_back(machine, life, reason):
 # What a crash, of the agent, of the supervisor or of both, left on the disk -> how it ends, and what runs then.
 LEFT = {
     "staged": ({"phase": "staged"}, "confirmed", NEW),
+    "staged, and it waits for its rollout": ({"phase": "staged", "handed": False}, "staged", __version__),
     "staged, the release is gone": ({"phase": "staged", "gone": True}, "returned", __version__),
     "on trial": ({"phase": "trying"}, "confirmed", NEW),
     "on trial for the second time": ({"phase": "trying", "tries": 2}, "confirmed", NEW),

@@ -69,7 +69,7 @@ class Updating:
             await self._machine.say_if_new(self._report(campaign, stand))
         journal = stand.journal if stand else None
         if journal is not None and journal.phase == "staged" and stand is not None and not stand.reason:
-            await self._hand_over()
+            await self._hand_over(journal)
 
     def notes(self) -> list[str]:
         """For the status, as of the last look: only what is not at rest."""
@@ -194,9 +194,10 @@ class Updating:
             log.error("how the recipe ended could not be written down: %s", error)  # noqa: TRY400
         self.wake()
 
-    async def _hand_over(self) -> None:
+    async def _hand_over(self, journal: Journal) -> None:
         """Ends this agent. Who holds the turn finishes first: an apply, or what a person asked for."""
         async with self._machine.turn:
+            journals.write(self._machine.state, replace(journal, handed_over=True))
             log.info("the new version is staged; this agent ends for it")
             self.handed_over = True
             self.leave()

@@ -58,7 +58,7 @@ class Handover:
     def begin(self) -> Begin:
         """What to start, by the journal; the step that this is stands in it when this returns. StateError: disk."""
         journal = journals.read_or_none(self._state)
-        if journal is not None and journal.phase in ("staged", "trying"):
+        if journal is not None and (journal.phase == "trying" or journals.due(journal)):
             new = journal.new
             if new is None or not self.releases.there(new):
                 return self._back(journal, "its release is gone from the disk")
@@ -75,7 +75,7 @@ class Handover:
     @property
     def staged(self) -> bool:
         journal = journals.read_or_none(self._state)
-        return journal is not None and journal.phase == "staged"
+        return journal is not None and journals.due(journal)
 
     def running(self) -> Release:
         """The release in force: what is installed, until an update was confirmed; or when that is the newer one."""

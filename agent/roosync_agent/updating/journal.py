@@ -59,6 +59,7 @@ class Journal(Struct, frozen=True, kw_only=True):
     reason: str = ""
     log: tuple[str, ...] = ()
     health_timeout: float = 60.0  # seconds; of the settings at that time, for the supervisor
+    handed_over: bool = False  # its agent ended for it; without that a staged release waits, such as for its rollout
     told: bool = False  # the fleet knows how it ended
 
     def to(self, phase: Phase, now: datetime, *, reason: str = "", log: tuple[str, ...] = ()) -> "Journal":
@@ -74,6 +75,11 @@ class Journal(Struct, frozen=True, kw_only=True):
             log=(log or self.log)[-LOG_LINES:],
             told=False,
         )
+
+
+def due(journal: Journal) -> bool:
+    """Is the new version to be started? An agent that was killed, or switched off, before it said so did not decide."""
+    return journal.phase == "staged" and journal.handed_over
 
 
 def read(state: State) -> Journal | None:
