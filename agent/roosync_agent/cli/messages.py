@@ -9,7 +9,7 @@ import click
 
 from roosync_agent.cli.choosing import expanded
 from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
-from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.running import F, ask_machine, json_option, show, signed, with_options
 from roosync_agent.cli.text import many
 
 UNSENT = 5  # exit code: a recipient was not reached
@@ -29,10 +29,8 @@ body_options = [
 ]
 
 
-def with_body(command: Any) -> Any:
-    for option in reversed(body_options):
-        command = option(command)
-    return command
+def with_body(command: F) -> F:
+    return with_options(command, body_options)
 
 
 @click.group()

@@ -1,11 +1,10 @@
 """The options that say how carefully many machines are changed: the same for a rollout and for an update."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-F = TypeVar("F", bound=Callable[..., Any])
+from roosync_agent.cli.running import F, with_options
 
 OPTIONS = (
     click.option("--canary", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
@@ -23,13 +22,6 @@ OPTIONS = (
 def pace_options(command: F) -> F:
     """Adds them; the command is given `canary`, `waves`, `pause`, `max_fail`, `timeout`, `note`."""
     return with_options(command, OPTIONS)
-
-
-def with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
-    """With each of them, shown in this order."""
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def pace_of(canary: int, waves: str, pause: float, max_fail: float, timeout: float) -> dict[str, Any]:

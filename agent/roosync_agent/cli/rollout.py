@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from roosync_agent.cli.choosing import limit_options, on_option
-from roosync_agent.cli.pace import F, pace_of, pace_options, with_options
+from roosync_agent.cli.pace import pace_of, pace_options
 from roosync_agent.cli.rollout_text import (
     ENDS,
     code_of,
@@ -17,7 +17,7 @@ from roosync_agent.cli.rollout_text import (
     plan_text,
     rollout_text,
 )
-from roosync_agent.cli.running import ask_agent, ask_machine, json_option, show, signed
+from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, show, signed, with_options
 from roosync_agent.cli.text import harmless
 
 if TYPE_CHECKING:

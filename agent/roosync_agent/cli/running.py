@@ -8,7 +8,7 @@ little, and `--help` is quick: the rest is imported where it is used.
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from roosync_agent.settings import Settings
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 NOT_YET = 2  # the exit code of drift: not in step
 ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
 _away = [False]  # was the last answer of before?
@@ -240,3 +241,10 @@ def show(value: Any, as_json: bool, text: Callable[[Any], str]) -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+
+
+def with_options(command: F, options: Sequence[Callable[[F], F]]) -> F:
+    """With each of them, shown in this order."""
+    for option in reversed(options):
+        command = option(command)
+    return command
