@@ -345,6 +345,24 @@ async def test_who_is_away_begins_by_itself_only_while_nobody_stopped_it(world, 
     assert [one.command for one in showing.next_steps(rollout, rows, [])] == [following]
 
 
+UNDER_WAY = {  # what an awaited machine of a halted rollout says -> is one told to look again?
+    "at it": ("is updating", True),
+    "it waits for the same person": ("waits: u-1 halted, and a person is asked", False),
+}
+
+
+@pytest.mark.parametrize(("reason", "again"), UNDER_WAY.values(), ids=UNDER_WAY)
+async def test_who_is_still_at_it_after_a_halt_is_looked_at_again(world, reason, again):
+    for name in NAMES:
+        await ask(world, name)
+    answer = await starting.start(world.ann, await planned(world))
+    await read(world)
+    rollout = replace(world.alpha.fleet.rollout(answer.id).state, status="waiting")
+    rows = [showing.MachineRow(machine="beta", wave=1, state="awaited", reason=reason)]
+    first = showing.next_steps(rollout, rows, [])[0]
+    assert (first.command == f"roosync rollout show {answer.id}") is again
+
+
 async def test_what_was_approved_for_a_stopped_rollout_is_named_and_can_be_approved_again(world):
     ids = {name: await ask(world, name) for name in NAMES}
     answer = await starting.start(world.ann, await planned(world))

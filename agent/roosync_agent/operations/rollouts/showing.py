@@ -130,7 +130,8 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
     """The commands for a person, the likeliest first."""
     ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
     bad, resume = [row.machine for row in ill if not row.accepted], command(rollout, "resume")
-    names, at_it = some(bad, 3), [row.machine for row in rows if row.state == AWAITED]
+    names, still = some(bad, 3), [row for row in rows if row.state == AWAITED]
+    at_it = [row.machine for row in still if not row.reason.startswith(WORDS["waiting"])]  # others wait for a person
     stop = NextStep(command=command(rollout, "stop"), does="begin nothing more")
     match rollout.status:
         case "prepared":
