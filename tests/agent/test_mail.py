@@ -31,7 +31,7 @@ from roosync_broker.tasks import end
 from roosync_protocol import envelope
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.mail import LetterError, NoRecipientError, packed, written
+from roosync_protocol.mail import Attachment, LetterError, NoRecipientError, packed, written
 from roosync_protocol.messages import Mail
 from roosync_protocol.subjects import Subjects
 
@@ -478,6 +478,23 @@ async def test_a_full_disk_of_ours_leaves_the_letter_on_the_broker(world, monkey
     world.clock[0] += ACK_WAIT + 1
     assert await world.again("beta").mail.collect() == 1
     assert len(await world.inbox("beta")) == 3
+
+
+async def test_files_that_are_only_claimed_fill_no_mailbox(world):
+    """A hundred bytes say that sixteen megabytes come with them: who sends such letters keeps nobody from theirs."""
+    room = world.desks["beta"].mail
+    room.box = Mailbox(room.box.folder, max_bytes=20_000_000)
+    file = Attachment(name="a", size=8_000_000, sha256="0" * 64, content="1" * 64, key="A" * 43 + "=")
+    for number in range(3):
+        claims = world.letter(id_=f"m-{number}", attachments=(file, replace(file, name="b")))
+        await world.post(claims, contents=(file.content,))
+    await mail.send(world.desks["alpha"], ["beta"], "a real one", "x", attachments=[given("a.txt", b"data")])
+    assert await room.collect() == 4
+    assert len(await world.inbox("beta")) == 4
+    size = room.box._bytes
+    again = Mailbox(room.box.folder)
+    again.index()
+    assert again._bytes == size, "what was counted is what lies there"
 
 
 async def test_letters_that_come_while_there_is_trouble_add_no_looks_of_their_own(world, monkeypatch):

@@ -138,6 +138,14 @@ def test_a_file_that_the_outside_does_not_name_is_refused():
         opened(data, mail())
 
 
+def test_files_that_are_too_much_together_are_refused_also_when_they_are_only_claimed():
+    files = tuple(replace(FILE, name=f"{n}.bin", size=MAX_FILE) for n in range(3))
+    data = packed(letter(attachments=files))
+    with pytest.raises(LetterError, match="together"):
+        opened(data, mail(contents=(FILE.content,)))
+    assert opened(packed(letter(attachments=files[:2])), mail(contents=(FILE.content,)))
+
+
 # -- whom
 
 

@@ -124,6 +124,7 @@ class Mailroom:
         if len(data) != attached.size:
             raise ContentError(f"{attached.name!r} has {len(data)} bytes, and its letter says {attached.size}")
         await asyncio.to_thread(write_private, path, data)
+        self.box.laid_file(len(data))
 
     # -- inside
 

@@ -105,8 +105,12 @@ class Mailbox:
         write_private(path, data, sync=False)
         index[kept.place] = name
         self._letters += 1
-        self._bytes += room
+        self._bytes += len(data)  # its files count when they are here: what a letter says of them is only said
         return path, True
+
+    def laid_file(self, size: int) -> None:
+        """A file that came with a letter is here."""
+        self._bytes += size
 
     def settle(self, path: Path) -> None:
         """What lies there outlives a power cut when this returns, wherever it was moved meanwhile."""

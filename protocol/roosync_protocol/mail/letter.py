@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 from msgspec import DecodeError, Meta, Struct, field, json
 
 from roosync_protocol.depth import too_deep
-from roosync_protocol.mail.attachments import MAX_FILE, UNSEEN
+from roosync_protocol.mail.attachments import MAX_FILE, MAX_TOGETHER, UNSEEN
 from roosync_protocol.messages import Mail
 from roosync_protocol.messages.base import Moment, Sha256, Token
 from roosync_protocol.messages.mail import MAX_ATTACHMENTS
@@ -128,6 +128,8 @@ def opened(data: bytes, mail: Mail) -> Letter:
         )
     if not {one.content for one in letter.attachments} <= set(mail.contents):
         raise LetterError("a file comes with it that the outside does not name")
+    if sum(one.size for one in letter.attachments) > MAX_TOGETHER:
+        raise LetterError(f"its files have more than {MAX_TOGETHER} bytes together")
     return letter
 
 
