@@ -32,6 +32,7 @@ from roosync_broker.tasks import end
 PAGE, PAGE_BYTES = 512, 8 * 1024 * 1024  # messages and bytes of one answer of a direct get
 FILTERS = 256  # subjects in one multi_last request; the server takes 1,024 and refuses more with 413
 SERVED_AT_ONCE = 64
+NEXT_LETTER = 2.0  # seconds: those of one batch come together
 FETCH_TIMEOUT = 10.0  # seconds: what is not acknowledged is given out again, so a lost answer costs only time
 
 
@@ -157,7 +158,11 @@ class JetStreamLink:
         body = json.encode({"batch": limit, "no_wait": True})
         async with self._connection.ask(Asking(subject, pulls=True), body, None, FETCH_TIMEOUT) as reply:
             while len(found) < limit:
-                message = await reply()
+                try:
+                    async with asyncio.timeout(NEXT_LETTER if found else None):
+                        message = await reply()
+                except TimeoutError:  # so many were given out that the others wait for acknowledgements
+                    return found
                 if (one := replies.delivered(message, stream, box)) is not None:
                     found.append(one)
                     continue

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from roosync_broker import mailboxes, permissions
+from roosync_broker import jetstream, mailboxes, permissions
 from roosync_broker.errors import NoResponderError, RefusedError, SenderError
 from roosync_broker.keys import KeyPair
 from roosync_broker.mailboxes import KEPT
@@ -46,6 +46,20 @@ async def test_a_mailbox_gives_out_its_owners_letters_in_order_and_acknowledged_
     assert await sequences(link, world) == [4, 5]
     assert await sequences(link, world) == []  # given out, and waited for
     assert await sequences(link, world, "c") == [6]
+
+
+async def test_so_many_are_given_out_and_the_others_when_those_are_acknowledged(world, monkeypatch):
+    monkeypatch.setattr(jetstream, "NEXT_LETTER", 0.2)
+    monkeypatch.setattr(mailboxes, "UNACKNOWLEDGED", 4)
+    link = await world.link("a")
+    await mailboxes.ensure(link, world.fleet, ["b"])
+    for number in range(6):
+        await link.post(subject(world, id_=f"m{number}"), b"x", {"Nats-Msg-Id": f"m{number}.b"})
+    async with asyncio.timeout(5):  # what was given out is not held back for what is not
+        found = [*await link.fetch(mail(world), "b", 3), *await link.fetch(mail(world), "b", 3)]
+        assert [one.stored.sequence for one in found] == [1, 2, 3, 4]
+        await link.acknowledge(found)
+        assert await sequences(link, world) == [5, 6]
 
 
 async def test_who_has_no_mailbox_is_told(world):

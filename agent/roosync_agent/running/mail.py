@@ -79,7 +79,8 @@ class Mailroom:
         stream, name, count = self.session.subjects.stream("MAIL"), self.session.name, 0
         async with self._one:
             while True:
-                unsettled = sum(self._settling.values())
+                if sum(self._settling.values()) + BATCH > mailboxes.UNACKNOWLEDGED:
+                    await self._settled()  # the broker would give out no more before
                 found = await self._fetch(stream, name)
                 if found and not self.box.counted:
                     await asyncio.to_thread(self.box.index)
@@ -93,11 +94,8 @@ class Mailroom:
                     task = asyncio.create_task(self._settle(laid))
                     self._settling[task] = len(laid)
                     task.add_done_callback(self._settling.pop)
-                if len(found) == BATCH:
-                    continue
-                if unsettled + len(found) < mailboxes.UNACKNOWLEDGED:
+                if len(found) < BATCH:
                     return count
-                await self._settled()  # the broker gives out no more before, and there may be more
 
     async def _settle(self, laid: list[tuple[Delivered, Path | None]]) -> None:
         """On the disk for good, then acknowledged; what is not comes again."""
