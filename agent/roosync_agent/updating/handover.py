@@ -143,7 +143,7 @@ class Handover:
         while loop.time() < end:
             if await _ended(process, LOOK):
                 return f"it ended with exit code {process.returncode}"
-            health = await asyncio.to_thread(self._asked, journal.campaign)
+            health = await asyncio.to_thread(self._asked)
             if "version" not in health:
                 said = str(health.get("why", said))
             elif not same(str(health["version"]), journal.version):
@@ -165,13 +165,13 @@ class Handover:
         while loop.time() < end:
             if await _ended(process, LOOK):
                 return False
-            if "version" in await asyncio.to_thread(self._asked, ""):
+            if "version" in await asyncio.to_thread(self._asked):
                 return True
         return True
 
-    def _asked(self, campaign: str) -> Mapping[str, Any]:
+    def _asked(self) -> Mapping[str, Any]:
         try:
-            answer = control.ask(self._state.folder, HEALTH, {"campaign": campaign}, ANSWERS)
+            answer = control.ask(self._state.folder, HEALTH, {}, ANSWERS)
         except (OSError, ValueError) as error:
             return {} if isinstance(error, control.NobodyThereError) else {"why": "it hangs"}
         found = answer.get("result")

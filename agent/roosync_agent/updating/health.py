@@ -20,7 +20,7 @@ class Health(Struct, frozen=True, kw_only=True):
     turns: int  # that it took to their end since it began
 
 
-async def health(machine: "Machine", campaign: str = "") -> Health:
+async def health(machine: "Machine") -> Health:
     updating = machine.updating
     journal = updating.journal()
     known = journal.campaign if journal is not None else ""
