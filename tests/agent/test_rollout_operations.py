@@ -28,7 +28,7 @@ from roosync_protocol.diff import Divergence, Verdict
 from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Operator, Policy, Result
+from roosync_protocol.messages import InventoryReport, Operator, Policy, Result
 from roosync_protocol.open_work import open_rollouts
 from roosync_protocol.reconcile import Asked, decide
 from roosync_protocol.rollout.gate import named
@@ -137,6 +137,33 @@ async def test_the_same_change_is_one_card_and_another_one_is_another(world):
     await fail_after_approval(world, ids["beta"])
     again = await planned(world, ids=[ids["beta"], ids["gamma"]])
     assert len(again.cards) == 2  # the second try shows why the first one failed
+
+
+ORDERS = {  # who is there, who runs the broker, which canary -> the waves of what alpha is asked
+    "with the broker too": (NAMES, "alpha", 1, [["beta"], ["gamma"], ["alpha"]]),
+    "the broker is spared as well": (NAMES, "beta", 1, [["gamma"], ["alpha"], ["beta"]]),
+    "the one that is asked comes last": (NAMES, "", 1, [["beta"], ["gamma"], ["alpha"]]),
+    "but before who is away": (("alpha", "gamma"), "", 1, [["gamma"], ["alpha"], ["beta"]]),
+    "who is named goes first, alone": (NAMES, "", ["gamma", "alpha"], [["gamma", "alpha"], ["beta"]]),
+    "also when it is away": (("alpha", "gamma"), "", ["beta"], [["beta"], ["gamma"], ["alpha"]]),
+}
+
+
+@pytest.mark.parametrize(("there", "host", "canary", "waves"), ORDERS.values(), ids=ORDERS)
+async def test_what_is_wrong_is_not_tried_first_where_the_person_works(world, monkeypatch, there, host, canary, waves):
+    for name in NAMES:
+        await ask(world, name)
+
+    async def present():
+        return dict.fromkeys(there, NOW)
+
+    monkeypatch.setattr(world.alpha, "present", present)
+    if host:
+        await world.machines[host].session.say(
+            InventoryReport(agent=host, timestamp=NOW, inventory={"broker": "embedded"})
+        )
+        await read(world)
+    assert (await planned(world, entity=KEY, pace={"canary": canary})).waves == waves
 
 
 async def fail_after_approval(world, id_):
@@ -416,6 +443,7 @@ PLANS = {  # what is asked -> what is said
     "a wave of more than all": ({"entity": KEY, "pace": {"waves": ["101%"]}}, "more than all"),
     "a wave that is no number": ({"entity": KEY, "pace": {"waves": ["many"]}}, "no number of machines"),
     "a canary larger than the fleet": ({"entity": KEY, "pace": {"canary": 3}}, "larger than the 2"),
+    "a canary that takes no part": ({"entity": KEY, "pace": {"canary": ["zeta"]}}, "'zeta' takes no part.*: see --can"),
     "a pause backwards": ({"entity": KEY, "pace": {"pause_seconds": -1}}, "a pause of -1 seconds"),
     "longer than an approval": ({"entity": KEY, "pace": {"pause_seconds": 604_800}}, "last longer than an approval"),
     "no number": ({"entity": KEY, "pace": {"pause_seconds": float("nan")}}, "a pause of nan"),

@@ -101,7 +101,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_signed(three, words, 
 def test_a_preview_shows_who_begins_when_and_signs_nothing(three):
     alpha = three.sites["alpha"]
     told = alpha.roosync("update", "require", NEXT, "--revision", f"v{NEXT}", "--preview", env={"COLUMNS": "80"}).out
-    assert "Wave 1      1 machine   alpha" in told
+    assert "Wave 1      1 machine   beta" in told
     assert f"They run    {__version__}" in told
     assert alpha.json("rollout", "list") == []
 
@@ -112,7 +112,7 @@ def test_a_tag_that_does_not_exist_is_refused_by_the_canary_and_nobody_else_begi
     ran = alpha.roosync(*words, codes=(4,), env={"COLUMNS": "80"})
     assert "1 refused" in ran.out
     shown = alpha.json("update", "show")
-    assert states(shown) == {"alpha": "refused", "beta": "not_begun", "gamma": "not_begun"}
+    assert states(shown) == {"alpha": "not_begun", "beta": "refused", "gamma": "not_begun"}
     assert "v99.9.9" in shown["machines"][0]["reason"]
     alpha.fails("update", "require", NEXT, "--revision", f"v{NEXT}", says=["is waiting", "--replace"])
 
@@ -120,7 +120,7 @@ def test_a_tag_that_does_not_exist_is_refused_by_the_canary_and_nobody_else_begi
 def test_two_end_in_the_new_version_and_one_goes_back_and_is_named(three, waiting):
     alpha, gamma = three.sites["alpha"], three.sites["gamma"]
     (gamma.state / "kept-back").touch()
-    words = ("update", "require", NEXT, "--revision", f"v{NEXT}", "--replace", "--waves", "1", "--yes")
+    words = ("update", "require", NEXT, "--revision", f"v{NEXT}", "--replace", "--canary", "alpha,beta", "--yes")
     ran = alpha.roosync(*words, codes=(4,), env={"COLUMNS": "80"}, timeout=150)
     assert "2 changed, 1 FAILED (of 3 machines)" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80, ran.out

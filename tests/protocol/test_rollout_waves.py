@@ -29,6 +29,14 @@ def test_waves(canary, waves, sizes):
     assert [name for wave in made for name in wave] == TEN, "everybody once, in order"
 
 
+def test_who_is_named_as_canary_goes_first_alone_and_the_others_keep_their_order():
+    assert cut(TEN, canary=["m7", "m2"], waves=[4]) == (
+        ("m7", "m2"),
+        ("m0", "m1", "m3", "m4"),
+        ("m5", "m6", "m8", "m9"),
+    )
+
+
 REFUSED = {
     "a wave of zero": (0, [0], "nobody"),
     "zero per cent": (0, ["0%"], "nobody"),
@@ -44,6 +52,8 @@ REFUSED = {
     "a list": (0, ["5,10"], "no number of machines"),
     "a canary larger than the fleet": (11, [], "larger than the 10"),
     "a canary below zero": (-1, [], "no canary"),
+    "a canary that takes no part": (["m3", "m77"], [], "'m77' takes no part, so it is no canary; m0, m1, "),
+    "a canary named twice": (["m3", "m3"], [], "'m3' is named twice"),
 }
 
 

@@ -1,14 +1,16 @@
 """The options that say how carefully many machines are changed: the same for a rollout and for an update."""
 
+import re
 from typing import Any
 
 import click
 
 from roosync_agent.cli.running import F, with_options
 
+_COUNT = re.compile(r"[0-9]{1,9}")
 OPTIONS = (
-    click.option("--canary", type=click.IntRange(min=0), default=1, show_default=True, metavar="N",
-                 help="So many machines go first, alone; 0: none."),
+    click.option("--canary", default="1", show_default=True, metavar="N|MACHINES",
+                 help="So many machines go first, alone, or these: beta,gamma; 0: none."),
     click.option("--waves", default="25%", show_default=True, metavar="SIZES",
                  help="Sizes of the waves after it: 10, 25%, or 5,50%; the last one repeats."),
     click.option("--pause", type=float, default=0.0, metavar="SECONDS", help="Between two waves."),
@@ -24,12 +26,18 @@ def pace_options(command: F) -> F:
     return with_options(command, OPTIONS)
 
 
-def pace_of(canary: int, waves: str, pause: float, max_fail: float, timeout: float) -> dict[str, Any]:
+def pace_of(canary: str, waves: str, pause: float, max_fail: float, timeout: float) -> dict[str, Any]:
     """As operations take it (`operations.rollouts.answers.Pace`)."""
     return {
-        "canary": canary,
+        "canary": int(canary) if _COUNT.fullmatch(canary) else _names(canary),
         "waves": [size.strip() for size in waves.split(",")],
         "pause_seconds": pause,
         "max_fail_percentage": max_fail,
         "timeout_minutes": timeout,
     }
+
+
+def _names(text: str) -> list[str]:
+    if names := [name.strip().lower() for name in text.split(",") if name.strip()]:
+        return list(dict.fromkeys(names))
+    raise click.UsageError("--canary is empty; give how many machines go first, or their names; 0 is none")

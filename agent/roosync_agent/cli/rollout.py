@@ -64,7 +64,7 @@ def rollout() -> None:
 @json_option
 def start(
     ids: tuple[str, ...], entity: str, everything: bool, risk: str | None, on: str | None, limit: str, seed: str,
-    canary: int, waves: str, pause: float, max_fail: float, timeout: float, note: str,
+    canary: str, waves: str, pause: float, max_fail: float, timeout: float, note: str,
     preview: bool, yes: bool, no_watch: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign decisions for many machines together, and let them apply wave after wave.

@@ -45,7 +45,7 @@ def update() -> None:
 @json_option
 def require(
     version: str, tag: str, commit: str, on: str | None, limit: str, seed: str,
-    canary: int, waves: str, pause: float, max_fail: float, timeout: float, note: str,
+    canary: str, waves: str, pause: float, max_fail: float, timeout: float, note: str,
     splay: float, replace_: bool, preview: bool, yes: bool, no_watch: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Sign that machines are to run VERSION, and follow them. How each gets it is in its own settings.

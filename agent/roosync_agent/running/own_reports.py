@@ -6,7 +6,7 @@ nothing in them may change by itself from one turn to the next except their time
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.reference import BASELINE
@@ -25,6 +25,7 @@ KEYLESS = (
     "the broker asks nobody for a key, so it enforces nothing: whoever reaches it can read everything, delay or delete "
     "it; what is not signed by a member does not count all the same"
 )
+EMBEDDED = "embedded"  # in the inventory: this machine runs the fleet's broker
 LISTED = 1_000  # divergences that one report lists; the rest is counted
 LISTED_BYTES = 800_000  # and so many bytes of them: names can be long, and a message has at most 1 MiB
 
@@ -102,8 +103,10 @@ async def inventory_report(machine: "Machine") -> InventoryReport:
     """What this machine has, taken in a thread: it reads the disk; with the labels a person gave it."""
     layout, collection = machine.local.layout(), machine.looked_now.collection
     taken = await asyncio.to_thread(take_inventory, machine.local.door, layout, collection)
-    labels = {"labels": dict(machine.settings.labels)} if machine.settings.labels else {}
-    return InventoryReport(agent=machine.name, timestamp=machine.session.now(), inventory=taken | labels)
+    own: dict[str, Any] = {"labels": dict(machine.settings.labels)} if machine.settings.labels else {}
+    if (identity := machine.state.identity()) is not None and identity.embedded:
+        own["broker"] = EMBEDDED
+    return InventoryReport(agent=machine.name, timestamp=machine.session.now(), inventory=taken | own)
 
 
 def _law_notes(machine: "Machine", now: datetime) -> list[str]:

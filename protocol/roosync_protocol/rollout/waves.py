@@ -11,16 +11,22 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from math import ceil
 
+from roosync_protocol.names import some
+
 _SIZE = re.compile(r"([0-9]{1,9})(\.[0-9]{1,6})?(%?)")
 Size = str | int
 
 
-def cut(machines: Iterable[str], *, canary: int = 0, waves: Sequence[Size] = ()) -> tuple[tuple[str, ...], ...]:
-    """The waves, in the order of `machines`; the first `canary` ones are a wave before all others.
+def cut(
+    machines: Iterable[str], *, canary: int | Sequence[str] = 0, waves: Sequence[Size] = ()
+) -> tuple[tuple[str, ...], ...]:
+    """The waves, in the order of `machines`; the first `canary` ones, or those it names, are a wave before all others.
 
-    ValueError: a size that is none, a wave of nobody, a canary larger than the fleet, a machine named twice.
+    ValueError: a size that is none, a wave of nobody, a canary larger than the fleet or not of it, a name given twice.
     """
     left = list(machines)
+    if not isinstance(canary, int):
+        left, canary = _first(left, canary), len(canary)
     total = len(left)
     if not total:
         raise ValueError("there is no machine to make waves of")
@@ -63,6 +69,13 @@ def limit(machines: Iterable[str], size: Size, seed: Size = 0) -> list[str]:
     names = list(dict.fromkeys(machines))
     chosen = frozenset(sorted(names, key=lambda name: (_place(name, seed), name))[: size_of(size, len(names))])
     return [name for name in names if name in chosen]
+
+
+def _first(machines: Sequence[str], names: Sequence[str]) -> list[str]:
+    """All of them, those of these names before the others. ValueError when one of the names is nobody's."""
+    if strangers := [name for name in names if name not in machines]:
+        raise ValueError(f"{strangers[0][:64]!r} takes no part, so it is no canary; {some(machines)} would")
+    return [*names, *(machine for machine in machines if machine not in names)]
 
 
 def _place(name: str, seed: Size) -> bytes:

@@ -28,7 +28,7 @@ class SharedCard(Struct, frozen=True, kw_only=True):
 class Pace(Struct, frozen=True, kw_only=True):
     """How carefully: what a person chose, or the defaults (docs/rollouts.md says why these)."""
 
-    canary: int = 1  # machines of the first wave; 0: none
+    canary: int | tuple[str, ...] = 1  # machines of the first wave: how many, or which; 0: none
     waves: tuple[str, ...] = ("25%",)  # sizes of the waves after it, counts or percents of all; the last one repeats
     pause_seconds: float = 0.0
     max_fail_percentage: float = 0.0

@@ -1,9 +1,11 @@
 """How carefully a rollout goes, checked before anybody is shown anything; and whom it would come to in which order."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts.answers import Pace
+from roosync_agent.running.machine import Machine
+from roosync_agent.running.own_reports import EMBEDDED
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
 from roosync_protocol.names import some
@@ -29,9 +31,19 @@ def checked(pace: Pace) -> Pace:
     return pace
 
 
-def in_waves(machines: Collection[str], present: Collection[str], pace: Pace) -> list[list[str]]:
-    """Who begins when. Machines that are there come first: an absent canary would tell nothing, and halt everything."""
-    ordered = sorted(machines, key=lambda name: (name not in present, name))
+async def in_waves(machine: Machine, machines: Iterable[str], pace: Pace) -> list[list[str]]:
+    """Who begins when. Machines that are there come first: an absent canary would tell nothing, and halt everything.
+
+    The last of them are the one that is asked, where a person works, and one that says that it runs the broker: what
+    is wrong is not tried there first. RefusedRequestError when there are no such waves.
+    """
+    present = await machine.present() or {}
+
+    def spared(name: str) -> bool:
+        told = machine.fleet.inventory(name)
+        return name == machine.name or (told is not None and told.inventory.get("broker") == EMBEDDED)
+
+    ordered = sorted(machines, key=lambda name: (name not in present, spared(name), name))
     try:
         return [list(wave) for wave in cut(ordered, canary=pace.canary, waves=pace.waves)]
     except ValueError as error:

@@ -47,7 +47,6 @@ async def plan(
     """
     careful = pacing.checked(convert(pace or {}, Pace))
     wanted = _wanted(machine, ids or [], entity, everything, risk)
-    present = await machine.present() or {}
     meant = await choose_here(machine, on) if on else None
     targets = meant.machines if meant is not None else None
     of = {d.machine for d in wanted}
@@ -65,7 +64,7 @@ async def plan(
     name, count = Counter(d.machine for d in chosen).most_common(1)[0]
     if count > MOST:
         raise RefusedRequestError(f"{count} decisions of {name} are too many for one rollout; {MOST} is the most")
-    waves = pacing.in_waves(busy, present, careful)
+    waves = await pacing.in_waves(machine, busy, careful)
     _require_lasting(careful, len(waves))
     return RolloutPlan(
         waves=waves,

@@ -69,7 +69,7 @@ async def plan(
         version=version,
         tag=tag,
         commit=commit,
-        waves=pacing.in_waves(taking, await machine.present() or {}, careful),
+        waves=await pacing.in_waves(machine, taking, careful),
         runs={name: runs[name] for name in taking},
         newer=newer,
         splay_seconds=splay,
