@@ -4,6 +4,7 @@ Asking and looking need this machine's key; answering in an operator's place nee
 asked for it answers by itself (`running.requests`), and nobody else can.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
@@ -26,6 +27,7 @@ from roosync_protocol.reports import as_asked, coordination_request
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
+AT_ONCE = 16  # requests that are being posted at the same time
 PERSON = frozenset({"operator", "operators", "person", life.ANY_OPERATOR})  # how a person may say: any operator
 
 
@@ -87,13 +89,18 @@ async def ask_each(
     await machine.session.refresh()
     chosen = await choose_here(machine, on, limit, seed)
     asked = _asking(machine, kind, action, target, timeout, checkpoint, waiting)
-    done, failed = [], {}
-    for request in [asked(name) for name in chosen.machines]:
-        try:
-            done.append(await _post(machine, request))
-        except (BusError, RefusedRequestError) as error:
-            failed[request.to] = str(error)
-    return AskedAnswer(requests=done, failed=failed, chosen=chosen)
+    room, failed = asyncio.Semaphore(AT_ONCE), {}
+
+    async def one(request: Request) -> list[RequestAnswer]:
+        async with room:
+            try:
+                return [await _post(machine, request)]
+            except (BusError, RefusedRequestError) as error:
+                failed[request.to] = str(error)
+                return []
+
+    told = await asyncio.gather(*(one(request) for request in [asked(name) for name in chosen.machines]))
+    return AskedAnswer(requests=[made for found in told for made in found], failed=failed, chosen=chosen)
 
 
 async def listed(machine: "Machine", everything: bool = False) -> list[RequestAnswer]:
