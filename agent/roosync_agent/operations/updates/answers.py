@@ -18,6 +18,7 @@ class UpdatePlan(Struct, frozen=True, kw_only=True):
     newer: dict[str, str]  # machines that are meant, run a newer version, and are left out: nobody is taken back
     splay_seconds: float
     pace: Pace
+    without_recipe: list[str] = []  # machines of the waves that said that they have none: they would refuse
     claims: list[str] = []  # as in `machines.choosing.Chosen`
     replaces: str = ""  # the campaign in force, which this one withdraws
     note: str = ""

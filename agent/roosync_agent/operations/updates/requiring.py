@@ -26,6 +26,7 @@ from roosync_protocol.messages.law import GitCommit, GitRevision, Version
 from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED
 from roosync_protocol.rollout.room import require_room
+from roosync_protocol.targeting.facts import NO_RECIPE
 from roosync_protocol.versions import at_least, same
 
 SPELLED: tuple[tuple[str, Any, str], ...] = (  # what a person types -> its type, and what is said when it is none
@@ -74,6 +75,7 @@ async def plan(
         newer=newer,
         splay_seconds=splay,
         pace=careful,
+        without_recipe=[name for name in taking if _has_no_recipe(fleet, name)],
         claims=chosen.claims,
         replaces=replaced,
         note=note[:500],
@@ -177,6 +179,12 @@ async def _end(session: Session, campaign: Campaign, reason: str) -> None:
     state = session.fleet.rollout(campaign.id).state
     if state is not None and state.status not in ENDED:
         await stop(session, campaign.id, reason)
+
+
+def _has_no_recipe(fleet: Fleet, machine: str) -> bool:
+    """By its own word; of one that never told it nothing is guessed."""
+    told = fleet.inventory(machine)
+    return told is not None and told.inventory.get("update") == NO_RECIPE
 
 
 def _spelled(**given: str) -> None:
