@@ -9,8 +9,9 @@ counted by its reason, never believed: a writer may skip compare-and-swap, so th
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import Flag, auto
+from functools import reduce
 from typing import Protocol, TypeVar
 
 from msgspec import Struct
@@ -111,13 +112,10 @@ def fold(heard: Iterable[Heard], law: Law, verify: Verify, unread: Iterable[Plac
     """
     ordered = sorted(heard, key=lambda one: one.sequence)
 
-    def told(whole: int) -> Folded:
-        folded = Folded()
-        for one in ordered:
-            folded = advance(folded, one, law, verify, whole=whole)
-        return folded
+    def further(folded: Folded, one: Heard, whole: int) -> Folded:
+        return advance(folded, one, law, verify, whole=whole)
 
-    return best_told(told, whole_from(ordered, unread))
+    return best_told(Folded(), ordered, further, whole_from(ordered, unread))
 
 
 class Told(Protocol):
@@ -132,12 +130,19 @@ class Told(Protocol):
 ToldT = TypeVar("ToldT", bound=Told)
 
 
-def best_told(told: Callable[[int], ToldT], whole: int) -> ToldT:
+def best_told(
+    empty: ToldT, ordered: Sequence[Heard], further: Callable[[ToldT, Heard, int], ToldT], whole: int
+) -> ToldT:
     """The reading of a record whose beginning is gone, with what is complete from the sequence `whole` on.
 
+    `further`: one message further than a reading, when what came before a sequence may be gone.
     Did the message at `whole` itself count in its time? What it had to follow is gone. Most often it did: then nothing
     is missing behind it, and what leaps over a revision there did not count. If that leads nowhere, it did not.
     """
+
+    def told(whole: int) -> ToldT:
+        return reduce(lambda folded, one: further(folded, one, whole), ordered, empty)
+
     counted = told(whole - 1)
     if counted.since == counted.sequence:
         return counted

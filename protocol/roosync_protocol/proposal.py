@@ -51,13 +51,10 @@ def fold(heard: Iterable[Heard], law: Law, verify: Verify, unread: Iterable[Plac
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
 
-    def told(whole: int) -> FoldedProposal:
-        folded = FoldedProposal()
-        for one in ordered:
-            folded = advance(folded, one, law, verify, whole=whole)
-        return folded
+    def further(folded: FoldedProposal, one: Heard, whole: int) -> FoldedProposal:
+        return advance(folded, one, law, verify, whole=whole)
 
-    return best_told(told, whole_from(ordered, unread))
+    return best_told(FoldedProposal(), ordered, further, whole_from(ordered, unread))
 
 
 def advance(folded: FoldedProposal, heard: Heard, law: Law, verify: Verify, *, whole: int = 0) -> FoldedProposal:

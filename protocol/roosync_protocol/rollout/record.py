@@ -55,13 +55,10 @@ def fold(heard: Iterable[Heard], law: Law, unread: Iterable[Place] = ()) -> Fold
     """The record of these messages, which may come in any order and more than once."""
     ordered = sorted(heard, key=lambda one: one.sequence)
 
-    def told(whole: int) -> FoldedRollout:
-        folded = FoldedRollout()
-        for one in ordered:
-            folded = advance(folded, one, law, whole=whole)
-        return folded
+    def further(folded: FoldedRollout, one: Heard, whole: int) -> FoldedRollout:
+        return advance(folded, one, law, whole=whole)
 
-    return best_told(told, led_from(ordered, law, unread))
+    return best_told(FoldedRollout(), ordered, further, led_from(ordered, law, unread))
 
 
 def advance(folded: FoldedRollout, heard: Heard, law: Law, *, whole: int = 0) -> FoldedRollout:
