@@ -19,7 +19,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import WARN_BEFORE, Law
 from roosync_protocol.messages import Decision, StatusReport
 from roosync_protocol.names import is_operator
-from roosync_protocol.open_work import CycleRow, RolloutRow, cycle_row, open_rollouts
+from roosync_protocol.open_work import CycleRow, RolloutRow, cycle_row, held_back, open_rollouts
 from roosync_protocol.request import for_person
 
 Seen = Literal["present", "silent", "unknown"]
@@ -126,8 +126,11 @@ def machine_rows(
     decisions: dict[str, list[Decision]] = {}
     for decision in fleet.decisions():
         decisions.setdefault(decision.machine, []).append(decision)
+    held = held_back(fleet)
     names = {*fleet.law.machines()} if is_operator(me) else {*fleet.law.machines(), me}
-    return tuple(_row(fleet, name, me, present, now, decisions.get(name, [])) for name in sorted(names))
+    return tuple(
+        _row(fleet, name, me, present, now, decisions.get(name, []), held.get(name, {})) for name in sorted(names)
+    )
 
 
 def exit_code(overview: Overview) -> int:
@@ -184,6 +187,7 @@ def _row(
     present: Mapping[str, datetime] | None,
     now: datetime,
     decisions: list[Decision],
+    held: Mapping[str, str],
 ) -> MachineRow:
     law, report = fleet.law, fleet.status(machine)
     seen: Seen = "silent"
@@ -206,7 +210,7 @@ def _row(
         divergences_count=report.divergences_count if report and report.status != "unknown" else None,
         pending_decisions=sum(d.status == "pending" for d in decisions),
         failed_decisions=sum(failed(d, report) for d in decisions),
-        waiting_for=_waiting_for(seen, state, report, decisions, law),
+        waiting_for=_waiting_for(seen, state, report, decisions, held, law),
         last_sync=report.last_sync if report else None,
         paused=paused,
         accepted_differences=report.accepted_differences if report else 0,
@@ -242,11 +246,18 @@ def _collides(decision: Decision) -> bool:
     return decision.status == "pending" and decision.verdict in COLLIDING and decision.action != "merge"
 
 
-def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decisions: list[Decision], law: Law) -> str:
+def _waiting_for(
+    seen: Seen,
+    state: State,
+    report: StatusReport | None,
+    decisions: list[Decision],
+    held: Mapping[str, str],
+    law: Law,
+) -> str:
     pending = sum(d.status == "pending" for d in decisions)
     broken = [d.id for d in decisions if d.status == "rollback_failed"]
     undone = [d.id for d in decisions if d.status == "rolled_back" and not d.rollback_requested]
-    moving = sum(d.status in UNDER_WAY for d in decisions)
+    moving = sum(d.status in UNDER_WAY and d.id not in held for d in decisions)
     reasons = (
         (seen == "silent", "the machine to come back"),
         (bool(broken), f"a person: the rollback of {', '.join(broken[:3])} failed"),
@@ -260,6 +271,7 @@ def _waiting_for(seen: Seen, state: State, report: StatusReport | None, decision
             report and report.unread,
             f"a person: repair {_names(report.unread if report else ())}, which can not be read",
         ),
+        (held, f"a person: {_many(len(held), 'approved change')} of {_names(set(held.values()))}"),
         (moving, f"the machine: {_many(moving, 'approved change')} to apply"),
         (state == "no_report", "its first report"),
         (law.baseline is None, "a baseline"),

@@ -1,8 +1,12 @@
 """What `roosync status` says last: nothing is called in step when nobody could see who is there."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from roosync_agent.cli.status_text import shown_status
+from roosync_protocol.messages import Rollout
+from roosync_protocol.rollout.gate import opens
 
 
 def row(machine, seen):
@@ -69,13 +73,13 @@ def test_a_stop_that_nothing_keeps_is_no_question(monkeypatch):
 
 HALTED = {
     "id": "ro-1", "purpose": "decisions", "status": "waiting", "wave": 2, "waves": 3,
-    "waiting_for": "1 machine did not end well: workstation-2 (failed: no space); `roosync rollout resume ro-1`",
+    "waiting_for": "1 did not end well: workstation-2 (failed)",
     "next_step": "roosync rollout show ro-1",
 }  # fmt: skip
 TOLD = {
     "halted": (
         HALTED,
-        "Rollout ro-1 (decisions): halted, wave 2 of 3; 1 machine did not",
+        "halted, wave 2 of 3; 1 did not end well: workstation-2 (failed): `roosync rollout show ro-1`",
         "Next: roosync rollout show ro-1",
     ),
     "running": (HALTED | {"status": "running", "next_step": ""}, "wave 2 of 3 is open", "Next: roosync decisions"),
@@ -95,3 +99,25 @@ def test_a_rollout_that_has_not_ended_is_told(monkeypatch, one, says, following)
     assert told.split("\n")[-1].startswith(following)
     monkeypatch.setenv("COLUMNS", "80")
     assert max(map(len, shown_status(stopped_fleet() | {"cycles": [], "rollouts": [one]}).split("\n"))) <= 80
+
+
+def wave(status, name):
+    moment = datetime(2026, 11, 21, tzinfo=UTC)
+    rollout = Rollout(
+        agent="a", timestamp=moment, id="ro-1", revision=1, operation_id="o", purpose="decisions", status=status,
+        waves=(("a",), ("b",), ("c", "d")), wave=0, timeout_minutes=1, started=moment, opened=moment,
+    )  # fmt: skip
+    return f"claude.settings/model waits: {opens(rollout, name)}"
+
+
+@pytest.mark.parametrize("status", ["running", "waiting"])
+def test_all_that_wait_for_a_rollout_are_one_line(monkeypatch, status):
+    monkeypatch.setenv("COLUMNS", "0")
+    fleet = stopped_fleet()
+    fleet["machines"] = [row(name, "present") | {"notes": [wave(status, name)] * 2} for name in ("b", "c", "d")]
+    fleet["machines"][0]["notes"] += ["roo.mcp waits: the file is locked"]
+    told = shown_status(fleet).split("\n")
+    assert [line for line in told if line.startswith("!")] == [
+        "! b: roo.mcp waits: the file is locked",
+        "! b, c, d: waiting for ro-1",
+    ]

@@ -12,7 +12,18 @@ from roosync_protocol.cycle.participant import digest_of
 from roosync_protocol.envelope import Heard
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import Law
-from roosync_protocol.messages import Arrival, Baseline, Cycle, Member, Operator, Policy, Rollout, Roster, StatusReport
+from roosync_protocol.messages import (
+    Arrival,
+    Baseline,
+    Cycle,
+    Member,
+    Operator,
+    Policy,
+    Result,
+    Rollout,
+    Roster,
+    StatusReport,
+)
 from roosync_protocol.messages.work import Escalation
 from roosync_protocol.overview import exit_code, exit_codes, overview
 
@@ -339,6 +350,30 @@ def test_a_rollout_that_waits_for_a_person_is_told(status, codes, following):
     assert [(row.wave, row.waves, row.next_step) for row in seen.rollouts] == (
         [] if following is None else [(2, 2, following)]
     )
+
+
+HELD = {  # status of the rollout, the decision of b -> what b waits for
+    "it halted": ("waiting", "approved", "a person: 1 approved change of r-1"),
+    "it was stopped": ("stopped", "approved", "a person: 1 approved change of r-1"),
+    "it goes on": ("running", "approved", "the machine: 1 approved change to apply"),
+    "the change is being made": ("waiting", "applying", "the machine: 1 approved change to apply"),
+}
+
+
+@pytest.mark.parametrize(("status", "of_b", "waits"), HELD.values(), ids=HELD)
+def test_who_waits_for_a_rollout_that_halted_waits_for_a_person(status, of_b, waits):
+    bad = {name: Result(outcome="failed", reason="no space " * 40) for name in "acd"}
+    one = Rollout(
+        agent="a", timestamp=T0, id="r-1", revision=4, operation_id="o-1", purpose="decisions", status=status,
+        waves=(("a", "c", "d"), ("b",)), items=dict.fromkeys("abcd", ("d-1",)), timeout_minutes=5, started=T0,
+        opened=T0, results=bad if status == "waiting" else {},
+    )  # fmt: skip
+    said = (SimpleNamespace(payload='{"rollout":"r-1"}'),)
+    view = replace(fleet(*BOTH, decisions=[decision("b", of_b, approvals=said)]), rolled=[one])
+    seen = overview(view, "a", ALL, T0)
+    assert next(row.waiting_for for row in seen.machines if row.machine == "b") == waits
+    if status == "waiting":
+        assert seen.rollouts[0].waiting_for == "3 did not end well: a (failed), c (failed) and 1 more"
 
 
 LEFT = {  # the decision of b, the rollout that its newest approval names -> is a person asked?

@@ -3,6 +3,7 @@
 The standard library only, as `quick` needs it.
 """
 
+import re
 from typing import Any
 
 from roosync_agent.cli.text import (
@@ -18,6 +19,8 @@ from roosync_agent.cli.text import (
     table_with_lines,
     width,
 )
+
+_OF_A_WAVE = re.compile(r" waits: (?:wave \d+ of )?(?P<id>\S+) (?:is not open yet|halted, and a person is asked)")
 
 
 def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
@@ -62,7 +65,7 @@ def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
         head += _cycle(one, room, colour)
     for one in seen.get("rollouts", []):
         head += _rollout(one, room, colour)
-    notes = [f"{row['machine']}: {note}" for row in seen["machines"] for note in row.get("notes", [])]
+    notes = _notes(seen["machines"])
     notes += seen.get("warnings", [])
     told = [line for note in notes for line in hanging(f"! {harmless(note)}", room, 2)]
     last = [line for part in [*_not_shared(seen), "", _next_step(seen)] for line in _lines(part, room)]
@@ -113,8 +116,21 @@ def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     if one["status"] != "waiting":
         return hanging(f"{place}: {wave} is open", room, 2)
     halted = f"halted, {wave}"
-    lines = hanging(f"{place}: {halted}; {harmless(one['waiting_for'])}", room, 2)
+    lines = hanging(f"{place}: {halted}; {harmless(one['waiting_for'])}: `{harmless(one['next_step'])}`", room, 2)
     return [line.replace(halted, paint(halted, "bad", colour)) for line in lines]
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    """What machines say; all those that wait for a rollout in one line, however many they are."""
+    notes: list[str] = []
+    waiting: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.get("notes", []):
+            if (found := _OF_A_WAVE.search(note)) is None:
+                notes.append(f"{row['machine']}: {note}")
+            elif row["machine"] not in waiting.setdefault(found["id"], []):
+                waiting[found["id"]].append(row["machine"])
+    return notes + [f"{listed(names, 5, ', ')}: waiting for {id_}" for id_, names in waiting.items()]
 
 
 def _lines(text: str, room: int) -> list[str]:

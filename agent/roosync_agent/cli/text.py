@@ -191,10 +191,10 @@ def reference_text(reference: str) -> str:
     return "the baseline" if reference == "baseline" else f"machine {harmless(reference.removeprefix('machine:'))}"
 
 
-def listed(lines: Sequence[str], most: int = 3) -> str:
+def listed(lines: Sequence[str], most: int = 3, between: str = "; ") -> str:
     """The first of them in one line, and how many more there are."""
-    more = f"; and {len(lines) - most} more" if len(lines) > most else ""
-    return "; ".join(map(harmless, lines[:most])) + more
+    more = f"{between}and {len(lines) - most} more" if len(lines) > most else ""
+    return between.join(map(harmless, lines[:most])) + more
 
 
 def value_text(value: Any) -> str:
