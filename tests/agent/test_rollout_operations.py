@@ -468,6 +468,9 @@ async def test_a_machine_takes_part_in_one_open_rollout(world):
     await read(world)
     with pytest.raises(RefusedRequestError, match=f"alpha takes part in {first.id}, which is running"):
         await planned(world, ids=[other])
+    await halt(world, first.id, alpha="failed")
+    with pytest.raises(RefusedRequestError, match=f"alpha takes part in {first.id}, which is halted"):
+        await planned(world, ids=[other])
     await answering.stop(world.ann, first.id)
     await read(world)
     assert (await planned(world, ids=[other])).waves == [["alpha"]]

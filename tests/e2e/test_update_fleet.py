@@ -114,7 +114,7 @@ def test_a_tag_that_does_not_exist_is_refused_by_the_canary_and_nobody_else_begi
     shown = alpha.json("update", "show")
     assert states(shown) == {"alpha": "not_begun", "beta": "refused", "gamma": "not_begun"}
     assert "v99.9.9" in shown["machines"][0]["reason"]
-    alpha.fails("update", "require", NEXT, "--revision", f"v{NEXT}", says=["is waiting", "--replace"])
+    alpha.fails("update", "require", NEXT, "--revision", f"v{NEXT}", says=["is halted", "--replace"])
 
 
 def test_two_end_in_the_new_version_and_one_goes_back_and_is_named(three, waiting):

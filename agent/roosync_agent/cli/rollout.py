@@ -16,6 +16,7 @@ from roosync_agent.cli.rollout_text import (
     list_text,
     plan_text,
     rollout_text,
+    status_of,
 )
 from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, show, signed, with_options
 from roosync_agent.cli.text import harmless
@@ -127,7 +128,7 @@ def approve(id_: str, yes: bool, no_watch: bool, as_json: bool) -> None:
     """Sign what a prepared rollout lacks: as the second operator, or where a command ended before it signed all."""
     found = ask_machine("rollout_resumption", id_=id_)
     if found["rollout"]["status"] != "prepared":
-        raise click.UsageError(f"{found['rollout']['id']} is {found['rollout']['status']}, and lacks no signature")
+        raise click.UsageError(f"{found['rollout']['id']} is {status_of(found['rollout'])}, and lacks no signature")
     resume_as_shown(found, yes, no_watch, as_json)
 
 

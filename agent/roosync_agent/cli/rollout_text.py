@@ -9,6 +9,7 @@ from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.choosing import claims_text
 from roosync_agent.cli.outcomes_text import DRIFT, PENDING, SILENT, WORDS, accounted, counted, exit_code, tallied
 from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
+from roosync_agent.operations.rollouts.words import called
 
 NAMED = 8  # machines of a wave that are named in the table; the account names all
 OPEN = ("awaited", "not_begun")
@@ -158,7 +159,7 @@ def _wave_state(rows: list[dict[str, Any]]) -> str:
 
 
 def status_of(answer: dict[str, Any]) -> str:
-    return {"waiting": "halted"}.get(answer["status"], str(answer["status"]))
+    return called(answer["status"])
 
 
 def hung(text: str, place: int) -> list[str]:

@@ -19,6 +19,7 @@ from roosync_agent.cli.text import (
     table_with_lines,
     width,
 )
+from roosync_agent.operations.rollouts.words import called
 
 _OF_A_WAVE = re.compile(r" waits: (?:wave \d+ of )?(?P<id>\S+) (?:is not open yet|halted, and a person is asked)")
 
@@ -115,7 +116,7 @@ def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     wave = f"wave {one['wave']} of {one['waves']}"
     if one["status"] != "waiting":
         return hanging(f"{place}: {wave} is open", room, 2)
-    halted = f"halted, {wave}"
+    halted = f"{called(one['status'])}, {wave}"
     lines = hanging(f"{place}: {halted}; {harmless(one['waiting_for'])}: `{harmless(one['next_step'])}`", room, 2)
     return [line.replace(halted, paint(halted, "bad", colour)) for line in lines]
 

@@ -11,6 +11,7 @@ from roosync_agent.operations.rollouts.cards import shared
 from roosync_agent.operations.rollouts.moving import move
 from roosync_agent.operations.rollouts.showing import answer, find, required
 from roosync_agent.operations.rollouts.starting import run, sign
+from roosync_agent.operations.rollouts.words import called
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_protocol.decision import AGAIN
@@ -98,7 +99,7 @@ def open_one(fleet: Fleet, id_: str | None) -> Rollout:
 
 def _over(rollout: Rollout) -> str:
     more = "roosync update require" if rollout.purpose == "update" else "roosync rollout start"
-    return f"{rollout.id} is {rollout.status}: `{command(rollout, 'show')}`; `{more}` begins another one"
+    return f"{rollout.id} is {called(rollout.status)}: `{command(rollout, 'show')}`; `{more}` begins another one"
 
 
 def divided(rollout: Rollout, without: list[str], skip_failed: bool) -> tuple[list[str], list[str]]:

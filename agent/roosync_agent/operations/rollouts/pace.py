@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts.answers import Pace
+from roosync_agent.operations.rollouts.words import called
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.own_reports import EMBEDDED
 from roosync_protocol.fleet import Fleet
@@ -66,7 +67,7 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str, ours: Roll
         if not later:
             take = "takes" if len(both) == 1 else "take"
             raise RefusedRequestError(
-                f"{some(both)} {take} part in {other.id}, which is {other.status}: end it first with "
+                f"{some(both)} {take} part in {other.id}, which is {called(other.status)}: end it first with "
                 f"`{command(other, 'stop')}`, or wait for it with `{command(other, 'watch')}`"
             )
 

@@ -20,6 +20,7 @@ from roosync_agent.operations.rollouts.answers import (
     RolloutListRow,
 )
 from roosync_agent.operations.rollouts.hanging import hanging, unsigned
+from roosync_agent.operations.rollouts.words import PHASES
 from roosync_broker.keys import verify
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Rollout
@@ -31,8 +32,6 @@ from roosync_protocol.rollout.standing import contradiction
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine  # an agent has it; a command that signs need not load it
-
-WORDS = {"waiting": "waits", "updating": "is updating"}  # phases of an update that are no end
 
 
 async def show(
@@ -131,7 +130,7 @@ def next_steps(rollout: Rollout, rows: list[MachineRow], stuck: list[str]) -> li
     ill = [row for row in rows if row.state not in (*GOOD, AWAITED, NOT_BEGUN)]
     bad, resume = [row.machine for row in ill if not row.accepted], command(rollout, "resume")
     names, still = some(bad, 3), [row for row in rows if row.state == AWAITED]
-    at_it = [row.machine for row in still if not row.reason.startswith(WORDS["waiting"])]  # others wait for a person
+    at_it = [row.machine for row in still if not row.reason.startswith(PHASES["waiting"])]  # others wait for a person
     stop = NextStep(command=command(rollout, "stop"), does="begin nothing more")
     match rollout.status:
         case "prepared":
@@ -200,7 +199,7 @@ def _under_way(fleet: Fleet, rollout: Rollout, machine: str) -> str:
         report = fleet.update(machine)
         if report is None or report.campaign != rollout.id:
             return "nothing heard yet"
-        return f"{WORDS.get(report.phase, report.phase)}{': ' + report.reason if report.reason else ''}"
+        return f"{PHASES.get(report.phase, report.phase)}{': ' + report.reason if report.reason else ''}"
     states = (fleet.decision(machine, id_).state for id_ in rollout.items.get(machine, ()))
     counted = Counter(one.status for one in states if one is not None)
     return ", ".join(f"{count} {status}" if len(counted) > 1 else status for status, count in counted.items())

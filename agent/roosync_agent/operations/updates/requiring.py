@@ -16,6 +16,7 @@ from roosync_agent.operations.rollouts import pace as pacing
 from roosync_agent.operations.rollouts.answering import stop
 from roosync_agent.operations.rollouts.answers import Pace
 from roosync_agent.operations.rollouts.moving import begin
+from roosync_agent.operations.rollouts.words import called
 from roosync_agent.operations.updates.answers import UpdateAnswer, UpdatePlan
 from roosync_agent.operations.updates.showing import answer, in_force
 from roosync_agent.running.machine import Machine
@@ -155,7 +156,7 @@ def require_over(fleet: Fleet, replace_: bool) -> str:
     if known is None or (state is not None and state.status in ENDED):
         return ""
     if not replace_:
-        stands = state.status if state is not None else "signed, and its rollout was not posted"
+        stands = called(state.status) if state is not None else "signed, and its rollout was not posted"
         raise RefusedRequestError(
             f"{known.id} requires {known.version}, and is {stands}: `roosync update show`; `roosync update withdraw` "
             "ends it, and --replace does so and requires this version instead"
