@@ -4,6 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from roosync_agent.cli import messages
+from roosync_agent.cli.app import roosync
 from roosync_agent.cli.messages_text import list_text
 
 EMPTY = {  # box -> what is said
@@ -25,3 +26,12 @@ def test_a_letter_is_not_sent_empty_by_a_command_that_wrote_nothing(words, monke
     ran = CliRunner().invoke(messages.message, words, input="")
     assert ran.exit_code != 0
     assert "nothing came on standard input" in ran.output
+
+
+@pytest.mark.parametrize("verb", ["send", "inbox", "read", "reply", "archive", "mark", "remove"])
+def test_each_verb_about_letters_goes_without_the_word_before_it(verb):
+    ran = CliRunner().invoke(roosync, [verb, "--help"])
+    assert ran.exit_code == 0, ran.output
+    assert (
+        ran.output.splitlines()[2:] == CliRunner().invoke(roosync, ["message", verb, "--help"]).output.splitlines()[2:]
+    )

@@ -88,6 +88,8 @@ ALIASES = {
     "read": "message read",
     "reply": "message reply",
     "archive": "message archive",
+    "mark": "message mark",
+    "remove": "message remove",
     "send-message": "message send",
     "read-inbox": "message inbox",
     "get-message": "message read",
