@@ -438,7 +438,7 @@ PLANS = {  # what is asked -> what is said
     "a thing that nobody is asked about": ({"entity": "x/*"}, "nothing that is called 'x/\\*' waits"),
     "a decision that is none": ({"ids": ["d-0"]}, "there is no decision"),
     "a machine without one": ({"entity": KEY, "on": "gamma"}, "nothing waits for an answer on gamma"),
-    "a limit of nobody": ({"entity": KEY, "limit": "0"}, "0 is nobody"),
+    "a limit of nobody": ({"entity": KEY, "limit": "0"}, "^--limit: 0 is nobody"),
     "a wave of nobody": ({"entity": KEY, "pace": {"waves": ["0%"]}}, "0% is nobody"),
     "a wave of more than all": ({"entity": KEY, "pace": {"waves": ["101%"]}}, "more than all"),
     "a wave that is no number": ({"entity": KEY, "pace": {"waves": ["many"]}}, "no number of machines"),

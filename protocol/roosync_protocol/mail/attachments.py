@@ -28,7 +28,7 @@ def attachment_fault(files: list[tuple[str, int]]) -> str:
         return f"the files have {together} bytes together, and at most {MAX_TOGETHER} come with one letter"
     folded = [name.casefold() for name, _ in files]
     if twice := next((name for name, _ in files if folded.count(name.casefold()) > 1), None):
-        return f"two files are called {twice!r}: who saves them would keep one"
+        return f"two files are called {twice!r}: who saves them would keep one; rename one, or write two letters"
     return ""
 
 

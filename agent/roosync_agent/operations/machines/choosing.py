@@ -99,10 +99,7 @@ def chosen_among(
             raise RefusedRequestError(_nobody(expression, machines))
         because = found | because
     names = [one.name for one in machines if one.name in because]
-    try:
-        taken = limited(names, limit, seed or "0") if limit else names
-    except ValueError as error:
-        raise RefusedRequestError(f"--limit: {error}") from None
+    taken = limited_to(names, limit, seed)
     return Chosen(
         machines=taken,
         because={name: list(because[name]) for name in taken},
@@ -113,6 +110,14 @@ def chosen_among(
         seed=(seed or "0") if limit else "",
         claims=_claims(machines, expressions),
     )
+
+
+def limited_to(names: list[str], limit: str, seed: str = "") -> list[str]:
+    """So many of them as `limit` says, by `seed`; all without one. RefusedRequestError when it is none."""
+    try:
+        return limited(names, limit, seed or "0") if limit else names
+    except ValueError as error:
+        raise RefusedRequestError(f"--limit: {error}") from None
 
 
 def parsed(on: str | Sequence[str] | None, present: object) -> list[Expression]:

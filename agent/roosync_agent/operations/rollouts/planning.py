@@ -13,7 +13,7 @@ from msgspec import convert
 from roosync_agent.operations.decisions.deciding import APPROVAL_LIFETIME
 from roosync_agent.operations.decisions.deciding import find as find_decision
 from roosync_agent.operations.decisions.seen import judged
-from roosync_agent.operations.machines.choosing import choose_here
+from roosync_agent.operations.machines.choosing import choose_here, limited_to
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts import pace as pacing
 from roosync_agent.operations.rollouts.answers import Pace, RolloutPlan
@@ -24,7 +24,6 @@ from roosync_protocol.decision import AGAIN
 from roosync_protocol.messages import Decision
 from roosync_protocol.names import some
 from roosync_protocol.proof import RISKS
-from roosync_protocol.rollout.waves import limit as limited
 
 MOST = 500  # decisions of one machine in one rollout
 
@@ -51,7 +50,7 @@ async def plan(
     targets = meant.machines if meant is not None else None
     of = {d.machine for d in wanted}
     busy = sorted(of & set(targets) if targets is not None else of)
-    busy = limited(busy, limit, seed or "0") if limit and busy else busy
+    busy = limited_to(busy, limit, seed) if busy else busy
     if not busy:
         raise RefusedRequestError(
             f"nothing waits for an answer on {some(targets or [])}, so there is nothing to roll out: "
