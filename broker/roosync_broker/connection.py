@@ -43,6 +43,7 @@ LONGEST_DELAYS: tuple[tuple[type[BusError], float], ...] = (
     (UnavailableError, 3.0),
     (BusError, 20.0),
 )
+STARTING = 5.0  # seconds in which a broker of this computer that is not there yet, or again, is no trouble
 STEADY = 5.0  # seconds a connection has to last before the next attempt may be quick again
 ASK_EVERY, ASK_TIMEOUT = 15.0, 10.0  # seconds: how a socket is found dead that nobody closed
 GONE = (nats_errors.Error, OSError, TimeoutError)  # what a wire raises when it is no longer one
@@ -229,9 +230,9 @@ class Connection:
             except Exception as raised:  # noqa: BLE001 (nats-py raises several kinds, and a link never gives up)
                 unexpected = f"the broker at {url} could not be reached ({type(raised).__name__}: {raised})"
                 error = raised if isinstance(raised, BusError) else UnavailableError(unexpected)
-                if str(error) != told.get(url):
+                if str(error) != told.get(url) and not self._may_be_starting(error):
                     self.report(error)  # once, not with each attempt
-                told[url] = str(error)
+                    told[url] = str(error)
                 self._failures += 1
                 await self._tell(None, error)
                 rounds = self._failures // len(urls)
@@ -249,6 +250,10 @@ class Connection:
             attempts += 1
             longest = min(longest, FIRST_DELAY * 2 ** min(rounds, 10))
             await asyncio.sleep(random.uniform(0.1, 1) * longest)  # noqa: S311 (a fleet must not knock all at once)
+
+    def _may_be_starting(self, error: BusError) -> bool:
+        """`up` starts the broker of this computer and who speaks to it at once: that one is later is no trouble yet."""
+        return isinstance(error, NobodyListensError) and asyncio.get_running_loop().time() - self._since < STARTING
 
     def _urls(self) -> list[str]:
         text = self._url if isinstance(self._url, str) else self._url()

@@ -102,7 +102,8 @@ async def test_a_stranger_is_refused_at_once(broker):
     assert loop.time() - began < 2
 
 
-async def test_no_broker_at_all(broker, caplog):
+async def test_no_broker_at_all(broker, caplog, monkeypatch):
+    monkeypatch.setattr("roosync_broker.connection.STARTING", 0.0)
     errors = []
     url = f"nats://127.0.0.1:{free_port()}"
     with pytest.raises(UnavailableError, match="no broker runs at"):

@@ -94,3 +94,35 @@ async def test_it_is_looked_for_for_ever_by_chance_and_never_less_often_than_so(
     assert min(late) < 0.2 * longest, "a fleet must not knock all at once"
     assert len(set(late)) > 300
     assert delays[0] <= 1.0
+
+
+TROUBLE = {  # why there is no connection -> is it told within the first seconds, and after them?
+    "nobody here": (NobodyListensError("nobody here"), False),
+    "away": (UnavailableError("away"), True),
+    "not admitted": (NotAdmittedError("not admitted"), True),
+}
+
+
+@pytest.mark.parametrize(("error", "at_once"), TROUBLE.values(), ids=TROUBLE)
+async def test_that_nobody_is_here_yet_is_no_trouble_before_some_seconds_are_over(monkeypatch, error, at_once):
+    told, seen = [], []
+
+    async def refuse(*_, **__):
+        raise error
+
+    async def slept(_):
+        seen.append(len(told))
+        if len(seen) == 3:
+            one._since -= connection.STARTING
+        if len(seen) == 6:
+            raise Stop
+
+    monkeypatch.setattr(connection, "dial", refuse)
+    monkeypatch.setattr(connection.asyncio, "sleep", slept)
+    one = connection.Connection(
+        "nats://127.0.0.1:1", KeyPair.generate(), name="a", certificate=None, plain=False, report=told.append
+    )
+    one._since = asyncio.get_running_loop().time()
+    with pytest.raises(Stop):
+        await one._stay_connected()
+    assert seen == ([1] * 6 if at_once else [0, 0, 0, 1, 1, 1]), "and once, not with each attempt"

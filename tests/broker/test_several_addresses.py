@@ -43,7 +43,8 @@ async def test_refused_by_all_is_refused_at_once(broker, second):
         )
 
 
-async def test_nobody_listens_anywhere(broker):
+async def test_nobody_listens_anywhere(broker, monkeypatch):
+    monkeypatch.setattr("roosync_broker.connection.STARTING", 0.0)
     urls = ",".join(f"nats://127.0.0.1:{free_port()}" for _ in range(3))
     told = []
     with pytest.raises(NobodyListensError):
@@ -54,6 +55,7 @@ async def test_nobody_listens_anywhere(broker):
 async def test_each_trouble_is_told_once(broker, monkeypatch):
     import roosync_broker.connection as connection
 
+    monkeypatch.setattr(connection, "STARTING", 0.0)
     monkeypatch.setattr(connection, "FIRST_DELAY", 0.001)
     monkeypatch.setattr(connection, "LONGEST_DELAYS", ((Exception, 0.002),))
     urls = ",".join(f"nats://127.0.0.1:{free_port()}" for _ in range(2))
