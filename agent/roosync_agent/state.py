@@ -4,6 +4,7 @@ identity.json     fleet, machine, pinned root key, address and certificate of th
 keys/             machine.nk (0600), operator.json (sealed with the passphrase)
 law.json          the law as last believed: the highest revision of each kind survives a hostile broker
 law_read.json     how far it was read from the bus
+stopped.json      rollouts that an operator stopped
 base.json         the last agreed value of each entity here, the base of three-way comparison
 last_good/        the managed files as they were last believed, for a repair
 journal/ snapshots/ spool/      safe apply and what still has to be said

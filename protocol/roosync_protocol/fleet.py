@@ -9,6 +9,8 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator
 from typing import TypeVar, cast
 
+from msgspec.structs import replace
+
 from roosync_protocol import proposal
 from roosync_protocol.cycle import ENDED
 from roosync_protocol.cycle.record import FoldedCycle
@@ -82,6 +84,7 @@ class Fleet:
         self._folded: dict[Key, tuple[int, FoldedRecord[RecordMessage]]] = {}  # with the version of the law it rests on
         self._ids: dict[tuple[type, str], dict[str, None]] = {}  # heard of, by kind and machine; some may be forgotten
         self._arrivals = HeardArrivals()
+        self.stopped: dict[str, None] = {}  # rollouts that an operator stopped, also when the bus lost that since
 
     def hear(self, heard: Heard) -> None:
         """Takes one message, whose envelope was opened already."""
@@ -127,6 +130,7 @@ class Fleet:
     def forget_records(self, kinds: Iterable[type]) -> None:
         """Before these are read again from the bus, which may have been restored to an earlier state."""
         wanted = tuple(kinds)
+        self.remember_stops()
         self._records.drop_kinds(wanted)
         for place in [place for place in self._reports if place[0] in wanted]:
             del self._reports[place]
@@ -161,6 +165,7 @@ class Fleet:
         So a view can not keep for ever what a bus that was put back has lost, or what somebody cleared away, and reads
         the records as whoever reads them now for the first time.
         """
+        self.remember_stops()
         for key in self._records.drop_unshown(shown, kinds, machine, last):
             self._changed(key)
 
@@ -260,12 +265,25 @@ class Fleet:
         return sorted(found, key=lambda r: (r.asked, r.id))
 
     def rollout(self, id_: str) -> FoldedRollout:
-        return self._fold(ROLLOUT, "", id_)
+        """A stop is the operator's last word: whoever heard it does not go on with a bus that lost it."""
+        folded = self._fold(ROLLOUT, "", id_)
+        if id_ not in self.stopped or folded.state is None or folded.state.status == "stopped":
+            return folded
+        return replace(folded, state=replace(folded.state, status="stopped"))
 
     def rollouts(self) -> list[Rollout]:
         """Newest last."""
         found = [state for *_, id_ in self._known(Rollout, "") if (state := self.rollout(id_).state)]
         return sorted(found, key=lambda r: (r.started, r.id))
+
+    def remember_stops(self) -> None:
+        """Before records are forgotten, and before what is remembered is written down."""
+        self.stopped |= {one.id: None for one in self.rollouts() if one.status == "stopped"}
+
+    def lost_stops(self) -> list[Rollout]:
+        """Rollouts that were stopped, of which the bus shows an older state: somebody has to stop them once more."""
+        shown = [self._fold(ROLLOUT, "", id_).state for id_ in self.stopped]
+        return [one for one in shown if one is not None and one.status not in ("stopped", "done")]
 
     def arrivals(self, cycle: Cycle) -> dict[str, Arrival]:
         """The latest report of each machine at the checkpoint that a cycle awaits."""

@@ -84,6 +84,7 @@ class Machine:
         """The same, for who holds `turn` already."""
         self.notes = [self.public(line) for line in self.updating.notes()]
         self.keep_law()
+        self.notes += self.rollouts.keep_stops()
         await self.look()
         reference = await self.baseline()
         if reference is not None:

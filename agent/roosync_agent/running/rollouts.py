@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("roosync.rollouts")
 
 SOON = 0.05  # seconds after somebody else was faster
+STOPS = "stopped.json"
+REMEMBERED = 1_000  # rollouts that were stopped
 PER_SECOND = 400_000  # names in all that the fleet hears in a second: each state names all, and is heard by all
 
 
@@ -42,6 +44,9 @@ class Rollouts:
         self._gates: dict[str, tuple[object, ...]] = {}  # how this machine stood in each
         self._alarm: asyncio.TimerHandle | None = None
         self._again: float | None = None  # seconds until what was put off is written
+        self._kept = machine.state.read(STOPS, list[str]) or []
+        self._lost: list[str] = []  # of those, what the broker does not show as stopped
+        machine.fleet.stopped |= dict.fromkeys(self._kept)
 
     @property
     def running(self) -> list[Rollout]:
@@ -68,13 +73,27 @@ class Rollouts:
         return f"{why}: approve it again, or reject it" if why and rollout.status == "stopped" else why
 
     def concerns(self, id_: str) -> bool:
-        """Is this machine to look again, because its part in the rollout is another than before?"""
+        """Is this machine to look again, because its part in the rollout is another than before, or it was stopped?"""
         rollout, name = self._machine.fleet.rollout(id_).state, self._machine.name
+        if rollout is not None and rollout.status == "stopped" and (id_ not in self._kept or id_ in self._lost):
+            return True
         if rollout is None or not any(name in wave for wave in rollout.waves):
             return False
         part = gate.opens(rollout, name), rollout.round, name in rollout.results
         before, self._gates[id_] = self._gates.get(id_), part
         return part != before
+
+    def keep_stops(self) -> list[str]:
+        """What an operator stopped stays so after a restart, whatever the bus is put back to; notes on that."""
+        fleet = self._machine.fleet
+        fleet.remember_stops()
+        stops = list(fleet.stopped)[-REMEMBERED:]
+        if stops != self._kept:
+            self._machine.state.write(STOPS, stops)
+            self._kept = stops
+        self._lost = [one.id for one in fleet.lost_stops()]
+        said = "was stopped, and the broker lost that: `roosync rollout stop"
+        return [f"{id_} {said} {id_}` says it again" for id_ in self._lost]
 
     # -- leading
 
