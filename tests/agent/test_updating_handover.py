@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from roosync_agent.running import agent_child, control, supervisor
 from roosync_agent.running.agent_child import AgentChild
-from roosync_agent.state import State
+from roosync_agent.state import State, StateError
 from roosync_agent.updating import handover, journal
 from roosync_agent.updating.handover import HANDOVER, RETURN_FAILED, Handover
 from roosync_agent.updating.journal import Journal, Release
@@ -292,3 +292,29 @@ async def test_an_agent_that_hangs_while_it_leaves_is_left_all_the_same():
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", HANGS)
     async with asyncio.timeout(20):
         assert await process.wait() == HANDOVER
+
+
+@pytest.mark.parametrize("phase", ["staged", "trying", "returning"])
+async def test_while_nothing_can_be_written_down_the_version_in_force_runs(machine, monkeypatch, phase):
+    """A full disk takes no machine its agent: it tells the others what is in the way, and the update goes on after."""
+    full, write = [True], State.write
+
+    def writes(state, name, value):
+        if full and (name.startswith("update.") or name.endswith("current.json")):
+            raise StateError(f"{name} can not be written: No space left on device")
+        write(state, name, value)
+
+    async def frees():
+        while machine._running() != __version__:
+            await asyncio.sleep(0.02)
+        assert machine.journal.phase == phase
+        full.clear()
+
+    machine.write(phase)
+    monkeypatch.setattr(State, "write", writes)
+    monkeypatch.setattr(agent_child, "AGAIN", 0.2)
+    freeing = asyncio.create_task(frees())
+    await machine.up("confirmed", "returned")
+    await freeing
+    assert machine.running == (__version__ if phase == "returning" else NEW)
+    assert sorted(path.name for path in machine.state.folder.glob("update.*")) == ["update.json"]

@@ -18,6 +18,7 @@ from roosync_agent.updating.handover import (
     Echo,
     Handover,
     command,
+    ended,
     environment,
 )
 from roosync_agent.updating.journal import Release
@@ -26,7 +27,7 @@ from roosync_broker.children import start_child, stop_child
 log = logging.getLogger("roosync.up")
 
 BACK_AGAIN = 1.0  # seconds until an old version that did not start is tried again
-AGAIN = 5.0  # seconds until a journal that could not be written is tried again
+AGAIN = 5.0  # seconds between two looks whether a journal that could not be written can be now
 
 
 @dataclass(kw_only=True)
@@ -39,8 +40,7 @@ class AgentChild(Child):
         except StateError as error:  # such as a full disk: what can not be written down is not done, and tried again
             log.error("%s", error)  # noqa: TRY400 (a person reads it)
             await self.stop()
-            await asyncio.sleep(AGAIN)
-            return None
+            return await self._meanwhile()
 
     def last_resort(self, failure: str) -> bool:
         try:
@@ -93,6 +93,17 @@ class AgentChild(Child):
             return None
         self.handover.returned(begin.journal)
         return self._code(await process.wait())
+
+    async def _meanwhile(self) -> int | None:
+        """The version in force runs until there is room: so somebody tells the fleet what is in the way."""
+        process = await self._begin(self.handover.running())
+        while not await ended(process, AGAIN):
+            if self.handover.writable():
+                await stop_child(process, GRACE)
+                return None
+        if process.returncode != HANDOVER:
+            await asyncio.sleep(AGAIN)
+        return None
 
     async def _begin(self, release: Release, echo: Echo | None = None) -> asyncio.subprocess.Process:
         program, *words = [*command(release), *self.arguments]

@@ -77,6 +77,15 @@ class Handover:
         journal = journals.read_or_none(self._state)
         return journal is not None and journals.due(journal)
 
+    def writable(self) -> bool:
+        """Can a step be written down, after one could not? Beside the journal, which the agent may write meanwhile."""
+        try:
+            self._state.write(journals.PROBE, journals.read_or_none(self._state))
+        except StateError:
+            return False
+        (self._state.folder / journals.PROBE).unlink(missing_ok=True)
+        return True
+
     def running(self) -> Release:
         """The release in force: what is installed, until an update was confirmed; or when that is the newer one."""
         try:
@@ -141,7 +150,7 @@ class Handover:
         loop = asyncio.get_running_loop()
         end, said = loop.time() + journal.health_timeout, "it did not answer"
         while loop.time() < end:
-            if await _ended(process, LOOK):
+            if await ended(process, LOOK):
                 return f"it ended with exit code {process.returncode}"
             health = await asyncio.to_thread(self._asked)
             if "version" not in health:
@@ -163,7 +172,7 @@ class Handover:
         loop = asyncio.get_running_loop()
         end = loop.time() + STEADY
         while loop.time() < end:
-            if await _ended(process, LOOK):
+            if await ended(process, LOOK):
                 return False
             if "version" in await asyncio.to_thread(self._asked):
                 return True
@@ -198,7 +207,7 @@ def environment(release: Release, supervisor: str) -> dict[str, str]:
     return dict(os.environ) | dict(release.environment) | {SUPERVISOR: supervisor}
 
 
-async def _ended(process: asyncio.subprocess.Process, within: float) -> bool:
+async def ended(process: asyncio.subprocess.Process, within: float) -> bool:
     try:
         async with asyncio.timeout(within):
             await process.wait()

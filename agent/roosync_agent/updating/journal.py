@@ -16,6 +16,7 @@ from roosync_agent.state import State, StateError
 log = logging.getLogger("roosync.updating")
 
 JOURNAL = "update.json"
+PROBE = "update.probe"  # is written to see whether there is room for the journal again
 Phase = Literal["preparing", "staged", "trying", "confirmed", "returning", "returned", "return_failed", "refused"]
 # phase -> what may follow it. preparing: the recipe runs beside the old version; staged: the release is whole, and the
 # supervisor is asked; trying: the new version runs on trial; returning: the old one is started again.
