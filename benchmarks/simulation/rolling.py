@@ -53,6 +53,8 @@ async def start(session: "SimSession", rng: Random) -> None:
 
 async def look(session: "SimSession", rng: Random, *, all_of_it: bool) -> None:
     """At what waits for a person: a command that did not come to its end, a halt, and what a stop left behind."""
+    for lost in session.fleet.lost_stops():  # the machines note it, and the person says it again
+        await move(session, lost, "stop rollout", lambda _: {"status": "stopped"})
     for rollout in session.fleet.rollouts():
         if rollout.status == "prepared" or (rollout.status == "waiting" and (all_of_it or rng.random() < 0.4)):
             await _go_on(session, rollout, rng)
