@@ -217,6 +217,30 @@ async def test_what_is_withdrawn_is_in_force_no_more(world):
     assert (await required(world)).id != first.id
 
 
+@pytest.mark.parametrize("ends", ["withdraw", "replace"])
+async def test_what_was_withdrawn_by_a_command_that_died_is_ended_by_the_next(world, monkeypatch, ends):
+    """The law says that it is required no more, and its rollout still runs: nobody is left without a way on."""
+
+    async def dies(*_):
+        raise UnavailableError("killed")
+
+    first = await required(world)
+    with monkeypatch.context() as patched:
+        patched.setattr(requiring, "stop", dies)
+        with pytest.raises(UnavailableError):
+            await requiring.withdraw(world.ann)
+    await read(world)
+    assert showing.in_force(world.machine.fleet) is None
+    with pytest.raises(RefusedRequestError, match=r"a command died .*update withdraw.*--replace"):
+        await requiring.plan(world.machine, NEXT)
+    if ends == "withdraw":
+        assert (await requiring.withdraw(world.ann)).rollout.status == "stopped"
+    await read(world)
+    again = await required(world, replace_=ends == "replace")
+    assert (again.rollout.status, again.in_force) == ("running", True)
+    assert world.machine.fleet.rollout(first.id).state.status == "stopped"
+
+
 async def test_what_a_machine_was_at_when_it_was_withdrawn_is_no_news(world):
     answer = await required(world)
     for name, phase in (("alpha", "updating"), ("beta", "waiting")):

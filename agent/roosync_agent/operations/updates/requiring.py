@@ -96,6 +96,8 @@ async def require(session: Session, wanted: UpdatePlan) -> UpdateAnswer:
     require_room(rollout)
     if (known := in_force(session.fleet)) is not None and known.id == wanted.replaces:
         await _end(session, known, f"replaced by {wanted.version}")
+    if wanted.replaces:
+        await _end_left(session, f"replaced by {wanted.version}")
 
     def make() -> Campaign:
         require_over(session.fleet, False)  # somebody else may have signed one since
@@ -142,11 +144,13 @@ def _signed(session: Session, wanted: UpdatePlan) -> tuple[Campaign, Rollout]:
 
 async def withdraw(session: Session, reason: str = "") -> UpdateAnswer:
     """Nothing more is begun of the campaign in force. Who has the new version keeps it."""
-    campaign = in_force(session.fleet)
-    if campaign is None:
+    campaign, left = in_force(session.fleet), _left(session.fleet)
+    if campaign is None and not left:
         raise RefusedRequestError("no update is required, so there is nothing to withdraw: `roosync update show`")
-    await _end(session, campaign, reason or "withdrawn")
-    return answer(session.fleet, campaign.id, session.now())
+    if campaign is not None:
+        await _end(session, campaign, reason or "withdrawn")
+    await _end_left(session, reason or "withdrawn")
+    return answer(session.fleet, campaign.id if campaign is not None else left[-1].id, session.now())
 
 
 def require_over(fleet: Fleet, replace_: bool) -> str:
@@ -154,7 +158,13 @@ def require_over(fleet: Fleet, replace_: bool) -> str:
     known = in_force(fleet)
     state = fleet.rollout(known.id).state if known is not None else None
     if known is None or (state is not None and state.status in ENDED):
-        return ""
+        left = _left(fleet)
+        if left and not replace_:
+            raise RefusedRequestError(
+                f"{left[-1].id} is required no more, and is {called(left[-1].status)}, because a command died before "
+                "it ended it: `roosync update withdraw` does so, or --replace"
+            )
+        return left[-1].id if left else ""
     if not replace_:
         stands = called(state.status) if state is not None else "signed, and its rollout was not posted"
         raise RefusedRequestError(
@@ -180,6 +190,18 @@ async def _end(session: Session, campaign: Campaign, reason: str) -> None:
     state = session.fleet.rollout(campaign.id).state
     if state is not None and state.status not in ENDED:
         await stop(session, campaign.id, reason)
+
+
+def _left(fleet: Fleet) -> list[Rollout]:
+    """Open rollouts of updates that are in force no more: what withdrew them died before it stopped them."""
+    known = in_force(fleet)
+    updates = [one for one in fleet.rollouts() if one.purpose == "update" and one.status not in ENDED]
+    return [one for one in updates if known is None or one.id != known.id]
+
+
+async def _end_left(session: Session, reason: str) -> None:
+    for one in _left(session.fleet):
+        await stop(session, one.id, reason)
 
 
 def _has_no_recipe(fleet: Fleet, machine: str) -> bool:
