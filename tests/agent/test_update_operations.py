@@ -258,6 +258,20 @@ async def test_what_a_machine_was_at_when_it_was_withdrawn_is_no_news(world):
     assert {(row.state, row.phase, row.before) for row in shown.machines if row.before} == {("not_begun", "", "0.2.0")}
 
 
+@pytest.mark.parametrize(("phase", "state"), [("confirmed", "changed"), ("returned", "failed")])
+async def test_who_was_at_it_when_it_was_withdrawn_is_told_with_its_end(world, phase, state):
+    """Only where its wave was open: what others say of it is no part of the account."""
+    answer = await required(world)
+    await requiring.withdraw(world.ann)
+    for name in ("beta", "gamma"):
+        await world.of[name].say(
+            UpdateReport(agent=name, timestamp=NOW, campaign=answer.id, phase=phase, version=NEXT, before="0.2.0")
+        )
+    await read(world)
+    rows = (await showing.show(world.machine, answer.id)).machines
+    assert [(row.wave, row.state) for row in rows if row.before] == [(1, state), (2, "not_begun")]
+
+
 async def test_who_went_back_is_told_with_its_last_lines_and_nothing_passes_for_ours(world, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     answer = await required(world, tag="v0.9.0")

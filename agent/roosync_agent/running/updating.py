@@ -237,6 +237,9 @@ class Updating:
     async def _tell(self, journal: Journal) -> None:
         """How it ended: once in the audit, and as an alarm when a person has to look at it."""
         machine = self._machine
+        if not judging.concerned(machine.fleet.law.campaign, machine.name):  # it was withdrawn after it had begun here
+            stand = judging.end_of(journal, self.version)
+            await machine.say_if_new(self._of(journal.campaign, journal.version, stand, journal.round))
         details = "\n".join([journal.reason, *journal.log])
         await machine.audit("update", "after", journal.campaign, outcome=journal.phase, details=details)
         if (level := ALARMS.get(journal.phase)) is not None:
@@ -256,19 +259,23 @@ class Updating:
             releases.sweep(journal.old, *known)
 
     def _report(self, campaign: Campaign, stand: Stand) -> UpdateReport:
+        round_ = stand.journal.round if stand.journal else self._round(campaign)
+        return self._of(campaign.id, campaign.version, stand, round_)
+
+    def _of(self, campaign: str, wanted: str, stand: Stand, round_: int) -> UpdateReport:
         machine, journal = self._machine, stand.journal
         public = machine.public
         return UpdateReport(
             agent=machine.name,
             timestamp=machine.session.now(),
-            campaign=campaign.id,
+            campaign=campaign,
             phase=stand.phase,
             version=self.version,
             before=journal.old.version if journal else self.version,
-            wanted=campaign.version,
+            wanted=wanted,
             reason=public(stand.reason)[:500],
             began=_began(journal),
-            round=journal.round if journal else self._round(campaign),
+            round=round_,
             log=tuple(public(line)[:500] for line in journal.log[-50:]) if journal else (),
         )
 

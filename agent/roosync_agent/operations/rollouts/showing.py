@@ -28,7 +28,7 @@ from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
 from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import asked
-from roosync_protocol.rollout.standing import contradiction
+from roosync_protocol.rollout.standing import End, contradiction, end_of
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine  # an agent has it; a command that signs need not load it
@@ -179,6 +179,8 @@ def _row(fleet: Fleet, rollout: Rollout, wave: int, machine: str) -> MachineRow:
     result = rollout.results.get(machine)
     if result is not None:
         state, reason = str(result.outcome), result.reason
+    elif wave <= _opened(rollout) and (end := _ended_since(fleet, rollout, machine)) is not None:
+        state, reason = str(end.outcome), end.reason
     elif wave <= _opened(rollout) and rollout.status not in ENDED and machine not in rollout.accepted:
         state, reason = AWAITED, _under_way(fleet, rollout, machine)
     else:
@@ -191,6 +193,14 @@ def _row(fleet: Fleet, rollout: Rollout, wave: int, machine: str) -> MachineRow:
         accepted=machine in rollout.accepted,
         decisions=list(rollout.items.get(machine, ())),
     )
+
+
+def _ended_since(fleet: Fleet, rollout: Rollout, machine: str) -> End | None:
+    """Of an update that was stopped while this machine was at it: nobody writes that end down, and it told it."""
+    report = fleet.update(machine) if rollout.status == "stopped" and rollout.purpose == "update" else None
+    if report is None or report.campaign != rollout.id:
+        return None
+    return end_of(rollout, machine, fleet, verify, rollout.opened)
 
 
 def _under_way(fleet: Fleet, rollout: Rollout, machine: str) -> str:
