@@ -362,6 +362,15 @@ async def test_what_is_wanted_no_more_is_dropped(machine, monkeypatch, changed, 
     assert not machine.left
 
 
+@pytest.mark.parametrize("phase", ["confirmed", "returned"])
+async def test_what_was_withdrawn_while_it_was_on_trial_is_told_with_its_end(machine, phase):
+    machine.write(phase)
+    machine.fleet.law.campaign = campaign(withdrawn=True)
+    machine.updating.version = NEW if phase == "confirmed" else machine.updating.version
+    await machine.look()
+    assert (machine.report.campaign, machine.report.phase) == ("u-1", phase)
+
+
 async def test_an_agent_on_trial_leaves_the_journal_alone(machine):
     """Also when another campaign comes meanwhile."""
     machine.write("trying")

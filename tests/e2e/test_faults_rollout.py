@@ -4,12 +4,14 @@ What nobody may ever see: a wave that opens twice, a change that is applied twic
 """
 
 import contextlib
+import json
 import shutil
 import signal
 
 import pytest
 
 MEMORY = ".claude/CLAUDE.md"
+ENDED = ("done", "stopped")
 WORDS = iter(("German", "Spanish", "Dutch", "Latin", "Greek"))
 
 
@@ -48,8 +50,8 @@ def start(host, *words):
     return host.json("rollout", "start", *every, *words)["id"]
 
 
-def states(site):
-    return {row["machine"]: row["state"] for row in site.json("rollout", "show")["machines"]}
+def states(site, *id_):
+    return {row["machine"]: row["state"] for row in site.json("rollout", "show", *id_)["machines"]}
 
 
 def put_back(host, backup):
@@ -84,4 +86,25 @@ def test_a_stop_outlives_a_broker_that_is_put_back(fleet, waiting, tmp_path):
     waiting("it is known again", lambda: told not in str([row["notes"] for row in host.status()["machines"]]))
     assert states(host) == {"one": "changed", "two": "not_begun"}
     assert b"French" not in others[1].read(MEMORY)
-    host.roosync("rollout", "start", "--all", "--risk", "critical", "--yes", codes=None)
+    host.roosync("rollout", "start", "--all", "--risk", "critical", "--yes")
+    assert b"French" in others[1].read(MEMORY)
+
+
+CHECK = 'touch "$0/begun"; while [ ! -e "$0/go" ]; do sleep 0.05; done'
+
+
+def test_who_writes_while_it_is_stopped_is_told_with_its_end(fleet, waiting):
+    host, others = fleet
+    one = others[0]
+    check = json.dumps(["sh", "-c", CHECK, str(one.base)])
+    one.settings(f"[apply]\ncheck = {check}\ncheck_timeout = 60\n")
+    one.stop()
+    one.up("agent")
+    waiting("nothing is under way", lambda: all(row["status"] in ENDED for row in host.json("rollout", "list")))
+    diverge(host, others, waiting)
+    id_ = start(host)
+    waiting("the canary writes", (one.base / "begun").exists)
+    host.roosync("rollout", "stop", id_, codes=None)
+    (one.base / "go").touch()
+    wanted = {"one": "changed", "two": "not_begun"}
+    waiting("its end is told", lambda: states(host, id_) == wanted)

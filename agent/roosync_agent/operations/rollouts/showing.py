@@ -27,11 +27,14 @@ from roosync_protocol.messages import Rollout
 from roosync_protocol.names import some
 from roosync_protocol.rollout import ENDED, GOOD, PASSING
 from roosync_protocol.rollout.commands import command
+from roosync_protocol.rollout.gate import named
 from roosync_protocol.rollout.leading import asked
-from roosync_protocol.rollout.standing import End, contradiction, end_of
+from roosync_protocol.rollout.standing import End, contradiction, end_of, of_decision, together
 
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine  # an agent has it; a command that signs need not load it
+
+WRITTEN = frozenset({"applied", "rolled_back", "rollback_failed", "overwritten"})  # what an apply ends with
 
 
 async def show(
@@ -196,11 +199,16 @@ def _row(fleet: Fleet, rollout: Rollout, wave: int, machine: str) -> MachineRow:
 
 
 def _ended_since(fleet: Fleet, rollout: Rollout, machine: str) -> End | None:
-    """Of an update that was stopped while this machine was at it: nobody writes that end down, and it told it."""
-    report = fleet.update(machine) if rollout.status == "stopped" and rollout.purpose == "update" else None
-    if report is None or report.campaign != rollout.id:
+    """Of a rollout that was stopped while this machine was at it: nobody writes that end down, and it told it."""
+    if rollout.status != "stopped":
         return None
-    return end_of(rollout, machine, fleet, verify, rollout.opened)
+    if rollout.purpose == "update":
+        report = fleet.update(machine)
+        told = report is not None and report.campaign == rollout.id
+        return end_of(rollout, machine, fleet, verify, rollout.opened) if told else None
+    known = [fleet.decision(machine, id_).state for id_ in rollout.items.get(machine, ())]
+    ours = [one for one in known if one is not None and named(one, fleet.law, verify, rollout.opened) == rollout.id]
+    return together(of_decision(one, ours=True) if one.status in WRITTEN else None for one in ours)
 
 
 def _under_way(fleet: Fleet, rollout: Rollout, machine: str) -> str:
