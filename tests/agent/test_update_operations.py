@@ -11,7 +11,7 @@ from roosync_agent.cli.update import plan_text, update_text
 from roosync_agent.operations.coordination import cycling
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
-from roosync_agent.operations.rollouts import moving
+from roosync_agent.operations.rollouts import answering, moving
 from roosync_agent.operations.updates import requiring, showing
 from roosync_agent.session import Session
 from roosync_broker import topology
@@ -195,6 +195,8 @@ async def test_a_command_that_died_between_its_two_messages_has_begun_nothing(wo
     assert "withdraw" in shown.next_steps[0].command
     with pytest.raises(RefusedRequestError, match="its rollout was not posted"):
         await requiring.plan(world.machine, NEXT)
+    with pytest.raises(RefusedRequestError, match="its rollout was not posted, so nobody begins"):
+        await answering.resumption(world.machine, shown.id)
     again = await required(world, replace_=True)
     assert again.rollout.status == "running"
 

@@ -12,6 +12,7 @@ import pytest
 
 MEMORY = ".claude/CLAUDE.md"
 ENDED = ("done", "stopped")
+CHECK = 'echo ran >> "$0/begun"; while [ ! -e "$0/go" ]; do sleep 0.05; done; exit "$(cat "$0/go")"'
 WORDS = iter(("German", "Spanish", "Dutch", "Latin", "Greek"))
 
 
@@ -90,21 +91,54 @@ def test_a_stop_outlives_a_broker_that_is_put_back(fleet, waiting, tmp_path):
     assert b"French" in others[1].read(MEMORY)
 
 
-CHECK = 'touch "$0/begun"; while [ ! -e "$0/go" ]; do sleep 0.05; done'
-
-
-def test_who_writes_while_it_is_stopped_is_told_with_its_end(fleet, waiting):
-    host, others = fleet
-    one = others[0]
+@pytest.fixture(scope="module")
+def checked(fleet):
+    """one judges what it wrote by a check of its own, which waits until it is let go."""
+    one = fleet[1][0]
     check = json.dumps(["sh", "-c", CHECK, str(one.base)])
     one.settings(f"[apply]\ncheck = {check}\ncheck_timeout = 60\n")
     one.stop()
-    one.up("agent")
+    return one.up("agent")
+
+
+def held(host, others, one, waiting):
+    """A rollout whose canary has written, and waits for its check."""
+    for name in ("go", "begun"):
+        (one.base / name).unlink(missing_ok=True)
     waiting("nothing is under way", lambda: all(row["status"] in ENDED for row in host.json("rollout", "list")))
     diverge(host, others, waiting)
     id_ = start(host)
     waiting("the canary writes", (one.base / "begun").exists)
+    return id_
+
+
+def go(one, code):
+    (one.base / "part").write_text(code)
+    (one.base / "part").rename(one.base / "go")
+
+
+def test_who_writes_while_it_is_stopped_is_told_with_its_end(fleet, checked, waiting):
+    host, others = fleet
+    id_ = held(host, others, checked, waiting)
     host.roosync("rollout", "stop", id_, codes=None)
-    (one.base / "go").touch()
+    go(checked, "0")
     wanted = {"one": "changed", "two": "not_begun"}
     waiting("its end is told", lambda: states(host, id_) == wanted)
+    host.roosync("rollout", "start", "--all", "--risk", "critical", "--yes")
+
+
+def test_what_halted_stays_so_when_the_broker_forgets_why(fleet, checked, waiting, tmp_path):
+    """The broker is put back to before the canary failed: nothing is applied a second time, and nobody else begins."""
+    host, others = fleet
+    id_ = held(host, others, checked, waiting)
+    with away(host):
+        shutil.copytree(host.state / "broker" / "streams", tmp_path / "backup")
+    waiting("the broker is back", lambda: host.row("two"))
+    go(checked, "1")
+    waiting("it halts", lambda: states(host, id_)["one"] == "failed")
+    put_back(host, tmp_path / "backup")
+    waiting("it halts again", lambda: host.ask("rollout_show", id_=id_)["machines"][0]["state"] == "refused")
+    assert states(host, id_) == {"one": "refused", "two": "not_begun"}
+    assert host.json("rollout", "show", id_)["status"] == "waiting"
+    assert (checked.base / "begun").read_text() == "ran\n"
+    assert b"French" not in others[1].read(MEMORY)

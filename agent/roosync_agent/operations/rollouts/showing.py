@@ -53,6 +53,12 @@ def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
     rollouts = [one for one in fleet.rollouts() if purpose in (None, one.purpose)]
     if id_:
         meant = [r for r in rollouts if r.id == id_] or [r for r in rollouts if r.id.startswith(id_)]
+        campaign = fleet.law.campaign
+        if not meant and campaign is not None and campaign.id == id_ and not campaign.withdrawn:
+            raise RefusedRequestError(
+                f"{id_} was signed, and its rollout was not posted, so nobody begins: `roosync update withdraw` ends "
+                "it, and `roosync update require ... --replace` requires a version anew"
+            )
         if len(meant) != 1:
             known = ", ".join(r.id for r in rollouts[-5:]) or "none yet"
             raise RefusedRequestError(
