@@ -256,13 +256,13 @@ def test_up_ends_at_once_when_only_a_person_can_help(new_fleet, homes, spoil, sa
     assert "started again" not in told
 
 
-def test_a_broker_that_moved_to_another_port_is_found_by_its_own_machine(new_fleet, homes, port):
+def test_a_broker_that_moved_to_another_port_is_found_by_its_own_machine(new_fleet, homes, port, waiting):
     site = homes.lay(new_fleet.site("alpha"))
     site.roosync("init", "--no-passphrase", "--port", "0")
     site.up("up", "--port", str(port))
     assert f":{port}" in site.told()
     site.roosync("pause", "--fleet")
-    assert site.json("status")["paused"] is True
+    waiting("its agent finds it too, and hears of the pause", lambda: site.json("status")["paused"])
     site.stop()
     site.up("up")
     assert site.json("publish")["published"] is True

@@ -113,13 +113,8 @@ class _Check:
             case Names(names=places):
                 for name, (at, end) in places.items():
                     if name not in self._names:
-                        near = nearest(name, self._names)
-                        refuse(
-                            self._text,
-                            at,
-                            end,
-                            f"{name!r} is no machine of this fleet{near or '; it has ' + self._some()}",
-                        )
+                        near = nearest(name, self._names).replace("?", "? It has", 1) or "; it has"
+                        refuse(self._text, at, end, f"{name!r} is no machine of this fleet{near} {self._some()}")
                 return Term("named", lambda one: one.name in places)
             case Pattern(glob=glob):
                 fits = _fits(glob)
