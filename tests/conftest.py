@@ -15,7 +15,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+settings.register_profile("behaviour", deadline=None)  # how long something takes is told by benchmarks, and by no test
+settings.load_profile("behaviour")
 for name in ("COLUMNS", "LINES"):  # the runner's processes have them; what is printed into a pipe has no width
     os.environ.pop(name, None)
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

@@ -5,7 +5,7 @@ Operators are told from machines by their first letters: the two share the place
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Meta
@@ -19,11 +19,15 @@ TOKEN = r"^[a-z0-9][a-z0-9-]{0,62}\Z"  # noqa: S105 - a part of a subject, no pa
 OPERATOR_PREFIX = "op-"
 
 Token = Annotated[str, Meta(pattern=TOKEN)]
-MachineId = Annotated[str, Meta(pattern=r"^(?!op-)[a-z0-9][a-z0-9-]{0,62}\Z")]
+MACHINE = r"^(?!op-)[a-z0-9][a-z0-9-]{0,62}\Z"
+MachineId = Annotated[str, Meta(pattern=MACHINE)]
+# One of many: the same, checked by `require_machines` for all of them in one pass, for a pattern costs each 0.7 us.
+OneMachine = Annotated[str, Meta(extra_json_schema={"pattern": MACHINE})]
 OperatorId = Annotated[str, Meta(pattern=r"^op-[a-z0-9-]{1,60}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 _TOKEN = re.compile(TOKEN)
+_MACHINES = re.compile(r"(?:(?!op-)[a-z0-9][a-z0-9-]{0,62}\n)*+")
 
 
 def token(text: str) -> str:
@@ -50,6 +54,15 @@ def machine_id(text: str) -> str:
     if is_operator(token(text)):
         raise ValueError(f"{text!r} can not name a machine: names that start with 'op-' are the operators'")
     return text
+
+
+def require_machines(names: Collection[str]) -> None:
+    """ValueError when one of them can not name a machine."""
+    lines = "".join([f"{name}\n" for name in names])
+    if _MACHINES.fullmatch(lines) and lines.count("\n") == len(names):
+        return
+    for name in names:
+        machine_id(name)
 
 
 def propose(text: str) -> str:

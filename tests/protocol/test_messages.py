@@ -308,3 +308,19 @@ def test_policies_do_not_share_their_answers():
     assert one.answers is not two.answers
     assert one.answers == m.law.DEFAULT_ANSWERS
     assert replace(one, paused=True) != two
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        (m.Campaign, "machines", ["pc-a", "op-ann"]),
+        (m.Rollout, "waves", [["pc-a"], ["pc b"]]),
+        (m.Cycle, "participants", ["pc-a", "pc.b"]),
+        (m.Cycle, "excused", {"op-ann": "ill"}),
+        (m.Policy, "paused_machines", ["*"]),
+        (m.Baseline, "overlays", {">": "0" * 64}),
+    ],
+)
+def test_no_message_names_many_machines_unchecked(kind, field, value):
+    with pytest.raises(MalformedError, match="can not"):
+        decode(wire(kind, **{field: value}))

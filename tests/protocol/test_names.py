@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roosync_protocol.entity import Entity, Kind
-from roosync_protocol.names import MachineId, OperatorId, Sha256, Token, is_operator, machine_id, propose, token
+from roosync_protocol.names import (
+    MachineId,
+    OperatorId,
+    Sha256,
+    Token,
+    is_operator,
+    machine_id,
+    propose,
+    require_machines,
+    token,
+)
 
 GOOD = ("a", "pc-1", "0", "a" * 63, "myia-ai-01", "op-ann", "a--b", "a-")
 BAD = {
@@ -79,3 +89,28 @@ def test_every_proposal_is_a_name(text):
 def test_the_name_of_an_entity_may_hold_slashes():
     entity = Entity(key="roo.rules/rules/00-security.md", kind=Kind.TEXT, value="")
     assert (entity.target, entity.name) == ("roo.rules", "rules/00-security.md")
+
+
+@pytest.mark.parametrize("bad", [*BAD.values(), *OF_OPERATORS], ids=repr)
+@pytest.mark.parametrize("around", [((), ()), (("a",), ()), ((), ("b",)), (("a", "pc-1"), ("b",))], ids=len)
+def test_many_names_are_checked_as_strictly_as_one(bad, around):
+    before, after = around
+    with pytest.raises(ValueError, match="can not"):
+        require_machines((*before, bad, *after))
+    require_machines((*before, *after))
+
+
+@given(st.lists(st.one_of(st.sampled_from(GOOD[:5]), st.text(st.sampled_from("ab-.\nop"), max_size=5)), max_size=5))
+def test_many_names_are_names_when_each_is_one(names):
+    def each():
+        for name in names:
+            machine_id(name)
+
+    def fails(check):
+        try:
+            check()
+        except ValueError:
+            return True
+        return False
+
+    assert fails(lambda: require_machines(names)) == fails(each)

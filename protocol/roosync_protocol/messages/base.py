@@ -6,12 +6,13 @@ agent ignores what it does not know (3-bus). Limits stand in the types, so decod
 
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated
+from itertools import chain
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
-from roosync_protocol.names import Sha256, Token
+from roosync_protocol.names import OneMachine, Sha256, Token, require_machines
 
 Moment = Annotated[datetime, Meta(tz=True)]
 Count = Annotated[int, Meta(ge=0, le=2**53)]
@@ -30,11 +31,17 @@ FIRST, LAST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 class Dated(Struct, frozen=True, kw_only=True):
     """Something with moments, all of which can be reckoned with; ValueError when one can not."""
 
+    MACHINES: ClassVar[tuple[str, ...]] = ()  # its fields of many `OneMachine`, in one container or in several
+
     def __post_init__(self) -> None:
         for name in _moments(type(self)):
             moment = getattr(self, name)
             if moment is not None and not FIRST <= moment < LAST:
                 raise ValueError(f"{name} is no moment that can be reckoned with")
+        for name in self.MACHINES:
+            found = getattr(self, name)
+            nested = isinstance(found, tuple) and found and isinstance(found[0], tuple)
+            require_machines(tuple(chain.from_iterable(found)) if nested else found)
 
 
 @cache
@@ -94,6 +101,7 @@ __all__ = [
     "Line",
     "Message",
     "Moment",
+    "OneMachine",
     "Prose",
     "PublicKey",
     "Record",

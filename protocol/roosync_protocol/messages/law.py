@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from roosync_protocol.messages.base import Law, Line, Moment, PublicKey, Sha256, Token
-from roosync_protocol.names import MachineId, OperatorId
+from roosync_protocol.names import MachineId, OneMachine, OperatorId
 
 Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,39}\Z")]
 LabelValue = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")]
@@ -59,19 +59,23 @@ class Invitation(Law, tag="roosync.v1.invitation", frozen=True, kw_only=True):
 class Policy(Law, tag="roosync.v1.policy", frozen=True, kw_only=True):
     """Who must say yes to a change of each risk class, and where automatic application is off."""
 
+    MACHINES = ("paused_machines", "resumed")
+
     answers: dict[RiskName, Answer] = field(default_factory=lambda: dict(DEFAULT_ANSWERS))
     paused: bool = False
-    paused_machines: frozenset[MachineId] = frozenset()
-    resumed: dict[MachineId, Moment] = {}  # ends a machine's own pause that is older
+    paused_machines: frozenset[OneMachine] = frozenset()
+    resumed: dict[OneMachine, Moment] = {}  # ends a machine's own pause that is older
     public_names: frozenset[Line] = frozenset()  # env and header names whose values are no secret
 
 
 class Baseline(Law, tag="roosync.v1.baseline", frozen=True, kw_only=True):
     """The agreed configuration: hashes of the commons and of each machine's overlay."""
 
+    MACHINES = ("overlays",)
+
     version: Line
     commons: Sha256
-    overlays: Annotated[dict[MachineId, Sha256], Meta(max_length=20_000)] = {}
+    overlays: Annotated[dict[OneMachine, Sha256], Meta(max_length=20_000)] = {}
     provenance: Sha256 | None = None
     proposal: Token | None = None
     note: Line = ""
@@ -84,11 +88,13 @@ class Campaign(Law, tag="roosync.v1.campaign", frozen=True, kw_only=True):
     begin stands in the rollout of the same id.
     """
 
+    MACHINES = ("machines",)
+
     id: Token
     version: Version
     tag: GitRevision = ""  # what a recipe that uses git checks out; "" leaves it to the recipe
     commit: GitCommit = ""  # what the tag has to name there, when the operator said so: tags can be moved
-    machines: Annotated[tuple[MachineId, ...], Meta(min_length=1, max_length=20_000)]
+    machines: Annotated[tuple[OneMachine, ...], Meta(min_length=1, max_length=20_000)]
     splay_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0  # over which the machines of a wave begin
     withdrawn: bool = False
     note: Line = ""

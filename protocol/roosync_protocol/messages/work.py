@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages.base import Count, Dated, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
 from roosync_protocol.messages.law import RiskName
-from roosync_protocol.names import MachineId
+from roosync_protocol.names import MachineId, OneMachine
 
 DecisionStatus = Literal[
     "pending",
@@ -151,10 +151,12 @@ class Escalation(Dated, frozen=True, kw_only=True):
 class Cycle(Record, tag="roosync.v1.cycle", frozen=True, kw_only=True):
     """A run of some machines through checkpoints, together. 5-protocols, "Cycle"."""
 
+    MACHINES = ("participants", "excused")
+
     route: CycleRoute
     status: CycleStatus
-    participants: Annotated[tuple[MachineId, ...], Meta(min_length=1, max_length=20_000)]  # before anything is asked
-    excused: dict[MachineId, Line] = {}  # by an operator, with the reason
+    participants: Annotated[tuple[OneMachine, ...], Meta(min_length=1, max_length=20_000)]  # before anything is asked
+    excused: dict[OneMachine, Line] = {}  # by an operator, with the reason
     checkpoint: Checkpoint  # the one that is awaited; of an ended cycle the last
     round: Count = 0  # grows with each return to an earlier checkpoint: arrivals of before do not count any more
     strict: bool = False  # there are divergences: each step is checked together
@@ -213,11 +215,13 @@ class Rollout(Record, tag="roosync.v1.rollout", frozen=True, kw_only=True):
     until it opens the wave of their machine.
     """
 
+    MACHINES = ("waves", "items", "results", "accepted")
+
     purpose: Literal["decisions", "update"]
     status: RolloutStatus
-    waves: Annotated[tuple[tuple[MachineId, ...], ...], Meta(min_length=1, max_length=20_000)]  # a canary comes first
+    waves: Annotated[tuple[tuple[OneMachine, ...], ...], Meta(min_length=1, max_length=20_000)]  # a canary comes first
     items: dict[
-        MachineId, Annotated[tuple[Token, ...], Meta(max_length=500)]
+        OneMachine, Annotated[tuple[Token, ...], Meta(max_length=500)]
     ] = {}  # its decisions, of purpose decisions
     max_fail_percentage: Annotated[float, Meta(ge=0, le=100)] = 0.0  # of a wave's machines; more than that halts
     pause_seconds: Annotated[float, Meta(ge=0, le=604_800)] = 0.0  # between the end of a wave and the next
@@ -227,8 +231,10 @@ class Rollout(Record, tag="roosync.v1.rollout", frozen=True, kw_only=True):
     opened: Moment  # when it was
     ended: Moment | None = None  # when its last machine ended: the pause begins
     round: Count = 0  # grows when an operator has what failed tried again
-    results: dict[MachineId, Result] = {}
-    accepted: Annotated[frozenset[MachineId], Meta(max_length=20_000)] = frozenset()  # an operator goes on without them
+    results: dict[OneMachine, Result] = {}
+    accepted: Annotated[frozenset[OneMachine], Meta(max_length=20_000)] = (
+        frozenset()
+    )  # an operator goes on without them
     waiting_for: Line = ""  # what a person is asked, when it waits
     token: Count = 0  # of the orchestrator's lease: an older holder moves nothing
     note: Line = ""
