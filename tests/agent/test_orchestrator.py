@@ -42,7 +42,7 @@ def leader(monkeypatch):
     link = SimpleNamespace(on_connected=lambda callback: None)
     session = SimpleNamespace(link=link, subjects=SimpleNamespace(fleet="f"), reachable=True)
     cycles = SimpleNamespace(running=False)
-    rollouts = SimpleNamespace(running=False, call=lambda *_: asyncio.Event().wait())
+    rollouts = SimpleNamespace(open=[], call=lambda *_: asyncio.Event().wait())
     machine = SimpleNamespace(
         name="a", session=session, fleet=SimpleNamespace(law=law), cycles=cycles, rollouts=rollouts
     )
@@ -77,6 +77,17 @@ async def test_who_may_lead_from_now_on_does_so_at_once(leader):
 async def test_who_wins_the_role_takes_a_turn_although_nothing_woke_it(leader):
     await running(leader)
     assert leader.token == 7
+
+
+@pytest.mark.parametrize("place", ["cycles", "rollouts"])
+async def test_a_burst_is_not_let_settle_while_somebody_waits_for_a_step(leader, monkeypatch, place):
+    monkeypatch.setattr(orchestrator, "SETTLE", 60.0)
+
+    def begins():
+        setattr(getattr(leader._machine, place), "running" if place == "cycles" else "open", ["one"])
+        leader.wake()
+
+    await running(leader, leader.wake, begins)
 
 
 @pytest.mark.parametrize(("allowed", "asked"), [(True, 1), (False, 0)], ids=["another leads", "it may not"])

@@ -122,8 +122,9 @@ class Agent:
             case Law() | Proposal():
                 self.wake()
                 self.orchestrator.wake()
-            case Decision(machine=machine) if machine == self.machine.name and heard.speaker != machine:
-                self.wake()
+            case Decision(machine=machine) as decision if machine == self.machine.name and heard.speaker != machine:
+                if decision.status != "approved" or self.machine.rollouts.closed(decision) is None:
+                    self.wake()  # else the fact that opens its wave does
                 if self.machine.cycles.running or self.machine.rollouts.led:
                     self.orchestrator.wake()
             case Rollout(id=id_):

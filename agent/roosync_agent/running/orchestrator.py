@@ -40,6 +40,8 @@ class Orchestrator:
         self._machine = machine
         self._lease = Lease(machine.session.link, machine.session.subjects.fleet, ROLE, machine.name)
         self._wake = asyncio.Event()  # there may be something to do
+        self._hurry = asyncio.Event()  # while a burst of facts is let settle: somebody waits for the turn after it
+        self._settling = False
         self._news = asyncio.Event()  # the law, or the bus, may be another: is the role for us now?
         self._led = asyncio.Event()  # the role was won, or renewed
         self._made_up = 0  # the lease under which it was looked at what the leader before left unsaid
@@ -62,6 +64,8 @@ class Orchestrator:
     def wake(self) -> None:
         self._wake.set()
         self._news.set()
+        if self._settling and self._awaited:
+            self._hurry.set()
 
     async def run(self) -> None:
         """Holds the role while it can, and takes a turn when something changed. Never ends by itself."""
@@ -109,8 +113,7 @@ class Orchestrator:
     async def _work(self) -> None:
         while True:
             await self._wake.wait()
-            busy = self._machine.cycles.running or self._machine.rollouts.running
-            await asyncio.sleep(SOON if busy else SETTLE)
+            await self._settle()
             if not self.leads:
                 self._led.clear()
                 await self._led.wait()
@@ -124,6 +127,25 @@ class Orchestrator:
             except Exception:
                 log.exception("the orchestrator's turn failed in an unexpected way; it goes on")
                 asyncio.get_running_loop().call_later(LATER, self.wake)  # the time of a cycle goes on, facts or not
+
+    async def _settle(self) -> None:
+        """Lets a burst of facts make one turn; not for long when somebody waits, also from the middle of it on."""
+        if not self._awaited:
+            self._hurry.clear()
+            self._settling = True
+            try:
+                async with asyncio.timeout(SETTLE):
+                    await self._hurry.wait()
+            except TimeoutError:
+                return
+            finally:
+                self._settling = False
+        await asyncio.sleep(SOON)
+
+    @property
+    def _awaited(self) -> bool:
+        """Does anybody wait for the next step of a cycle, or of a rollout that is begun or about to be?"""
+        return bool(self._machine.cycles.running or self._machine.rollouts.open)
 
     async def turn(self) -> None:
         machine = self._machine

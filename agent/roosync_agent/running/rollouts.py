@@ -18,7 +18,7 @@ from roosync_agent.running.fencing import taken_over, under
 from roosync_broker.errors import StaleError
 from roosync_broker.keys import verify
 from roosync_protocol.messages import Decision, Rollout
-from roosync_protocol.rollout import awaited, gate
+from roosync_protocol.rollout import ENDED, awaited, gate
 from roosync_protocol.rollout.commands import command
 from roosync_protocol.rollout.leading import LED, View, due, is_late, looked_at, next_state
 from roosync_protocol.rollout.standing import end_of, is_updating, waits_for
@@ -52,6 +52,11 @@ class Rollouts:
     def running(self) -> list[Rollout]:
         """Those that are led: also while one waits for a person, machines that began before end."""
         return [one for one in self._machine.fleet.rollouts() if one.status in LED]
+
+    @property
+    def open(self) -> list[Rollout]:
+        """Those, and what is prepared: the next fact may let it run."""
+        return [one for one in self._machine.fleet.rollouts() if one.status not in ENDED]
 
     @property
     def led(self) -> list[Rollout]:
