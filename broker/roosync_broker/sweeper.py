@@ -6,6 +6,7 @@ every baseline that ever was law stays restorable. Young contents are left alone
 message that mentions them, and `contents` stores again what is about to become old.
 """
 
+import asyncio
 import re
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from msgspec import DecodeError, Struct, ValidationError, json
 from roosync_broker.contents import GRACE, LIMIT, Contents
 from roosync_broker.errors import ContentError, OursError, UnavailableError
 from roosync_broker.link import Link
-from roosync_broker.topology import API_TIMEOUT, stream_name
+from roosync_broker.topology import API_TIMEOUT, PAUSE, ApiError, stream_name
 from roosync_protocol.subjects import STREAMS, Subjects
 
 _HASH = re.compile(rb"[0-9a-f]{64}")
@@ -29,7 +30,7 @@ class _State(Struct):
 class _Listing(Struct):
     state: _State | None = None
     total: int = 0
-    error: dict[str, Any] | None = None
+    error: ApiError | None = None
 
 
 async def sweep(link: Link, fleet: str, now: datetime) -> int:
@@ -106,14 +107,27 @@ async def purge(link: Link, stream: str, subject: str, sequence: int | None = No
 
 
 async def _api(link: Link, verb: str, body: dict[str, Any]) -> _Listing:
+    """To list and to purge does the same however often: it is asked again while a cluster has no leader."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + API_TIMEOUT
+    while True:
+        answer = await _asked(link, verb, body)
+        if answer.error is None:
+            return answer
+        told = f"the broker refused {verb}: {answer.error.description}"
+        if not answer.error.not_now:
+            raise OursError(told)
+        if loop.time() >= until:
+            raise UnavailableError(told)
+        await asyncio.sleep(PAUSE)
+
+
+async def _asked(link: Link, verb: str, body: dict[str, Any]) -> _Listing:
     data = await link.request(f"$JS.API.{verb}", json.encode(body), API_TIMEOUT)
     try:
-        answer = json.decode(data, type=_Listing)
+        return json.decode(data, type=_Listing)
     except (DecodeError, ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
-    if answer.error is not None:
-        raise OursError(f"the broker refused {verb}: {answer.error.get('description', '')}")
-    return answer
 
 
 def _hashes(data: bytes) -> set[str]:

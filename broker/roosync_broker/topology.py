@@ -154,7 +154,7 @@ def _bucket(fleet: str, row: Bucket, ttl: float, replicas: int) -> dict[str, Any
     }
 
 
-class _ApiError(Struct):
+class ApiError(Struct):
     code: int = 0
     err_code: int = 0
     description: str = ""
@@ -174,7 +174,7 @@ class _Info(Struct):
     created: str = ""
     state: _State = _State()
     config: dict[str, Any] = {}
-    error: _ApiError | None = None
+    error: ApiError | None = None
 
 
 async def ensure(link: Link, fleet: str, replicas: int = 1, **ttls: float) -> list[str]:
@@ -274,7 +274,7 @@ def _read(data: bytes, verb: str) -> _Info:
         raise UnavailableError(f"the broker answered {verb} with something that is not JetStream") from error
 
 
-def _failure(name: str, error: _ApiError) -> BusError:
+def _failure(name: str, error: ApiError) -> BusError:
     if error.not_now:
         return UnavailableError(
             f"the broker can not look after stream {name} at this moment ({error.description}): "

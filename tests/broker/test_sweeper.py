@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from roosync_broker import topology
+from roosync_broker import sweeper, topology
 from roosync_broker.contents import FRESH, GRACE, PART, Contents
-from roosync_broker.errors import UnavailableError
+from roosync_broker.errors import OursError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.sweeper import sweep
 from roosync_protocol.subjects import Subjects
@@ -73,3 +74,31 @@ async def test_a_content_that_is_about_to_become_old_is_stored_again(link):
 
 async def test_an_empty_stream(link):
     assert await sweep(link, FLEET, datetime.now(UTC)) == 0
+
+
+REFUSALS = {
+    "nobody leads the cluster at this moment": ({"code": 503, "err_code": 10008, "description": "unavailable"}, None),
+    "nobody leads it for long": ({"code": 503, "err_code": 10008, "description": "unavailable"}, UnavailableError),
+    "there is no such stream": ({"code": 404, "err_code": 10059, "description": "stream not found"}, OursError),
+}
+
+
+@pytest.mark.parametrize(("refusal", "error"), REFUSALS.values(), ids=REFUSALS)
+async def test_a_purge_waits_for_a_leader_and_not_for_ever(monkeypatch, refusal, error):
+    monkeypatch.setattr(sweeper, "PAUSE", 0.0)
+    monkeypatch.setattr(sweeper, "API_TIMEOUT", 0.05 if error is UnavailableError else 12.0)
+    asked = []
+
+    class Cluster:
+        async def request(self, subject, data, timeout):
+            asked.append(subject)
+            away = error is not None or len(asked) == 1
+            return msgspec.json.encode({"error": refusal} if away else {"success": True})
+
+    if error is None:
+        await sweeper.purge(Cluster(), "sweep-WORK", "post.>")
+        assert len(asked) == 2
+    else:
+        with pytest.raises(error, match=refusal["description"]):
+            await sweeper.purge(Cluster(), "sweep-WORK", "post.>")
+        assert (len(asked) == 1) == (error is OursError)
