@@ -137,7 +137,7 @@ def test_without_the_broker_a_command_answers_at_once(three, waiting):
     assert actions(gamma, "beta").count(("pause", "paused")) == 1
     alpha.roosync("resume", "beta")
     waiting("beta goes on", lambda: not alpha.row("beta")["paused"])
-    assert not beta.ask("status")["overview"]["warnings"]
+    waiting("nothing is left to warn of", lambda: not beta.ask("status")["overview"]["warnings"])
 
 
 def test_a_broker_that_comes_back_from_a_backup_is_caught_up(three, homes, waiting, tmp_path):
