@@ -5,6 +5,7 @@ is fetched out of a mailbox, a consumer that the keeper made.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +33,7 @@ from roosync_broker.tasks import end
 PAGE, PAGE_BYTES = 512, 8 * 1024 * 1024  # messages and bytes of one answer of a direct get
 FILTERS = 256  # subjects in one multi_last request; the server takes 1,024 and refuses more with 413
 SERVED_AT_ONCE = 64
+GLANCES, GLANCE = 4, 0.1  # so often, and so many seconds apart, nobody may answer for a stream that was there
 NEXT_LETTER = 2.0  # seconds: those of one batch come together
 FETCH_TIMEOUT = 10.0  # seconds: what is not acknowledged is given out again, so a lost answer costs only time
 
@@ -75,6 +77,7 @@ class JetStreamLink:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._known: set[str] = set()  # streams that answered a read
 
     @property
     def name(self) -> str:
@@ -215,6 +218,16 @@ class JetStreamLink:
         return message
 
     async def _page(self, stream: str, ask: dict[str, Any]) -> replies.Page:
+        """A page of a stream. While the server reads its users anew, nobody answers for it for a moment."""
+        for _ in range(GLANCES if stream in self._known else 0):
+            with contextlib.suppress(NoResponderError):
+                return await self._page_now(stream, ask)
+            await asyncio.sleep(GLANCE)
+        page = await self._page_now(stream, ask)
+        self._known.add(stream)
+        return page
+
+    async def _page_now(self, stream: str, ask: dict[str, Any]) -> replies.Page:
         """One answer of a direct get: messages, then a status line that ends it."""
         messages: list[Stored] = []
         asking = Asking(f"$JS.API.DIRECT.GET.{stream}")

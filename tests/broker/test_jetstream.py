@@ -8,7 +8,7 @@ import pytest
 
 from roosync_broker import topology
 from roosync_broker.connection import Connection
-from roosync_broker.errors import NobodyListensError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import NobodyListensError, NoResponderError, OursError, RefusedError, UnavailableError
 from roosync_broker.jetstream import connect
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Expect
@@ -274,3 +274,27 @@ def test_a_connection_without_a_loop_is_only_described(broker):
     )
     assert not connection.connected
     assert connection.problem is None
+
+
+async def test_a_stream_that_was_there_may_be_silent_for_a_moment(links, monkeypatch):
+    """The server reads its users anew at each admission, and answers nobody for a stream meanwhile."""
+    link = links[1]
+    page, silent = link._page_now, [2]
+
+    async def at_times(stream, ask):
+        if silent[0]:
+            silent[0] -= 1
+            raise NoResponderError("nobody")
+        return await page(stream, ask)
+
+    monkeypatch.setattr(link, "_page_now", at_times)
+    stream = f"{FLEET}-LAW"
+    with pytest.raises(NoResponderError):
+        await link.last(stream, ["post.>"])  # it was never seen: it may not be there at all
+    silent[0] = 0
+    known = await link.last(stream, ["post.>"])
+    silent[0] = 2
+    assert await link.last(stream, ["post.>"]) == known
+    silent[0] = 99
+    with pytest.raises(NoResponderError):
+        await link.last(stream, ["post.>"])
