@@ -242,7 +242,10 @@ class JetStreamLink:
                 elif status == "413":
                     raise _TooManyError
                 elif status == "503":
-                    raise NoResponderError(f"the broker has no stream {stream!r} yet; its keeper makes it")
+                    raise NoResponderError(
+                        f"the broker has no stream {stream!r} yet; its keeper makes it. Or it is a cluster of which "
+                        "not more than half of the nodes run"
+                    )
                 else:
                     told = (message.headers or {}).get("Description", "")
                     raise OursError(f"the broker did not understand a read of {stream}: {status} {told}")
