@@ -7,6 +7,8 @@ import importlib
 
 import click
 
+from roosync_agent.cli.spoken import spoken
+from roosync_agent.wording import speak_to_click, tr
 from roosync_protocol import __version__
 
 # name -> (module, function, what it does in a line)
@@ -115,11 +117,11 @@ class Commands(click.Group):
         module, name, _ = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(f"roosync_agent.cli.{module}"), name)
         assert isinstance(command, click.Command)
-        return command
+        return spoken(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+        with formatter.section(tr("Commands")):
+            formatter.write_dl([(name, tr(text)) for name, (_, _, text) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -128,8 +130,10 @@ class Commands(click.Group):
             import difflib
 
             near = difflib.get_close_matches(args[0], [*COMMANDS, *ALIASES], 2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else " `roosync --help` lists the commands."
-            raise click.UsageError(f"there is no command {args[0]!r}.{hint}")
+            hint = tr("`roosync --help` lists the commands.")
+            if near:
+                hint = tr("Did you mean {near}?", near=" / ".join(near))
+            raise click.UsageError(tr("there is no command {name}.", name=repr(args[0])) + f" {hint}")
         return super().resolve_command(ctx, args)
 
 
@@ -150,4 +154,5 @@ def run() -> int:
     """Runs the command line; errors become one clear message, whose fault it is and what to do next."""
     from roosync_agent.cli.running import guarded
 
-    return guarded(roosync)
+    speak_to_click()
+    return guarded(spoken(roosync))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from roosync_agent.cli.text import hanging, harmless, print_json, width
+from roosync_agent.wording import heard
 
 if TYPE_CHECKING:
     from roosync_agent.settings import Settings
@@ -74,6 +75,8 @@ def told(error: Exception) -> int:
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
     message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
+    if "--json" not in sys.argv:
+        message = heard(message)
     if kind == "missing":  # an answer, not an error: what has to come first
         if "--json" in sys.argv:
             print_json({"status": "unknown", "missing": scrub(message)})

@@ -1,0 +1,110 @@
+"""The words that a person reads, in their language: English in the code, other languages in catalogues beside it.
+
+Two ways, because texts come from two places (docs/translating.md, ADR 13):
+
+- what a face says itself goes through `tr` and `trn` where it is said, as gettext has it;
+- what the rooms below say (an error, a reason in a record, a warning), or another machine wrote, is English when it
+  arrives. `heard` finds the sentence it was made of and says it again. Values of a configuration never go through it.
+
+The language is the one that gettext and click take: `LANGUAGE`, `LC_ALL`, `LC_MESSAGES`, `LANG`, the first that is set.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+    from roosync_agent.heard_words import Sentences
+
+FOLDER = Path(__file__).parent / "locale"
+FACES, BELOW = "roosync", "below"  # the catalogues: what faces say; what the rooms below say
+LANGUAGES = ("fr",)
+_ASKED = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def language() -> str:
+    """The language to speak: one of `LANGUAGES`, or "en"."""
+    wanted = next((os.environ[name] for name in _ASKED if os.environ.get(name)), "") or _of_the_desktop()
+    for one in wanted.split(":"):
+        word = one.replace("-", "_").partition(".")[0].partition("_")[0].lower()
+        if word in LANGUAGES or word in ("en", "c", "posix"):
+            return word if word in LANGUAGES else "en"
+    return "en"
+
+
+def tr(text: str, /, **values: Any) -> str:
+    """`text` in the person's language, its `{names}` filled in with `values`.
+
+    `text` is a literal, in English: `docs/make_catalogue.py` finds it there. A translation that
+    lost a name is not used.
+    """
+    return _filled(_faces().gettext(text), text, values)
+
+
+def trn(one: str, several: str, count: int, /, **values: Any) -> str:
+    """As `tr`, of which `count` there are: `{count}` is filled in too."""
+    values = {"count": count, **values}
+    return _filled(_faces().ngettext(one, several, count), one if count == 1 else several, values)
+
+
+def mark(text: str) -> str:
+    """A literal in a table, which `tr` says later: here it is only found for the catalogue."""
+    return text
+
+
+def heard(text: str) -> str:
+    """A sentence of the rooms below, or of another machine, in the person's language; as it is when nobody knows it."""
+    return text if language() == "en" else _sentences(language()).said(text)
+
+
+def speak_to_click() -> None:
+    """Lets click say its own words (Usage, Options, Error) in the same language."""
+    if language() != "en":
+        import gettext
+
+        gettext.bindtextdomain(FACES, str(FOLDER))
+        gettext.textdomain(FACES)
+        os.environ.setdefault("LANGUAGE", language())
+
+
+def _filled(said: str, text: str, values: dict[str, Any]) -> str:
+    if not values:
+        return said
+    try:
+        return said.format(**values)
+    except (KeyError, IndexError, ValueError):
+        return text.format(**values)
+
+
+def _faces() -> "NullTranslations":
+    return _catalogue(FACES, language())
+
+
+@cache
+def _catalogue(domain: str, spoken: str) -> "NullTranslations":
+    import gettext
+
+    return (
+        gettext.translation(domain, FOLDER, [spoken], fallback=True) if spoken != "en" else gettext.NullTranslations()
+    )
+
+
+@cache
+def _sentences(spoken: str) -> "Sentences":
+    from roosync_agent.heard_words import Sentences
+
+    catalogue = vars(_catalogue(BELOW, spoken)).get("_catalog", {})
+    return Sentences({said: told for said, told in catalogue.items() if said and isinstance(said, str)})
+
+
+def _of_the_desktop() -> str:
+    """Windows has no such variable: the language of its desktop."""
+    if os.name != "nt":
+        return ""
+    import ctypes
+    import locale
+
+    return locale.windows_locale.get(getattr(ctypes, "windll").kernel32.GetUserDefaultUILanguage(), "")  # noqa: B009
