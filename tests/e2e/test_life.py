@@ -260,7 +260,7 @@ def test_a_broker_that_moved_to_another_port_is_found_by_its_own_machine(new_fle
     site = homes.lay(new_fleet.site("alpha"))
     site.roosync("init", "--no-passphrase", "--port", "0")
     site.up("up", "--port", str(port))
-    assert f":{port}" in site.told()
+    waiting("its broker says where it is now", lambda: f":{port}" in site.told())
     site.roosync("pause", "--fleet")
     waiting("its agent finds it too, and hears of the pause", lambda: site.json("status")["paused"])
     site.stop()
