@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 NOT_YET = 2  # the exit code of drift: not in step
-ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
 _away = [False]  # was the last answer of before?
 
 
@@ -105,34 +104,19 @@ def _fault_of(error: Exception) -> str | None:
 
 def ask_machine(verb: str, **args: Any) -> Any:
     """The answer of this machine: from its resident agent, or worked out here when none runs."""
-    from roosync_agent.running.control import NobodyThereError, ask
+    from roosync_agent.running.reaching import answer_of
     from roosync_agent.settings import load
 
-    settings = load()
-    try:
-        answer = ask(settings.state, verb, args, timeout=ANSWER_WITHIN)
-    except NobodyThereError:
-        answer = _without_agent(settings, verb, args)
+    answer = answer_of(load(), verb, args, alone=lambda: _tell_alone(verb))
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     _tell_away(bool(answer.get("away")))
     return answer["result"]
 
 
-def _without_agent(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    """The answer of an agent that is on its way; of this process where none is to be expected."""
-    import asyncio
-
-    from roosync_agent.running.control import ask
-    from roosync_agent.running.on_its_way import asked_patiently
-    from roosync_agent.state import State
-
-    answer = asked_patiently(State(settings.state), lambda: ask(settings.state, verb, args, timeout=ANSWER_WITHIN))
-    if answer is None:
-        answer = asyncio.run(_here(settings, verb, args))
-        if verb == "status" and "--json" not in sys.argv:
-            click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
-    return answer
+def _tell_alone(verb: str) -> None:
+    if verb == "status" and "--json" not in sys.argv:
+        click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
 
 
 def ask_agent(verb: str, **args: Any) -> Any | None:
@@ -141,6 +125,7 @@ def ask_agent(verb: str, **args: Any) -> Any | None:
     For who follows something that may restart the agent: working it out here would take the agent's place.
     """
     from roosync_agent.running.control import ask
+    from roosync_agent.running.reaching import ANSWER_WITHIN
     from roosync_agent.settings import load
 
     try:
@@ -157,38 +142,6 @@ def _tell_away(away: bool) -> None:
     if away and not _away[0]:
         click.echo("! The broker does not answer: what is told was heard before it went away.\n", err=True)
     _away[0] = away
-
-
-async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
-    from roosync_agent.operations.served import answer
-
-    async with machine_session(settings) as machine:
-        return await answer(machine, verb, args)
-
-
-@asynccontextmanager
-async def machine_session(settings: "Settings") -> AsyncIterator[Any]:
-    """A machine made for one command, when no agent runs on its state folder."""
-    from roosync_agent.applying.recovery import recover_at_start
-    from roosync_agent.connect import as_machine
-    from roosync_agent.running.machine import Machine
-    from roosync_agent.state import State, StateError
-    from roosync_broker.children import OneAtATime
-
-    state = State(settings.state)
-    lock = OneAtATime(state.run / "agent.lock")
-    session = await as_machine(settings, state)
-    try:
-        if not lock.acquire():
-            raise StateError(f"the agent on {state.folder} runs and does not answer; look at it, or stop it")
-        machine = Machine(settings, state, session)
-        await session.refresh()
-        recover_at_start(machine)
-        await machine.look()
-        yield machine
-    finally:
-        lock.release()
-        await session.close()
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,14 @@ def endpoint(state: Path) -> Path:
     return Path("/tmp") / f"roosync-{owner}" / f"{digest}.sock"  # noqa: S108 - TMPDIR may differ between a service and a shell
 
 
-def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> dict[str, Any]:
-    """The agent's answer, waited for `timeout` seconds.
+def ask(
+    state: Path,
+    verb: str,
+    args: dict[str, Any],
+    timeout: float = 60.0,
+    opened: Callable[[socket.socket], None] = lambda _: None,
+) -> dict[str, Any]:
+    """The agent's answer, waited for `timeout` seconds. `opened` is given the connection: who shuts it down ends this.
 
     NobodyThereError when there is none; TimeoutError when it does not answer in time; HangsError, long before that,
     when it answers nothing else either.
@@ -47,6 +54,7 @@ def ask(state: Path, verb: str, args: dict[str, Any], timeout: float = 60.0) -> 
     parts: list[bytes] = []
     try:
         with _connect(state, timeout) as connection:
+            opened(connection)
             request = json.dumps({"verb": verb, "args": args, "token": _token(state)})
             connection.sendall(request.encode() + b"\n")
             if timeout > LOOK_AFTER and not _begins(connection, LOOK_AFTER):
