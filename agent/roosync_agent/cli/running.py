@@ -10,15 +10,12 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from roosync_agent.cli.text import hanging, harmless, print_json, width
 from roosync_agent.wording import heard
-
-if TYPE_CHECKING:
-    from roosync_agent.settings import Settings
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
