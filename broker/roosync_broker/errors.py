@@ -10,7 +10,10 @@ BusError
       InTheWayError     ... before a person changed something: a port, an address, a program
   StaleError            somebody advanced the record first: read it again
   RefusedError          the broker does not permit it: ask an operator, retrying is of no use
-    NotAdmittedError    ... not even to connect: an unknown key, another certificate, clear text
+    NotAdmittedError    ... not even to connect
+      KeyRefusedError   ... because it does not know this key, or no more
+      CertificateError  ... by ourselves: the broker shows another certificate than the pinned one
+      PlainTextError    ... by ourselves: it speaks in clear, and is on another computer
   UnavailableError      the bus is away or silent: retry later *with the same message id*
     NobodyListensError  no program has the port of a broker on this computer: waiting alone does not change that
     NoResponderError    nobody answers on that subject at this moment
@@ -66,6 +69,18 @@ class RefusedError(BusError):
 
 
 class NotAdmittedError(RefusedError):
+    pass
+
+
+class KeyRefusedError(NotAdmittedError):
+    pass
+
+
+class CertificateError(NotAdmittedError):
+    pass
+
+
+class PlainTextError(NotAdmittedError):
     pass
 
 

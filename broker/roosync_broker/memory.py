@@ -11,6 +11,7 @@ Held to the same contract tests as `jetstream` (tests/broker/test_link_contract.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import json
@@ -78,7 +79,8 @@ class MemoryBus:
             stream.created.isoformat(),
             {"num_subjects": stream.count(self.clock()), "last_seq": stream.last_sequence},
         )
-        return {"config": stream.configuration, "created": created, "state": state}
+        now = datetime.fromtimestamp(self.clock(), UTC).isoformat()
+        return {"config": stream.configuration, "created": created, "state": state, "ts": now}
 
 
 class MemoryLink:

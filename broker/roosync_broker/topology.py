@@ -5,6 +5,8 @@ table and may be called at any time; it never deletes. `describe` prints the tab
 """
 
 import asyncio
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 from msgspec import DecodeError, Struct, ValidationError, json
@@ -20,6 +22,7 @@ SECOND = 1_000_000_000  # nanoseconds, the server's unit
 DAY = 24 * 3600.0  # seconds
 API_TIMEOUT = 12.0
 INFO = "roosync-info"  # what members ask about a stream, `<INFO>.<stream>`: it lies in another account than theirs
+_FRACTION = re.compile(r"(\.\d{6})\d+")  # nanoseconds: Python reads microseconds
 _INFO_VERB, _NOT_IN_THIS_ACCOUNT = "STREAM.INFO.", 10039
 ASK_AGAIN = 3.0  # seconds: what is asked while a cluster has no leader is lost, and not answered late
 PAUSE = 0.5  # seconds before that
@@ -167,11 +170,13 @@ class ApiError(Struct):
 
 class _State(Struct, frozen=True):
     num_subjects: int = 0
+    bytes: int = 0
     last_seq: int = 0
 
 
 class _Info(Struct):
     created: str = ""
+    ts: str = ""  # the server's clock when it answered (since nats-server 2.10)
     state: _State = _State()
     config: dict[str, Any] = {}
     error: ApiError | None = None
@@ -229,6 +234,27 @@ async def lifetime(link: Link, fleet: str, bucket: str) -> float:
     if info.error is not None or not isinstance(seconds, int) or seconds <= 0:
         raise UnavailableError(f"the broker has no bucket {bucket} of {fleet} yet")
     return seconds / SECOND
+
+
+async def clock(link: Link, fleet: str) -> datetime | None:
+    """What time it is by the broker's clock, as it answered just now; None when it does not tell."""
+    info = await _api(link, f"STREAM.INFO.{stream_name(fleet, 'LAW')}", {})
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub(r"\1", info.ts))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else None
+
+
+async def usage(link: Link, fleet: str) -> dict[str, tuple[int, int]]:
+    """Bytes that each stream of the table holds, and its bound; a stream that does not answer is not in it."""
+    found = {}
+    for name in dict.fromkeys(kind.stream for kind in KINDS):
+        info = await _api(link, f"STREAM.INFO.{stream_name(fleet, name)}", {})
+        bound = info.config.get("max_bytes")
+        if info.error is None and isinstance(bound, int) and bound > 0:
+            found[name] = info.state.bytes, bound
+    return found
 
 
 async def keys(link: Link, fleet: str, bucket: str) -> int:

@@ -18,7 +18,16 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.protocol.command import sub_cmd
 
-from roosync_broker.errors import BusError, NobodyListensError, NotAdmittedError, OursError, UnavailableError
+from roosync_broker.errors import (
+    BusError,
+    CertificateError,
+    KeyRefusedError,
+    NobodyListensError,
+    NotAdmittedError,
+    OursError,
+    PlainTextError,
+    UnavailableError,
+)
 from roosync_broker.keys import KeyPair
 from roosync_broker.tls import pinned_context
 
@@ -80,7 +89,7 @@ class Wire(Client):
         # nats-py uses TLS only if the server asks for it, so whoever sits between could take it off and pass
         # our signed nonce on. This is the last moment before it is signed.
         if not self._server_info.get("tls_required") and not self.plain_allowed:
-            raise NotAdmittedError(
+            raise PlainTextError(
                 "the broker does not use TLS, and it is not on this computer: nothing was sent. Turn TLS on there, "
                 "or ask for plain text in so many words (plain = true in the settings)"
             )
@@ -215,12 +224,12 @@ def _why(url: str, problems: list[Exception]) -> BusError:
         if isinstance(error, BusError):
             return error
         if is_refusal(error):
-            return NotAdmittedError(
+            return KeyRefusedError(
                 f"the broker at {url} does not accept this key: it is not admitted yet, or it was revoked; "
                 "an operator can see it with 'roosync status'"
             )
         if isinstance(error, ssl.SSLError):
-            return NotAdmittedError(
+            return CertificateError(
                 f"the broker at {url} shows another certificate than the one pinned when this machine joined; "
                 "nothing was sent. If the fleet's broker was really made anew, join again with a new code"
             )

@@ -198,3 +198,28 @@ async def test_a_real_server_forgets_too(broker):
     for name in topology.configurations("short"):
         await link.request(f"$JS.API.STREAM.DELETE.{name}", b"", 5)
     await link.close()
+
+
+async def test_two_processes_that_beat_as_one_machine_meet(world):
+    first, second = Presence(await world.link("a"), world.fleet), Presence(await world.link("a"), world.fleet)
+    await first.beat("a")
+    await first.beat("a")
+    assert not first.twin
+    await second.beat("a")
+    assert not second.twin  # what was there may have been the process before it
+    await first.beat("a")
+    await second.beat("a")
+    assert first.twin
+    assert second.twin
+    assert set(await first.present()) == {"a"}
+
+
+async def test_a_heartbeat_that_the_broker_forgot_is_no_twin(bus):
+    presence = Presence(bus.link("a"), "home")
+    await presence.beat("a")
+    bus.clock.now += 60
+    await presence.beat("a")
+    await presence.leave("a")
+    await presence.beat("a")
+    assert not presence.twin
+    assert set(await presence.present()) == {"a"}
