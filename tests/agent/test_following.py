@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running import following
+from roosync_agent.running.changes import Changes
 from roosync_agent.running.following import Following
 from roosync_agent.session import Session
 from roosync_agent.state import LawRead, State
@@ -57,7 +58,8 @@ def session(bus, name):
 async def started(bus, name, running=()):
     """An agent's ears, and what they heard."""
     made, heard = session(bus, name), []
-    machine = SimpleNamespace(name=name, session=made, fleet=made.fleet, cycles=SimpleNamespace(running=list(running)))
+    cycles = SimpleNamespace(running=list(running))
+    machine = SimpleNamespace(name=name, session=made, fleet=made.fleet, cycles=cycles, changes=Changes())
     ears = Following(machine)
     await ears.start(lambda one: heard.append(f"{one.subject.split('.')[2]} {one.speaker}"))
     await made.refresh()
@@ -262,7 +264,8 @@ async def older_broker(bus, machine):
     link = bus.link(machine, rights=replace(rights, subscribe=hear))
     made = Session(link, Subjects("home"), KEYS[machine], machine, Fleet(law, verify))
     made.now = lambda: NOW
-    told = SimpleNamespace(name=machine, session=made, fleet=made.fleet, cycles=SimpleNamespace(running=[]))
+    cycles = SimpleNamespace(running=[])
+    told = SimpleNamespace(name=machine, session=made, fleet=made.fleet, cycles=cycles, changes=Changes())
 
     def updated():
         link.rights = rights
@@ -270,6 +273,13 @@ async def older_broker(bus, machine):
         link.restore()
 
     return Following(told), made, updated
+
+
+async def test_a_large_one_is_known_while_somebody_watches_it(bus, large):
+    ears, _, _ = await started(bus, "beta")
+    assert not ears.needed
+    ears._machine.changes.waiting = 1
+    assert ears.needed
 
 
 @pytest.mark.parametrize("small", [True, False])

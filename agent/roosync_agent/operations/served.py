@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.operations import explaining, machine_side, mail, secrets_seen, servers, sharing_in
+from roosync_agent.operations import explaining, machine_side, mail, secrets_seen, servers, sharing_in, waiting
 from roosync_agent.operations.baseline import baselines
 from roosync_agent.operations.coordination import cycling, pinging, requests, settling
 from roosync_agent.operations.decisions import applying, comparing
@@ -22,6 +22,7 @@ from roosync_agent.operations.rollouts import answering, cards, planning
 from roosync_agent.operations.rollouts import showing as rollouts
 from roosync_agent.operations.updates import requiring
 from roosync_agent.operations.updates import showing as updates
+from roosync_agent.running.changes import HERE
 from roosync_agent.running.machine import Machine
 from roosync_agent.updating import health
 from roosync_protocol.secrets import scrub
@@ -91,6 +92,7 @@ VERBS: dict[str, Verb] = {
     "baseline_show": baselines.show,
     "baseline_versions": baselines.versions,
     "baseline_export": baselines.export_file,
+    "wait_change": waiting.wait_change,
 }
 READ_ONLY = frozenset(
     {"status", "machines", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
@@ -99,7 +101,11 @@ READ_ONLY = frozenset(
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
     | {"decision_cards", "decisions_settled", "requests_settled"}
     | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}
+    | {"wait_change"}
 )
+
+# Nothing on the bus tells what these change; who waits for a change is woken (`waiting`).
+UNSAID = frozenset({"pause", "quarantine_release", "message_read", "message_mark", "message_remove"})
 
 # Mail touches nothing that a turn works on, and does not wait for one.
 APART = READ_ONLY | {verb for verb in VERBS if verb.startswith("message_")}
@@ -120,6 +126,8 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
         else:
             async with machine.turn:
                 result = await run(machine, **args)
+        if verb in UNSAID:
+            machine.changes.note(HERE)
         away = {} if machine.session.reachable else {"away": True}
         return {"result": msgspec.to_builtins(result, str_keys=True), **away}
     except Exception as error:

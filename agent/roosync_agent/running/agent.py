@@ -14,6 +14,7 @@ from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
 from roosync_agent.operations import served
 from roosync_agent.operations.coordination import pinging
+from roosync_agent.running.changes import HERE
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
@@ -66,6 +67,7 @@ class Agent:
         self._silent = asyncio.Event()  # nobody may have heard the last heartbeat
         self._nudge = asyncio.Event()
         self._reread = True
+        self._missed = False  # facts that the next reading finds, and nobody was told of
         self._trouble = ""  # why the last turn failed, if it did
         self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
 
@@ -113,11 +115,12 @@ class Agent:
 
     def _connected(self) -> None:
         """Facts may have been missed: everything is read again before the next turn."""
-        self._reread = self.machine.session.stale = True
+        self._reread = self._missed = self.machine.session.stale = True
         self._silent.set()
         self.wake()
 
     def _heard(self, heard: Heard) -> None:
+        self.machine.changes.note(heard.subject.split(".")[2])
         match heard.message:
             case Law() | Proposal():
                 self.wake()
@@ -178,11 +181,15 @@ class Agent:
                     await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
                     self.orchestrator.wake()
+                    if self._missed:
+                        self._missed = False
+                        self.machine.changes.everything()
                 await self.machine.following.adjust(self.orchestrator.leads)
                 await self.machine.reconcile()
                 if await self.requests.answer():
                     self.wake()
                 await self.machine.updating.look()
+                self.machine.changes.note(HERE)  # what was read again, and what only this machine knows of itself
                 self._trouble = ""
             except BusError as error:
                 log.warning("this turn was not finished: %s", error)

@@ -44,8 +44,8 @@ class Following:
     def needed(self) -> bool:
         """Does this machine need to know what the others say?"""
         machine = self._machine
-        if len(machine.fleet.law.members) <= SMALL:
-            return True
+        if len(machine.fleet.law.members) <= SMALL or machine.changes.waiting:
+            return True  # small, or somebody watches it here
         return any(each_with_each(cycle) and machine.name in cycle.participants for cycle in machine.cycles.running)
 
     async def adjust(self, leads: bool) -> None:

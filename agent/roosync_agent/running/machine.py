@@ -18,6 +18,7 @@ from roosync_agent.collecting.publisher import Publisher
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError, Reference
 from roosync_agent.operations.audited import Phase, entry
 from roosync_agent.running import own_reports
+from roosync_agent.running.changes import Changes
 from roosync_agent.running.cycles import Cycles
 from roosync_agent.running.following import Following
 from roosync_agent.running.mail import Mailroom
@@ -59,8 +60,10 @@ class Machine:
         self.applier = Applier(self)
         self.cycles = Cycles(self)
         self.rollouts = Rollouts(self)
+        self.changes = Changes()
         self.following = Following(self)
         self.mail = Mailroom(session, state)
+        self.mail.on_change = lambda: self.changes.note("mail")
         self.updating = Updating(self)
         self.presence = Presence(session.link, session.subjects.fleet)
         self.looked: Looked | None = None

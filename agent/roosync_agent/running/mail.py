@@ -8,6 +8,7 @@ and acknowledged too, or it would come back for ever; what our own disk does not
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +41,7 @@ class Mailroom:
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self.trouble = ""  # why mail is not fetched at this moment
+        self.on_change: Callable[[], None] = lambda: None  # letters came
         self._again: asyncio.TimerHandle | None = None
         self._settling: dict[asyncio.Task[None], int] = {}  # with how many letters each acknowledges
 
@@ -95,6 +97,8 @@ class Mailroom:
                     self._settling[task] = len(laid)
                     task.add_done_callback(self._settling.pop)
                 if len(found) < BATCH:
+                    if count:
+                        self.on_change()
                     return count
 
     async def _settle(self, laid: list[tuple[Delivered, Path | None]]) -> None:
