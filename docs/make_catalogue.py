@@ -34,8 +34,15 @@ NOT_SAID = (  # modules whose literals are for programs or assistants
     "agent/roosync_agent/wording.py",
     "broker/roosync_broker/server_config.py",
     "broker/roosync_broker/topology.py",
+    "broker/roosync_broker/memory",
+    "broker/roosync_broker/permissions.py",
     "protocol/roosync_protocol/secrets/vendors.py",
     "protocol/roosync_protocol/secrets/rules.py",
+    "protocol/roosync_protocol/reports/",  # the founding formats, in two languages already
+    "protocol/roosync_protocol/hand.py",
+)
+SMALL_WORDS = frozenset(
+    ("a", "the", "is", "of", "to", "it", "in", "not", "and", "or", "by", "that", "are", "has", "for", "be", "on")
 )
 SAYS = {"tr": 1, "trn": 2, "mark": 1}  # how many of its arguments are sentences
 Said = str | tuple[str, str]
@@ -178,9 +185,15 @@ def _name(node: ast.expr) -> str:
 
 
 def is_prose(text: str) -> bool:
-    """Two words at least, with a blank between: names, keys and formats have none."""
+    """Two words at least, with a blank between: names, lists of fields, types and regular expressions are none."""
+    if " " not in text.strip() or any(sign in text for sign in ("(?:", " | None", "tuple[")):
+        return False
     plain = re.sub(r"\{\w+\}", " ", text)
-    return " " in text.strip() and len(re.findall(r"[A-Za-z]{2,}", plain)) >= 2 and text.isprintable() | ("\n" in text)
+    tokens = plain.split()
+    if len(tokens) > 8 and sum(token in SMALL_WORDS for token in tokens) < 2:
+        return False
+    fields = sum(bool(re.search(r"\*|\w[._]\w|[a-z][A-Z]", token)) for token in tokens)
+    return len(re.findall(r"[A-Za-z]{2,}", plain)) >= 2 and fields * 2 < len(tokens)
 
 
 CATALOGUES = {"roosync": faces, "below": below}
