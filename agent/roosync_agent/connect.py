@@ -66,14 +66,16 @@ async def as_machine(settings: Settings, state: State, *, timeout: float | None 
     return await _session(settings, state, identity, pair, identity.machine, timeout)
 
 
-async def as_operator(settings: Settings, state: State, ask: AskPassphrase, *, timeout: float = 5.0) -> Session:
-    """The operator's session, after the passphrase was given."""
+async def as_operator(
+    settings: Settings, state: State, ask: AskPassphrase, *, held: KeyPair | None = None, timeout: float = 5.0
+) -> Session:
+    """The operator's session, after the passphrase was given; with the key that `held` has, nobody is asked for it."""
     identity = identity_of(state)
     if identity.operator is None or not state.operator_key.exists():
         raise NoOperatorError(
             "this has to be signed, and no operator's key lies on this machine: run it where `roosync init` was run"
         )
-    pair = unlock(settings, state, ask)
+    pair = unlock(settings, state, ask) if held is None else _still_ours(state, held)
     session = await _session(settings, state, identity, pair, identity.operator, timeout)
     session.public = lambda text: public_line(text, state.folder, settings.home)
     await session.telling.catch_up()  # what an earlier command could not tell; the resident agent does its own
@@ -100,6 +102,17 @@ def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
         f"none of the {TRIES} passphrases opens {state.operator_key}, or that file is damaged; nothing was signed. "
         "Run the command again with the one chosen at `roosync init`: nobody can recover it"
     )
+
+
+def _still_ours(state: State, held: KeyPair) -> KeyPair:
+    """The key that was unlocked earlier, if it is the one that lies here now."""
+    text = keys.load(state.operator_key)
+    if (keys.sealed_public(text) or KeyPair.from_seed(text).public) != held.public:
+        raise KeyFileError(
+            f"{state.operator_key} holds another key than the one that was unlocked, and nothing was signed: "
+            "end `roosync unlock` and start it again"
+        )
+    return held
 
 
 def read_passphrase(path: Path) -> str:

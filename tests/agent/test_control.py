@@ -104,7 +104,7 @@ async def test_a_folder_that_somebody_else_made_first_is_not_used(tmp_path, monk
     taken.mkdir(mode=0o700)
     os.chown(taken, 1234, 1234)
     for module in (control, control_server):
-        monkeypatch.setattr(module, "endpoint", lambda state: taken / "x.sock")
+        monkeypatch.setattr(module, "endpoint", lambda state, name="control": taken / "x.sock")
     with pytest.raises(PermissionError, match="not private"):
         await ControlServer(tmp_path / "state", echo).start()
     with pytest.raises(NobodyThereError, match="not private"):
@@ -122,7 +122,7 @@ async def test_an_open_folder_of_our_own_is_closed(state):
 async def test_a_link_in_place_of_the_folder_is_not_followed(tmp_path, monkeypatch):
     (tmp_path / "real").mkdir(mode=0o700)
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    monkeypatch.setattr(control, "endpoint", lambda state: tmp_path / "link" / "x.sock")
+    monkeypatch.setattr(control, "endpoint", lambda state, name="control": tmp_path / "link" / "x.sock")
     with pytest.raises(NobodyThereError, match="not private"):
         ask(tmp_path, "status", {})
 

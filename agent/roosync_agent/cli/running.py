@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from roosync_agent.cli.text import hanging, harmless, print_json, width
+from roosync_agent.unlocking import held
 from roosync_agent.wording import heard
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ def guarded(command: click.Command) -> int:
         click.echo("\nStopped; nothing further was done.", err=True)
         return 130
     except click.ClickException as error:
+        held.tell({"error": {"kind": "usage", "message": error.format_message()}})
         if "--json" in sys.argv:
             print_json({"error": {"kind": "usage", "message": error.format_message()}})
         else:
@@ -71,6 +73,7 @@ def told(error: Exception) -> int:
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
     message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
+    held.tell({"error": {"kind": kind or "internal", "message": scrub(message)}})
     if "--json" not in sys.argv:
         message = heard(message)
     if kind == "missing":  # an answer, not an error: what has to come first
@@ -167,7 +170,7 @@ def signed(work: Callable[[Any], Awaitable[T]]) -> T:
 
     async def run() -> T:
         settings = load()
-        session = await as_operator(settings, State(settings.state), ask_on_terminal)
+        session = await as_operator(settings, State(settings.state), ask_on_terminal, held=held.key)
         try:
             await session.refresh()
             result = await work(session)
@@ -187,6 +190,7 @@ def configure_logging(*, quiet: bool = False) -> None:
 
 
 def show(value: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    held.tell({"value": value})
     if as_json:
         print_json(value)
     else:

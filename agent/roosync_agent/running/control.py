@@ -27,16 +27,17 @@ class HangsError(TimeoutError):
     """The agent is there and answers nothing, not even at once: its process is stopped, or hangs."""
 
 
-def endpoint(state: Path) -> Path:
-    """Where the socket of this state folder is: in it, or in a private short-named folder when that is too long."""
-    path = state / "run" / "control.sock"
+def endpoint(state: Path, name: str = "control") -> Path:
+    """Where the socket `name` of this state folder is: in it, or in a private folder of a short name when too long."""
+    path = state / "run" / f"{name}.sock"
     if len(os.fsencode(path)) <= LONGEST_PATH:
         return path
     import hashlib
 
     owner = os.getuid() if hasattr(os, "getuid") else 0
     digest = hashlib.sha256(os.fsencode(state)).hexdigest()[:16]
-    return Path("/tmp") / f"roosync-{owner}" / f"{digest}.sock"  # noqa: S108 - TMPDIR may differ between a service and a shell
+    short = f"{digest}.sock" if name == "control" else f"{digest}-{name}.sock"
+    return Path("/tmp") / f"roosync-{owner}" / short  # noqa: S108 - TMPDIR may differ between a service and a shell
 
 
 def ask(
@@ -53,9 +54,9 @@ def ask(
     """
     parts: list[bytes] = []
     try:
-        with _connect(state, timeout) as connection:
+        with connect(state, timeout) as connection:
             opened(connection)
-            request = json.dumps({"verb": verb, "args": args, "token": _token(state)})
+            request = json.dumps({"verb": verb, "args": args, "token": token(state)})
             connection.sendall(request.encode() + b"\n")
             if timeout > LOOK_AFTER and not _begins(connection, LOOK_AFTER):
                 _require_alive(state)
@@ -85,7 +86,7 @@ def _begins(connection: socket.socket, seconds: float) -> bool:
 def _require_alive(state: Path) -> None:
     """An empty line is refused at once by an agent that turns at all, however long another answer takes it."""
     try:
-        with _connect(state, AT_ONCE) as connection:
+        with connect(state, AT_ONCE) as connection:
             connection.sendall(b"\n")
             connection.recv(1)
     except TimeoutError as error:
@@ -99,14 +100,15 @@ def _require_alive(state: Path) -> None:
 def resident(state: Path) -> bool:
     """Does an agent run on this state folder? It may still be on its way to the broker."""
     try:
-        _connect(state, 1.0).close()
+        connect(state, 1.0).close()
     except OSError:
         return False
     return True
 
 
-def _connect(state: Path, timeout: float) -> socket.socket:
-    path = endpoint(state)
+def connect(state: Path, timeout: float, name: str = "control") -> socket.socket:
+    """A connection to whoever listens under `name`. NobodyThereError, TimeoutError."""
+    path = endpoint(state, name)
     try:
         if hasattr(socket, "AF_UNIX"):
             require_private(path.parent)
@@ -118,7 +120,7 @@ def _connect(state: Path, timeout: float) -> socket.socket:
                 connection.close()
                 raise
             return connection
-        port = int((state / "run" / "control.port").read_text("ascii"))
+        port = int((state / "run" / f"{name}.port").read_text("ascii"))
         return socket.create_connection(("127.0.0.1", port), timeout)
     except TimeoutError:
         raise
@@ -126,11 +128,11 @@ def _connect(state: Path, timeout: float) -> socket.socket:
         raise NobodyThereError(str(error)) from error
 
 
-def _token(state: Path) -> str:
-    """Empty where the folder's permissions do the work."""
+def token(state: Path, name: str = "control") -> str:
+    """What a request has to carry. Empty where the folder's permissions do the work."""
     if hasattr(socket, "AF_UNIX"):
         return ""
-    return (state / "run" / "control.token").read_text("ascii")
+    return (state / "run" / f"{name}.token").read_text("ascii")
 
 
 def require_private(folder: Path) -> None:

@@ -1,0 +1,20 @@
+"""What a command finds when it runs inside `roosync unlock`: the key that is held there, and who wants to know its end.
+
+Every command that signs goes through `cli.running.signed`, and every answer through `cli.running.show`; these two look
+here. In any other process the key is None and nobody listens. Imports nothing: all commands pass through it.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from roosync_broker.keys import KeyPair
+
+key: "KeyPair | None" = None
+listeners: list[Callable[[dict[str, Any]], None]] = []
+
+
+def tell(end: dict[str, Any]) -> None:
+    """{"value": an answer, as --json would print it} or {"error": {"kind", "message"}}."""
+    for listener in listeners:
+        listener(end)
