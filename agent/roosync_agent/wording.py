@@ -57,7 +57,7 @@ def mark(text: str) -> str:
 
 def heard(text: str) -> str:
     """A sentence of the rooms below, or of another machine, in the person's language; as it is when nobody knows it."""
-    return text if language() == "en" else _sentences(language()).said(text)
+    return text if not text or language() == "en" else _sentences(language()).said(text)
 
 
 def speak_to_click() -> None:

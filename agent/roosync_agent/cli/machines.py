@@ -15,11 +15,13 @@ from roosync_agent.cli.text import (
     print_json,
     table,
     table_with_lines,
+    this_one,
     want_colour,
     width,
 )
+from roosync_agent.wording import heard, mark, tr
 
-HEADS = ("MACHINE", "SEEN", "VERSION", "OS", "STATE")
+HEADS = (mark("MACHINE"), mark("SEEN"), mark("VERSION"), mark("OS"), mark("STATE"))
 
 
 @click.command()
@@ -51,7 +53,7 @@ def _text(answer: dict[str, Any]) -> str:
     found, colour, room = answer["machines"], want_colour(), width() or 80
     rows = [
         (
-            one["machine"] + (" (this one)" if one["machine"] == answer["agent"] else ""),
+            this_one(one["machine"], answer["agent"]),
             one["seen"],
             brief(one["roosync_version"] or "-"),
             brief(one["facts"].get("os", "-")),
@@ -60,15 +62,19 @@ def _text(answer: dict[str, Any]) -> str:
         for one in found
     ]
     labels = [labels_text(one["labels"]) for one in found]
-    wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*HEADS, "LABELS"), colour=False)
+    heads = tuple(map(tr, HEADS))
+    wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*heads, tr("LABELS")), colour=False)
     reasons = {tuple(one["because"]) for one in found}
     if len(reasons) < 2 and all(columns(line) <= room for line in wide.split("\n")):
         told = [(*row, told or "-") for row, told in zip(rows, labels, strict=True)]
-        return table(told, (*HEADS, "LABELS"), colour=colour)
+        return table(told, (*heads, tr("LABELS")), colour=colour)
     below = [told or "-" for told in labels]
     if len(reasons) > 1:
-        below = [f"{told}  because {'; '.join(one['because'])}" for told, one in zip(below, found, strict=True)]
-    return "\n".join(table_with_lines(rows, HEADS, below, colour=colour))
+        below = [
+            tr("{labels}  because {reasons}", labels=told, reasons="; ".join(map(heard, one["because"])))
+            for told, one in zip(below, found, strict=True)
+        ]
+    return "\n".join(table_with_lines(rows, heads, below, colour=colour))
 
 
 def _all_of(answer: dict[str, Any]) -> str:
@@ -79,12 +85,12 @@ def _facts(one: dict[str, Any]) -> str:
     """One machine: what an operator signed, what it says of itself, what it has."""
     room = width() or 80
     lines = [
-        ("labels", labels_text(one["labels"]) or "none: roosync label MACHINE KEY=VALUE"),
+        (tr("labels"), labels_text(one["labels"]) or tr("none: roosync label MACHINE KEY=VALUE")),
         *one["facts"].items(),
         *((f"local.{key}", value) for key, value in one["local"].items()),
-        ("has", "  ".join(one["has"]) or ("nothing" if one["has_known"] else "unknown: it never said")),
-        ("last seen", (one["last_seen"] or "never")[:19]),
-        ("waits for", one["waiting_for"]),
+        (tr("has"), "  ".join(one["has"]) or (tr("nothing") if one["has_known"] else tr("unknown: it never said"))),
+        (tr("last seen"), one["last_seen"][:19] if one["last_seen"] else tr("never")),
+        (tr("waits for"), heard(one["waiting_for"])),
     ]
     told = [paint(harmless(one["machine"]), "bold", want_colour())]
     for key, value in lines:

@@ -10,7 +10,8 @@ import click
 from roosync_agent.cli.choosing import expanded
 from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
 from roosync_agent.cli.running import F, ask_machine, json_option, show, signed, with_options
-from roosync_agent.cli.text import many
+from roosync_agent.cli.text import next_line
+from roosync_agent.wording import heard, tr, trn
 
 UNSENT = 5  # exit code: a recipient was not reached
 
@@ -133,7 +134,7 @@ def mark(status: str, ids: tuple[str, ...], as_operator: bool, as_json: bool) ->
 def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, as_json: bool) -> None:
     """Take letters and their files from this disk for good."""
     found = _ask("remove", as_operator, ids=list(ids), archived=archived)
-    show(found, as_json, lambda rows: f"{many(len(rows), 'letter')} removed.\n\nNext: roosync message inbox")
+    show(found, as_json, lambda rows: f"{_removed(len(rows))}\n\n{next_line('roosync message inbox')}")
 
 
 @message.command("mark-read", hidden=True)
@@ -168,7 +169,15 @@ def _ask(verb: str, as_operator: bool, **args: Any) -> Any:
 
 def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool) -> None:
     found = _ask("mark", as_operator, ids=list(ids), status=status)
-    show(found, as_json, lambda rows: f"{many(len(rows), 'letter')} {status}.\n\nNext: roosync message inbox")
+    show(found, as_json, lambda rows: f"{_marked(len(rows), status)}\n\n{next_line('roosync message inbox')}")
+
+
+def _marked(count: int, status: str) -> str:
+    return trn("{count} letter {status}.", "{count} letters {status}.", count, status=status)
+
+
+def _removed(count: int) -> str:
+    return trn("{count} letter removed.", "{count} letters removed.", count)
 
 
 def _new_id() -> str:
@@ -184,11 +193,11 @@ def _body(body: str | None, file: Path | None) -> str:
 
     most = 4 * MAX_BODY + 1
     if body is not None and file is not None:
-        raise click.UsageError("--body and --body-file are two texts; give one")
+        raise click.UsageError(tr("--body and --body-file are two texts; give one"))
     if body is not None:
         return body
     if file is None and sys.stdin.isatty():
-        raise click.UsageError("the text is missing: --body TEXT, --body-file FILE, or something on standard input")
+        raise click.UsageError(tr("the text is missing: --body TEXT, --body-file FILE, or something on standard input"))
     try:
         if file is None or str(file) == "-":
             data = sys.stdin.buffer.read(most)
@@ -197,17 +206,17 @@ def _body(body: str | None, file: Path | None) -> str:
                 data = opened.read(most)
         if not data and file is None:  # nobody wrote there: a program without a terminal, or one that failed
             raise click.UsageError(
-                "nothing came on standard input: --body TEXT, or --body '' for a letter without text"
+                tr("nothing came on standard input: --body TEXT, or --body '' for a letter without text")
             )
         return data.decode("utf-8")
     except UnicodeDecodeError:
         if len(data) == most:
             raise click.UsageError(
-                f"the text has more than {MAX_BODY} characters: attach it as a file (--attach)"
+                tr("the text has more than {count} characters: attach it as a file (--attach)", count=MAX_BODY)
             ) from None
-        raise click.UsageError("the text is not UTF-8: convert it, or attach it as a file (--attach)") from None
+        raise click.UsageError(tr("the text is not UTF-8: convert it, or attach it as a file (--attach)")) from None
     except OSError as error:
-        raise click.UsageError(f"the text can not be read: {error.strerror or error}") from None
+        raise click.UsageError(tr("the text can not be read: {why}", why=error.strerror or error)) from None
 
 
 def _files(paths: tuple[Path, ...]) -> list[dict[str, str]]:
@@ -216,14 +225,14 @@ def _files(paths: tuple[Path, ...]) -> list[dict[str, str]]:
     sizes = []
     for path in paths:
         if not path.is_file():
-            raise click.UsageError(f"{path} is no file that can be attached")
+            raise click.UsageError(tr("{path} is no file that can be attached", path=path))
         sizes.append((path.name, path.stat().st_size))
     if fault := attachment_fault(sizes):
-        raise click.UsageError(fault)
+        raise click.UsageError(heard(fault))
     try:
         return [{"name": path.name, "data": base64.b64encode(path.read_bytes()).decode()} for path in paths]
     except OSError as error:
-        raise click.UsageError(f"a file can not be attached: {error}") from None
+        raise click.UsageError(tr("a file can not be attached: {why}", why=error)) from None
 
 
 def _sent(answer: dict[str, Any], as_json: bool) -> None:

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from roosync_agent.cli.text import harmless, many, paint, shell_word, table, want_colour
+from roosync_agent.cli.text import harmless, next_line, paint, shell_word, table, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 TONES = {"URGENT": "bad", "HIGH": "warn"}
 
 
 def sent_text(answer: dict[str, Any]) -> str:
-    lines = [f"Message {answer['id']} from {answer['from']}: {harmless(answer['subject'])}"]
+    subject = harmless(answer["subject"])
+    lines = [tr("Message {id} from {sender}: {subject}", id=answer["id"], sender=answer["from"], subject=subject)]
     told: dict[str, list[str]] = {"stored": [], "waiting": []}
     for name, status in answer["recipients"].items():
         told.setdefault(status, []).append(name)
@@ -16,23 +18,26 @@ def sent_text(answer: dict[str, Any]) -> str:
         if names:
             lines.append(f"  {_status_text(status)}: {harmless(_named(names))}")
     if answer["attachments"]:
-        lines.append(f"  attached: {harmless(', '.join(answer['attachments']))}")
-    next_ = "roosync up    (brings the broker back; then it goes by itself)" if answer["waiting"] else ""
-    return "\n".join([*lines, "", f"Next: {next_ or 'roosync message inbox --box sent' + _as(answer['from'])}"])
+        lines.append("  " + tr("attached: {files}", files=harmless(", ".join(answer["attachments"]))))
+    following = next_line(f"roosync message inbox --box sent{_as(answer['from'])}")
+    if answer["waiting"]:
+        following = next_line("roosync up", tr("brings the broker back; then it goes by itself"))
+    return "\n".join([*lines, "", following])
 
 
 def _named(names: list[str], most: int = 12) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    first, left = ", ".join(names[:most]), len(names) - most
+    return trn("{names} and {count} more", "{names} and {count} more", left, names=first) if left > 0 else first
 
 
 def _status_text(status: str) -> str:
-    known = {"stored": "stored for", "waiting": "waits on this disk until the broker is back, for"}
-    return known.get(status) or f"NOT sent ({harmless(status)}), to"
+    known = {"stored": tr("stored for"), "waiting": tr("waits on this disk until the broker is back, for")}
+    return known.get(status) or tr("NOT sent ({why}), to", why=harmless(heard(status)))
 
 
 def list_text(answer: dict[str, Any]) -> str:
     rows, sent = answer["messages"], answer["box"] == "sent"
-    notes = [f"! {harmless(note)}" for note in answer["notes"]]
+    notes = [f"! {harmless(heard(note))}" for note in answer["notes"]]
     if not rows:
         return "\n".join([*notes, _empty(answer["box"], answer["agent"])])
     cells = [
@@ -47,19 +52,30 @@ def list_text(answer: dict[str, Any]) -> str:
         )
         for row in rows
     ]
-    heads = ("MESSAGE", "TO" if sent else "FROM", "PRIORITY", "WRITTEN (UTC)", "STATUS", "SUBJECT", "FILES")
+    heads = (
+        tr("MESSAGE"), tr("TO") if sent else tr("FROM"), tr("PRIORITY"), tr("WRITTEN (UTC)"), tr("STATUS"),
+        tr("SUBJECT"), tr("FILES"),
+    )  # fmt: skip
     unread = [row for row in rows if row["status"] == "unread"]
     as_ = _as(answer["agent"])
     next_ = f"roosync message read {shell_word((unread or rows)[0]['id'])}" if not sent else "roosync message inbox"
-    told = f"{many(answer['unread'], 'unread letter')} for {answer['agent']}."
+    told = trn(
+        "{count} unread letter for {agent}.", "{count} unread letters for {agent}.",
+        answer["unread"], agent=answer["agent"],
+    )  # fmt: skip
     if left := answer["found"] - len(rows):
-        told += f" {many(left, 'more letter')} here: --limit 0 shows all."
-    return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", f"Next: {next_}{as_}"])
+        told += " " + trn(
+            "{count} more letter here: --limit 0 shows all.", "{count} more letters here: --limit 0 shows all.", left
+        )
+    return "\n".join([*notes, table(cells, heads, colour=want_colour()), "", told, "", next_line(next_ + as_)])
 
 
 def _empty(box: str, owner: str) -> str:
-    kind = "" if box == "all" else f"{box} "
-    return f"The inbox of {owner} is empty." if box == "inbox" else f"{owner} has no {kind}letters."
+    if box == "inbox":
+        return tr("The inbox of {owner} is empty.", owner=owner)
+    if box == "all":
+        return tr("{owner} has no letters.", owner=owner)
+    return tr("{owner} has no {kind} letters.", owner=owner, kind=box)
 
 
 def _as(owner: str) -> str:
@@ -68,7 +84,7 @@ def _as(owner: str) -> str:
 
 def _sent_status(row: dict[str, Any]) -> str:
     wrong = sum(status != "stored" for status in row["recipients"].values())
-    return "stored" if not wrong else f"{wrong} of {len(row['recipients'])} not stored"
+    return "stored" if not wrong else tr("{count} of {all} not stored", count=wrong, all=len(row["recipients"]))
 
 
 def letter_text(answer: dict[str, Any]) -> str:
@@ -76,27 +92,32 @@ def letter_text(answer: dict[str, Any]) -> str:
 
     colour = want_colour()
     urgent = paint(answer["priority"], TONES.get(answer["priority"], ""), colour)
-    to = answer["to"] if answer["addressed"] in ("", answer["to"]) else f"{answer['to']} (to {answer['addressed']})"
+    to = answer["to"]
+    if answer["addressed"] not in ("", to):
+        to = tr("{machine} (to {addressed})", machine=to, addressed=answer["addressed"])
     rows = [
-        ("from", harmless(answer["from"])),
-        ("to", harmless(to)),
-        ("written", f"{answer['timestamp'][:19]} UTC"),
-        ("priority", urgent),
-        ("status", answer["status"]),
-        ("tags", harmless(", ".join(answer["tags"]))),
-        ("thread", answer["thread_id"] if answer["thread_id"] != answer["id"] else ""),
-        ("answers", harmless(answer["reply_to"])),
+        (tr("from"), harmless(answer["from"])),
+        (tr("to"), harmless(to)),
+        (tr("written"), f"{answer['timestamp'][:19]} UTC"),
+        (tr("priority"), urgent),
+        (tr("status"), answer["status"]),
+        (tr("tags"), harmless(", ".join(answer["tags"]))),
+        (tr("thread"), answer["thread_id"] if answer["thread_id"] != answer["id"] else ""),
+        (tr("answers"), harmless(answer["reply_to"])),
     ]
-    lines = [f"Message {answer['id']}: {harmless(answer['subject'])}"]
+    rows += [
+        (tr("file {number}", number=one["number"]),
+         tr("{name}, {size} bytes", name=harmless(one["name"]), size=one["size"]))
+        for one in answer["attachments"]
+    ]  # fmt: skip
+    rows += [(tr("saved"), harmless(path)) for path in answer["saved"]]
+    lines = [tr("Message {id}: {subject}", id=answer["id"], subject=harmless(answer["subject"]))]
     lines += [f"  {name:<10}{value}" for name, value in rows if value]
-    for one in answer["attachments"]:
-        lines.append(f"  file {one['number']:<5}{harmless(one['name'])}, {one['size']} bytes")
-    lines += [f"  saved     {harmless(path)}" for path in answer["saved"]]
     body = shown_markdown(answer["body"], colour=colour)
     as_ = _as(answer["to"])
     unsaved = answer["attachments"] and not answer["saved"]
     id_ = shell_word(answer["id"])
-    next_ = (
-        f"roosync message read {id_} --save FOLDER{as_}" if unsaved else f"roosync message reply {id_}{as_}, or archive"
-    )
-    return "\n".join([*lines, "", *([body, ""] if body else []), f"Next: {next_}"])
+    next_ = f"roosync message read {id_} --save FOLDER{as_}"
+    if not unsaved:
+        next_ = tr("{command}, or archive", command=f"roosync message reply {id_}{as_}")
+    return "\n".join([*lines, "", *([body, ""] if body else []), next_line(next_)])

@@ -9,20 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from roosync_agent.cli.text import columns, folded, harmless, paint, want_colour, width
+from roosync_agent.wording import heard, mark, tr, trn
 
 DRIFT, PENDING, FAILED, SILENT = 2, 3, 4, 5
 # state -> how it is called, its tone, the exit code when a machine ended so
 WORDS: dict[str, tuple[str, str, int]] = {
-    "done": ("done", "good", 0),  # of a request
-    "changed": ("changed", "good", 0),
-    "ok": ("nothing to change", "good", 0),
-    "unsigned": ("to be signed", "warn", PENDING),
-    "awaited": ("awaited", "dim", SILENT),
-    "not_begun": ("not begun", "dim", DRIFT),
-    "timed_out": ("timed out", "warn", SILENT),
-    "unreachable": ("unreachable", "bad", SILENT),
-    "refused": ("refused", "bad", FAILED),
-    "failed": ("FAILED", "bad", FAILED),
+    "done": (mark("done"), "good", 0),  # of a request
+    "changed": (mark("changed"), "good", 0),
+    "ok": (mark("nothing to change"), "good", 0),
+    "unsigned": (mark("to be signed"), "warn", PENDING),
+    "awaited": (mark("awaited"), "dim", SILENT),
+    "not_begun": (mark("not begun"), "dim", DRIFT),
+    "timed_out": (mark("timed out"), "warn", SILENT),
+    "unreachable": (mark("unreachable"), "bad", SILENT),
+    "refused": (mark("refused"), "bad", FAILED),
+    "failed": (mark("FAILED"), "bad", FAILED),
 }
 RANK = (FAILED, SILENT, PENDING, DRIFT, 0)  # of several machines the first of these that one has is the exit code
 
@@ -39,9 +40,13 @@ def counted(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def tallied(states: Mapping[str, int]) -> str:
-    parts = [f"{states[state]} {word}" for state, (word, *_) in WORDS.items() if states.get(state)]
-    total = sum(states.values())
-    return f"{', '.join(parts) or 'nobody'} (of {total} machine{'' if total == 1 else 's'})"
+    parts = ", ".join(in_words(states)) or tr("nobody")
+    return trn("{parts} (of {count} machine)", "{parts} (of {count} machines)", sum(states.values()), parts=parts)
+
+
+def in_words(states: Mapping[str, int]) -> list[str]:
+    """`17 changed`, `1 FAILED`: how many machines ended in each way that there is."""
+    return [f"{states[state]} {tr(word)}" for state, (word, *_) in WORDS.items() if states.get(state)]
 
 
 def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
@@ -50,13 +55,13 @@ def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
     Each row has `machine` and `state`, and may have `reason`, `accepted` and `contradicted`.
     """
     room, colour = room or width(), want_colour()
-    place = max(columns(word) for word, *_ in WORDS.values()) + 8
+    place = max(columns(tr(word)) for word, *_ in WORDS.values()) + 8
     lines: list[str] = []
     for state, (word, tone, _) in WORDS.items():
         of = [row for row in rows if row["state"] == state]
         if not of:
             continue
-        head = f"{len(of):>5} {word}"
+        head = f"{len(of):>5} {tr(word)}"
         plain = [row["machine"] for row in of if not _said(row)]
         texts = [", ".join(map(harmless, plain))] if plain else []
         texts += [f"{harmless(row['machine'])}: {_said(row)}" for row in of if _said(row)]
@@ -68,9 +73,10 @@ def accounted(rows: Sequence[Mapping[str, Any]], *, room: int = 0) -> list[str]:
 
 def _said(row: Mapping[str, Any]) -> str:
     """What is said of one machine beside its state."""
-    against = f"BUT IT SAYS ITSELF: {harmless(row['contradicted'])}" if row.get("contradicted") else ""
+    against = harmless(heard(row.get("contradicted") or ""))
+    against = tr("BUT IT SAYS ITSELF: {what}", what=against) if against else ""
     without = row.get("accepted") and row["state"] not in ("changed", "ok")  # it may have come back since
-    parts = [against, harmless(row.get("reason") or ""), "the others go on without it" if without else ""]
+    parts = [against, harmless(heard(row.get("reason") or "")), tr("the others go on without it") if without else ""]
     return "; ".join(filter(None, parts))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import F, with_options
+from roosync_agent.wording import tr
 
 _COUNT = re.compile(r"[0-9]{1,9}")
 OPTIONS = (
@@ -40,4 +41,4 @@ def pace_of(canary: str, waves: str, pause: float, max_fail: float, timeout: flo
 def _names(text: str) -> list[str]:
     if names := [name.strip().lower() for name in text.split(",") if name.strip()]:
         return list(dict.fromkeys(names))
-    raise click.UsageError("--canary is empty; give how many machines go first, or their names; 0 is none")
+    raise click.UsageError(tr("--canary is empty; give how many machines go first, or their names; 0 is none"))

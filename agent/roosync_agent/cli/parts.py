@@ -13,6 +13,7 @@ from roosync_agent.cli.fleet import init
 from roosync_agent.cli.running import configure_logging, told
 from roosync_agent.settings import load
 from roosync_agent.state import State
+from roosync_agent.wording import tr
 
 PART = "--part-of-up"
 GLANCE = 0.2  # seconds after which a command that looked whether `up` runs has certainly looked
@@ -38,23 +39,26 @@ def up(port: int | None) -> None:
     except NoFleetError:
         if not sys.stdin.isatty():
             raise
-        click.confirm(f"There is no fleet in {state.folder} yet. Create one now", default=True, abort=True)
+        question = tr("There is no fleet in {folder} yet. Create one now", folder=state.folder)
+        click.confirm(question, default=True, abort=True)
         click.get_current_context().invoke(init, port=port)
         identity = identity_of(state)
     lock = OneAtATime(state.run / "up.lock")
     if not lock.acquire():
         time.sleep(GLANCE)
         if not lock.acquire():
-            raise StateError(f"`roosync up` runs already on {state.folder}: Ctrl-C in its terminal ends it")
+            raise StateError(
+                tr("`roosync up` runs already on {folder}: Ctrl-C in its terminal ends it", folder=state.folder)
+            )
     children: list[Child] = []
     if identity.embedded and settings.nats is None:
         given = ["--port", str(port)] if port is not None else []
         children.append(Child("broker", ["broker", PART, *given]))
     children.append(AgentChild("agent", ["agent", PART], handover=Handover(state)))
-    where = url_of(settings, identity)
-    click.echo(f"roosync: fleet {identity.fleet}, machine {identity.machine}, broker {where}. Ctrl-C stops it.")
+    where = {"fleet": identity.fleet, "machine": identity.machine, "broker": url_of(settings, identity)}
+    click.echo(tr("roosync: fleet {fleet}, machine {machine}, broker {broker}. Ctrl-C stops it.", **where))
     code = asyncio.run(supervise(children))
-    click.echo("roosync: stopped.")
+    click.echo(tr("roosync: stopped."))
     raise click.exceptions.Exit(code)
 
 

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless
+from roosync_agent.cli.text import harmless, next_line
+from roosync_agent.wording import heard, mark, tr
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
     from roosync_protocol.messages.law import Answer, RiskName
 
 SAYS = {
-    "automatic": "applies by itself",
-    "one": "waits for an operator",
-    "two": "waits for two operators",
+    "automatic": mark("applies by itself"),
+    "one": mark("waits for an operator"),
+    "two": mark("waits for two operators"),
 }
 
 
@@ -42,7 +43,7 @@ def policy_set(
     """Sign the policy anew, with these answers and names changed."""
     wanted = _answers(answers)
     if not (wanted or add or remove):
-        raise click.UsageError("nothing to change: name a class and its answer, such as medium=one")
+        raise click.UsageError(tr("nothing to change: name a class and its answer, such as medium=one"))
 
     async def work(session: "Session") -> Any:
         import msgspec
@@ -52,8 +53,8 @@ def policy_set(
         operation.changed(session, wanted, add=frozenset(add), remove=frozenset(remove))
         easier = operation.loosened(operation.shown(session.fleet.law), wanted, frozenset(add))
         if easier and not yes:
-            click.echo("\n".join(f"! {harmless(line)}" for line in easier), err=True)
-            click.confirm("Sign it for the whole fleet", abort=True, err=True)
+            click.echo("\n".join(f"! {harmless(heard(line))}" for line in easier), err=True)
+            click.confirm(tr("Sign it for the whole fleet"), abort=True, err=True)
         done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
         return msgspec.to_builtins(done)
 
@@ -68,29 +69,39 @@ def _answers(words: tuple[str, ...]) -> "dict[RiskName, Answer]":
         risk, _, answer = word.partition("=")
         if risk not in get_args(RiskName) or answer not in get_args(Answer):
             classes, said = ", ".join(get_args(RiskName)), ", ".join(get_args(Answer))
-            raise click.UsageError(f"{word!r} is no RISK=ANSWER; classes are {classes}; answers are {said}")
+            fault = tr(
+                "{word} is no RISK=ANSWER; classes are {classes}; answers are {answers}",
+                word=repr(word), classes=classes, answers=said,
+            )  # fmt: skip
+            raise click.UsageError(fault)
         if risk in found:
-            raise click.UsageError(f"{risk} is named twice")
+            raise click.UsageError(tr("{risk} is named twice", risk=risk))
         found[cast("RiskName", risk)] = cast("Answer", answer)
     return found
 
 
 def _text(shown: dict[str, Any]) -> str:
-    lines = [f"Policy of the fleet {harmless(shown['fleet'])}"]
-    lines += [f"  {risk:10}{SAYS[answer]}" for risk, answer in shown["answers"].items()]
+    lines = [tr("Policy of the fleet {fleet}", fleet=harmless(shown["fleet"]))]
+    lines += [f"  {risk:10}{tr(SAYS[answer])}" for risk, answer in shown["answers"].items()]
     if shown["revision"]:
         at = f"{shown['signed_at']:.16}".replace("T", " ")
-        lines.append(f"Revision {shown['revision']}, signed by {harmless(shown['signed_by'])} on {at} UTC.")
+        signed = {"revision": shown["revision"], "operator": harmless(shown["signed_by"]), "time": at}
+        lines.append(tr("Revision {revision}, signed by {operator} on {time} UTC.", **signed))
     else:
-        lines.append("Nobody signed one yet: this is the default.")
-    lines.append(f"Can approve: {harmless(', '.join(shown['operators'])) or 'nobody'}.")
-    if shown["paused"]:
-        lines.append("! Paused on the whole fleet: nothing applies by itself.")
-    elif shown["paused_machines"]:
-        lines.append(f"! Paused on {harmless(', '.join(shown['paused_machines']))}: nothing applies by itself there.")
-    elif shown["paused_here"]:
-        lines.append("! Paused on this machine, by itself.")
+        lines.append(tr("Nobody signed one yet: this is the default."))
+    lines.append(tr("Can approve: {operators}.", operators=harmless(", ".join(shown["operators"])) or tr("nobody")))
+    paused = _paused(shown)
+    lines += paused
     if shown["public_names"]:
-        lines.append(f"No secret, wherever they stand: {harmless(', '.join(shown['public_names']))}.")
-    paused = shown["paused"] or shown["paused_machines"] or shown["paused_here"]
-    return "\n".join([*lines, "", f"Next: roosync {'resume' if paused else 'decisions'}"])
+        names = harmless(", ".join(shown["public_names"]))
+        lines.append(tr("No secret, wherever they stand: {names}.", names=names))
+    return "\n".join([*lines, "", next_line("roosync resume" if paused else "roosync decisions")])
+
+
+def _paused(shown: dict[str, Any]) -> list[str]:
+    if shown["paused"]:
+        return [tr("! Paused on the whole fleet: nothing applies by itself.")]
+    if shown["paused_machines"]:
+        machines = harmless(", ".join(shown["paused_machines"]))
+        return [tr("! Paused on {machines}: nothing applies by itself there.", machines=machines)]
+    return [tr("! Paused on this machine, by itself.")] if shown["paused_here"] else []

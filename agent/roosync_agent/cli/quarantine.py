@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, paint, want_colour
+from roosync_agent.cli.text import harmless, listed, next_line, paint, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.operations.files.quarantine import HeldBack, HeldFile
@@ -44,7 +45,13 @@ def quarantine_release(target: str, as_json: bool) -> None:
     show(
         answer,
         as_json,
-        lambda a: f"{a['released']} is believed again on {a['machine']}.\n\nNext: roosync compare",
+        lambda a: "\n".join(
+            [
+                tr("{target} is believed again on {machine}.", target=a["released"], machine=a["machine"]),
+                "",
+                next_line("roosync compare"),
+            ]
+        ),
     )
 
 
@@ -73,44 +80,60 @@ def quarantine_repair(target: str, exact: bool, dry_run: bool, yes: bool, show_s
         raise CommandError("request", str(error)) from error
     carry_out(settings, prepared, dry_run=dry_run, yes=yes, show_secrets=show_secrets, as_json=as_json)
     if not dry_run and not as_json:
-        click.echo("It is believed again by itself. Next: roosync compare")
+        click.echo(f"{tr('It is believed again by itself.')} {next_line('roosync compare')}")
 
 
 def _held_text(found: dict[str, "HeldBack"]) -> str:
     if not found:
-        return "Nothing is quarantined on this machine."
+        return tr("Nothing is quarantined on this machine.")
     return "\n\n".join("\n".join(_target_lines(one)) for one in found.values())
 
 
 def _target_lines(one: "HeldBack") -> list[str]:
-    word = "quarantined" if one.believed else "not read"
-    lines = [f"{paint(harmless(one.target), 'bold', want_colour())} {word}: {harmless(one.why)}"]
+    name, why = paint(harmless(one.target), "bold", want_colour()), harmless(heard(one.why))
+    told = tr("{target} quarantined: {why}", target=name, why=why)
+    lines = [told if one.believed else tr("{target} not read: {why}", target=name, why=why)]
     if one.believed:
-        since = f"{one.since:%Y-%m-%d %H:%M} UTC ({_ago(one.since)})" if one.since else "this look; no agent saw it yet"
-        lines.append(f"  since     {since}")
-    for head, names in (("gone", one.gone), ("not known", one.unreadable)):
+        since = tr("this look; no agent saw it yet")
+        if one.since:
+            since = f"{one.since:%Y-%m-%d %H:%M} UTC ({_ago(one.since)})"
+        lines.append(_row(tr("since"), since))
+    for head, names in ((tr("gone"), one.gone), (tr("not known"), one.unreadable)):
         if names:
-            more = f", and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            lines.append(f"  {head:9} {len(names)} of {one.believed}: {', '.join(map(harmless, names[:NAMED]))}{more}")
+            named = listed(names, NAMED, ", ")
+            lines.append(_row(head, tr("{count} of {all}: {names}", count=len(names), all=one.believed, names=named)))
     spoilt = [file for file in one.files if file.now != "as it was"]
-    lines += [f"  {'file' if not at else '':9} {_file_text(file)}" for at, file in enumerate(spoilt[:NAMED])]
-    if len(spoilt) > NAMED:
-        lines.append(f"{'':12}and {many(len(spoilt) - NAMED, 'file')} more")
-    lines += [f"  {'no copy':9} {harmless(reason)}" for reason in one.missing_copies]
+    lines += [_row(tr("file") if not at else "", _file_text(file)) for at, file in enumerate(spoilt[:NAMED])]
+    if (left := len(spoilt) - NAMED) > 0:
+        lines.append(_row("", trn("and {count} file more", "and {count} files more", left)))
+    lines += [_row(tr("no copy"), harmless(heard(reason))) for reason in one.missing_copies]
     if one.believed:
-        lines.append("  Nothing of it is published, compared or applied. Once it is back, it is believed by itself.")
+        told = tr("Nothing of it is published, compared or applied. Once it is back, it is believed by itself.")
+        lines.append(f"  {told}")
     wide = max(len(offer.command) for offer in one.next)
-    return [*lines, *(f"  {harmless(offer.command):{wide}}    # {offer.when}" for offer in one.next)]
+    return [*lines, *(f"  {harmless(offer.command):{wide}}    # {heard(offer.when)}" for offer in one.next)]
+
+
+def _row(head: str, text: str) -> str:
+    return f"  {head:9} {text}"
 
 
 def _file_text(file: "HeldFile") -> str:
-    sizes = f"{file.bytes} bytes, " if file.now not in ("gone", "empty") and file.bytes else ""
-    return f"{harmless(file.path)}: {harmless(file.now)}, {sizes}the copy from {_ago(file.kept)} has {file.bytes_kept}"
+    now = harmless(heard(file.now))
+    if file.now not in ("gone", "empty") and file.bytes:
+        now = tr("{state}, {count} bytes", state=now, count=file.bytes)
+    return tr(
+        "{path}: {state}, the copy from {age} has {bytes_kept}",
+        path=harmless(file.path), state=now, age=_ago(file.kept), bytes_kept=file.bytes_kept,
+    )  # fmt: skip
 
 
 def _ago(when: datetime) -> str:
     seconds = max(0, int((datetime.now(UTC) - when).total_seconds()))
-    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        if seconds >= size:
-            return f"{many(seconds // size, unit)} ago"
-    return "a moment ago"
+    if days := seconds // 86400:
+        return trn("{count} day ago", "{count} days ago", days)
+    if hours := seconds // 3600:
+        return trn("{count} hour ago", "{count} hours ago", hours)
+    if minutes := seconds // 60:
+        return trn("{count} minute ago", "{count} minutes ago", minutes)
+    return tr("a moment ago")

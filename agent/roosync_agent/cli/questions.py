@@ -7,7 +7,8 @@ its sides, of a list only what the others do not have. `*` marks what is suggest
 from itertools import takewhile
 from typing import Any
 
-from roosync_agent.cli.text import harmless, many, shell_word, value_text
+from roosync_agent.cli.text import harmless, shell_word, value_text
+from roosync_agent.wording import heard, tr, trn
 
 LEAVES = 8  # of one question; more are in the JSON
 LENGTH = 300  # characters of one value
@@ -19,16 +20,18 @@ def question_lines(question: dict[str, Any]) -> list[str]:
     leaves = question.get("leaves") or []
     shown = [leaf for leaf in leaves if leaf["path"] or leaf.get("shared") is not None]
     reason = question["reason"].partition("; ")[0] if shown else question["reason"]  # the leaves say the rest
-    lines = [f"? {harmless(question['key'])}: {harmless(reason)}"]
+    lines = [f"? {harmless(question['key'])}: {harmless(heard(reason))}"]
     own = question["suggestion"]["take"] == "special"  # then what a leaf alone would get is not what happens
     for leaf in shown[:LEAVES]:
         lines += _leaf(leaf, own=own)
-    if len(shown) > LEAVES:
-        lines.append(f"    ... {len(shown) - LEAVES} more places differ: roosync baseline show --json")
+    if (left := len(shown) - LEAVES) > 0:
+        more = trn("{count} more place differs: {command}", "{count} more places differ: {command}", left,
+                   command="roosync baseline show --json")  # fmt: skip
+        lines.append(f"    ... {more}")
     if not shown:
         taken = question["suggestion"].get("machine")
         lines += _sides(question["candidates"], [taken in one["machines"] for one in question["candidates"]])
-    return [*lines, f"    suggested: {_answer(question)}"]
+    return [*lines, "    " + tr("suggested: {answer}", answer=_answer(question))]
 
 
 def settled_lines(answer: dict[str, Any]) -> list[str]:
@@ -36,9 +39,9 @@ def settled_lines(answer: dict[str, Any]) -> list[str]:
     found = [(key, one) for key, one in answer["provenance"].items() if one.get("source") == "settled"]
     if not found:
         return []
-    lines = ["", "Settled without a question, because each way is of low risk or they fit together:"]
+    lines = ["", tr("Settled without a question, because each way is of low risk or they fit together:")]
     for key, one in found:
-        why = f"    ({harmless(one['why'])})" if one.get("why") else ""
+        why = f"    ({harmless(heard(one['why']))})" if one.get("why") else ""
         value = _clipped(answer["commons"].get(key), 60)
         lines.append(f"  {harmless(key)}: {value}{why}")
     return lines
@@ -53,19 +56,26 @@ def _answer(question: dict[str, Any]) -> str:
 def _leaf(leaf: dict[str, Any], *, own: bool) -> list[str]:
     path = ".".join(harmless(str(step)) for step in leaf["path"])
     if leaf.get("shared") is None:
-        why = f"    ({harmless(leaf['why'])})" if leaf["path"] else ""
+        why = f"    ({harmless(heard(leaf['why']))})" if leaf["path"] else ""
         head = [f"    {path}{why}"] if path else []
         return head + _sides(leaf["sides"], [at == leaf["pick"] for at in range(len(leaf["sides"]))])
-    pick = "suggested: each keeps its own" if own else "suggested: all of them" if leaf["pick"] == UNION else ""
-    common = f"{many(leaf['shared'], 'element')} in common" + (f"; {pick}" if pick else "")
+    common = trn("{count} element in common", "{count} elements in common", leaf["shared"])
+    if own or leaf["pick"] == UNION:
+        common += "; " + (tr("suggested: each keeps its own") if own else tr("suggested: all of them"))
     return [f"    {path + ': ' if path else ''}{common}", *(_more(side) for side in leaf["sides"])]
 
 
 def _more(side: dict[str, Any]) -> str:
     value = side.get("value")
     elements: list[Any] = value if isinstance(value, list) else []
-    told = f"{len(elements)} more: {_elements(elements)}" if elements else "nothing more"
-    return f"      {', '.join(side['machines'])} has {told}"
+    machines = ", ".join(side["machines"])
+    if not elements:
+        return "      " + tr("{machines} has nothing more", machines=machines)
+    more = _elements(elements)
+    return "      " + trn(
+        "{machines} has {count} more: {elements}", "{machines} has {count} more: {elements}",
+        len(elements), machines=machines, elements=more,
+    )  # fmt: skip
 
 
 def _elements(elements: list[Any]) -> str:
@@ -73,7 +83,8 @@ def _elements(elements: list[Any]) -> str:
     for at, element in enumerate(elements):
         told = value_text(element)
         if len(text) + len(told) > LENGTH:
-            return f"{text}, ... and {len(elements) - at} more" if text else f"{told[:LENGTH]} ..."
+            left = trn("and {count} more", "and {count} more", len(elements) - at)
+            return f"{text}, ... {left}" if text else f"{told[:LENGTH]} ..."
         text += f", {told}" if text else told
     return text
 
@@ -94,14 +105,16 @@ def _side(side: dict[str, Any], mark: str, same: int) -> list[str]:
     """Each line of a text with its `|`, so that none poses as another line of the page."""
     value, machines = side.get("value"), ", ".join(side["machines"])
     if not isinstance(value, str) or "\n" not in value:
-        shown = _clipped(value, LENGTH) if "value" in side else "(not there)"
+        shown = _clipped(value, LENGTH) if "value" in side else tr("(not there)")
         return [f"      {mark} {shown}    {machines}"]
     lines = value.removesuffix("\n").split("\n")
     shown_lines = [f"          | {_cut(harmless(line), WIDE)}" for line in lines[same : same + LINES]]
     left = len(lines) - same - len(shown_lines)
-    above = f"    (below {many(same, 'line')} that are the same)" if same else ""
-    more = [f"          ... {left} more of {many(len(lines), 'line')}"] if left else []
-    return [f"      {mark} {machines}:{above}", *(shown_lines or ["          (ends here)"]), *more]
+    above = trn("(below {count} line that are the same)", "(below {count} lines that are the same)", same)
+    of = trn("{left} more of {count} line", "{left} more of {count} lines", len(lines), left=left)
+    more = [f"          ... {of}"] if left else []
+    head = f"      {mark} {machines}:" + (f"    {above}" if same else "")
+    return [head, *(shown_lines or [f"          {tr('(ends here)')}"]), *more]
 
 
 def _clipped(value: Any, length: int) -> str:
@@ -109,4 +122,8 @@ def _clipped(value: Any, length: int) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[:length]} ... {len(text) - length} more characters"
+    return text if len(text) <= length else f"{text[:length]} ... {_left(len(text) - length)}"
+
+
+def _left(count: int) -> str:
+    return trn("{count} more characters", "{count} more characters", count)

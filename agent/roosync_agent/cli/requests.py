@@ -9,7 +9,8 @@ from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table_with_lines
+from roosync_agent.cli.text import harmless, next_line, table_with_lines
+from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -65,7 +66,9 @@ def ask(
     if to is None or preview or limit or _EXPRESSION.search(to):
         meant = wanted((to,) if to else (), on)
         if not meant:
-            raise click.UsageError("of whom? Name a machine, an operator, `operators`, or an expression: 'role=dev'")
+            raise click.UsageError(
+                tr("of whom? Name a machine, an operator, `operators`, or an expression: 'role=dev'")
+            )
         if preview:
             tell_chosen(meant, limit, seed, as_json=as_json)
         _each(ask_machine("request_ask_each", on=meant, limit=limit, seed=seed, waiting=waiting, **what), wait, as_json)
@@ -142,7 +145,10 @@ def _each(answer: dict[str, Any], wait: float, as_json: bool) -> NoReturn:
 
 
 def _each_text(answer: dict[str, Any]) -> str:
-    lines = [f"! {harmless(name)} was not asked: {harmless(why)}" for name, why in answer["failed"].items()]
+    lines = [
+        "! " + tr("{machine} was not asked: {why}", machine=harmless(name), why=harmless(heard(why)))
+        for name, why in answer["failed"].items()
+    ]
     body, _, last = _list(answer["requests"], everything=True).rpartition("\n\n") if answer["requests"] else ("",) * 3
     account = ["", *accounted(answer["machines"]), "", counted(answer["machines"])] if answer["machines"] else []
     return "\n".join([*lines, *([body, *account, "", last] if body else [])])
@@ -187,21 +193,21 @@ def _code(answer: dict[str, Any]) -> int:
 
 
 def _text(answer: dict[str, Any]) -> str:
-    waits = ", waiting" if answer["dependencies"] == "waiting" else ""
+    waiting = answer["dependencies"] == "waiting"
     rows = [
-        ("asked of", answer["to"]),
-        ("type", answer["type"] + waits),
-        ("action", harmless(answer["action"])),
-        ("target", harmless(answer["target"])),
-        ("asked by", f"{answer['asked_by']}, {answer['asked'][:19]} UTC"),
-        ("expires", f"{answer['expires'][:19]} UTC"),
-        ("cycle", harmless(f"{answer['cycle']} {answer['checkpoint'].upper()}".strip())),
-        ("answered by", answer["answered_by"]),
-        ("outcome", harmless(answer["outcome"])),
+        (tr("asked of"), answer["to"]),
+        (tr("type"), tr("{type}, waiting", type=answer["type"]) if waiting else answer["type"]),
+        (tr("action"), harmless(answer["action"])),
+        (tr("target"), harmless(answer["target"])),
+        (tr("asked by"), f"{answer['asked_by']}, {answer['asked'][:19]} UTC"),
+        (tr("expires"), f"{answer['expires'][:19]} UTC"),
+        (tr("cycle"), harmless(f"{answer['cycle']} {answer['checkpoint'].upper()}".strip())),
+        (tr("answered by"), answer["answered_by"]),
+        (tr("outcome"), harmless(heard(answer["outcome"]))),
     ]
-    lines = [f"Request {answer['id']}: {answer['status']}"]
+    lines = [tr("Request {id}: {status}", id=answer["id"], status=answer["status"])]
     lines += [f"  {name:<12}{value}" for name, value in rows if value]
-    lines += [f"! does not count: {harmless(line)}" for line in answer["refused"]]
+    lines += ["! " + tr("does not count: {line}", line=harmless(heard(line))) for line in answer["refused"]]
     ended = answer.get("ended")
     lines += ["", *accounted([ended])] if ended and ended["state"] in ("unreachable", "timed_out") else []
     return "\n".join([*lines, "", _next(answer)])
@@ -211,20 +217,24 @@ def _next(answer: dict[str, Any]) -> str:
     if answer["status"] in OPEN and _to_person(answer):
         about = answer["target"] if answer["type"] == "approval" and answer["target"].startswith("d-") else ""
         if about:
-            return f"Next: roosync decision show {about}    (answering the decision answers this)"
-        return f"Next: roosync request done {answer['id']}, or refuse"
+            return next_line(f"roosync decision show {about}", tr("answering the decision answers this"))
+        return next_line(tr("roosync request done {id}, or refuse", id=answer["id"]))
     if answer["status"] in OPEN:
-        return f"Next: roosync request show {answer['id']}    ({answer['to']} answers when it is there)"
-    return "Next: roosync requests"
+        when = tr("{machine} answers when it is there", machine=answer["to"])
+        return next_line(f"roosync request show {answer['id']}", when)
+    return next_line("roosync requests")
 
 
 def _list(rows: list[dict[str, Any]], *, everything: bool) -> str:
     if not rows:
-        return "Nothing is asked of anybody." + ("" if everything else " `roosync requests --all` shows what was.")
+        told = tr("Nothing is asked of anybody.")
+        return told if everything else f"{told} " + tr("`roosync requests --all` shows what was.")
     cells = [(r["id"], r["to"], r["type"], r["status"], r["asked_by"], r["expires"][:16]) for r in rows]
-    heads = ("REQUEST", "ASKED OF", "TYPE", "STATUS", "ASKED BY", "EXPIRES (UTC)")
-    below = [r["action"] + (f": {r['outcome']}" if r["outcome"] else "") for r in rows]
+    heads = (tr("REQUEST"), tr("ASKED OF"), tr("TYPE"), tr("STATUS"), tr("ASKED BY"), tr("EXPIRES (UTC)"))
+    below = [r["action"] + (f": {heard(r['outcome'])}" if r["outcome"] else "") for r in rows]
     waiting = [r for r in rows if r["status"] in OPEN and _to_person(r)]
-    told = f"{many(len(waiting), 'request')} for a person. Next: {_next(waiting[0])[6:]}" if waiting else ""
-    last = told or f"Next: roosync request show {rows[-1]['id']}"
+    last = next_line(f"roosync request show {rows[-1]['id']}")
+    if waiting:
+        told = trn("{count} request for a person.", "{count} requests for a person.", len(waiting))
+        last = f"{told} {_next(waiting[0])}"
     return "\n".join([*table_with_lines(cells, heads, below), "", last])

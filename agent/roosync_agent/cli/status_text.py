@@ -4,6 +4,7 @@ The standard library only, as `quick` needs it.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from roosync_agent.cli.text import (
@@ -13,64 +14,76 @@ from roosync_agent.cli.text import (
     hanging,
     harmless,
     listed,
-    many,
+    next_line,
     paint,
     table,
     table_with_lines,
+    this_one,
     width,
 )
 from roosync_agent.operations.rollouts.words import called
+from roosync_agent.wording import heard, tr, trn
 
 _OF_A_WAVE = re.compile(r" waits: (?:wave \d+ of )?(?P<id>\S+) (?:is not open yet|halted, and a person is asked)")
 
 
 def shown_status(seen: dict[str, Any], *, colour: bool = False) -> str:
     """The fleet as a table, in the words of the founding protocol."""
-    count = seen["divergences_count"]
-    status = seen["status"]
-    if status == "synced" and any(map(_not_all, seen["machines"])):
-        status = "synced, except what was not read"
     room = width()
-    failed = sum(row.get("failed_decisions", 0) for row in seen["machines"])
     head = [
-        f"Fleet {harmless(seen['fleet'])}, seen by {harmless(seen['agent'])}",
-        *_side_by_side(
-            (f"Machines detected: {seen['machines_detected']}", ""),
-            (f"Status: {status}", TONES.get(status, "warn")),
-            (f"Divergences: {'unknown' if count is None else count}", ""),
-            (f"Pending decisions: {seen['pending_decisions']}" + (f", {failed} failed" if failed else ""), ""),
-            (f"Baseline: {harmless(seen['baseline_version'] or 'none yet')}", ""),
-            room=room,
-            colour=colour,
-        ),
+        tr("Fleet {fleet}, seen by {machine}", fleet=harmless(seen["fleet"]), machine=harmless(seen["agent"])),
+        *_side_by_side(*_figures(seen), room=room, colour=colour),
     ]
     rows = [
         (
-            row["machine"] + (" (this one)" if row["machine"] == seen["agent"] else ""),
+            this_one(row["machine"], seen["agent"]),
             row["seen"],
             brief(row["roosync_version"] or "-"),
             row["baseline_version"] or "-",
-            row["state"] + _not_all(row) + (" (paused)" if row.get("paused") else ""),
+            _state(row),
             "-" if row["divergences_count"] is None else row["divergences_count"],
             row["pending_decisions"],
-            row["waiting_for"] or "-",
+            heard(row["waiting_for"]) or "-",
         )
         for row in seen["machines"]
     ]
-    heads = ("MACHINE", "SEEN", "VERSION", "BASELINE", "STATE", "DIFFS", "PENDING", "WAITING FOR")
+    heads = (
+        tr("MACHINE"), tr("SEEN"), tr("VERSION"), tr("BASELINE"), tr("STATE"), tr("DIFFS"), tr("PENDING"),
+        tr("WAITING FOR"),
+    )  # fmt: skip
     if asked := seen.get("requests_waiting"):
-        head.append(f"Requests for a person: {asked}    (roosync requests)")
+        head.append(tr("Requests for a person: {count}", count=asked) + "    (roosync requests)")
     if unread := seen.get("mail_unread"):
-        head.append(f"Unread mail for {seen['agent']}: {unread}    (roosync message inbox)")
+        unread_text = tr("Unread mail for {machine}: {count}", machine=seen["agent"], count=unread)
+        head.append(f"{unread_text}    (roosync message inbox)")
     for one in seen.get("cycles", []):
         head += _cycle(one, room, colour)
     for one in seen.get("rollouts", []):
         head += _rollout(one, room, colour)
     notes = _notes(seen["machines"])
-    notes += seen.get("warnings", [])
+    notes += map(heard, seen.get("warnings", []))
     told = [line for note in notes for line in hanging(f"! {harmless(note)}", room, 2)]
     last = [line for part in [*_not_shared(seen), "", _next_step(seen)] for line in _lines(part, room)]
     return "\n".join([*head, "", *_machines(rows, heads, room, colour), *([""] if told else []), *told, *last])
+
+
+def _figures(seen: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the fleet is in numbers, each with its tone."""
+    count, status = seen["divergences_count"], seen["status"]
+    except_unread = status == "synced" and any(map(_unread, seen["machines"]))
+    tone = TONES.get(status, "warn") if not except_unread else "warn"
+    told = tr("synced, except what was not read") if except_unread else status
+    failed = sum(row.get("failed_decisions", 0) for row in seen["machines"])
+    pending = tr("Pending decisions: {count}", count=seen["pending_decisions"])
+    if failed:
+        pending = tr("Pending decisions: {count}, {failed} failed", count=seen["pending_decisions"], failed=failed)
+    return [
+        (tr("Machines detected: {count}", count=seen["machines_detected"]), ""),
+        (tr("Status: {status}", status=told), tone),
+        (tr("Divergences: {count}", count=tr("unknown") if count is None else count), ""),
+        (pending, ""),
+        (tr("Baseline: {version}", version=harmless(seen["baseline_version"] or tr("none yet"))), ""),
+    ]
 
 
 def _machines(rows: list[tuple[Any, ...]], heads: tuple[str, ...], room: int, colour: bool) -> list[str]:
@@ -78,7 +91,7 @@ def _machines(rows: list[tuple[Any, ...]], heads: tuple[str, ...], room: int, co
     whole = table(rows, heads)
     if not room or max(map(columns, whole.split("\n"))) <= room:
         return table(rows, heads, colour=colour).split("\n")
-    below = ["" if row[-1] == "-" else f"waits for {row[-1]}" for row in rows]
+    below = ["" if row[-1] == "-" else tr("waits for {whom}", whom=row[-1]) for row in rows]
     return table_with_lines([row[:-1] for row in rows], heads[:-1], below, colour=colour)
 
 
@@ -97,27 +110,33 @@ def _side_by_side(*parts: tuple[str, str], room: int, colour: bool) -> list[str]
 
 def _cycle(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     """A cycle that has not ended: the awaited checkpoint, or what a person is asked."""
-    place = f"Cycle {harmless(one['id'])} ({one['route']})"
+    place = tr("Cycle {id} ({route})", id=harmless(one["id"]), route=one["route"])
+    checkpoint = f"CHECKPOINT-{one['checkpoint']}"
     if one["status"] != "waiting":
-        return hanging(f"{place}: CHECKPOINT-{one['checkpoint']} is awaited", room, 2)
-    level = f"stopped, level {one['stopped']}"
+        return hanging(tr("{cycle}: {checkpoint} is awaited", cycle=place, checkpoint=checkpoint), room, 2)
+    level = tr("stopped, level {level}", level=one["stopped"])
     asked = (
-        f"a person is asked: {harmless(one['waiting_for'])}" if one["waiting_for"] else "what it waited for is there"
+        tr("a person is asked: {question}", question=harmless(heard(one["waiting_for"])))
+        if one["waiting_for"]
+        else tr("what it waited for is there")
     )
-    lines = hanging(f"{place}: {level}, at CHECKPOINT-{one['checkpoint']}; {asked}", room, 2)
+    at = tr("{stopped}, at {checkpoint}", stopped=level, checkpoint=checkpoint)
+    lines = hanging(f"{place}: {at}; {asked}", room, 2)
     return [line.replace(level, paint(level, "bad", colour)) for line in lines]
 
 
 def _rollout(one: dict[str, Any], room: int, colour: bool) -> list[str]:
     """A rollout that has not ended, or left something behind: its open wave, or what a person is asked."""
-    place = f"Rollout {harmless(one['id'])} ({one['purpose']})"
+    place = tr("Rollout {id} ({purpose})", id=harmless(one["id"]), purpose=one["purpose"])
+    why = harmless(heard(one["waiting_for"]))
     if one["status"] in ("prepared", "stopped"):
-        return hanging(f"{place}: {one['status']}; a person is asked: {one['waiting_for']}", room, 2)
-    wave = f"wave {one['wave']} of {one['waves']}"
+        asked = tr("a person is asked: {question}", question=why)
+        return hanging(f"{place}: {called(one['status'])}; {asked}", room, 2)
+    wave = tr("wave {wave} of {waves}", wave=one["wave"], waves=one["waves"])
     if one["status"] != "waiting":
-        return hanging(f"{place}: {wave} is open", room, 2)
+        return hanging(tr("{rollout}: {wave} is open", rollout=place, wave=wave), room, 2)
     halted = f"{called(one['status'])}, {wave}"
-    lines = hanging(f"{place}: {halted}; {harmless(one['waiting_for'])}: `{harmless(one['next_step'])}`", room, 2)
+    lines = hanging(f"{place}: {halted}; {why}: `{harmless(one['next_step'])}`", room, 2)
     return [line.replace(halted, paint(halted, "bad", colour)) for line in lines]
 
 
@@ -128,72 +147,90 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
     for row in rows:
         for note in row.get("notes", []):
             if (found := _OF_A_WAVE.search(note)) is None:
-                notes.append(f"{row['machine']}: {note}")
+                notes.append(f"{row['machine']}: {heard(note)}")
             elif row["machine"] not in waiting.setdefault(found["id"], []):
                 waiting[found["id"]].append(row["machine"])
-    return notes + [f"{listed(names, 5, ', ')}: waiting for {id_}" for id_, names in waiting.items()]
+    told = ((listed(names, 5, ", "), id_) for id_, names in waiting.items())
+    return notes + [tr("{machines}: waiting for {rollout}", machines=names, rollout=id_) for names, id_ in told]
 
 
 def _lines(text: str, room: int) -> list[str]:
     """Each line of a text folded; a command goes on below itself."""
-    return [
-        part for line in text.split("\n") for part in hanging(line, room, 6 if line.startswith("Next: ") else 0) or [""]
-    ]
+    head = next_line("")
+    places = ((line, len(head) if line.startswith(head) else 0) for line in text.split("\n"))
+    return [part for line, place in places for part in hanging(line, room, place) or [""]]
 
 
-def _not_all(row: dict[str, Any]) -> str:
-    """Being in step is said only of what could be read."""
-    count = len(row.get("unread", ())) + row.get("skipped", 0)
-    return f", except {count} not read" if count and row["state"] == "synced" else ""
+def _unread(row: dict[str, Any]) -> int:
+    """Being in step is said only of what could be read: how many things of such a machine could not."""
+    return len(row.get("unread", ())) + row.get("skipped", 0) if row["state"] == "synced" else 0
+
+
+def _state(row: dict[str, Any]) -> str:
+    told = row["state"]
+    if count := _unread(row):
+        told = trn("{state}, except {count} not read", "{state}, except {count} not read", count, state=told)
+    return tr("{state} (paused)", state=told) if row.get("paused") else str(told)
 
 
 def _not_shared(seen: dict[str, Any]) -> list[str]:
     """What only single machines have is no divergence (the baseline does not speak of it), and no secret either."""
-    apart = [f"{row['only_here']} on {row['machine']}" for row in seen["machines"] if row.get("only_here")]
+    apart = [
+        tr("{count} on {machine}", count=row["only_here"], machine=row["machine"])
+        for row in seen["machines"]
+        if row.get("only_here")
+    ]
     if not apart:
         return []
-    return [
-        "",
-        f"Not shared (the baseline does not speak of it, so it is no divergence): {', '.join(apart)}. "
+    told = tr(
+        "Not shared (the baseline does not speak of it, so it is no divergence): {machines}. "
         "`roosync compare` there lists it, `roosync baseline propose` shares it.",
-    ]
+        machines=", ".join(apart),
+    )
+    return ["", told]
 
 
 def _in_step(seen: dict[str, Any]) -> str:
-    known = {row["machine"]: row.get("notes", []) for row in seen["machines"] if _not_all(row)}
-    unread = [f"{machine}: {note}" for machine, notes in known.items() for note in notes if "not read: " in note]
+    known = {row["machine"]: row.get("notes", []) for row in seen["machines"] if _unread(row)}
+    unread = [f"{machine}: {heard(note)}" for machine, notes in known.items() for note in notes if "not read: " in note]
     if not unread:
-        return "In step: nothing to do."
-    return f"In step, except: {listed(unread)}\n\nNext: roosync collect --dry-run    (on {', '.join(known)})"
+        return tr("In step: nothing to do.")
+    following = next_line("roosync collect --dry-run", _on(known))
+    return tr("In step, except: {unread}", unread=listed(unread)) + f"\n\n{following}"
+
+
+def _on(machines: Iterable[str]) -> str:
+    return tr("on {machines}", machines=", ".join(machines))
 
 
 def _next_step(seen: dict[str, Any]) -> str:
     proposal = seen.get("proposal")
     own = [note for row in seen["machines"] if row["machine"] == seen["agent"] for note in row.get("notes", [])]
     if any(note.startswith("revoked") for note in own):
-        return "Next: roosync join CODE    (with a code of `roosync invite`, from where the operator's key is)"
+        return next_line("roosync join CODE", tr("with a code of `roosync invite`, from where the operator's key is"))
     if asked := [one for one in seen.get("cycles", []) if one["status"] == "waiting"]:
-        return f"Next: {harmless(asked[0]['next_step'])}"
+        return next_line(harmless(heard(asked[0]["next_step"])))
     if asked := [one for one in seen.get("rollouts", []) if one["next_step"]]:
-        return f"Next: {harmless(asked[-1]['next_step'])}"
+        return next_line(harmless(heard(asked[-1]["next_step"])))
     if proposal and proposal["open_questions"]:
-        return f"Next: roosync baseline show    ({many(proposal['open_questions'], 'question')} to answer)"
+        questions = trn("{count} question to answer", "{count} questions to answer", proposal["open_questions"])
+        return next_line("roosync baseline show", questions)
     if proposal:
-        return "Next: roosync baseline show, then roosync baseline publish"
+        return next_line(tr("roosync baseline show, then roosync baseline publish"))
     if len(seen["machines"]) < 2:
-        return "Next: roosync invite    (a second machine joins)"
+        return next_line("roosync invite", tr("a second machine joins"))
     if not seen["baseline_version"]:
-        return "Next: roosync baseline propose"
+        return next_line("roosync baseline propose")
     if held := [row["machine"] for row in seen["machines"] if row["state"] == "quarantined"]:
-        return f"Next: roosync quarantine show    (on {', '.join(held)})"
+        return next_line("roosync quarantine show", _on(held))
     if seen["pending_decisions"] or any(row.get("failed_decisions") for row in seen["machines"]):
-        return "Next: roosync decisions    (what waits for a person)"
+        return next_line("roosync decisions", tr("what waits for a person"))
     if seen.get("requests_waiting"):
-        return "Next: roosync requests    (what a person is asked for)"
+        return next_line("roosync requests", tr("what a person is asked for"))
     if seen["status"] == "diverged":
-        return "Next: roosync diffs"
+        return next_line("roosync diffs")
     if away := [row["machine"] for row in seen["machines"] if row["seen"] == "silent"]:
-        return f"Next: roosync up    (on {', '.join(away)})"
+        return next_line("roosync up", _on(away))
     if any(row["seen"] == "unknown" for row in seen["machines"]):
-        return "Next: roosync up    (where the broker runs)"
-    return _in_step(seen) if seen["status"] == "synced" else "Next: roosync compare"
+        return next_line("roosync up", tr("where the broker runs"))
+    return _in_step(seen) if seen["status"] == "synced" else next_line("roosync compare")

@@ -15,6 +15,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from roosync_agent.wording import heard, tr, trn
+
 COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
 _UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 _IN_EMOJI = frozenset("\u200d\ufe0f")
@@ -144,25 +146,45 @@ def shown_ping(answer: dict[str, Any], *, colour: bool = False) -> str:
     """Who answered, in how many milliseconds, and who did not."""
     rows = [
         (
-            row["machine"] + (" (this one)" if row["machine"] == answer["agent"] else ""),
+            this_one(row["machine"], answer["agent"]),
             "present" if row["answered"] else "unreachable",
             f"{row['milliseconds']:.1f}" if row["answered"] else "-",
             brief(row["version"]) or "-",
-            ("hangs: " if row.get("hangs") else "") + row["reason"] or "-",
+            _why_not(row) or "-",
         )
         for row in answer["machines"]
     ]
     there = len(rows) - len(answer["silent"])
-    lines = [table(rows, ("MACHINE", "ANSWER", "MS", "VERSION", "WHY NOT"), colour=colour), ""]
+    heads = (tr("MACHINE"), tr("ANSWER"), tr("MS"), tr("VERSION"), tr("WHY NOT"))
+    lines = [table(rows, heads, colour=colour), ""]
     if not answer["silent"]:
-        return "\n".join([*lines, f"{there} of {len(rows)} answered."])
-    told = f"{there} of {len(rows)} answered; unreachable: {harmless(', '.join(answer['silent']))}"
+        return "\n".join([*lines, tr("{answered} of {machines} answered.", answered=there, machines=len(rows))])
+    told = tr(
+        "{answered} of {machines} answered; unreachable: {silent}",
+        answered=there, machines=len(rows), silent=harmless(", ".join(answer["silent"])),
+    )  # fmt: skip
     hanging_ = [row["machine"] for row in answer["machines"] if row.get("hangs")]
     away = [name for name in answer["silent"] if name not in hanging_]
-    following = [f"roosync up    (on {harmless(', '.join(away))})"] if away else []
+    following = [next_line("roosync up", tr("on {machines}", machines=harmless(", ".join(away))))] if away else []
     if hanging_:
-        following.append(f"restart the agent    (on {harmless(', '.join(hanging_))}: it is connected, and hangs)")
-    return "\n".join([*lines, told, "", *(f"Next: {one}" for one in following)])
+        why = tr("on {machines}: it is connected, and hangs", machines=harmless(", ".join(hanging_)))
+        following.append(next_line(tr("restart the agent"), why))
+    return "\n".join([*lines, told, "", *following])
+
+
+def _why_not(row: dict[str, Any]) -> str:
+    reason = heard(row["reason"])
+    return tr("hangs: {reason}", reason=reason) if row.get("hangs") else reason
+
+
+def this_one(machine: str, own: str) -> str:
+    """A machine in a table; the one that answers is told apart."""
+    return tr("{machine} (this one)", machine=machine) if machine == own else machine
+
+
+def next_line(command: str, why: str = "") -> str:
+    """What a person does next, the last line of an answer; `why`: what it is for, or where, in brackets behind it."""
+    return tr("Next: {command}", command=command) + (f"    ({why})" if why else "")
 
 
 def width() -> int:
@@ -188,19 +210,22 @@ def hanging(text: str, room: int, place: int) -> list[str]:
 
 def reference_text(reference: str) -> str:
     """What something was compared with, in words: the baseline, or another machine."""
-    return "the baseline" if reference == "baseline" else f"machine {harmless(reference.removeprefix('machine:'))}"
+    if reference == "baseline":
+        return tr("the baseline")
+    return tr("machine {machine}", machine=harmless(reference.removeprefix("machine:")))
 
 
 def listed(lines: Sequence[str], most: int = 3, between: str = "; ") -> str:
     """The first of them in one line, and how many more there are."""
-    more = f"{between}and {len(lines) - most} more" if len(lines) > most else ""
-    return between.join(map(harmless, lines[:most])) + more
+    left = len(lines) - most
+    more = [trn("and {count} more", "and {count} more", left)] if left > 0 else []
+    return between.join([*map(harmless, lines[:most]), *more])
 
 
 def value_text(value: Any) -> str:
     """A value of a configuration for a person, on one line: secrets by their name, whole otherwise."""
     if isinstance(value, dict) and "$secret" in value:
-        return f"<secret {harmless(value['$secret'])}>"
+        return tr("<secret {address}>", address=harmless(value["$secret"]))
     if isinstance(value, str):
         return harmless(value)
     return harmless(json.dumps(value, ensure_ascii=False))
