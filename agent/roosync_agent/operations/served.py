@@ -48,6 +48,7 @@ VERBS: dict[str, Verb] = {
     "pause": machine_side.pause,
     "policy_show": policy.show,
     "export": views.export,
+    "document": views.document,
     "explain": explaining.explain,
     "secrets": secrets_seen.secrets,
     "servers": servers.table,
@@ -97,7 +98,7 @@ VERBS: dict[str, Verb] = {
 READ_ONLY = frozenset(
     {"status", "machines", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
     | {"history", "locks", "ping", "update_health", "requests", "request_show"}
-    | {"report_status", "report_divergence", "report_request", "imported"}
+    | {"document", "report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
     | {"decision_cards", "decisions_settled", "requests_settled"}
     | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}

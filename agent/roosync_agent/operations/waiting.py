@@ -30,18 +30,19 @@ class Change(Struct, frozen=True, kw_only=True):
 
 
 async def wait_change(
-    machine: "Machine", since: str = "", wait: float = 25.0, kinds: list[str] | None = None
+    machine: "Machine", since: str = "", wait: float = 25.0, kinds: list[str] | None = None, whole: bool = True
 ) -> Change:
     """The next change after `since`, or none after `wait` seconds. Without `since` at once, with the mark of now.
 
-    `kinds`: only these end the waiting; all without it.
+    `kinds`: only these end the waiting; all without it. Not `whole`: a large fleet is not followed further for it, so
+    what others say among themselves there is not told; for who waits day and night, as an assistant does.
     """
     if not 0 <= wait <= LONGEST:
         raise RefusedRequestError(f"{wait:g} seconds are no time to wait; give 0 to {LONGEST:g}")
     changes, loop = machine.changes, asyncio.get_running_loop()
-    changes.waiting += 1
+    changes.waiting += whole
     try:
-        if not machine.session.whole and machine.session.reachable:
+        if whole and not machine.session.whole and machine.session.reachable:
             await machine.following.widen()
         end, reachable = loop.time() + wait, machine.session.reachable
         while True:
@@ -58,4 +59,4 @@ async def wait_change(
                 reachable = machine.session.reachable
                 changes.note(HERE)
     finally:
-        changes.waiting -= 1
+        changes.waiting -= whole

@@ -9,7 +9,7 @@ in docs/exports.md.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,8 @@ from roosync_protocol.cycle import ENDED
 from roosync_protocol.cycle.metrics import evidence_of
 from roosync_protocol.entity import Skipped
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.overview import overview
+from roosync_protocol.messages import Decision
+from roosync_protocol.overview import Overview, overview
 from roosync_protocol.package import HostilePackageError, Manifest, read_contents, read_manifest
 from roosync_protocol.reports import Language
 from roosync_protocol.secrets import find_secrets, scrub
@@ -36,6 +37,11 @@ from roosync_protocol.secrets import find_secrets, scrub
 if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
+DASHBOARD, ROADMAP = "sync-dashboard.json", "sync-roadmap.md"
+DOCUMENTS: Mapping[str, Callable[[Overview, list[Decision]], bytes]] = {  # made of what is known, without contents
+    DASHBOARD: lambda seen, decisions: json_bytes(reports.dashboard(seen, decisions)),
+    ROADMAP: lambda _, decisions: reports.roadmap(decisions).encode(),
+}
 INCOMING, REPORTS = "configs/incoming/", "reports/"
 MOST = 500  # decisions, requests and cycles with a report of their own
 _WHOLE: WeakKeyDictionary[Library, dict[Path, dict[str, str]]] = WeakKeyDictionary()  # machine -> manifest
@@ -101,6 +107,22 @@ async def export(machine: "Machine", folder: str | None = None, language: str = 
             **msgspec.to_builtins(done)}  # fmt: skip
 
 
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    text: str
+
+
+async def document(machine: "Machine", name: str) -> Document:
+    """One of `DOCUMENTS` as it would be exported now; nothing is written."""
+    from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+
+    if name not in DOCUMENTS:
+        raise RefusedRequestError(f"there is no document {name!r}; there are {', '.join(DOCUMENTS)}")
+    decisions = list(machine.fleet.decisions())
+    seen = overview(machine.fleet, machine.name, await machine.present(), machine.session.now())
+    return Document(name=name, text=DOCUMENTS[name](seen, decisions).decode())
+
+
 # -- inside
 
 
@@ -112,9 +134,8 @@ def _known(
 
     decisions = list(fleet.decisions())
     seen = overview(fleet, me, present, now)
-    dashboard = reports.dashboard(seen, decisions)
-    yield File(name="sync-dashboard.json", data=json_bytes(dashboard), ignoring="lastUpdate")
-    yield File(name="sync-roadmap.md", data=reports.roadmap(decisions).encode())
+    yield File(name=DASHBOARD, data=DOCUMENTS[DASHBOARD](seen, decisions), ignoring="lastUpdate")
+    yield File(name=ROADMAP, data=DOCUMENTS[ROADMAP](seen, decisions))
     fields = reports.status_fields(seen)
     yield File(name=f"{REPORTS}status.json", data=json_bytes(fields), ignoring="timestamp")
     text = reports.status_report(seen, reporting.last_action(fleet, me), reporting.reached(fleet), language)
