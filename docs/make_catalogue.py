@@ -153,7 +153,8 @@ def _is_aside(function: ast.expr) -> bool:
 def pattern(node: ast.AST) -> str | None:
     """A literal as it is; an f-string with a name for each value."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value.replace("{", "").replace("}", "") if "{" in node.value else node.value
+        named = re.sub(r"\{(\w+)(?:![rsa])?(?::[^{}]*)?\}", r"{\1}", node.value)  # filled in later, by `format`
+        return re.sub(r"\{(?!\w+\})|(?<!\w)\}", "", named)
     if not isinstance(node, ast.JoinedStr):
         return None
     text, used = "", set[str]()
@@ -186,8 +187,10 @@ def _name(node: ast.expr) -> str:
 
 def is_prose(text: str) -> bool:
     """Two words at least, with a blank between: names, lists of fields, types and regular expressions are none."""
-    if " " not in text.strip() or any(sign in text for sign in ("(?:", " | None", "tuple[")):
+    if " " not in text.strip() or re.search(r"\(\?:|^[\w.]+ \| [\w.]+$| \| None|tuple\[", text):
         return False
+    if re.fullmatch(r"roosync( [\w{}<>.*@-]+)* ?", text):
+        return False  # a command is the same in every language
     plain = re.sub(r"\{\w+\}", " ", text)
     tokens = plain.split()
     if len(tokens) > 8 and sum(token in SMALL_WORDS for token in tokens) < 2:
