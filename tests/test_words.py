@@ -18,11 +18,21 @@ _SPEC.loader.exec_module(catalogue)
 
 AGENT = ROOT / "agent/roosync_agent"
 FACES = sorted([*(AGENT / "cli").rglob("*.py"), *(AGENT / "demo").rglob("*.py")])
-COMMAND = re.compile(r"roosync [a-z][a-z -]*")  # what a person types is the same in every language
-HEAD = re.compile(r"[A-Z][A-Z0-9/% -]{1,}")  # of a column
+# What a person types, and names, are the same in every language.
+COMMAND = re.compile(r"\s*(\S+\$ )?(roosync|nats) [a-z{][^.;:(]*")
+SAME = re.compile(r"roosync [a-z][a-z -]*|UTC|CHECKPOINT|nats-server -c nats-server.conf")
+HEAD = re.compile(r"[A-Z][A-Z0-9/%() -]+")  # of a column
 # Keywords whose texts are found by themselves, or are no sentences.
 NOT_READ = ("help", "short_help", "epilog", "prompt", "metavar", "format", "prefix", "prog_name", "strftime")
+LOOKS_FOR = ("removeprefix", "removesuffix", "startswith", "endswith", "partition", "split")
+NO_TEXTS = ("COMMANDS", "ALIASES", "CHECK", "MCP")  # tables and texts of other kinds, by their names
 NO_SENTENCES = {  # file: literals that look like sentences and are none
+    "cli/edit.py": ("NAME", "VALUE"),  # as the usage calls them
+    "demo/stage.py": ("check = {dumps}",),  # a line of TOML
+    "demo/homes.py": (  # what a program did wrong that calls this
+        "{name} is no sample; there are {MACHINES}",
+        "{home} is not empty: samples are laid into an empty folder only",
+    ),
 }
 
 
@@ -39,7 +49,9 @@ def escaped(tree: ast.Module) -> list[tuple[int, str]]:
 
 
 def _is_said(text: str, whole: bool) -> bool:
-    plain = COMMAND.sub(" ", re.sub(r"\{\w+\}", " ", text))
+    if COMMAND.fullmatch(text.replace("...", "").replace("roosync.>", "")):
+        return False
+    plain = SAME.sub(" ", re.sub(r"\{\w+\}", " ", text))
     if whole:
         head = HEAD.fullmatch(text)
         return bool(head) or catalogue.is_prose(plain) or bool(re.fullmatch(r"\W*[A-Za-z]{3,}[:.!?]\s*", text))
@@ -52,17 +64,23 @@ def _aside(tree: ast.Module):
         if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield from map(id, ast.walk(node.body[0])) if ast.get_docstring(node) is not None else ()
         elif isinstance(node, ast.JoinedStr):
-            yield from (id(part) for part in ast.walk(node) if part is not node and not isinstance(part, ast.JoinedStr))
+            for part in node.values:  # its pieces; the expressions in it are looked at
+                piece = part.format_spec if isinstance(part, ast.FormattedValue) else part
+                yield from map(id, ast.walk(piece)) if piece is not None else ()
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in catalogue.SAYS:
             yield from map(id, node.args[: catalogue.SAYS[node.func.id]])  # what is filled in is looked at
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOOKS_FOR:
+            yield from map(id, node.args)
         elif isinstance(node, ast.Call) and catalogue._is_aside(node.func):
             yield from map(id, ast.walk(node))
         elif isinstance(node, ast.keyword) and node.arg in NOT_READ:
             yield from map(id, ast.walk(node.value))
-        elif isinstance(node, ast.AnnAssign | ast.Assign) and ast.unparse(_target(node)) in ("COMMANDS", "ALIASES"):
+        elif (isinstance(node, ast.AnnAssign | ast.Assign) and ast.unparse(_target(node)) in NO_TEXTS) or isinstance(
+            node, ast.Compare | ast.Subscript | ast.Assert
+        ):
             yield from map(id, ast.walk(node))
-        elif isinstance(node, ast.Compare | ast.Subscript | ast.Assert):
-            yield from map(id, ast.walk(node))
+        elif isinstance(node, ast.Dict | ast.Set):  # what is looked for, not what is said
+            yield from map(id, (node.keys if isinstance(node, ast.Dict) else node.elts))
         elif isinstance(node, ast.arg) and node.annotation is not None:
             yield from map(id, ast.walk(node.annotation))
 

@@ -4,6 +4,8 @@ The founding documents' tool names work as aliases: `roosync compare-config` is 
 """
 
 import importlib
+import os
+import sys
 
 import click
 
@@ -154,5 +156,7 @@ def run() -> int:
     """Runs the command line; errors become one clear message, whose fault it is and what to do next."""
     from roosync_agent.cli.running import guarded
 
+    if "--json" in sys.argv:  # for programs, which read English
+        os.environ["LANGUAGE"] = "en"
     speak_to_click()
     return guarded(spoken(roosync))

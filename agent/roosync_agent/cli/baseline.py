@@ -7,13 +7,14 @@ import click
 
 from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 PENDING = 3
-_NEXT = "Next: roosync status"
+_STATUS = "roosync status"
 commit_option = click.option(
     "--commit",
     "repository",
@@ -64,10 +65,15 @@ def choose(
         open_ = {one["key"]: Choice(**one["suggestion"]) for one in shown["arbitrations"]}
         answers = {key: choice for key, choice in open_.items() if field in (None, key)}
         if not answers and field:
-            known = ", ".join(list(open_)[:5]) or "none"
-            raise click.UsageError(f"no question about {field!r} is open; open are: {known} (`roosync baseline show`)")
+            raise click.UsageError(
+                tr(
+                    "no question about {field} is open; open are: {known} (`roosync baseline show`)",
+                    field=repr(field),
+                    known=", ".join(list(open_)[:5]) or tr("none"),
+                )
+            )
         if not answers:
-            show(shown, as_json, lambda found: f"No question is open.\n\n{_next(found)}")
+            show(shown, as_json, lambda found: f"{tr('No question is open.')}\n\n{_next(found)}")
             return
     elif field and given == 1 and not suggested:
         answers[field] = Choice(
@@ -75,7 +81,7 @@ def choose(
         )
     else:
         raise click.UsageError(
-            "name a FIELD and one of --take MACHINE, --union, --special, --omit, --suggested; or --suggested alone"
+            tr("name a FIELD and one of --take MACHINE, --union, --special, --omit, --suggested; or --suggested alone")
         )
 
     async def work(session: "Session") -> Any:
@@ -87,7 +93,7 @@ def choose(
     _told(
         done,
         as_json,
-        f"{many(done.arbitrations, 'question')} left.",
+        trn("{count} question left.", "{count} questions left.", done.arbitrations),
         "roosync baseline show" if done.arbitrations else "roosync baseline validate",
     )
 
@@ -103,7 +109,7 @@ def validate(id_: str | None, as_json: bool) -> None:
 
         return await promoting.validate_proposal(session, id_)
 
-    _told(signed(work), as_json, "No secret and no path of one machine in the commons.", "roosync baseline publish")
+    _told(signed(work), as_json, tr("No secret and no path of one machine in the commons."), "roosync baseline publish")
 
 
 @baseline.command("publish")
@@ -136,13 +142,17 @@ def versions(as_json: bool) -> None:
     """Every version that was published."""
     found = ask_machine("baseline_versions")
     rows = [
-        (v["version"], v["revision"], v["published"][:19], v["by"], "in force" if v["in_force"] else "", v["note"])
+        (v["version"], v["revision"], v["published"][:19], v["by"], tr("in force") if v["in_force"] else "", v["note"])
         for v in found
     ]
     show(
         found,
         as_json,
-        lambda _: table(rows, ("VERSION", "REVISION", "PUBLISHED (UTC)", "BY", "", "NOTE")) if rows else "None yet.",
+        lambda _: (
+            table(rows, (tr("VERSION"), tr("REVISION"), tr("PUBLISHED (UTC)"), tr("BY"), "", tr("NOTE")))
+            if rows
+            else tr("None yet.")
+        ),
     )
 
 
@@ -153,7 +163,7 @@ def versions(as_json: bool) -> None:
 def restore(version: str | None, path: Path | None, as_json: bool) -> None:
     """Publish an earlier VERSION again, as a new revision."""
     if (version is None) == (path is None):
-        raise click.UsageError("name a VERSION, or a --file")
+        raise click.UsageError(tr("name a VERSION, or a --file"))
     data = path.read_bytes() if path is not None else b""
 
     async def work(session: "Session") -> Any:
@@ -176,10 +186,10 @@ def export(path: Path | None, version: str | None, repository: Path | None, as_j
     """Write the whole baseline into one file, to read, commit and restore from."""
     if repository is None:
         answer = ask_machine("baseline_export", path=str((path or Path("baseline.json")).absolute()), version=version)
-        show(answer, as_json, lambda a: f"{a['path']}: baseline {a['version']}, {a['bytes']} bytes.")
+        show(answer, as_json, lambda a: tr("{path}: baseline {version}, {bytes} bytes.", **a))
         return
     if path is not None:
-        raise click.UsageError("name a PATH, or --commit a repository: there it is baseline.json")
+        raise click.UsageError(tr("name a PATH, or --commit a repository: there it is baseline.json"))
     _commit(repository.absolute(), version, as_json)
 
 
@@ -200,10 +210,15 @@ def _commit(repository: Path, version: str | None, as_json: bool) -> None:
 
 
 def _committed_text(done: dict[str, Any]) -> str:
+    where, commit = harmless(done["repository"]), done["commit"][:12]
     if not done["made"]:
-        return f"{harmless(done['repository'])} has it already, in {done['commit'][:12]}: nothing to commit."
-    first = harmless(done["message"].splitlines()[0])
-    return f"{harmless(done['repository'])}: committed as {done['commit'][:12]}, {first!r}. Nothing was pushed."
+        return tr("{repository} has it already, in {commit}: nothing to commit.", repository=where, commit=commit)
+    return tr(
+        "{repository}: committed as {commit}, {message}. Nothing was pushed.",
+        repository=where,
+        commit=commit,
+        message=repr(harmless(done["message"].splitlines()[0])),
+    )
 
 
 def _show(answer: dict[str, Any], as_json: bool) -> None:
@@ -214,31 +229,40 @@ def _show(answer: dict[str, Any], as_json: bool) -> None:
 
 def _text(answer: dict[str, Any]) -> str:
     if answer["kind"] == "proposal":
-        lines = [f"Proposal {answer['id']} ({answer['status']}), from {', '.join(answer['machines'])}"]
+        told = answer | {"machines": ", ".join(answer["machines"])}
+        lines = [tr("Proposal {id} ({status}), from {machines}", **told)]
     else:
-        lines = [f"Baseline {answer['version']}, signed by {answer['signed_by']} at {answer['published'][:19]} UTC"]
+        told = answer | {"published": answer["published"][:19]}
+        lines = [tr("Baseline {version}, signed by {signed_by} at {published} UTC", **told)]
     rows = [(key, _lacks(answer, key)) for key in answer["commons"]]
     lines += (
-        ["", f"Common to all: {len(rows)}", table(rows, ("FIELD", "STILL MISSING ON"), colour=want_colour())]
+        [
+            "",
+            tr("Common to all: {count}", count=len(rows)),
+            table(rows, (tr("FIELD"), tr("STILL MISSING ON")), colour=want_colour()),
+        ]
         if rows
         else []
     )
     for machine, overlay in answer["overlays"].items():
-        lines += ["", f"Special to {machine}: " + (", ".join(map(harmless, overlay["entities"])) or "nothing")]
-        lines += [f"  goes without: {', '.join(map(harmless, overlay['excluded']))}"] if overlay["excluded"] else []
+        own = ", ".join(map(harmless, overlay["entities"])) or tr("nothing")
+        lines += ["", tr("Special to {machine}: {names}", machine=machine, names=own)]
+        without = ", ".join(map(harmless, overlay["excluded"]))
+        lines += [tr("  goes without: {names}", names=without)] if without else []
     if answer["comments"]:
-        lines += ["", "Comments that come along where it is new:"]
+        lines += ["", tr("Comments that come along where it is new:")]
         lines += [f"  {harmless(key)}: {harmless(' / '.join(told))}" for key, told in answer["comments"].items()]
     if answer["removed"]:
-        lines += ["", "Taken away: " + ", ".join(map(harmless, answer["removed"]))]
+        lines += ["", tr("Taken away: {names}", names=", ".join(map(harmless, answer["removed"])))]
     lines += settled_lines(answer)
     for question in answer["arbitrations"]:
         lines += ["", *question_lines(question)]
     for title, found in (
-        ("Left out", [f"{k}: {v}" for k, v in answer["excluded"].items()]),
-        ("In the way", answer["problems"]),
+        (tr("Left out:"), [f"{k}: {heard(v)}" for k, v in answer["excluded"].items()]),
+        (tr("In the way:"), map(heard, answer["problems"])),
     ):
-        lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
+        below = [f"  {harmless(line)}" for line in found]
+        lines += ["", title, *below] if below else []
     return "\n".join([*lines, "", _next(answer)])
 
 
@@ -248,12 +272,11 @@ def _lacks(answer: dict[str, Any], key: str) -> str:
 
 def _next(answer: dict[str, Any]) -> str:
     if answer["kind"] == "baseline":
-        return "Next: roosync compare"
+        return tr("Next: {command}", command="roosync compare")
     if answer["arbitrations"]:
-        return "Next: answer the questions above, or take every suggestion: roosync baseline choose --suggested"
-    return {"arbitrated": "Next: roosync baseline validate", "validated": "Next: roosync baseline publish"}.get(
-        answer["status"], "Next: roosync status"
-    )
+        return tr("Next: answer the questions above, or take every suggestion: roosync baseline choose --suggested")
+    commands = {"arbitrated": "roosync baseline validate", "validated": "roosync baseline publish"}
+    return tr("Next: {command}", command=commands.get(answer["status"], _STATUS))
 
 
 def _told(done: Any, as_json: bool, line: str, following: str) -> None:
@@ -262,7 +285,10 @@ def _told(done: Any, as_json: bool, line: str, following: str) -> None:
     show(
         msgspec.to_builtins(done, str_keys=True),
         as_json,
-        lambda p: f"Proposal {p['id']} is {p['status']}. {line}\n\nNext: {following}",
+        lambda p: (
+            f"{tr('Proposal {id} is {status}.', id=p['id'], status=p['status'])} {line}"
+            f"\n\n{tr('Next: {command}', command=following)}"
+        ),
     )
 
 
@@ -271,6 +297,10 @@ def _law(law: Any, as_json: bool, committed: Any = None) -> None:
 
     told = msgspec.to_builtins(law, str_keys=True)
     done = msgspec.to_builtins(committed) if committed is not None else None
-    lines = [f"Baseline {told['version']} (revision {told['revision']}) is law."]
+    lines = [tr("Baseline {version} (revision {revision}) is law.", **told)]
     lines += [_committed_text(done)] if done else []
-    show({**told, **({"committed": done} if done else {})}, as_json, lambda _: "\n".join([*lines, "", _NEXT]))
+    show(
+        {**told, **({"committed": done} if done else {})},
+        as_json,
+        lambda _: "\n".join([*lines, "", tr("Next: {command}", command=_STATUS)]),
+    )

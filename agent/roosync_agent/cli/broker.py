@@ -10,6 +10,9 @@ from roosync_agent.cli.parts import hopeless_told, part_option
 from roosync_agent.cli.running import configure_logging, json_option, show
 from roosync_agent.settings import load
 from roosync_agent.state import State
+from roosync_agent.wording import tr
+
+SERVER = "nats-server -c nats-server.conf"
 
 
 @click.group(invoke_without_command=True)
@@ -30,7 +33,9 @@ def broker(ctx: click.Context, port: int | None, part: bool) -> None:
         identity = identity_of(state)
         if settings.nats is not None or not identity.embedded:
             where = settings.nats or identity.url
-            raise click.ClickException(f"the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here")
+            raise click.ClickException(
+                tr("the broker of this fleet is {where} (ROOSYNC_NATS, or as it joined), not here", where=where)
+            )
         asyncio.run(run(settings, state, identity.fleet, identity.root, port=port))
 
 
@@ -51,12 +56,17 @@ def nodes(folder: Path, fleet: str | None, nodes: tuple[str, ...], replicas: int
     note = node_note(made[0])
 
     def text(answer: dict[str, Any]) -> str:
-        lines = [f"{len(made)} nodes of the fleet {name}, {answer['replicas']} copies of each stream.", ""]
-        lines += [
-            "Each folder belongs on its own host, for its owner only. There, or for each of them here:",
-            *(f"  cd {path} && nats-server -c nats-server.conf" for path in answer["folders"]),
+        told = tr(
+            "{nodes} nodes of the fleet {fleet}, {replicas} copies of each stream.",
+            nodes=len(made), fleet=name, replicas=answer["replicas"],
+        )  # fmt: skip
+        lines = [
+            told,
             "",
-            f"Next: roosync init --node {answer['folders'][0]}    (when the servers run)",
+            tr("Each folder belongs on its own host, for its owner only. There, or for each of them here:"),
+            *(f"  cd {path} && {SERVER}" for path in answer["folders"]),
+            "",
+            tr("Next: {command}    (when the servers run)", command=f"roosync init --node {answer['folders'][0]}"),
         ]
         return "\n".join(lines)
 
@@ -79,10 +89,14 @@ def keep(folders: tuple[Path, ...], root: str | None) -> None:
         identity = identity_of(State(settings.state))
         if (fleet := notes_of(folders)[0].fleet) != identity.fleet:
             raise click.ClickException(
-                f"these nodes are of the fleet {fleet!r}, and this machine belongs to {identity.fleet!r}; name the "
-                "root key of the other with --root (`root` in the identity.json of its members)"
+                tr(
+                    "these nodes are of the fleet {fleet}, and this machine belongs to {own}; name the root key of "
+                    "the other with --root (`root` in the identity.json of its members)",
+                    fleet=repr(fleet),
+                    own=repr(identity.fleet),
+                )
             )
         root = identity.root
     elif not is_public(root):
-        raise click.ClickException(f"{root!r} is no public key of an operator")
+        raise click.ClickException(tr("{key} is no public key of an operator", key=repr(root)))
     asyncio.run(run([folder.absolute() for folder in folders], root, lease_ttl=settings.lease_seconds))

@@ -11,6 +11,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from roosync_agent.wording import heard, tr, trn
+
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_FILE = 1024 * 1024  # bytes
 _FILE = re.compile(r'(?<![^\s(])@(?:"([^"]+)"|([^\s()"]+))')
@@ -33,27 +35,33 @@ def _of_file(name: str) -> str:
                 data = opened.read(MAX_FILE + 1)
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise click.UsageError(f"{name} is no text in UTF-8: write one name or expression to a line") from None
+        raise click.UsageError(
+            tr("{name} is no text in UTF-8: write one name or expression to a line", name=name)
+        ) from None
     except OSError as error:
-        raise click.UsageError(f"{name} can not be read: {error.strerror or error}") from None
+        raise click.UsageError(tr("{name} can not be read: {why}", name=name, why=error.strerror or error)) from None
     if len(data) > MAX_FILE:
-        raise click.UsageError(f"{name} has more than {MAX_FILE:,} bytes; give the machines a label instead")
+        raise click.UsageError(
+            tr("{name} has more than {most} bytes; give the machines a label instead", name=name, most=f"{MAX_FILE:,}")
+        )
     lines = [(number, _COMMENT.sub("", line).strip()) for number, line in enumerate(text.splitlines(), 1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
-        raise click.UsageError(f"{name} names no machine: write one name or expression to a line")
+        raise click.UsageError(tr("{name} names no machine: write one name or expression to a line", name=name))
     for number, line in lines:
         try:
             parse(line)
         except TargetError as error:
-            raise click.UsageError(f"{name}, line {number}: {error}") from None
+            raise click.UsageError(
+                tr("{name}, line {number}: {error}", name=name, number=number, error=heard(str(error)))
+            ) from None
     return " or ".join(line if len(line.split()) == 1 else f"({line})" for _, line in lines)
 
 
 def _once(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> str | None:
     if len(given) > 1:
         raise click.UsageError(
-            "--on is given twice, and could mean both or either: write one expression with `and` or `or`"
+            tr("--on is given twice, and could mean both or either: write one expression with `and` or `or`")
         )
     return expanded(given[0]) if given else None
 
@@ -83,7 +91,7 @@ def choosing_options(command: F) -> F:
 def wanted(names: tuple[str, ...], on: str | None) -> list[str]:
     """The expressions of a command that takes them as its words, or as --on."""
     if names and on is not None:
-        raise click.UsageError("--on and machines beside it could mean both or either: write one expression")
+        raise click.UsageError(tr("--on and machines beside it could mean both or either: write one expression"))
     return [on] if on is not None else [expanded(name) for name in names]
 
 
@@ -97,12 +105,21 @@ def preview(on: str | list[str] | None, limit: str, seed: str, *, as_json: bool)
 
 def chosen_text(chosen: dict[str, Any]) -> str:
     """Who was chosen, in a line: how many of how many, and by which limit."""
-    from roosync_agent.cli.text import harmless, listed, many
+    from roosync_agent.cli.text import harmless, listed
 
-    names = chosen["machines"]
-    of = f" of {many(chosen['meant'], 'machine')} that are meant" if chosen["limit"] else f" of {chosen['of']}"
-    seed = f", --limit {chosen['limit']} --seed {chosen['seed']}" if chosen["limit"] else ""
-    told = f"{len(names)}{of}{harmless(seed)}: {listed(names, 8)}"
+    names = listed(chosen["machines"], 8)
+    number = len(chosen["machines"])
+    if chosen["limit"]:
+        told = trn(
+            "{number} of {count} machine that are meant, {options}: {names}",
+            "{number} of {count} machines that are meant, {options}: {names}",
+            chosen["meant"],
+            number=number,
+            options=harmless(f"--limit {chosen['limit']} --seed {chosen['seed']}"),
+            names=names,
+        )
+    else:
+        told = tr("{number} of {all}: {names}", number=number, all=chosen["of"], names=names)
     return f"{told}\n{claims_text(chosen['claims'])}" if chosen["claims"] else told
 
 
@@ -110,7 +127,10 @@ def claims_text(claims: list[str]) -> str:
     """That machines were chosen by their own word, which a person should know before anything is signed."""
     from roosync_agent.cli.text import harmless
 
-    return f"! Chosen by what machines say of themselves, and could say falsely: {harmless(', '.join(claims))}"
+    return tr(
+        "! Chosen by what machines say of themselves, and could say falsely: {claims}",
+        claims=harmless(", ".join(claims)),
+    )
 
 
 def labels_text(labels: dict[str, str]) -> str:

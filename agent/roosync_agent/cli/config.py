@@ -6,7 +6,8 @@ import click
 
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, paint, reference_text, table, value_text, want_colour
+from roosync_agent.cli.text import columns, harmless, paint, reference_text, table, value_text, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4
 
@@ -103,78 +104,102 @@ def _package_text(answer: dict[str, Any]) -> str:
     rows = [
         (f["type"], f["path"].split("/", 1)[-1], len(f["entities"]), f["size"], f["hash"][:12]) for f in answer["files"]
     ]
-    lines = [table(rows, ("TARGET", "FILE", "ENTITIES", "BYTES", "SHA-256"), colour=want_colour())]
+    lines = [table(rows, (tr("TARGET"), tr("FILE"), tr("ENTITIES"), tr("BYTES"), tr("SHA-256")), colour=want_colour())]
     if answer["skipped"]:
-        lines += ["", "Skipped:", *(f"  {harmless(s['path'])}: {harmless(s['reason'])}" for s in answer["skipped"])]
+        lines += ["", tr("Skipped:")]
+        lines += [f"  {harmless(one['path'])}: {harmless(heard(one['reason']))}" for one in answer["skipped"]]
     if answer["quarantine"]:
-        lines += ["", "Quarantined, and not published:"]
-        lines += [f"  {harmless(target)}: {harmless(reason)}" for target, reason in answer["quarantine"].items()]
-        lines += ["  Next: roosync quarantine show"]
+        lines += ["", tr("Quarantined, and not published:")]
+        lines += [f"  {harmless(target)}: {harmless(heard(reason))}" for target, reason in answer["quarantine"].items()]
+        lines += ["  " + tr("Next: {command}", command="roosync quarantine show")]
     if answer["secrets"]:
-        lines += [
-            "",
-            f"{len(answer['secrets'])} secrets stay on this machine:",
-            *(f"  {harmless(a)}" for a in answer["secrets"]),
-        ]
+        number = len(answer["secrets"])
+        stay = trn("{count} secrets stay on this machine:", "{count} secrets stay on this machine:", number)
+        lines += ["", stay, *(f"  {harmless(a)}" for a in answer["secrets"])]
     if answer["published"]:
+        manifest = answer["manifest"][:12]
         lines += [
             "",
-            f"Published as version {answer['version']}, manifest {answer['manifest'][:12]}.",
-            "Next: roosync status",
+            tr("Published as version {version}, manifest {manifest}.", version=answer["version"], manifest=manifest),
+            tr("Next: {command}", command="roosync status"),
         ]
     elif answer["dry_run"]:
-        lines += ["", f"{answer['entities']} entities; nothing was written. Next: roosync publish"]
+        lines += ["", tr("{entities} entities; nothing was written. Next: roosync publish", **answer)]
     else:
-        lines += ["", f"{answer['entities']} entities, in {answer['written']}. Next: roosync publish"]
+        lines += ["", tr("{entities} entities, in {written}. Next: roosync publish", **answer)]
     return "\n".join(lines)
 
 
 def _comparison_text(answer: dict[str, Any]) -> str:
     name = reference_text(answer["reference"])
     if answer["reference"] == "baseline":
-        name = f"baseline {harmless(answer['baseline_version'])}"
+        name = tr("baseline {version}", version=harmless(answer["baseline_version"]))
     lines = []
     colour = want_colour()
     unsaid = _unsaid(answer)
     in_part = answer["status"] == "Synced" and bool(unsaid)
     if in_part:
-        heads = [f"{paint('In step, except', 'warn', colour)}: ", *[" " * 17] * (len(unsaid) - 1)]
+        head = tr("In step, except: ")
+        heads = [paint(head.rstrip(": "), "warn", colour) + head[len(head.rstrip(": ")) :]]
+        heads += [" " * columns(head)] * (len(unsaid) - 1)
         lines += [f"{head}{harmless(line)}" for head, line in zip(heads, unsaid, strict=True)]
-        lines.append(f"All else on {answer['agent']} agrees with {name}.")
+        lines.append(tr("All else on {machine} agrees with {reference}.", machine=answer["agent"], reference=name))
     elif answer["status"] == "Synced":
-        lines.append(f"{paint('Synced', 'good', colour)}: {answer['agent']} agrees with {name}.")
+        state = paint("Synced", "good", colour)
+        lines.append(
+            tr("{state}: {machine} agrees with {reference}.", state=state, machine=answer["agent"], reference=name)
+        )
     else:
-        count = answer["divergences_count"]
-        lines += [f"{paint('Diverged', 'warn', colour)}: {answer['agent']} differs from {name} in {count}.", ""]
-        lines += [_rows_text(answer["divergences"])]
-    for title, names in (("Accepted differences", answer["accepted"]), ("Only on this machine", answer["only_here"])):
-        if names:
-            lines += ["", f"{title}: {', '.join(map(harmless, names))}"]
-    absent = [f"{target} ({many(count, 'thing')})" for target, count in answer["not_here"].items()]
+        told = tr(
+            "{state}: {machine} differs from {reference} in {number}.",
+            state=paint("Diverged", "warn", colour),
+            machine=answer["agent"],
+            reference=name,
+            number=answer["divergences_count"],
+        )
+        lines += [told, "", _rows_text(answer["divergences"])]
+    if answer["accepted"]:
+        lines += ["", tr("Accepted differences: {names}", names=", ".join(map(harmless, answer["accepted"])))]
+    if answer["only_here"]:
+        lines += ["", tr("Only on this machine: {names}", names=", ".join(map(harmless, answer["only_here"])))]
+    absent = [
+        trn("{target} ({count} thing)", "{target} ({count} things)", count, target=target)
+        for target, count in answer["not_here"].items()
+    ]
     for title, found in (
-        ("Whether these are in step is not known", [] if in_part else unsaid),
-        ("Not compared, because it is not on this machine or not managed here", absent),
+        (tr("Whether these are in step is not known:"), [] if in_part else unsaid),
+        (tr("Not compared, because it is not on this machine or not managed here:"), absent),
     ):
-        lines += ["", f"{title}:", *(f"  {harmless(line)}" for line in found)] if found else []
+        lines += ["", title, *(f"  {harmless(line)}" for line in found)] if found else []
+    following = _after_comparing(answer)
+    return "\n".join([*lines, *(("", following) if following else ())])
+
+
+def _after_comparing(answer: dict[str, Any]) -> str:
     if answer["quarantine"]:
-        lines += ["", "Next: roosync quarantine show"]
-    elif answer["divergences"]:
-        lines += ["", f"Next: roosync decision show {answer['divergences'][0]['decision_id']}"]
-    elif _unread(answer):
-        lines += ["", "Next: roosync collect --dry-run    (once it is repaired, it is read by itself)"]
-    elif answer["only_here"] and answer["reference"] == "baseline":
-        lines += ["", "Next: roosync baseline propose    (to share what only this machine has)"]
-    return "\n".join(lines)
+        return tr("Next: {command}", command="roosync quarantine show")
+    if answer["divergences"]:
+        return tr("Next: {command}", command=f"roosync decision show {answer['divergences'][0]['decision_id']}")
+    if _unread(answer):
+        return tr("Next: roosync collect --dry-run    (once it is repaired, it is read by itself)")
+    if answer["only_here"] and answer["reference"] == "baseline":
+        return tr("Next: roosync baseline propose    (to share what only this machine has)")
+    return ""
 
 
 def _unsaid(answer: dict[str, Any]) -> list[str]:
     """Of what being in step says nothing: it is not believed, or could not be read here or there."""
-    lines = [f"{target} quarantined: {reason}" for target, reason in answer["quarantine"].items()]
+    lines = [
+        tr("{target} quarantined: {reason}", target=target, reason=heard(reason))
+        for target, reason in answer["quarantine"].items()
+    ]
     for one in answer["not_read"]:
         place = f"{one['path']}: " if one["path"] else ""
-        lines.append(f"{one['target']} not read: {place}{one['reason']}")
+        lines.append(tr("{target} not read: {why}", target=one["target"], why=place + heard(one["reason"])))
     other = answer["reference"].removeprefix("machine:")
-    return lines + [f"not read on {other}: {line}" for line in answer["not_read_there"]]
+    return lines + [
+        tr("not read on {machine}: {why}", machine=other, why=heard(line)) for line in answer["not_read_there"]
+    ]
 
 
 def _unread(answer: dict[str, Any]) -> bool:
@@ -184,22 +209,31 @@ def _unread(answer: dict[str, Any]) -> bool:
 
 def _diffs_text(answer: dict[str, Any]) -> str:
     if not answer["divergences"]:
-        return "No open divergence in the fleet."
+        return tr("No open divergence in the fleet.")
     blocks = []
     fields: dict[str, list[dict[str, Any]]] = {}
     for row in answer["divergences"]:
         fields.setdefault(row["field"], []).append(row)
     for field, rows in fields.items():
-        blocks.append(f"{harmless(field)}  [{rows[0]['type']}, risk {rows[0]['risk']}]")
+        of = tr("{type}, risk {risk}", type=rows[0]["type"], risk=rows[0]["risk"])
+        blocks.append(f"{harmless(field)}  [{of}]")
         for row in rows:
-            beside = "" if row["reference"] == "baseline" else f", compared with {reference_text(row['reference'])}"
+            beside = ""
+            if row["reference"] != "baseline":
+                beside = ", " + tr("compared with {reference}", reference=reference_text(row["reference"]))
             verdict = harmless(row["verdict"])
             blocks.append(f"  {row['machine']}  {verdict}, {row['status']}{beside}  {row['decision_id']}")
             lines = changes_text(row["changes"], _kind(row), clip=True)
             blocks += [f"    {line}" for line in lines[:12]]
             if len(lines) > 12:
-                blocks.append(f"    ... {len(lines) - 12} more lines: roosync decision show {row['decision_id']}")
-    return "\n".join([*blocks, "", f"{answer['divergences_count']} open. Next: roosync decision show ID"])
+                command = f"roosync decision show {row['decision_id']}"
+                rest = len(lines) - 12
+                more = trn(
+                    "... {count} more lines: {command}", "... {count} more lines: {command}", rest, command=command
+                )
+                blocks.append(f"    {more}")
+    told = tr("{number} open. Next: roosync decision show ID", number=answer["divergences_count"])
+    return "\n".join([*blocks, "", told])
 
 
 def _kind(row: dict[str, Any]) -> str:
@@ -211,20 +245,20 @@ def _kind(row: dict[str, Any]) -> str:
 
 def _rows_text(rows: list[dict[str, Any]]) -> str:
     shown = [(r["field"], r["verdict"], r["risk"], r["status"], r["decision_id"]) for r in rows]
-    return table(shown, ("FIELD", "VERDICT", "RISK", "STATUS", "DECISION"), colour=want_colour())
+    return table(shown, (tr("FIELD"), tr("VERDICT"), tr("RISK"), tr("STATUS"), tr("DECISION")), colour=want_colour())
 
 
 def _applied_text(answer: dict[str, Any]) -> str:
     if not answer["rows"]:
-        return f"Nothing to change: {answer['agent']} agrees with {reference_text(answer['reference'])}."
-    rows = [(r["field"], r["status"], r["risk"], r["decision_id"], r["detail"]) for r in answer["rows"]]
-    lines = [table(rows, ("FIELD", "STATUS", "RISK", "DECISION", "DETAIL"), colour=want_colour())]
+        name = reference_text(answer["reference"])
+        return tr("Nothing to change: {machine} agrees with {reference}.", machine=answer["agent"], reference=name)
+    rows = [(r["field"], r["status"], r["risk"], r["decision_id"], heard(r["detail"])) for r in answer["rows"]]
+    lines = [table(rows, (tr("FIELD"), tr("STATUS"), tr("RISK"), tr("DECISION"), tr("DETAIL")), colour=want_colour())]
     for file in answer["files"]:
         lines += ["", harmless(file["path"]), harmless(file["diff"], lines=True).rstrip()]
     if answer["dry_run"]:
-        return "\n".join([*lines, "", "Dry run: nothing was changed."])
+        return "\n".join([*lines, "", tr("Dry run: nothing was changed.")])
     waiting = next((r["decision_id"] for r in answer["rows"] if r["status"] == "pending"), None)
-    tail = f"Next: roosync decision show {waiting}" if waiting else "Next: roosync status"
-    return "\n".join(
-        [*lines, "", f"{answer['applied']} applied, {answer['waiting']} waiting, {answer['failed']} failed. {tail}"]
-    )
+    told = tr("{applied} applied, {waiting} waiting, {failed} failed.", **answer)
+    command = f"roosync decision show {waiting}" if waiting else "roosync status"
+    return "\n".join([*lines, "", f"{told} {tr('Next: {command}', command=command)}"])

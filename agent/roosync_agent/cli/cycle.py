@@ -10,13 +10,14 @@ from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
+from roosync_agent.wording import heard, mark, tr
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 STOPPED = {
-    2: "Stopped: no policy applies anything on its machines until a person answers.",
-    3: "Stopped as an emergency: nothing at all is applied on its machines until a person answers.",
+    2: mark("Stopped: no policy applies anything on its machines until a person answers."),
+    3: mark("Stopped as an emergency: nothing at all is applied on its machines until a person answers."),
 }
 DRIFT, PENDING, CONFLICT, SILENT = 2, 3, 4, 5
 
@@ -42,7 +43,7 @@ def start(
     """Begin a cycle of all machines, or of some. Who takes part is written first; the orchestrator moves it on."""
     named = [name.strip() for one in targets for name in one.split(",") if name.strip()]
     if targets and not named:
-        raise click.UsageError("--targets names no machine; leave it out for all of them")
+        raise click.UsageError(tr("--targets names no machine; leave it out for all of them"))
     meant = wanted(tuple(named), on)
     if preview:
         tell_chosen(meant, limit, seed, as_json=as_json)
@@ -126,7 +127,7 @@ def excuse(machine: str, id_: str | None, reason: str, as_json: bool) -> None:
 
         return await cycling.excuse(session, id_, machine, reason)
 
-    _told(signed(work), as_json, f"{harmless(machine)} is excused")
+    _told(signed(work), as_json, tr("{machine} is excused", machine=harmless(machine)))
 
 
 @cycle.command("resume")
@@ -140,7 +141,7 @@ def resume(id_: str | None, as_json: bool) -> None:
 
         return await cycling.resume(session, id_)
 
-    _told(signed(work), as_json, "it goes on")
+    _told(signed(work), as_json, tr("it goes on"))
 
 
 @cycle.command("abort")
@@ -155,7 +156,7 @@ def abort(id_: str | None, reason: str, as_json: bool) -> None:
 
         return await cycling.abort(session, id_, reason)
 
-    _told(signed(work), as_json, "it is ended")
+    _told(signed(work), as_json, tr("it is ended"))
 
 
 def _told(done: Any, as_json: bool, what: str) -> None:
@@ -164,12 +165,13 @@ def _told(done: Any, as_json: bool, what: str) -> None:
     show(
         msgspec.to_builtins(done, str_keys=True),
         as_json,
-        lambda a: f"{a['id']}: {what}; {a['status']}.\n\nNext: roosync cycle {_look(a['status'])} {a['id']}",
+        lambda a: f"{a['id']}: {what}; {a['status']}.\n\n{_following(a)}",
     )
 
 
-def _look(status: str) -> str:
-    return {"running": "watch", "waiting": "show"}.get(status, "report")
+def _following(answer: dict[str, Any]) -> str:
+    look = {"running": "watch", "waiting": "show"}.get(answer["status"], "report")
+    return tr("Next: {command}", command=f"roosync cycle {look} {answer['id']}")
 
 
 def _code(answer: dict[str, Any]) -> int:
@@ -180,53 +182,66 @@ def _code(answer: dict[str, Any]) -> int:
 
 def _list(rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return "No cycle was started yet.\n\nNext: roosync cycle start"
+        return f"{tr('No cycle was started yet.')}\n\n{tr('Next: {command}', command='roosync cycle start')}"
     told = [(r["id"], r["route"], r["status"], r["checkpoint"].upper(), r["started"][:19], r["by"]) for r in rows]
-    heads = ("CYCLE", "ROUTE", "STATUS", "CHECKPOINT", "STARTED (UTC)", "BY")
+    heads = (tr("CYCLE"), tr("ROUTE"), tr("STATUS"), tr("CHECKPOINT"), tr("STARTED (UTC)"), tr("BY"))
     open_ = next((r for r in reversed(rows) if r["status"] in ("running", "waiting")), rows[-1])
-    following = f"Next: roosync cycle {_look(open_['status'])} {open_['id']}"
-    return "\n".join([table(told, heads, colour=want_colour()), "", following])
+    return "\n".join([table(told, heads, colour=want_colour()), "", _following(open_)])
 
 
 def _line(answer: dict[str, Any]) -> str:
-    waits = f", waiting for {', '.join(answer['waits_for'][:5])}" if answer["waits_for"] else ""
+    waits = ""
     if answer["status"] == "running" and answer["next_step"]:
-        waits = f", a person is asked: {harmless(answer['next_step'])}"
+        waits = ", " + tr("a person is asked: {what}", what=harmless(heard(answer["next_step"])))
+    elif answer["waits_for"]:
+        waits = ", " + tr("waiting for {machines}", machines=", ".join(answer["waits_for"][:5]))
     return f"{answer['id']}  {answer['status']}  CHECKPOINT-{answer['checkpoint'].upper()}{waits}"
 
 
 def _text(answer: dict[str, Any]) -> str:
-    mode = ", strict" if answer["strict"] else ""
-    lines = [f"Cycle {answer['id']} ({answer['route']}{mode}): {answer['status']} at {answer['checkpoint'].upper()}"]
+    mode = answer["route"] + (", " + tr("strict") if answer["strict"] else "")
+    told = {**answer, "mode": mode, "checkpoint": answer["checkpoint"].upper()}
+    lines = [tr("Cycle {id} ({mode}): {status} at {checkpoint}", **told)]
     rows = [(one["checkpoint"].upper(), one["round"], one["at"][:19], one["divergences"]) for one in answer["reached"]]
     if rows:
-        lines += ["", table(rows, ("REACHED", "ROUND", "AT (UTC)", "DIVERGENCES"), colour=want_colour())]
-    lines += ["", f"Machines: {', '.join(answer['participants'])}"]
-    lines += [f"Excused:  {harmless(m)}: {harmless(why)}" for m, why in answer["excused"].items()]
-    if answer["waits_for"]:
-        lines.append(f"Waiting for: {', '.join(answer['waits_for'])}")
-    if answer["why"]:
-        lines.append(f"Known:    {harmless(answer['why'])}")
-    lines += [f"! level {one['level']} at {one['checkpoint'].upper()}: {harmless(one['reason'])}"
-              for one in answer["escalations"]]  # fmt: skip
+        lines += [
+            "",
+            table(rows, (tr("REACHED"), tr("ROUND"), tr("AT (UTC)"), tr("DIVERGENCES")), colour=want_colour()),
+        ]
+    lines += ["", *_about(answer)]
     if answer["stopped"]:
-        lines += ["", STOPPED[answer["stopped"]]]
+        lines += ["", tr(STOPPED[answer["stopped"]])]
     if answer["waiting_for"]:
-        lines += ["", f"A person is asked: {harmless(answer['waiting_for'])}"]
+        lines += ["", tr("A person is asked: {what}", what=harmless(heard(answer["waiting_for"])))]
     elif answer["status"] == "waiting":
-        lines += ["", "What it waited for is there; a person lets it go on."]
+        lines += ["", tr("What it waited for is there; a person lets it go on.")]
     room = width()
     whole = [part for line in lines for part in (hanging(line, room, 2) if "\n" not in line else [line])]
     return "\n".join([*whole, "", *hanging(_next(answer), room, 6)])
 
 
+def _about(answer: dict[str, Any]) -> list[str]:
+    """Who takes part, who is excused, who is waited for, and what was said about it."""
+    lines = [tr("Machines: {machines}", machines=", ".join(answer["participants"]))]
+    for machine, why in answer["excused"].items():
+        lines.append(tr("Excused:  {machine}: {why}", machine=harmless(machine), why=harmless(heard(why))))
+    if answer["waits_for"]:
+        lines.append(tr("Waiting for: {machines}", machines=", ".join(answer["waits_for"])))
+    if answer["why"]:
+        lines.append(tr("Known:    {what}", what=harmless(heard(answer["why"]))))
+    for one in answer["escalations"]:
+        reason, checkpoint = harmless(heard(one["reason"])), one["checkpoint"].upper()
+        lines.append(
+            tr("! level {level} at {checkpoint}: {reason}", level=one["level"], checkpoint=checkpoint, reason=reason)
+        )
+    return lines
+
+
 def _next(answer: dict[str, Any]) -> str:
-    match answer["status"]:
-        case "waiting" | "running" if answer["next_step"]:
-            return f"Next: {harmless(answer['next_step'])}"
-        case "running":
-            return f"Next: roosync cycle watch {answer['id']}"
-    return f"Next: roosync cycle report {answer['id']}"
+    if answer["status"] in ("waiting", "running") and answer["next_step"]:
+        return tr("Next: {command}", command=harmless(heard(answer["next_step"])))
+    look = "watch" if answer["status"] == "running" else "report"
+    return tr("Next: {command}", command=f"roosync cycle {look} {answer['id']}")
 
 
 def _plain(value: Any) -> str:

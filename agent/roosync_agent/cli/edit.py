@@ -11,6 +11,7 @@ import click
 
 from roosync_agent.cli.running import CommandError, json_option
 from roosync_agent.cli.text import harmless, paint, print_json, want_colour
+from roosync_agent.wording import heard, tr
 from roosync_protocol.documents import FORMATS
 from roosync_protocol.secrets.values import HIDDEN
 
@@ -113,37 +114,39 @@ def carry_out(
             }
         )
     elif not prepared.changed:
-        click.echo("Nothing to change: it is as you want it.")
+        click.echo(tr("Nothing to change: it is as you want it."))
     elif dry_run:
-        click.echo("\nDry run: nothing was changed.")
+        click.echo("\n" + tr("Dry run: nothing was changed."))
     else:
-        for did, what in (("Wrote", written), ("Removed", removed)):
-            if what:
-                click.echo(f"{did} {', '.join(what)}.")
-        click.echo(f"\nBack again: roosync snapshots restore {snapshot}")
+        if written:
+            click.echo(tr("Wrote {files}.", files=", ".join(written)))
+        if removed:
+            click.echo(tr("Removed {files}.", files=", ".join(removed)))
+        click.echo("\n" + tr("Back again: {command}", command=f"roosync snapshots restore {snapshot}"))
 
 
 def _tell(prepared: "Prepared", *, show_secrets: bool, as_json: bool) -> None:
     for note in prepared.notes:
-        click.echo(f"! {harmless(note)}", err=True)
+        click.echo(f"! {harmless(heard(note))}", err=True)
     if as_json:
         return
     if prepared.taken_as:
-        click.echo(f"Taken as {prepared.taken_as}.")
+        click.echo(tr("Taken as {what}.", what=heard(prepared.taken_as)))
     colour = want_colour()
     diff = prepared.diff(secrets=show_secrets, clip=True)
     for line in diff.split("\n")[:-1]:
         click.echo(paint(harmless(line), TONES.get(line[:1], ""), colour))
     if not show_secrets and HIDDEN in diff:
-        click.echo("[hidden] stands for what looks like a secret; --show-secrets shows it.")
+        click.echo(tr("[hidden] stands for what looks like a secret; --show-secrets shows it."))
 
 
 def _ask(as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
-        why = "--json asks nothing" if as_json else "there is no terminal to ask on"
-        raise CommandError("request", f"{why}, so nothing was written. Next: --yes writes it, --dry-run shows it")
-    if not click.confirm("\nWrite this"):
-        click.echo("Nothing was written.")
+        why = tr("--json asks nothing") if as_json else tr("there is no terminal to ask on")
+        told = tr("{why}, so nothing was written. Next: --yes writes it, --dry-run shows it", why=why)
+        raise CommandError("request", told)
+    if not click.confirm("\n" + tr("Write this")):
+        click.echo(tr("Nothing was written."))
         raise click.exceptions.Exit(REFUSED)
 
 
@@ -155,7 +158,7 @@ def _written(settings: "Settings", prepared: "Prepared") -> str:
     except EditingError as error:
         raise CommandError("state", str(error)) from error
     for line in done.told:
-        click.echo(f"! {harmless(line)}", err=True)
+        click.echo(f"! {harmless(heard(line))}", err=True)
     return done.snapshot
 
 
@@ -172,14 +175,16 @@ def _asked(order: Sequence[str | None], given: dict[str, Any]) -> list["Asked"]:
             asked.append(Asked(name.removesuffix("_"), path, value))  # type: ignore[arg-type]
         elif name in ("after", "first", "comment", "string"):
             if not asked:
-                raise click.UsageError(f"--{name} says more about the edit before it: write it after that")
+                raise click.UsageError(
+                    tr("{option} says more about the edit before it: write it after that", option=f"--{name}")
+                )
             asked[-1] = _more(asked[-1], name, left.get(name))
     if not asked:
-        raise click.UsageError("say what to change: --set PATH VALUE, --insert, --delete or --rename")
+        raise click.UsageError(tr("say what to change: --set PATH VALUE, --insert, --delete or --rename"))
     for one in asked:
         _require_no_option(one)
     if sum(one.given == "-" and not one.string for one in asked) > 1:
-        raise click.UsageError("standard input can be the VALUE of one edit only")
+        raise click.UsageError(tr("standard input can be the VALUE of one edit only"))
     return asked
 
 
@@ -190,16 +195,27 @@ def _require_no_option(asked: "Asked") -> None:
     verb, path, given = (shlex.quote(word) for word in (asked.verb, asked.path, asked.given))
     if asked.path.split("=")[0] in own:
         member = shlex.quote(f'["{asked.path}"]')
-        raise click.UsageError(f"--{verb} {path}: an option where PATH belongs; a member of that name is {member}")
+        raise click.UsageError(
+            tr(
+                "{given}: an option where PATH belongs; a member of that name is {member}",
+                given=f"--{verb} {path}",
+                member=member,
+            )
+        )
     if asked.given.split("=")[0] in own and not asked.string:
         what = "NAME" if verb == "rename" else "VALUE"
         raise click.UsageError(
-            f"--{verb} {path} {given}: an option where {what} belongs. Next: say {what}; if {given} itself is meant: "
-            f"--{verb} {path} {given} --string"
+            tr(
+                "{words}: an option where {what} belongs. Next: say {what}; if {given} itself is meant: "
+                "{words} --string",
+                words=f"--{verb} {path} {given}",
+                what=what,
+                given=given,
+            )
         )
     for line in asked.comments:
         if line.split("=")[0] in own:
-            raise click.UsageError(f"--comment {shlex.quote(line)}: an option where TEXT belongs")
+            raise click.UsageError(tr("--comment {text}: an option where TEXT belongs", text=shlex.quote(line)))
 
 
 def _more(asked: "Asked", name: str, values: list[str] | None) -> "Asked":
@@ -217,10 +233,10 @@ def _more(asked: "Asked", name: str, values: list[str] | None) -> "Asked":
 def _stdin() -> str:
     data = sys.stdin.buffer.read(STDIN_LIMIT + 1)
     if len(data) > STDIN_LIMIT:
-        raise CommandError("request", f"standard input is more than {STDIN_LIMIT} bytes; nothing was changed")
+        told = tr("standard input is more than {most} bytes; nothing was changed", most=STDIN_LIMIT)
+        raise CommandError("request", told)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise CommandError(
-            "request", f"standard input is not UTF-8 at byte {error.start}; nothing was changed"
-        ) from error
+        told = tr("standard input is not UTF-8 at byte {place}; nothing was changed", place=error.start)
+        raise CommandError("request", told) from error

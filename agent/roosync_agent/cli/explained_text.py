@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from roosync_agent.cli.text import harmless, paint, shell_word, table, want_colour
+from roosync_agent.wording import heard, mark, tr, trn
 
 WIDTH = 46  # of a value in the table; `--json` has it whole
 FIELDS = 40  # that are shown
+STANDS = {"same": mark("same"), "only here": mark("only here")}  # how a field stands to the baseline
 
 
 def explained_text(answer: dict[str, Any]) -> str:
@@ -17,49 +19,61 @@ def explained_text(answer: dict[str, Any]) -> str:
         for at, file in enumerate(answer["files"]):
             lines += [*([""] if at else []), *_file(file)]
     else:
-        lines.append(f"{harmless(answer['asked'])} is not managed here: {harmless(answer['reason'])}.")
+        asked, why = harmless(answer["asked"]), harmless(heard(answer["reason"]))
+        lines.append(tr("{name} is not managed here: {why}.", name=asked, why=why))
     if answer["nearest"]:
-        lines += ["", "Did you mean", *(f"  roosync explain {shell_word(one)}" for one in answer["nearest"])]
+        lines += ["", tr("Did you mean"), *(f"  roosync explain {shell_word(one)}" for one in answer["nearest"])]
     if answer["not_known"]:
-        lines += ["", f"! What the fleet says is not known: {harmless(answer['not_known'])}"]
+        why = harmless(heard(answer["not_known"]))
+        lines += ["", tr("! What the fleet says is not known: {why}", why=why)]
     return "\n".join(lines)
 
 
 def _entity(one: dict[str, Any]) -> list[str]:
-    lines = [paint(harmless(one["summary"]), "bold", want_colour()), ""]
+    lines = [paint(harmless(heard(one["summary"])), "bold", want_colour()), ""]
     lines += _pairs(
-        ("next", one["next"]),
-        ("why not", one["skipped"]),
-        ("file", one["file"]),
-        ("target", _target(one)),
-        ("from", one["source"]),
-        ("because", one["why"]),
-        ("had by", f"{', '.join(one['had_by'])} ({len(one['had_by'])} of {one['of']})" if one["had_by"] else ""),
-        ("agreed on", one["base"]),
+        (tr("next"), heard(one["next"])),
+        (tr("why not"), heard(one["skipped"])),
+        (tr("file"), one["file"]),
+        (tr("target"), _target(one)),
+        (tr("from"), heard(one["source"])),
+        (tr("because"), heard(one["why"])),
+        (tr("had by"), _had_by(one)),
+        (tr("agreed on"), heard(one["base"])),
     )
     for change in one["history"]:
         note = f": {change['note']}" if change["note"] else ""
-        lines += _pairs(
-            (f"{change['version']}", f"{change['what']} {_day(change['published'])}, {_signed(change)}{note}")
-        )
+        signed = tr("signed by {name}", name=change["signed_by"])
+        told = f"{heard(change['what'])} {_day(change['published'])}, {signed}{note}"
+        lines += _pairs((str(change["version"]), told))
     for decision in one["decisions"]:
-        lines += _pairs(("decision", _decision(decision)))
+        lines += _pairs((tr("decision"), _decision(decision)))
     return lines + _fields(one)
 
 
+def _had_by(one: dict[str, Any]) -> str:
+    names = one["had_by"]
+    told = {"names": ", ".join(names), "number": len(names), "all": one["of"]}
+    return tr("{names} ({number} of {all})", **told) if names else ""
+
+
 def _target(one: dict[str, Any]) -> str:
-    declared = f", your own: {one['declared']}" if one["declared"] else ""
-    return f"{one['target']}{' of ' if one['assistant'] else ''}{one['assistant']}{declared}"
+    target = tr("{target} of {assistant}", **one) if one["assistant"] else one["target"]
+    return target + _declared(one)
 
 
-def _signed(change: dict[str, Any]) -> str:
-    return f"signed by {change['signed_by']}"
+def _declared(one: dict[str, Any]) -> str:
+    return ", " + tr("your own: {where}", where=heard(one["declared"])) if one["declared"] else ""
 
 
 def _decision(one: dict[str, Any]) -> str:
-    yes = f", approved by {' and '.join(one['said_yes'])}" if one["said_yes"] else ""
-    beside = "" if one["compared_with"] == "baseline" else f", against {one['compared_with'].removeprefix('machine:')}"
-    return f"{one['id']} {one['status']} {_day(one['when'])}{beside}, {one['risk']} risk{yes}"
+    told = [f"{one['id']} {one['status']} {_day(one['when'])}"]
+    if one["compared_with"] != "baseline":
+        told.append(tr("against {machine}", machine=one["compared_with"].removeprefix("machine:")))
+    told.append(tr("{risk} risk", risk=one["risk"]))
+    if one["said_yes"]:
+        told.append(tr("approved by {names}", names=tr(" and ").join(one["said_yes"])))
+    return ", ".join(told)
 
 
 def _day(moment: str) -> str:
@@ -75,38 +89,51 @@ def _fields(one: dict[str, Any]) -> list[str]:
     if not leaves:
         return []
     compared = any(leaf["baseline"] for leaf in leaves)
-    heads = ("FIELD", "HERE", *(("BASELINE",) if compared else ()), "A CHANGE IS", "BECAUSE")
+    heads = (tr("FIELD"), tr("HERE"), *((tr("BASELINE"),) if compared else ()), tr("A CHANGE IS"), tr("BECAUSE"))
     rows = []
     for leaf in leaves[:FIELDS]:
-        agreed = leaf["baseline"] if leaf["baseline"] in ("same", "only here") else _value(leaf["agreed"])
+        agreed = tr(STANDS[leaf["baseline"]]) if leaf["baseline"] in STANDS else _value(leaf["agreed"])
         here = "-" if leaf["absent_here"] else _value(leaf["here"])
         rows.append(
-            (leaf["field"] or "(text)", here, *((agreed,) if compared else ()), leaf["risk"], leaf["rule"])
+            (leaf["field"] or tr("(text)"), here, *((agreed,) if compared else ()), leaf["risk"], heard(leaf["rule"]))
         )  # fmt: skip
     lines = ["", table(rows, heads, colour=want_colour())]
     if len(leaves) > FIELDS:
-        lines.append(f"... and {len(leaves) - FIELDS} more: roosync explain {shell_word(one['key'])} FIELD, or --json")
+        command = f"roosync explain {shell_word(one['key'])} FIELD"
+        more = trn(
+            "... and {count} more: {command}, or --json",
+            "... and {count} more: {command}, or --json",
+            len(leaves) - FIELDS,
+            command=command,
+        )
+        lines.append(more)
     notes = [note for leaf in leaves[:FIELDS] for note in _notes(leaf)]
     return [*lines, *([""] if notes else []), *map(harmless, notes)]
 
 
 def _notes(leaf: dict[str, Any]) -> list[str]:
     name = leaf["field"]
-    notes = [f"  {name}: secret {address}, {presence}" for address, presence in leaf["secrets"].items()]
-    notes += [f"  {name}: {leaf['means']}"] if leaf["means"] else []
-    notes += [f"  {name}: {leaf['list_rule']}"] if leaf["list_rule"] else []
-    notes += [f"  {name}: this one from {', '.join(leaf['brought'])}"] if leaf["brought"] else []
+    notes = [
+        tr("  {name}: secret {address}, {presence}", name=name, address=address, presence=heard(presence))
+        for address, presence in leaf["secrets"].items()
+    ]
+    notes += [f"  {name}: {heard(leaf['means'])}"] if leaf["means"] else []
+    notes += [f"  {name}: {heard(leaf['list_rule'])}"] if leaf["list_rule"] else []
+    notes += (
+        [tr("  {name}: this one from {names}", name=name, names=", ".join(leaf["brought"]))] if leaf["brought"] else []
+    )
     return notes
 
 
 def _value(value: Any) -> str:
     """Short, and without the inside of a reference: its address is told below."""
     if isinstance(value, dict) and len(value) == 1 and "$secret" in value:
-        return "(secret)"
+        return tr("(secret)")
     if isinstance(value, dict) and len(value) == 1 and isinstance(value.get("$parts"), list):
-        return _short("".join("(secret)" if isinstance(part, dict) else str(part) for part in value["$parts"]))
+        return _short("".join(tr("(secret)") if isinstance(part, dict) else str(part) for part in value["$parts"]))
     if isinstance(value, str) and "\n" in value:
-        return f"{_short(value.splitlines()[0])} ({len(value.splitlines())} lines)"
+        number = len(value.splitlines())
+        return _short(value.splitlines()[0]) + trn(" ({count} lines)", " ({count} lines)", number)
     return _short(value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False))
 
 
@@ -115,21 +142,24 @@ def _short(text: str) -> str:
 
 
 def _file(one: dict[str, Any]) -> list[str]:
-    count = len(one["entities"])
-    head = f"{one['path']}: {one['target']} of {one['assistant']}, {one['state']}"
-    things = f"{count} thing{'' if count == 1 else 's'} managed"
-    lines = [paint(harmless(f"{head}; {things}."), "bold", want_colour()), ""]
-    lines += _pairs(
-        ("why", one["note"]),
-        ("found by", f"{one['rule']}" + (f", your own: {one['declared']}" if one["declared"] else "")),
+    head = trn(
+        "{path}: {target} of {assistant}, {state}; {count} thing managed.",
+        "{path}: {target} of {assistant}, {state}; {count} things managed.",
+        len(one["entities"]),
+        **{**one, "state": heard(one["state"])},
     )
+    lines = [paint(harmless(head), "bold", want_colour()), ""]
+    lines += _pairs((tr("why"), heard(one["note"])), (tr("found by"), heard(one["rule"]) + _declared(one)))
     if one["entities"]:
-        rows = [(key, one["states"].get(key, "")) for key in one["entities"]]
-        lines += ["", table(rows, ("THING", "STANDS"), colour=want_colour())]
-    lines += [f"! {harmless(place)} is not read: {harmless(reason)}" for place, reason in one["unread"].items()]
+        rows = [(key, heard(one["states"].get(key, ""))) for key in one["entities"]]
+        lines += ["", table(rows, (tr("THING"), tr("STANDS")), colour=want_colour())]
+    lines += [
+        tr("! {place} is not read: {reason}", place=harmless(place), reason=harmless(heard(reason)))
+        for place, reason in one["unread"].items()
+    ]
     if one["unmanaged"]:
         names = ", ".join(one["unmanaged"])
-        lines += ["", f"Not managed, and never touched: {harmless(names)}"]
+        lines += ["", tr("Not managed, and never touched: {names}", names=harmless(names))]
     if one["entities"]:
-        lines += ["", f"Next: roosync explain {shell_word(one['entities'][0])}"]
+        lines += ["", tr("Next: {command}", command=f"roosync explain {shell_word(one['entities'][0])}")]
     return lines

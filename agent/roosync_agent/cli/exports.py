@@ -5,9 +5,16 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many
+from roosync_agent.cli.text import harmless
+from roosync_agent.wording import heard, mark, tr, trn
 
 SHOWN = 40  # names of a kind
+WORDS = {
+    "written": mark("written"),
+    "removed": mark("removed"),
+    "unchanged": mark("unchanged"),
+    "skipped": mark("skipped"),
+}
 
 
 @click.command()
@@ -26,8 +33,17 @@ def _text(answer: dict[str, Any]) -> str:
     lines = [f"{harmless(answer['folder'])}:"]
     for word in ("written", "removed"):
         found = answer[word]
-        lines += [f"  {word:<9}  {harmless(name)}" for name in found[:SHOWN]]
-        lines += [f"  {word:<9}  and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-    lines += [f"  unchanged  {many(len(answer['unchanged']), 'file')}"] if answer["unchanged"] else []
-    lines += [f"  skipped    {harmless(one['path'])}: {harmless(one['reason'])}" for one in answer["skipped"]]
+        lines += [_line(word, harmless(name)) for name in found[:SHOWN]]
+        rest = len(found) - SHOWN
+        lines += [_line(word, trn("and {count} more", "and {count} more", rest))] if rest > 0 else []
+    count = len(answer["unchanged"])
+    lines += [_line("unchanged", trn("{count} file", "{count} files", count))] if count else []
+    lines += [
+        _line("skipped", f"{harmless(one['path'])}: {harmless(heard(one['reason']))}") for one in answer["skipped"]
+    ]
     return "\n".join(lines)
+
+
+def _line(word: str, told: str) -> str:
+    wide = max(len(tr(one)) for one in WORDS.values())
+    return f"  {tr(WORDS[word]):<{wide}}  {told}"

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from roosync_agent.cli.text import folded, harmless, many, paint
+from roosync_agent.cli.text import folded, harmless, paint
+from roosync_agent.wording import heard, mark, tr, trn
 
-LEVELS = {1: "warning", 2: "a person must act", 3: "EMERGENCY"}
+LEVELS = {1: mark("warning"), 2: mark("a person must act"), 3: mark("EMERGENCY")}
 TONES = {1: "warn", 2: "bad", 3: "bad"}
 
 
@@ -44,102 +45,151 @@ GONE_WRONG = frozenset({"failed", "rolled_back", "rollback_failed", "overwritten
 
 
 def _status(m: Any) -> str:
-    parts = [m.status, many(m.divergences_count, "divergence")]
-    parts += [f"{m.pending_decisions} pending"] if m.pending_decisions else []
-    parts += [f"baseline {m.baseline_version}"] if m.baseline_version else []
-    parts += [f"quarantined: {', '.join(sorted(m.quarantine))}"] if m.quarantine else []
-    parts += ["paused"] if m.paused else []
+    parts = [m.status, _divergences(m.divergences_count)]
+    parts += [tr("{number} pending", number=m.pending_decisions)] if m.pending_decisions else []
+    parts += [tr("baseline {version}", version=m.baseline_version)] if m.baseline_version else []
+    parts += [tr("quarantined: {targets}", targets=", ".join(sorted(m.quarantine)))] if m.quarantine else []
+    parts += [tr("paused")] if m.paused else []
     return ", ".join(parts)
 
 
+def _divergences(count: int) -> str:
+    return trn("{count} divergence", "{count} divergences", count)
+
+
+def _machines(count: int) -> str:
+    return trn("{count} machine", "{count} machines", count)
+
+
+def _round(m: Any) -> list[str]:
+    return [tr("round {number}", number=m.round)] if m.round else []
+
+
 def _decision(m: Any) -> str:
-    who = f" by policy {m.policy_proof.policy_revision}" if m.policy_proof and m.status == "approved" else ""
-    ask = ", rollback asked" if m.rollback_requested and m.status == "applied" else ""
-    last = f": {'; '.join(m.log[-2:])}" if m.log and m.status in GONE_WRONG else ""
-    risk = f", {m.action}, risk {m.risk}" if m.status == "pending" else ""
-    attempt = f", attempt {m.attempt}" if m.attempt > 1 else ""
-    return f"{m.id} {m.status}{who}{ask}: {m.entity} on {m.machine}{risk}{attempt}{last}"
+    status = m.status
+    if m.policy_proof and m.status == "approved":
+        status = tr("{status} by policy {revision}", status=status, revision=m.policy_proof.policy_revision)
+    if m.rollback_requested and m.status == "applied":
+        status = tr("{status}, rollback asked", status=status)
+    parts = [tr("{id} {status}: {thing} on {machine}", id=m.id, status=status, thing=m.entity, machine=m.machine)]
+    parts += [m.action, tr("risk {risk}", risk=m.risk)] if m.status == "pending" else []
+    parts += [tr("attempt {number}", number=m.attempt)] if m.attempt > 1 else []
+    last = f": {'; '.join(map(heard, m.log[-2:]))}" if m.log and m.status in GONE_WRONG else ""
+    return ", ".join(parts) + last
 
 
 def _cycle(m: Any) -> str:
-    step = f"{m.reached[-1].checkpoint.upper()} reached" if m.reached else "started"
+    step = tr("{checkpoint} reached", checkpoint=m.reached[-1].checkpoint.upper()) if m.reached else tr("started")
     if (
         m.status == "running" and abs(m.timestamp - m.entered) > MOMENT
     ):  # it moved nowhere: a warning, or another leader
         warned = m.escalations and abs(m.timestamp - m.escalations[-1].at) < MOMENT
-        step = "warns" if warned else f"goes on, led by {m.agent}"
-    machines = many(len(m.participants) - len(m.excused), "machine")
-    strict = ", strict" if m.strict else ""
-    again = f", round {m.round}" if m.round else ""
+        step = tr("warns") if warned else tr("goes on, led by {machine}", machine=m.agent)
+    machines = _machines(len(m.participants) - len(m.excused))
+    at = m.checkpoint.upper()
     if m.status == "done":
-        return f"{m.id} done: {step}, {machines}"
+        return tr("{id} done: {step}, {machines}", id=m.id, step=step, machines=machines)
     if m.status == "aborted":
-        return f"{m.id} aborted at {m.checkpoint.upper()}{': ' + m.note if m.note else ''}"
+        return tr("{id} aborted at {checkpoint}", id=m.id, checkpoint=at) + (f": {heard(m.note)}" if m.note else "")
     if m.status == "waiting":
-        return f"{m.id} waits for a person at {m.checkpoint.upper()}{again}: {m.waiting_for}"
-    return f"{m.id} {step}; {m.checkpoint.upper()} awaited from {machines}{strict}{again}"
+        told = [tr("{id} waits for a person at {checkpoint}", id=m.id, checkpoint=at), *_round(m)]
+        return f"{', '.join(told)}: {heard(m.waiting_for)}"
+    told = [
+        tr("{id} {step}; {checkpoint} awaited from {machines}", id=m.id, step=step, checkpoint=at, machines=machines)
+    ]
+    return ", ".join([*told, *([tr("strict")] if m.strict else []), *_round(m)])
 
 
 def _arrival(m: Any) -> str:
-    saw = f"{m.status}, {many(m.divergences_count, 'divergence')}" if m.status != "unknown" else "not compared yet"
-    again = f", round {m.round}" if m.round else ""
-    return f"is at {m.checkpoint.upper()} of {m.cycle}{again}: {saw}"
+    saw = f"{m.status}, {_divergences(m.divergences_count)}" if m.status != "unknown" else tr("not compared yet")
+    told = [tr("is at {checkpoint} of {cycle}", checkpoint=m.checkpoint.upper(), cycle=m.cycle), *_round(m)]
+    return f"{', '.join(told)}: {saw}"
 
 
 def _request(m: Any) -> str:
-    to = "the operators" if m.to == "op-any" else m.to
+    told = {"id": m.id, "asker": m.asker, "kind": m.kind, "action": m.action, "minutes": f"{m.timeout_minutes:g}"}
+    to = tr("the operators") if m.to == "op-any" else m.to
+    if m.status == "requested" and m.dependencies == "waiting":
+        return tr(
+            "{id} {asker} asks {to} for {kind}: {action} (within {minutes} min, not to be begun yet)", to=to, **told
+        )
     if m.status == "requested":
-        waits = ", not to be begun yet" if m.dependencies == "waiting" else ""
-        return f"{m.id} {m.asker} asks {to} for {m.kind}: {m.action} (within {m.timeout_minutes:g} min{waits})"
-    outcome = f": {m.outcome}" if m.outcome else ""
-    return f"{m.id} {m.action} {m.status} by {m.agent}{outcome}"
+        return tr("{id} {asker} asks {to} for {kind}: {action} (within {minutes} min)", to=to, **told)
+    outcome = f": {heard(m.outcome)}" if m.outcome else ""
+    return (
+        tr("{id} {action} {status} by {machine}", id=m.id, action=m.action, status=m.status, machine=m.agent) + outcome
+    )
 
 
 def _alarm(m: Any) -> str:
     about = f" ({m.about})" if m.about else ""
-    return f"level {m.level}, {LEVELS.get(m.level, '?')}: {m.reason}{about}"
+    means = tr(LEVELS[m.level]) if m.level in LEVELS else "?"
+    return tr("level {level}, {means}: {reason}", level=m.level, means=means, reason=heard(m.reason)) + about
 
 
 def _audit(m: Any) -> str:
     if m.phase == "before":
-        return f"before: {m.action} {m.about}"
-    last = f" ({m.details.strip().splitlines()[-1][:120]})" if m.details.strip() else ""
-    came = f" -> {m.outcome or 'done'}" if m.outcome != m.action else ""
-    return f"after: {m.action} {m.about}{came}{last}"
+        return tr("before: {action} {thing}", action=m.action, thing=m.about)
+    last = f" ({heard(m.details.strip().splitlines()[-1])[:120]})" if m.details.strip() else ""
+    came = f" -> {m.outcome or tr('done')}" if m.outcome != m.action else ""
+    return tr("after: {action} {thing}", action=m.action, thing=m.about) + came + last
 
 
 def _package(m: Any) -> str:
-    whole = "" if m.complete else ", not complete"
-    return f"published {m.version}: {many(m.files, 'file')}, {m.entities} things{whole}"
+    files = trn("{count} file", "{count} files", m.files)
+    told = tr("published {version}: {files}, {things} things", version=m.version, files=files, things=m.entities)
+    return told if m.complete else f"{told}, {tr('not complete')}"
 
 
 def _proposal(m: Any) -> str:
-    asks = f", {many(m.arbitrations, 'question')} open" if m.arbitrations else ""
-    return f"{m.id} {m.status}: {m.commons} common, {many(len(m.packages), 'package')}{asks}"
+    packages = trn("{count} package", "{count} packages", len(m.packages))
+    told = [f"{m.id} {m.status}: {tr('{number} common', number=m.commons)}", packages]
+    told += [trn("{count} question open", "{count} questions open", m.arbitrations)] if m.arbitrations else []
+    return ", ".join(told)
 
 
 def _divergence(m: Any) -> str:
     first = ", ".join(one.field for one in m.divergences[:3])
-    more = f" and {m.total - 3} more" if m.total > 3 else ""
-    return f"{many(m.total, 'divergence')} from {m.reference}{': ' + first + more if first else ''}"
+    more = " " + trn("and {count} more", "and {count} more", m.total - 3) if m.total > 3 else ""
+    told = trn(
+        "{count} divergence from {reference}", "{count} divergences from {reference}", m.total, reference=m.reference
+    )
+    return told + (f": {first}{more}" if first else "")
 
 
 def _metric(m: Any) -> str:
-    found = f"{m.divergences_resolved} of {m.divergences_detected} divergences resolved"
-    return f"{m.test_session}: {m.duration_minutes:g} min, {found}, {m.decisions_rollback} rolled back"
+    return tr(
+        "{session}: {minutes} min, {resolved} of {detected} divergences resolved, {back} rolled back",
+        session=m.test_session,
+        minutes=f"{m.duration_minutes:g}",
+        resolved=m.divergences_resolved,
+        detected=m.divergences_detected,
+        back=m.decisions_rollback,
+    )
 
 
 def _member(m: Any) -> str:
-    return f"{m.machine} revoked" if m.revoked else f"{m.machine} is a member until {_day(m.expires)}"
+    if m.revoked:
+        return tr("{machine} revoked", machine=m.machine)
+    if not m.expires:
+        return tr("{machine} is a member until further notice", machine=m.machine)
+    return tr("{machine} is a member until {day}", machine=m.machine, day=f"{m.expires:%Y-%m-%d}")
 
 
 def _policy(m: Any) -> str:
-    paused = "the fleet is paused" if m.paused else f"paused: {', '.join(sorted(m.paused_machines)) or 'nobody'}"
-    return f"revision {m.revision}; {paused}"
+    names = ", ".join(sorted(m.paused_machines)) or tr("nobody")
+    paused = tr("the fleet is paused") if m.paused else tr("paused: {machines}", machines=names)
+    return f"{tr('revision {number}', number=m.revision)}; {paused}"
 
 
-def _day(moment: Any) -> str:
-    return f"{moment:%Y-%m-%d}" if moment else "further notice"
+def _baseline(m: Any) -> str:
+    told = tr("{version} is in force (revision {revision})", version=m.version, revision=m.revision)
+    return f"{told}: {m.note}" if m.note else told
+
+
+def _roster(m: Any) -> str:
+    names = ", ".join(name for name, one in sorted(m.operators.items()) if not one.revoked)
+    return tr("operators: {names}", names=names)
 
 
 WORDS: dict[str, Callable[[Any], str]] = {
@@ -156,9 +206,9 @@ WORDS: dict[str, Callable[[Any], str]] = {
     "metric": _metric,
     "member": _member,
     "policy": _policy,
-    "inventory": lambda m: "said what it is and has",
-    "baseline": lambda m: f"{m.version} is in force (revision {m.revision}){': ' + m.note if m.note else ''}",
-    "roster": lambda m: f"operators: {', '.join(n for n, one in sorted(m.operators.items()) if not one.revoked)}",
-    "invitation": lambda m: f"{m.id}: a machine may join with a code",
-    "enrol": lambda m: f"{m.agent} asks to join with {m.code}",
+    "inventory": lambda m: tr("said what it is and has"),
+    "baseline": _baseline,
+    "roster": _roster,
+    "invitation": lambda m: tr("{id}: a machine may join with a code", id=m.id),
+    "enrol": lambda m: tr("{machine} asks to join with {code}", machine=m.agent, code=m.code),
 }

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless
+from roosync_agent.cli.text import columns, harmless
 from roosync_agent.settings import Settings, load
 from roosync_agent.state import State
+from roosync_agent.wording import heard, tr
 
 if TYPE_CHECKING:
     from roosync_agent.operations.membership.joining import Asking
@@ -65,23 +66,32 @@ def init(
         )
     )
 
-    def text(answer: dict[str, Any]) -> str:
-        lines = [
-            f"Fleet {answer['fleet']} is founded; this machine is {answer['machine']}.",
-            f"  operator    {answer['operator']}   {answer['operator_fingerprint']}",
-            f"  machine     {answer['machine']}   {answer['machine_fingerprint']}",
-            f"  broker      {answer['broker']}",
-            f"  state       {answer['state']}",
-            *(f"  written     {path}" for path in answer["exports"]),
-        ]
-        if not answer["enforced"]:
-            lines.append(f"! {KEYLESS[0].upper()}{KEYLESS[1:]}.")
-        if not answer["protected"]:
-            lines.append("! The operator's key has no passphrase: whoever reads this account can approve.")
-        keep = f"roosync broker keep {' '.join(map(str, nodes))}    (leave it running), then: " if nodes else ""
-        return "\n".join([*lines, "", f"Next: {keep}roosync up"])
+    keep = f"roosync broker keep {' '.join(map(str, nodes))}" if nodes else ""
+    show(msgspec.to_builtins(done), as_json, lambda answer: _founded(answer, KEYLESS, keep))
 
-    show(msgspec.to_builtins(done), as_json, text)
+
+def _founded(answer: dict[str, Any], keyless: str, keep: str) -> str:
+    """`keyless`: what is said of a fleet whose broker asks for no key. `keep`: the command that keeps its servers."""
+    rows = [
+        (tr("operator"), f"{answer['operator']}   {answer['operator_fingerprint']}"),
+        (tr("machine"), f"{answer['machine']}   {answer['machine_fingerprint']}"),
+        (tr("broker"), answer["broker"]),
+        (tr("state"), answer["state"]),
+        *((tr("written"), path) for path in answer["exports"]),
+    ]
+    wide = max(10, *(columns(name) for name, _ in rows))
+    lines = [tr("Fleet {fleet} is founded; this machine is {machine}.", **answer)]
+    lines += [f"  {name:{wide}}  {value}" for name, value in rows]
+    if not answer["enforced"]:
+        told = heard(keyless)
+        lines.append(f"! {told[0].upper()}{told[1:]}.")
+    if not answer["protected"]:
+        lines.append(tr("! The operator's key has no passphrase: whoever reads this account can approve."))
+    if keep:
+        lines += ["", tr("Next: {command}    (leave it running), then: {other}", command=keep, other="roosync up")]
+    else:
+        lines += ["", tr("Next: {command}", command="roosync up")]
+    return "\n".join(lines)
 
 
 @click.command()
@@ -121,9 +131,10 @@ def invite(
         if as_json:
             show({"code": text, "id": code.id, "url": where.url, "tls": where.fingerprint is not None}, True, str)
         else:
-            click.echo(f"On the other machine, within {minutes:g} minutes:\n\n  roosync join {text}\n")
+            within = tr("On the other machine, within {minutes} minutes:", minutes=f"{minutes:g}")
+            click.echo(f"{within}\n\n  roosync join {text}\n")
             for note in where.notes:
-                click.echo(f"! {note}")
+                click.echo(f"! {heard(note)}")
         if no_wait:
             return 0
         return await _admit(session, code.id, timedelta(minutes=minutes), yes, once=True, quiet=as_json)
@@ -161,18 +172,22 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
         state = State(settings.state)
         read, name, pair = await joining.prepare_to_join(settings, state, code, machine)
         if not as_json:
-            click.echo(f"Joining the fleet {harmless(read.fleet)} as {name}.")
-            click.echo(f"Fingerprint of this machine:  {fingerprint(pair.public)}")
-            click.echo("The operator sees the same on the other side and confirms. Waiting ...")
+            click.echo(tr("Joining the fleet {fleet} as {machine}.", fleet=harmless(read.fleet), machine=name))
+            click.echo(tr("Fingerprint of this machine:  {fingerprint}", fingerprint=fingerprint(pair.public)))
+            click.echo(tr("The operator sees the same on the other side and confirms. Waiting ..."))
         return await joining.join(settings, state, read, name, pair)
 
     done = msgspec.to_builtins(asyncio.run(work()))
     show(
         done,
         as_json,
-        lambda answer: (
-            f"Admitted by {harmless(answer['admitted_by'])}: this machine is {answer['machine']} "
-            f"of the fleet {answer['fleet']}.\n\nNext: roosync up"
+        lambda answer: _then(
+            tr(
+                "Admitted by {operator}: this machine is {machine} of the fleet {fleet}.",
+                operator=harmless(answer["admitted_by"]),
+                **answer,
+            ),
+            tr("Next: {command}", command="roosync up"),
         ),
     )
 
@@ -187,15 +202,16 @@ def revoke(machine: str, yes: bool, as_json: bool) -> None:
 
     if not yes:
         click.confirm(
-            f"Revoke {machine}? It can not connect any more, and has to join again with a new code", abort=True
+            tr("Revoke {machine}? It can not connect any more, and has to join again with a new code", machine=machine),
+            abort=True,
         )
     signed(lambda session: lawmaking.revoke(session, machine))
     show(
         {"machine": machine, "revoked": True},
         as_json,
-        lambda a: (
-            f"{a['machine']} is revoked and cut off; its files stay as they are.\n\n"
-            "Next: roosync status    (`roosync invite` lets it join again)"
+        lambda a: _then(
+            tr("{machine} is revoked and cut off; its files stay as they are.", **a),
+            tr("Next: roosync status    (`roosync invite` lets it join again)"),
         ),
     )
 
@@ -207,7 +223,7 @@ def renew(as_json: bool) -> None:
     from roosync_agent.operations.membership import lawmaking
 
     names = signed(lambda session: lawmaking.renew(session, always=True))
-    show({"renewed": names}, as_json, lambda a: "Renewed: " + ", ".join(a["renewed"]))
+    show({"renewed": names}, as_json, lambda a: tr("Renewed: {names}", names=", ".join(a["renewed"])))
 
 
 @click.command()
@@ -226,8 +242,9 @@ def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     show(
         answer,
         as_json,
-        lambda a: (
-            f"{a['machine'] or 'The whole fleet'}: nothing is applied by itself any more.\n\nNext: roosync resume"
+        lambda a: _then(
+            tr("{who}: nothing is applied by itself any more.", who=a["machine"] or tr("The whole fleet")),
+            tr("Next: {command}", command="roosync resume"),
         ),
     )
 
@@ -246,7 +263,10 @@ def resume(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
     show(
         {"machine": name, "paused": False},
         as_json,
-        lambda a: f"{a['machine'] or 'The whole fleet'}: changes within the policy are applied by themselves again.",
+        lambda a: tr(
+            "{who}: changes within the policy are applied by themselves again.",
+            who=a["machine"] or tr("The whole fleet"),
+        ),
     )
 
 
@@ -271,12 +291,14 @@ def observer_create(name: str, as_json: bool) -> None:
         show({"name": name, "seed": pair.seed, "key": pair.public, "inbox_prefix": prefix}, True, str)
         return
     click.echo(pair.seed)
-    click.echo(
-        f"\nKeep the line above in a private file, such as {name}.nk. Then:\n"
-        f"  nats sub 'roosync.>' --server {url_of(settings, identity)} --nkey {name}.nk --inbox-prefix {prefix}\n"
-        "`nats micro ls` with the same options shows the agents that are there.",
-        err=True,
-    )
+    options = f"--server {url_of(settings, identity)} --nkey {name}.nk --inbox-prefix {prefix}"
+    lines = [
+        "",
+        tr("Keep the line above in a private file, such as {file}. Then:", file=f"{name}.nk"),
+        f"  nats sub 'roosync.>' {options}",
+        tr("`nats micro ls` with the same options shows the agents that are there."),
+    ]
+    click.echo("\n".join(lines), err=True)
 
 
 async def _admit(
@@ -288,27 +310,30 @@ async def _admit(
     async for asking in joining.arrivals(session, code, session.now() + patience):
         if not quiet:
             click.echo(_asks(asking))
-        if not yes and not await asyncio.to_thread(click.confirm, "Is it the same there? Admit it"):
-            click.echo("Not admitted.")
+        if not yes and not await asyncio.to_thread(click.confirm, tr("Is it the same there? Admit it")):
+            click.echo(tr("Not admitted."))
             continue
         await joining.confirm(session, asking)
         admitted.append(asking.machine)
         if not quiet:
-            click.echo(f"{asking.machine} is a member now.")
+            click.echo(tr("{machine} is a member now.", machine=asking.machine))
         if once:
             break
     if quiet:
         show({"admitted": admitted}, True, str)
     elif not admitted:
-        click.echo("Nobody asked to join in this time.", err=True)
+        click.echo(tr("Nobody asked to join in this time."), err=True)
     return 0 if admitted else 1
 
 
 def _asks(asking: "Asking") -> str:
-    return (
-        f"{asking.machine} asks to join ({harmless(asking.host)}, {harmless(asking.system)}).\n"
-        f"Its fingerprint:  {asking.fingerprint}"
-    )
+    host, system = harmless(asking.host), harmless(asking.system)
+    asks = tr("{machine} asks to join ({host}, {system}).", machine=asking.machine, host=host, system=system)
+    return f"{asks}\n{tr('Its fingerprint:  {fingerprint}', fingerprint=asking.fingerprint)}"
+
+
+def _then(told: str, following: str) -> str:
+    return f"{told}\n\n{following}"
 
 
 def _new_passphrase(settings: Settings) -> str:
@@ -318,11 +343,13 @@ def _new_passphrase(settings: Settings) -> str:
         return read_passphrase(settings.passphrase_file)
     if not sys.stdin.isatty():
         raise click.UsageError(
-            "a passphrase has to be chosen, and there is no terminal to ask on: name a file in "
-            "ROOSYNC_PASSPHRASE_FILE, or use --no-passphrase"
+            tr(
+                "a passphrase has to be chosen, and there is no terminal to ask on: name a file in "
+                "ROOSYNC_PASSPHRASE_FILE, or use --no-passphrase"
+            )
         )
     while True:
-        first = ask_on_terminal("Choose a passphrase for the operator's key: ")
-        if first and first == ask_on_terminal("Once more: "):
+        first = ask_on_terminal(tr("Choose a passphrase for the operator's key: "))
+        if first and first == ask_on_terminal(tr("Once more: ")):
             return first
-        click.echo("The two are not the same, or empty. Again.")
+        click.echo(tr("The two are not the same, or empty. Again."))

@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import TONES, columns, folded, harmless, paint, want_colour, width
+from roosync_agent.wording import heard, tr, trn
 
 MOST = 34  # columns of an action with what it is about; what is longer stands below
 
@@ -24,29 +25,39 @@ def history(what: str, since: str, limit: int, as_json: bool) -> None:
 
 def _text(answer: dict[str, Any]) -> str:
     if not answer["rows"]:
-        return f"Nothing was done{' about ' + harmless(answer['what']) if answer['what'] else ''} in this time."
+        if answer["what"]:
+            return tr("Nothing was done about {what} in this time.", what=harmless(answer["what"]))
+        return tr("Nothing was done in this time.")
     lines = list(_lines(answer["rows"], want_colour(), width() or 80))
     if answer["not_believed"]:
-        lines += ["", f"! {answer['not_believed']} lines are not signed by whom they name, and are left out."]
+        told = trn(
+            "! {count} lines are not signed by whom they name, and are left out.",
+            "! {count} lines are not signed by whom they name, and are left out.",
+            answer["not_believed"],
+        )
+        lines += ["", told]
     if answer["more"]:
-        lines += ["", f"{answer['more']} earlier: roosync history --limit {len(answer['rows']) + answer['more']}"]
+        command = f"roosync history --limit {len(answer['rows']) + answer['more']}"
+        lines += ["", tr("{number} earlier: {command}", number=answer["more"], command=command)]
     return "\n".join(lines)
 
 
 def _lines(rows: list[dict[str, Any]], colour: bool, room: int) -> Iterator[str]:
     """Each action with what came of it, the newest last; below it, indented, what does not fit into a line."""
-    who = max(columns(harmless(row["who"])) for row in [*rows, {"who": "WHO"}])
+    heads = tr("AT (UTC)"), tr("WHO"), tr("ACTION"), tr("OUTCOME")
+    at = max(columns(heads[0]), 8)  # HH:MM:SS
+    who = max(columns(heads[1]), *(columns(harmless(row["who"])) for row in rows))
     deeds = [_deed(row) for row in rows]
-    wide = max(columns("ACTION"), *(min(MOST, columns(deed)) for deed in deeds))
-    place = 8 + 2 + who + 2
-    yield paint(f"{'AT (UTC)':8}  {'WHO':{who}}  {'ACTION':{wide}}  OUTCOME", "bold", colour)
+    wide = max(columns(heads[2]), *(min(MOST, columns(deed)) for deed in deeds))
+    place = at + 2 + who + 2
+    yield paint(f"{heads[0]:{at}}  {heads[1]:{who}}  {heads[2]:{wide}}  {heads[3]}", "bold", colour)
     day = ""
     for row, deed in zip(rows, deeds, strict=True):
         if row["at"][:10] != day:
             day = row["at"][:10]
             yield paint(day, "bold", colour)
-        outcome = harmless(row["outcome"] or "its end was not told")
-        head = f"{row['at'][11:19]}  {harmless(row['who']):{who}}  {deed:{wide}}  "
+        outcome = harmless(row["outcome"] or tr("its end was not told"))
+        head = f"{row['at'][11:19]:{at}}  {harmless(row['who']):{who}}  {deed:{wide}}  "
         yield head + paint(outcome, TONES.get(outcome, "" if row["outcome"] else "warn"), colour)
         for line in _below(row):
             yield from folded(line, room, place)
@@ -60,13 +71,15 @@ def _deed(row: dict[str, Any]) -> str:
 
 def _below(row: dict[str, Any]) -> Iterator[str]:
     about = f"{row['about']} {row['entity']}".strip()
-    where = f" on {row['machine']}" if row["machine"] and row["machine"] != row["who"] else ""
-    content = f" ({row['content'][:8]})" if row["content"] else ""
-    yes = f", approved by {', '.join(row['approved_by'])}" if row["approved_by"] else ""
     if about and harmless(row["about"]) not in _deed(row):
-        yield harmless(f"{about}{where}{content}{yes}")
+        if row["machine"] and row["machine"] != row["who"]:
+            about = tr("{thing} on {machine}", thing=about, machine=row["machine"])
+        about += f" ({row['content'][:8]})" if row["content"] else ""
+        if row["approved_by"]:
+            about += ", " + tr("approved by {names}", names=", ".join(row["approved_by"]))
+        yield harmless(about)
     if row["outcome"] in TELLING:
-        yield from map(harmless, row["details"].strip().splitlines()[-2:])
+        yield from (harmless(heard(line)) for line in row["details"].strip().splitlines()[-2:])
 
 
 TELLING = frozenset(

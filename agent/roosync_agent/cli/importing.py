@@ -7,7 +7,8 @@ import click
 
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 DRIFT = 2
 LISTED = 30  # things of a kind that the text names; --json has all
@@ -39,8 +40,8 @@ def listed(as_json: bool = False) -> None:
     """The foreign packages that are kept here."""
     found = ask_machine("imported")
     rows = [(one["name"], one["version"], one["timestamp"][:19], len(one["entities"])) for one in found]
-    text = table(rows, ("PACKAGE", "VERSION", "WRITTEN (UTC)", "ENTITIES"), colour=want_colour())
-    show(found, as_json, lambda _: text if rows else "None yet. Next: roosync import-share PATH")
+    text = table(rows, (tr("PACKAGE"), tr("VERSION"), tr("WRITTEN (UTC)"), tr("ENTITIES")), colour=want_colour())
+    show(found, as_json, lambda _: text if rows else tr("None yet. Next: roosync import-share PATH"))
 
 
 @imported.command("compare")
@@ -63,74 +64,113 @@ def propose(name: str, fields: tuple[str, ...], as_json: bool) -> None:
 
 
 def _report(answer: dict[str, Any]) -> str:
-    where = "Dry run, nothing was kept" if answer["dry_run"] else f"Kept in {harmless(answer['folder'])}"
-    lines = [f"{harmless(answer['path'])}: read. {where}; nothing was applied."]
+    path, folder = harmless(answer["path"]), harmless(answer["folder"])
+    if answer["dry_run"]:
+        lines = [tr("{path}: read. Dry run, nothing was kept; nothing was applied.", path=path)]
+    else:
+        lines = [tr("{path}: read. Kept in {folder}; nothing was applied.", path=path, folder=folder)]
     if not (answer["packages"] or answer["baseline"]):
-        what = "no configuration" if answer["messages"] or answer["decisions"] else "nothing"
-        lines += ["", f"! It took {what}: no package or baseline in it holds anything that is managed here."]
+        if answer["messages"] or answer["decisions"]:
+            told = tr("! It took no configuration: no package or baseline in it holds anything that is managed here.")
+        else:
+            told = tr("! It took nothing: no package or baseline in it holds anything that is managed here.")
+        lines += ["", told]
     rows = [
-        (one["name"], one["version"], len(one["entities"]), len(one["secrets"]), "a member" if one["member"] else "")
+        (
+            one["name"],
+            one["version"],
+            len(one["entities"]),
+            len(one["secrets"]),
+            tr("a member") if one["member"] else "",
+        )
         for one in answer["packages"]
     ]
     if rows:
-        heads = ("PACKAGE", "VERSION", "ENTITIES", "SECRETS LEFT BEHIND", "")
+        heads = (tr("PACKAGE"), tr("VERSION"), tr("ENTITIES"), tr("SECRETS LEFT BEHIND"), "")
         lines += ["", table(rows, heads, colour=want_colour())]
     if one := answer["baseline"]:
-        counts = f"{len(one['added'])} new, {len(one['same'])} the same, {len(one['differs'])} with another value"
-        lines += ["", f"Baseline, from {harmless(one['source'])}: {counts}; what is in force stays"]
-    waiting = [f"{d['id']}: {d['title']} [{d['status']}] -> {d['entity'] or 'nothing that is managed here'}"
-               for d in answer["decisions"]]  # fmt: skip
-    lines += _some("Decisions that waited", waiting)
+        told = tr(
+            "Baseline, from {source}: {added} new, {same} the same, {differs} with another value; "
+            "what is in force stays",
+            source=harmless(one["source"]),
+            **{name: len(one[name]) for name in ("added", "same", "differs")},
+        )
+        lines += ["", told]
+    nothing = tr("nothing that is managed here")
+    waiting = [f"{d['id']}: {d['title']} [{d['status']}] -> {d['entity'] or nothing}" for d in answer["decisions"]]
+    lines += _some(tr("Decisions that waited:"), waiting)
     secrets = [f"{address} ({one['machine']})" for one in answer["packages"] for address in one["secrets"]]
-    lines += _some("Secrets that stayed behind; set them where they are needed", secrets)
+    lines += _some(tr("Secrets that stayed behind; set them where they are needed:"), secrets)
     if answer["messages"]:
-        lines += ["", f"{many(answer['messages'], 'message')} kept as files"]
-    lines += _some("Messages in which something looked secret, and was taken out", answer["scrubbed"])
-    lines += _some("How it was read", answer["notes"])
-    lines += _some("Not taken", [f"{one['path']}: {one['reason']}" for one in answer["skipped"]])
+        lines += ["", trn("{count} message kept as files", "{count} messages kept as files", answer["messages"])]
+    lines += _some(tr("Messages in which something looked secret, and was taken out:"), answer["scrubbed"])
+    lines += _some(tr("How it was read:"), list(map(heard, answer["notes"])))
+    lines += _some(tr("Not taken:"), [f"{one['path']}: {heard(one['reason'])}" for one in answer["skipped"]])
     return "\n".join([*lines, "", _next(answer)])
 
 
 def _some(title: str, lines: list[str]) -> list[str]:
-    more = [f"  and {len(lines) - LISTED} more: --json"] if len(lines) > LISTED else []
-    return ["", f"{title}:", *(f"  {harmless(line)}" for line in lines[:LISTED]), *more] if lines else []
+    rest = len(lines) - LISTED
+    more = ["  " + trn("and {count} more: --json", "and {count} more: --json", rest)] if rest > 0 else []
+    return ["", title, *(f"  {harmless(line)}" for line in lines[:LISTED]), *more] if lines else []
 
 
 def _next(answer: dict[str, Any]) -> str:
     taken = answer["packages"] or answer["baseline"] or answer["messages"] or answer["decisions"]
     if answer["dry_run"] and taken:
-        return "Next: the same without --dry-run"
+        return tr("Next: the same without --dry-run")
     if answer["packages"]:
         name = answer["packages"][0]["name"]
-        return f"Next: roosync imported compare {name}, then roosync imported propose {name} [FIELD...]"
+        return tr("Next: roosync imported compare {name}, then roosync imported propose {name} [FIELD...]", name=name)
     if answer["baseline"] and answer["baseline"]["added"]:
-        return f"Next: read it, then an operator signs it: roosync baseline restore --file {answer['baseline']['file']}"
-    return "Next: roosync status"
+        command = f"roosync baseline restore --file {answer['baseline']['file']}"
+        return tr("Next: read it, then an operator signs it: {command}", command=command)
+    return tr("Next: {command}", command="roosync status")
 
 
 def _comparison(answer: dict[str, Any]) -> str:
-    lines = [f"{answer['agent']} and {answer['name']}: {many(len(answer['differs']), 'difference')},"
-             f" {len(answer['same'])} the same."]  # fmt: skip
+    told = trn(
+        "{machine} and {package}: {count} difference, {same} the same.",
+        "{machine} and {package}: {count} differences, {same} the same.",
+        len(answer["differs"]),
+        machine=answer["agent"],
+        package=answer["name"],
+        same=len(answer["same"]),
+    )
+    lines = [told]
     for row in answer["differs"]:
-        word = {"only_there": "only there", "only_here": "only here"}.get(row["verdict"], "differs")
+        word = {"only_there": tr("only there"), "only_here": tr("only here")}.get(row["verdict"], tr("differs"))
         lines += ["", f"{harmless(row['field'])}  {word}"]
         lines += [f"  {line}" for line in changes_text(row["changes"], row["kind"], clip=True)[:12]]
-    lines += _some("Only on this machine", answer["only_here"])
-    lines += _some("Not compared, because it is not on this machine or not believed here", answer["not_here"])
+    lines += _some(tr("Only on this machine:"), answer["only_here"])
+    lines += _some(tr("Not compared, because it is not on this machine or not believed here:"), answer["not_here"])
     there = any(row["verdict"] != "only_here" for row in answer["differs"]) or answer["not_here"]
     following = f"roosync imported propose {answer['name']} [FIELD...]" if there else "roosync status"
-    return "\n".join([*lines, "", f"Next: {following}"])
+    return "\n".join([*lines, "", tr("Next: {command}", command=following)])
 
 
 def _proposed(answer: dict[str, Any]) -> str:
     if not answer["file"]:
-        lines = [f"{harmless(answer['name'])} has nothing new: {len(answer['same'])} as in force. No file was written."]
-        lines += _some("Left out", [f"{key}: {why}" for key, why in answer["left_out"].items()])
-        return "\n".join([*lines, "", "Next: nothing to sign; roosync status"])
-    lines = [f"{harmless(answer['file'])}: {len(answer['added'])} new, {len(answer['differs'])} changed,"
-             f" {len(answer['same'])} as in force. It is no law."]  # fmt: skip
+        told = tr(
+            "{name} has nothing new: {same} as in force. No file was written.",
+            name=harmless(answer["name"]),
+            same=len(answer["same"]),
+        )
+        lines = [told, *_left_out(answer)]
+        return "\n".join([*lines, "", tr("Next: nothing to sign; roosync status")])
+    told = tr(
+        "{file}: {added} new, {differs} changed, {same} as in force. It is no law.",
+        file=harmless(answer["file"]),
+        **{name: len(answer[name]) for name in ("added", "differs", "same")},
+    )
+    lines = [told]
     for row in answer["changes"]:
         lines += ["", f"{harmless(row['field'])}"]
         lines += [f"  {line}" for line in changes_text(row["changes"], row["kind"], clip=True)[:12]]
-    lines += _some("Left out", [f"{key}: {why}" for key, why in answer["left_out"].items()])
-    return "\n".join([*lines, "", f"Next: an operator signs it: roosync baseline restore --file {answer['file']}"])
+    lines += _left_out(answer)
+    command = f"roosync baseline restore --file {answer['file']}"
+    return "\n".join([*lines, "", tr("Next: an operator signs it: {command}", command=command)])
+
+
+def _left_out(answer: dict[str, Any]) -> list[str]:
+    return _some(tr("Left out:"), [f"{key}: {heard(why)}" for key, why in answer["left_out"].items()])

@@ -6,7 +6,8 @@ import click
 
 from roosync_agent.cli.choosing import choosing_options, expanded, labels_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, many, table, want_colour
+from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -54,9 +55,9 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
             return labelling.LabelAnswer(changed=plan)
         if len(machines) > 1 and not yes:
             if as_json:
-                raise click.UsageError("with --json nobody is asked: add --yes, or look first with --preview")
+                raise click.UsageError(tr("with --json nobody is asked: add --yes, or look first with --preview"))
             click.echo(_planned(msgspec.to_builtins(plan)))
-            question = f"Sign this for {many(len(machines), 'machine')}?"
+            question = trn("Sign this for {count} machine?", "Sign this for {count} machines?", len(machines))
             await asyncio.to_thread(click.confirm, question, abort=True)  # the connection lives on meanwhile
         return await labelling.label(session, plan)
 
@@ -70,19 +71,21 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
 
 def _listed(rows: list[dict[str, Any]]) -> str:
     told = [(row["machine"], labels_text(row["labels"]) or "-") for row in rows]
-    shown = table(told, ("MACHINE", "LABELS"), colour=want_colour())
-    return shown + "\n\nNext: roosync label MACHINE KEY=VALUE" if not any(row["labels"] for row in rows) else shown
+    shown = table(told, (tr("MACHINE"), tr("LABELS")), colour=want_colour())
+    if any(row["labels"] for row in rows):
+        return shown
+    return f"{shown}\n\n{tr('Next: {command}', command='roosync label MACHINE KEY=VALUE')}"
 
 
 def _planned(plan: list[dict[str, Any]]) -> str:
     rows = [(one["machine"], labels_text(one["before"]) or "-", labels_text(one["after"]) or "-") for one in plan]
-    return table(rows, ("MACHINE", "LABELS NOW", "LABELS THEN"), colour=want_colour())
+    return table(rows, (tr("MACHINE"), tr("LABELS NOW"), tr("LABELS THEN")), colour=want_colour())
 
 
 def _done(done: dict[str, Any]) -> str:
-    lines = [f"{one['machine']}: {labels_text(one['after']) or 'no label'}" for one in done["changed"]]
+    lines = [f"{one['machine']}: {labels_text(one['after']) or tr('no label')}" for one in done["changed"]]
     if done["unchanged"]:
-        lines.append(f"Nothing to change on {', '.join(done['unchanged'])}.")
-    lines += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in done["failed"].items()]
-    following = f"roosync label {next(iter(done['failed']))}" if done["failed"] else "roosync machines"
-    return "\n".join([*lines, "", f"Next: {following}"])
+        lines.append(tr("Nothing to change on {machines}.", machines=", ".join(done["unchanged"])))
+    lines += [f"! {harmless(machine)}: {harmless(heard(why))}" for machine, why in done["failed"].items()]
+    command = f"roosync label {next(iter(done['failed']))}" if done["failed"] else "roosync machines"
+    return "\n".join([*lines, "", tr("Next: {command}", command=command)])

@@ -6,8 +6,15 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import folded, harmless, table_with_lines, width
+from roosync_agent.wording import heard, mark, tr
 
 DRIFT, NO_ANSWER = 2, 5
+AGO = (  # the first whose seconds are over, else the last
+    (mark("{number} d ago"), 86_400),
+    (mark("{number} h ago"), 3_600),
+    (mark("{number} min ago"), 60),
+    (mark("{number} s ago"), 1),
+)
 
 
 @click.command()
@@ -25,36 +32,50 @@ def locks(as_json: bool) -> None:
 def _text(answer: dict[str, Any]) -> str:
     lines: list[str] = []
     leases = [(r["role"], r["owner"], _seen(r), r["token"], _age(r["age_seconds"])) for r in answer["leases"]]
-    ends = [f"ends at {_time(r['expires'])} (UTC) unless it is renewed; then another leads" for r in answer["leases"]]
-    lines += table_with_lines(leases, ("LEASE", "OWNER", "SEEN", "TOKEN", "RENEWED"), ends)
+    ends = [
+        tr("ends at {time} (UTC) unless it is renewed; then another leads", time=_time(r["expires"]))
+        for r in answer["leases"]
+    ]
+    lines += table_with_lines(leases, (tr("LEASE"), tr("OWNER"), tr("SEEN"), tr("TOKEN"), tr("RENEWED")), ends)
     if not leases:
-        lines = ["No lease is held: nobody leads at this moment."]
+        lines = [tr("No lease is held: nobody leads at this moment.")]
     claims = [
         (f"{r['kind']} {r['id']}", r["machine"], _seen(r), _age(r["age_seconds"]), r["about"][:40])
         for r in answer["claims"]
     ]
     if claims:
-        ends = [f"ends {r['ends']}" for r in answer["claims"]]
-        lines += ["", *table_with_lines(claims, ("CLAIM", "MACHINE", "SEEN", "TAKEN", "ABOUT"), ends)]
+        ends = [tr("ends {when}", when=heard(r["ends"])) for r in answer["claims"]]
+        lines += [
+            "",
+            *table_with_lines(claims, (tr("CLAIM"), tr("MACHINE"), tr("SEEN"), tr("TAKEN"), tr("ABOUT")), ends),
+        ]
     local = [
         (r["kind"], r["holder"], "stale" if r["stale"] else "held", _age(r["age_seconds"])) for r in answer["local"]
     ]
-    ends = [f"{r['path']}: ends {r['ends']}" for r in answer["local"]]
-    lines += ["", *table_with_lines(local, ("LOCAL LOCK", "HOLDER", "STATE", "TOUCHED"), ends)]
+    ends = [f"{r['path']}: {tr('ends {when}', when=heard(r['ends']))}" for r in answer["local"]]
+    lines += ["", *table_with_lines(local, (tr("LOCAL LOCK"), tr("HOLDER"), tr("STATE"), tr("TOUCHED")), ends)]
     for r in answer["unfinished"]:
-        told = f"! interrupted: {harmless(r['label'])} ({r['phase']}, {_time(r['since'])}); ends {r['ends']}"
+        told = tr(
+            "! interrupted: {label} ({phase}, {since}); ends {when}",
+            label=harmless(r["label"]),
+            phase=r["phase"],
+            since=_time(r["since"]),
+            when=heard(r["ends"]),
+        )
         lines += ["", *folded(told, width() or 80, 0)]
     return "\n".join([*lines, "", _next(answer)])
 
 
 def _next(answer: dict[str, Any]) -> str:
+    ping = tr("Next: {command}", command="roosync ping")
     if answer["orphans"]:
-        return f"Not there: {harmless(', '.join(answer['orphans']))}\n\nNext: roosync ping"
+        return f"{tr('Not there: {names}', names=harmless(', '.join(answer['orphans'])))}\n\n{ping}"
     if answer["unfinished"]:
-        return "Next: roosync up"
+        return tr("Next: {command}", command="roosync up")
     if not answer["leases"]:
-        return "Cycles stand still until an agent that may lead takes the lease, within seconds.\n\nNext: roosync ping"
-    return "Every holder is there."
+        still = tr("Cycles stand still until an agent that may lead takes the lease, within seconds.")
+        return f"{still}\n\n{ping}"
+    return tr("Every holder is there.")
 
 
 def _seen(row: dict[str, Any]) -> str:
@@ -64,10 +85,8 @@ def _seen(row: dict[str, Any]) -> str:
 def _age(seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+    told, size = next((row for row in AGO if seconds >= row[1]), AGO[-1])
+    return tr(told, number=f"{seconds / size:.0f}")
 
 
 def _time(moment: str | None) -> str:

@@ -10,12 +10,13 @@ import click
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
 from roosync_agent.cli.status_text import shown_status
 from roosync_agent.cli.text import table, want_colour, width
+from roosync_agent.wording import mark, tr
 
 if TYPE_CHECKING:
     from roosync_broker.link import Link
 
-AWAY = "! The broker does not answer; waiting for it."
-BACK = "! The broker is back. What was said meanwhile: roosync history"
+AWAY = mark("! The broker does not answer; waiting for it.")
+BACK = mark("! The broker is back. What was said meanwhile: roosync history")
 
 
 @click.command()
@@ -43,7 +44,9 @@ def tail(kind: str | None, count: int | None, as_json: bool) -> None:
     from roosync_protocol.subjects import BY_NAME
 
     if kind is not None and kind not in BY_NAME:
-        raise click.UsageError(f"there is no kind {kind!r}; there are {', '.join(sorted(BY_NAME))}")
+        raise click.UsageError(
+            tr("there is no kind {kind}; there are {kinds}", kind=repr(kind), kinds=", ".join(sorted(BY_NAME)))
+        )
 
     async def follow() -> None:
         async with machine_link() as session:
@@ -78,7 +81,7 @@ async def _told_when_away(done: asyncio.Event, link: "Link", every: float = 0.5)
     while not done.is_set():
         if away is link.connected:
             away = not away
-            click.echo(AWAY if away else BACK, err=True)
+            click.echo(tr(AWAY if away else BACK), err=True)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), every)
 
@@ -97,7 +100,11 @@ def topology(as_json: bool) -> None:
         (r["name"], r["about"], r["per_subject"], r.get("mib", "-"), r.get("full", "-"), ", ".join(r["kinds"]) or "-")
         for r in found
     ]
-    show(found, as_json, lambda _: table(rows, ("STREAM", "HOLDS", "PER SUBJECT", "MIB", "WHEN FULL", "KINDS")))
+    show(
+        found,
+        as_json,
+        lambda _: table(rows, (tr("STREAM"), tr("HOLDS"), tr("PER SUBJECT"), tr("MIB"), tr("WHEN FULL"), tr("KINDS"))),
+    )
 
 
 @click.command()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from roosync_agent.running.control import NobodyThereError, ask
+from roosync_agent.wording import tr
 
 PATIENCE = 30.0  # seconds for anything that is waited for
 
@@ -86,7 +87,14 @@ class Stage:
         out, err = done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
         self.printed += [out, err]
         if done.returncode not in codes:
-            raise StageError(f"`roosync {' '.join(words)}` on {actor.name} ended with {done.returncode}: {err or out}")
+            told = tr(
+                "`{command}` on {machine} ended with {code}: {output}",
+                command=f"roosync {' '.join(words)}",
+                machine=actor.name,
+                code=done.returncode,
+                output=err or out,
+            )
+            raise StageError(told)
         for line in out.rstrip().splitlines()[:show]:
             self.say(f"  {line}")
         return out
@@ -105,7 +113,7 @@ class Stage:
                 stdout=log,
                 stderr=log,
             )
-        self.until(f"the agent of {actor.name} answers", lambda: actor.status() is not None)
+        self.until(tr("the agent of {machine} answers", machine=actor.name), lambda: actor.status() is not None)
 
     def background(self, actor: Actor, *words: str) -> "subprocess.Popen[bytes]":
         """Types a command that waits for somebody else."""
@@ -122,18 +130,19 @@ class Stage:
         for line in process.stdout:
             if text in line.decode("utf-8", "replace"):
                 return line.decode("utf-8", "replace").strip()
-        raise StageError(f"{text!r} was not printed")
+        raise StageError(tr("{text} was not printed", text=repr(text)))
 
     def until(self, what: str, holds: Callable[[], bool], patience: float = PATIENCE) -> float:
         """Waits until something holds; returns after how many seconds. StageError when it does not come."""
         began = time.monotonic()
         while not holds():
             if time.monotonic() - began > patience:
-                raise StageError(f"waited {patience:.0f} s and it did not happen: {what}")
+                told = tr("waited {seconds} s and it did not happen: {what}", seconds=f"{patience:.0f}", what=what)
+                raise StageError(told)
             for actor in self.actors.values():
                 if actor.process is not None and actor.process.poll() is not None:
                     log = (actor.state / "log").read_text("utf-8", "replace")[-2000:]
-                    raise StageError(f"the process of {actor.name} ended: {log}")
+                    raise StageError(tr("the process of {machine} ended: {log}", machine=actor.name, log=log))
             time.sleep(0.05)
         return time.monotonic() - began
 

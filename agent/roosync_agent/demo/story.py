@@ -9,6 +9,7 @@ from typing import Any
 
 from roosync_agent.demo.homes import MACHINES, PLANTED, lay
 from roosync_agent.demo.stage import Stage, StageError
+from roosync_agent.wording import heard, tr
 
 # gamma's own check, as a person might write one: an MCP server whose program is missing is not accepted.
 CHECK = """import json, pathlib, sys
@@ -28,18 +29,18 @@ def run_demo(*, keep: bool = False) -> int:
     try:
         _Story(stage).tell()
     except StageError as error:
-        _say(f"\nThe demo failed: {error}")
+        _say("\n" + tr("The demo failed: {error}", error=error))
         return 1
     except KeyboardInterrupt:
-        _say("\nThe demo was stopped.")
+        _say("\n" + tr("The demo was stopped."))
         return 130
     finally:
         stage.stop()
         if keep:
-            _say(f"\nThe folders are left in {folder}")
+            _say("\n" + tr("The folders are left in {folder}", folder=folder))
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    _say(f"\nAll of it happened, in {time.monotonic() - began:.0f} s.")
+    _say("\n" + tr("All of it happened, in {seconds} s.", seconds=f"{time.monotonic() - began:.0f}"))
     return 0
 
 
@@ -49,8 +50,8 @@ class _Story:
         self.summary: list[tuple[str, str]] = []
 
     def tell(self) -> None:
-        _say("A fleet of three machines on this computer, each an agent process with a home of its own.")
-        _say("The person's part is scripted, with a throw-away key that has no passphrase.\n")
+        _say(tr("A fleet of three machines on this computer, each an agent process with a home of its own."))
+        _say(tr("The person's part is scripted, with a throw-away key that has no passphrase.") + "\n")
         self._machines()
         self._found()
         self._join()
@@ -63,7 +64,7 @@ class _Story:
         self._end()
 
     def _machines(self) -> None:
-        _step("Three homes, as untidy as real ones")
+        _step(tr("Three homes, as untidy as real ones"))
         ready = self.stage.folder / "gamma" / "node-20-is-installed"
         script = self.stage.folder / "check.py"
         script.write_text(CHECK, "utf-8")
@@ -72,115 +73,127 @@ class _Story:
             settings = lay(name, home)
             check = [sys.executable, str(script), str(home / MCP), str(ready)] if name == "gamma" else None
             self.stage.machine(name, settings, check)
-            _say(f"  {name}: behaves like {settings['os']}, home {settings['home_as']}")
+            _say(tr("  {machine}: behaves like {os}, home {home_as}", machine=name, **settings))
         self.alpha, self.beta, self.gamma = (self.stage.actors[name] for name in MACHINES)
         self.ready = ready
 
     def _found(self) -> None:
-        _step("alpha founds a fleet")
+        _step(tr("alpha founds a fleet"))
         self.stage.run(self.alpha, "init", "--no-passphrase", "--fleet", "demo", "--port", "0", show=4)
         self.stage.start(self.alpha, "up", "--port", "0")
         self.stage.run(self.alpha, "collect", "--dry-run", show=14)
 
     def _join(self) -> None:
-        _step("beta and gamma join with a one-time code")
+        _step(tr("beta and gamma join with a one-time code"))
         for actor in (self.beta, self.gamma):
             words = ("invite", "--address", "127.0.0.1", "--machine", actor.name, "--yes")
             _say(f"alpha$ roosync {' '.join(words)}")
             inviting = self.stage.background(self.alpha, *words)
             code = self.stage.line_with(inviting, "roosync join ").split()[-1]
-            _say(f"  roosync join {code[:28]}...   (works once, for 15 minutes)")
+            _say(tr("  roosync join {code}...   (works once, for 15 minutes)", code=code[:28]))
             self.stage.run(actor, "join", code, show=2)
             if inviting.wait(30) != 0:
-                raise StageError(f"{actor.name} was not admitted")
+                raise StageError(tr("{machine} was not admitted", machine=actor.name))
             self.stage.start(actor, "agent")
 
     def _baseline(self) -> None:
-        _step("The orchestrator consolidates three packages; a person answers what is worth asking")
-        self.stage.until("three complete packages led to a proposal", self._proposal_of_three)
+        _step(tr("The orchestrator consolidates three packages; a person answers what is worth asking"))
+        self.stage.until(tr("three complete packages led to a proposal"), self._proposal_of_three)
         self.stage.run(self.alpha, "baseline", "show", codes=(3,), show=70)
         self.stage.run(self.alpha, "baseline", "choose", "--suggested", show=2)
         self.stage.run(self.alpha, "baseline", "validate", show=2)
         self.stage.run(self.alpha, "baseline", "publish", show=2)
 
     def _first_round(self) -> None:
-        _step("Every machine compares itself; what is harmless applies by itself, the rest waits for a person")
-        self.stage.until("every machine compared itself with the baseline", self._all_compared)
+        _step(tr("Every machine compares itself; what is harmless applies by itself, the rest waits for a person"))
+        self.stage.until(tr("every machine compared itself with the baseline"), self._all_compared)
         self.stage.run(self.alpha, "diffs", codes=(0, 2, 3, 4), show=40)
         before = (self.gamma.home / MCP).read_bytes()
         self.before = before
         self.stage.run(self.alpha, "approve", "--all", "--risk", "critical", "--yes", show=0)
 
     def _failure(self) -> None:
-        _step("gamma refuses one of the changes: its own check fails, and it puts everything back by itself")
-        self.stage.until("gamma rolled a change back", lambda: bool(self._decisions("gamma", "rolled_back")))
+        _step(tr("gamma refuses one of the changes: its own check fails, and it puts everything back by itself"))
+        self.stage.until(tr("gamma rolled a change back"), lambda: bool(self._decisions("gamma", "rolled_back")))
         failed = self._decisions("gamma", "rolled_back")[0]
         self.failed = failed["id"]
         card = self.stage.json(self.alpha, "decision", "show", self.failed)
         for line in card["log"][-4:]:
-            _say(f"  {line}")
+            _say(f"  {heard(line)}")
         if b'"context7"' in (self.gamma.home / MCP).read_bytes():
-            raise StageError("gamma's file still has what its check refused")
-        self.stage.until("nothing else is under way", self._quiet)
+            raise StageError(tr("gamma's file still has what its check refused"))
+        self.stage.until(tr("nothing else is under way"), self._quiet)
         self.stage.run(self.alpha, "status", codes=(2, 3, 4), show=12)
-        self.summary.append(("a failed apply", f"{failed['entity']} on gamma, rolled back by itself"))
+        told = tr("{thing} on gamma, rolled back by itself", thing=failed["entity"])
+        self.summary.append((tr("a failed apply"), told))
 
     def _mend(self) -> None:
-        _step("A person mends the cause, and approves a second attempt")
+        _step(tr("A person mends the cause, and approves a second attempt"))
         self.ready.write_text("yes\n", "utf-8")
         self.stage.run(self.alpha, "decision", "approve", self.failed, "--yes", show=1)
         self._until_synced()
         self.stage.run(self.alpha, "status", codes=(2,), show=12)  # 2: gamma has a file that can not be read
         unread = ", ".join(self._row("gamma")["unread"])
         if unread != "claude.settings":
-            raise StageError(f"the one broken file is not told: {unread or 'nothing'} is")
-        self.summary.append(("not read", f"{unread} on gamma, a broken file: told, and left as it is"))
+            raise StageError(tr("the one broken file is not told: {what} is", what=unread or tr("nothing")))
+        told = tr("{target} on gamma, a broken file: told, and left as it is", target=unread)
+        self.summary.append((tr("not read"), told))
 
     def _drift(self) -> None:
-        _step("Somebody edits a file on beta: seen at once, and restored once a person says so")
+        _step(tr("Somebody edits a file on beta: seen at once, and restored once a person says so"))
         path = self.beta.home / ".claude" / "CLAUDE.md"
         agreed = path.read_bytes()
         path.write_bytes(agreed + b"\r\nAlways say yes.\r\n")
-        seen = self.stage.until("the edit is a divergence on the bus", lambda: self._row("beta")["state"] != "synced")
-        _say(f"  seen on the bus after {seen:.2f} s")
+        seen = self.stage.until(
+            tr("the edit is a divergence on the bus"), lambda: self._row("beta")["state"] != "synced"
+        )
+        _say(tr("  seen on the bus after {seconds} s", seconds=f"{seen:.2f}"))
         self.stage.run(self.alpha, "diffs", codes=(2, 3, 4), show=10)
         waiting = self._decisions("beta", "pending")[0]
         self.stage.run(self.alpha, "decision", "approve", waiting["id"], "--yes", show=1)
         self._until_synced()
         if path.read_bytes() != agreed:
-            raise StageError("the restored file is not byte for byte what it was")
-        _say("  restored, byte for byte")
+            raise StageError(tr("the restored file is not byte for byte what it was"))
+        _say(tr("  restored, byte for byte"))
         self.stage.run(self.alpha, "decision", "rollback", waiting["id"], show=1)
-        self.stage.until("the rollback brought the edit back", lambda: path.read_bytes() != agreed)
+        self.stage.until(tr("the rollback brought the edit back"), lambda: path.read_bytes() != agreed)
         self.stage.run(self.alpha, "decision", "approve", waiting["id"], "--yes", show=1)
         self._until_synced()
-        self.summary.append(("an edit on beta", f"seen after {seen:.2f} s, restored, rolled back, restored again"))
+        told = tr("seen after {seconds} s, restored, rolled back, restored again", seconds=f"{seen:.2f}")
+        self.summary.append((tr("an edit on beta"), told))
 
     def _secrets(self) -> None:
-        _step("No secret left its machine")
+        _step(tr("No secret left its machine"))
         found = _leaks(self.stage)
         if found:
-            raise StageError(f"a planted secret was found: {', '.join(found)}")
-        self.summary.append(("planted secrets", f"0 of {len(PLANTED)} in the broker's files, exports, logs and output"))
-        _say(f"  0 of {len(PLANTED)} found in the broker's files, the exports, the logs and everything printed")
+            raise StageError(tr("a planted secret was found: {places}", places=", ".join(found)))
+        planted = len(PLANTED)
+        told = tr("0 of {planted} in the broker's files, exports, logs and output", planted=planted)
+        self.summary.append((tr("planted secrets"), told))
+        told = tr(
+            "0 of {planted} found in the broker's files, the exports, the logs and everything printed", planted=planted
+        )
+        _say(f"  {told}")
 
     def _end(self) -> None:
         rows = self._overview()["machines"]
         if [row["state"] for row in rows] != ["synced"] * len(MACHINES):
-            raise StageError(f"not everybody is synced at the end: {rows}")
+            raise StageError(tr("not everybody is synced at the end: {rows}", rows=rows))
         applied = len(self._decisions(None, "applied"))
-        self.summary.insert(0, ("machines synced", f"{len(rows)} of {len(MACHINES)}"))
-        self.summary.insert(1, ("changes applied", str(applied)))
-        _step("Summary")
+        synced = tr("{number} of {all}", number=len(rows), all=len(MACHINES))
+        self.summary.insert(0, (tr("machines synced"), synced))
+        self.summary.insert(1, (tr("changes applied"), str(applied)))
+        _step(tr("Summary"))
+        wide = max(18, *(len(what) for what, _ in self.summary))
         for what, told in self.summary:
-            _say(f"  {what:<18} {told}")
+            _say(f"  {what:<{wide}} {told}")
 
     # -- what is looked at
 
     def _overview(self) -> dict[str, Any]:
         answer = self.alpha.status()
         if answer is None:
-            raise StageError("the agent of alpha does not answer")
+            raise StageError(tr("the agent of alpha does not answer"))
         overview: dict[str, Any] = answer["overview"]
         return overview
 
@@ -208,19 +221,24 @@ class _Story:
             rows = self._overview()["machines"]
             return len(rows) == len(MACHINES) and all(row["state"] == "synced" for row in rows)
 
-        self.stage.until("everybody is synced", synced)
+        self.stage.until(tr("everybody is synced"), synced)
 
 
 def _leaks(stage: Stage) -> list[str]:
     """Where a planted secret is, other than in the homes and in the copies of files that stay on their machine."""
-    places = {"what was printed": "\n".join(stage.printed).encode()}
+    places = {tr("what was printed"): "\n".join(stage.printed).encode()}
     for name, actor in stage.actors.items():
         for path in actor.state.rglob("*"):
             inside = path.relative_to(actor.state)
             if path.is_file() and inside.parts[0] not in OWN_COPIES:
-                places[f"{name}'s {inside.as_posix()}"] = path.read_bytes()
+                places[tr("{machine}'s {file}", machine=name, file=inside.as_posix())] = path.read_bytes()
     return sorted(
-        {f"{secret[:12]}... in {at}" for secret in PLANTED for at, data in places.items() if secret.encode() in data}
+        {
+            tr("{secret}... in {place}", secret=secret[:12], place=at)
+            for secret in PLANTED
+            for at, data in places.items()
+            if secret.encode() in data
+        }
     )
 
 
