@@ -14,6 +14,7 @@ from roosync_agent.running.control import resident
 from roosync_agent.session import Session
 from roosync_agent.settings import Settings
 from roosync_agent.state import Identity, State, StateError
+from roosync_agent.wording import tr
 from roosync_broker import keys
 from roosync_broker.errors import KeyFileError, WrongPassphraseError
 from roosync_broker.jetstream import connect
@@ -92,12 +93,12 @@ def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:
             return KeyPair.from_seed(keys.unseal(text, read_passphrase(path)))
         except WrongPassphraseError as error:
             raise WrongPassphraseError(f"{error}: it is the first line of {path}; put the right one there") from None
-    prompt = "Passphrase of the operator's key: "
+    prompt = tr("Passphrase of the operator's key:") + " "
     for _ in range(TRIES):
         try:
             return KeyPair.from_seed(keys.unseal(text, ask(prompt)))
         except WrongPassphraseError:
-            prompt = "It does not open the key. Once more: "
+            prompt = tr("It does not open the key. Once more:") + " "
     raise WrongPassphraseError(
         f"none of the {TRIES} passphrases opens {state.operator_key}, or that file is damaged; nothing was signed. "
         "Run the command again with the one chosen at `roosync init`: nobody can recover it"

@@ -10,6 +10,7 @@ The language is the one that gettext and click take: `LANGUAGE`, `LC_ALL`, `LC_M
 """
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,9 @@ _ASKED = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 
 
 def language() -> str:
-    """The language to speak: one of `LANGUAGES`, or "en"."""
+    """The language to speak: one of `LANGUAGES`, or "en", which programs (`--json`) always read."""
+    if "--json" in sys.argv:
+        return "en"
     wanted = next((os.environ[name] for name in _ASKED if os.environ.get(name)), "") or _of_the_desktop()
     for one in wanted.split(":"):
         word = one.replace("-", "_").partition(".")[0].partition("_")[0].lower()

@@ -14,12 +14,14 @@ from roosync_agent.cli.rollout_text import (
     event_text,
     events,
     list_text,
+    not_signed,
     plan_text,
     rollout_text,
     status_of,
 )
 from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, show, signed, with_options
-from roosync_agent.cli.text import harmless
+from roosync_agent.cli.text import next_line
+from roosync_agent.wording import tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -77,10 +79,11 @@ def start(
         seed=seed, pace=pace_of(canary, waves, pause, max_fail, timeout), note=note,
     )  # fmt: skip
     if preview:
-        show(plan, as_json, lambda found: plan_text(found) + "\n\nNext: the same without --preview")
+        show(plan, as_json, lambda found: f"{plan_text(found)}\n\n{next_line(tr('the same without --preview'))}")
         return
     machines = sum(map(len, plan["waves"]))
-    ask_or_go_on(plan_text(plan), f"Approve and roll out to {machines} machine{'s' * (machines != 1)}", yes, as_json)
+    question = trn("Approve and roll out to {count} machine", "Approve and roll out to {count} machines", machines)
+    ask_or_go_on(plan_text(plan), question, yes, as_json)
 
     async def work(session: "Session") -> Any:
         from msgspec import convert
@@ -128,7 +131,8 @@ def approve(id_: str, yes: bool, no_watch: bool, as_json: bool) -> None:
     """Sign what a prepared rollout lacks: as the second operator, or where a command ended before it signed all."""
     found = ask_machine("rollout_resumption", id_=id_)
     if found["rollout"]["status"] != "prepared":
-        raise click.UsageError(f"{found['rollout']['id']} is {status_of(found['rollout'])}, and lacks no signature")
+        stands = {"id": found["rollout"]["id"], "status": status_of(found["rollout"])}
+        raise click.UsageError(tr("{id} is {status}, and lacks no signature", **stands))
     resume_as_shown(found, yes, no_watch, as_json)
 
 
@@ -174,13 +178,13 @@ def resumption(id_: str | None, without: tuple[str, ...], skip_failed: bool) -> 
 def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: End = _told) -> None:
     """Asks with what has to be seen again, signs that, and follows."""
     id_, cards = found["rollout"]["id"], found["cards"]
-    said = [f"tried again: {', '.join(found['again'])}" if found["again"] else ""]
-    said += [f"goes on without: {', '.join(found['without'])}" if found["without"] else ""]
+    said = [tr("tried again: {machines}", machines=", ".join(found["again"]))] if found["again"] else []
+    said += [tr("goes on without: {machines}", machines=", ".join(found["without"]))] if found["without"] else []
     from roosync_agent.cli.card_text import card_text
 
     texts = [card_text(c["card"], following=False, machines=[d["machine"] for d in c["decisions"]]) for c in cards]
-    text = "\n\n".join([*texts, f"{id_}: {'; '.join(filter(None, said)) or 'goes on'}"])
-    ask_or_go_on(text, "Approve and go on" if cards else "Go on", yes, as_json)
+    text = "\n\n".join([*texts, f"{id_}: {'; '.join(said) or tr('goes on')}"])
+    ask_or_go_on(text, tr("Approve and go on") if cards else tr("Go on"), yes, as_json)
 
     async def work(session: "Session") -> Any:
         from msgspec import convert
@@ -236,7 +240,8 @@ def follow(
             before, answer = answer, _look(answer["id"], resident)
             pause = max(LOOK, min(LONGEST, REST * (time.monotonic() - began)))
     except KeyboardInterrupt:
-        click.echo(f"\nThe rollout goes on. Next: roosync rollout watch {answer['id']}", err=True)
+        following = next_line(f"roosync rollout watch {answer['id']}")
+        click.echo(f"\n{tr('The rollout goes on.')} {following}", err=True)
         raise click.exceptions.Exit(130) from None
     end(answer, as_json)
     raise click.exceptions.Exit(code_of(answer))
@@ -244,7 +249,7 @@ def follow(
 
 def ask_or_go_on(text: str, question: str, yes: bool, as_json: bool) -> None:
     if as_json and not yes:
-        raise click.UsageError("with --json nobody is asked: add --yes, after a look at --preview")
+        raise click.UsageError(tr("with --json nobody is asked: add --yes, after a look at --preview"))
     if not as_json:
         click.echo(text)
     if not yes:
@@ -257,7 +262,7 @@ def _go_on(work: Any, no_watch: bool, as_json: bool, end: End = _told, before: d
         end(answer, as_json)
         raise click.exceptions.Exit(code_of(answer) if answer["status"] in ENDS else 0)
     for id_, why in answer["not_signed"].items():
-        click.echo(f"! {id_} was not signed: {harmless(why)}", err=True)
+        click.echo(not_signed(id_, why), err=True)
     last = ask_machine("rollout_show", id_=answer["id"], revision=answer["revision"])
     follow(last, as_json, end=end, before=before)
 

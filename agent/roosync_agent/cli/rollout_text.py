@@ -7,9 +7,20 @@ from typing import Any
 
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.choosing import claims_text
-from roosync_agent.cli.outcomes_text import DRIFT, PENDING, SILENT, WORDS, accounted, counted, exit_code, tallied
-from roosync_agent.cli.text import columns, hanging, harmless, many, table, table_with_lines, want_colour, width
+from roosync_agent.cli.outcomes_text import (
+    DRIFT,
+    PENDING,
+    SILENT,
+    WORDS,
+    accounted,
+    counted,
+    exit_code,
+    in_words,
+    tallied,
+)
+from roosync_agent.cli.text import columns, hanging, harmless, next_line, table, table_with_lines, want_colour, width
 from roosync_agent.operations.rollouts.words import called
+from roosync_agent.wording import heard, tr, trn
 
 NAMED = 8  # machines of a wave that are named in the table; the account names all
 OPEN = ("awaited", "not_begun")
@@ -24,7 +35,8 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines += [card_text(shared["card"], following=False, machines=machines), ""]
     lines += waves_lines(plan["waves"])
     if plan["nothing_to_do"]:
-        lines += ["", *hung(f"Nothing waits for an answer on: {', '.join(plan['nothing_to_do'])}", 2)]
+        idle = tr("Nothing waits for an answer on: {machines}", machines=", ".join(plan["nothing_to_do"]))
+        lines += ["", *hung(idle, 2)]
     return "\n".join([*lines, "", *hung(care(plan["pace"]), 2), *claimed(plan)])
 
 
@@ -36,18 +48,23 @@ def waves_lines(waves: list[list[str]]) -> list[str]:
     """Who begins when: all by name."""
     lines = []
     for number, wave in enumerate(waves, 1):
-        word = "machine" if len(wave) == 1 else "machines"
-        lines += hung(f"Wave {number:<3} {len(wave):>4} {word:<8}  {', '.join(wave)}", 24)
+        word = trn("machine", "machines", len(wave))
+        head = f"{tr('Wave {number:<3}', number=number)} {len(wave):>4} {word:<8}  "
+        lines += hung(head + ", ".join(wave), columns(head))
     return lines
 
 
 def care(pace: dict[str, Any]) -> str:
     """The bounds in words."""
-    allowed = (
-        f"more than {pace['max_fail_percentage']:g}% of a wave fail" if pace["max_fail_percentage"] else "one fails"
-    )
-    pause = f", {pace['pause_seconds']:g} s between two waves" if pace["pause_seconds"] else ""
-    return f"Halts and asks when {allowed}; {pace['timeout_minutes']:g} min for each wave{pause}."
+    bound, minutes = pace["max_fail_percentage"], f"{pace['timeout_minutes']:g}"
+    told = [
+        tr("Halts and asks when more than {percent}% of a wave fail", percent=f"{bound:g}")
+        if bound
+        else tr("Halts and asks when one fails")
+    ]
+    told += [tr("{minutes} min for each wave", minutes=minutes)]
+    pause = tr(", {seconds} s between two waves", seconds=f"{pace['pause_seconds']:g}") if pace["pause_seconds"] else ""
+    return f"{'; '.join(told)}{pause}."
 
 
 def rollout_text(answer: dict[str, Any]) -> str:
@@ -60,44 +77,62 @@ def rollout_text(answer: dict[str, Any]) -> str:
 def following(steps: list[dict[str, Any]]) -> list[str]:
     """The commands that come next, each with what it does where there are several."""
     room = max((columns(step["command"]) for step in steps), default=0)
-    heads = ["Next: ", *["      "] * (len(steps) - 1)]
-    texts = (f"{harmless(step['command']):{room}}   {harmless(step['does'])}".rstrip() for step in steps)
+    head = next_line("")
+    heads = [head, *[" " * columns(head)] * (len(steps) - 1)]
+    texts = (f"{harmless(step['command']):{room}}   {harmless(heard(step['does']))}".rstrip() for step in steps)
     return [part for head, text in zip(heads, texts, strict=True) for part in hung(head + text, 10)]
 
 
 def head(answer: dict[str, Any]) -> str:
-    what = {"update": "Update"}.get(answer["purpose"], "Rollout")
-    again = f", tried again {many(answer['round'], 'time')}" if answer["round"] else ""
-    note = f" ({harmless(answer['note'])})" if answer["note"] else ""
-    return f"{what} {answer['id']}: {status_of(answer)}, wave {answer['wave']} of {answer['waves']}{again}{note}"
+    place = {"id": answer["id"], "stands": stands(answer)}
+    told = (
+        tr("Update {id}: {stands}", **place) if answer["purpose"] == "update" else tr("Rollout {id}: {stands}", **place)
+    )
+    if answer["round"]:
+        told += ", " + trn("tried again {count} time", "tried again {count} times", answer["round"])
+    return f"{told} ({harmless(answer['note'])})" if answer["note"] else told
+
+
+def stands(answer: dict[str, Any]) -> str:
+    """The state of a rollout, and its wave."""
+    wave = {"wave": answer["wave"], "waves": answer["waves"]}
+    return f"{status_of(answer)}, {tr('wave {wave} of {waves}', **wave)}"
 
 
 def notes(answer: dict[str, Any]) -> list[str]:
     """What a person should know beside the account."""
-    lines = [f"! {harmless(answer['waiting_for'])}"] if answer["status"] == "prepared" else []
-    lines += [f"! {harmless(id_)} was not signed: {harmless(why)}" for id_, why in answer["not_signed"].items()]
+    lines = [f"! {harmless(heard(answer['waiting_for']))}"] if answer["status"] == "prepared" else []
+    lines += [not_signed(id_, why) for id_, why in answer["not_signed"].items()]
     if answer["hanging"]:
         ids = ", ".join(answer["hanging"][:5]) + (" ..." if len(answer["hanging"]) > 5 else "")
-        lines.append(
-            f"! {many(len(answer['hanging']), 'decision')} approved for it, not applied, and not applied any more by "
-            f"itself: {ids}"
-        )
+        told = trn(
+            "{count} decision approved for it, not applied, and not applied any more by itself: {ids}",
+            "{count} decisions approved for it, not applied, and not applied any more by itself: {ids}",
+            len(answer["hanging"]), ids=ids,
+        )  # fmt: skip
+        lines.append(f"! {told}")
     if answer["next_wave"]:
-        lines.append(f"The next wave begins at {answer['next_wave'][11:19]} UTC.")
-    return [*lines, *(f"! does not count: {harmless(line)}" for line in answer["refused"])]
+        lines.append(tr("The next wave begins at {time} UTC.", time=answer["next_wave"][11:19]))
+    refused = [tr("does not count: {line}", line=harmless(heard(line))) for line in answer["refused"]]
+    return [*lines, *(f"! {line}" for line in refused)]
+
+
+def not_signed(id_: str, why: str) -> str:
+    return "! " + tr("{id} was not signed: {why}", id=harmless(id_), why=harmless(heard(why)))
 
 
 def list_text(rows: list[dict[str, Any]]) -> str:
     if not rows:
-        return "No rollout was started yet.\n\nNext: roosync rollout start"
+        return f"{tr('No rollout was started yet.')}\n\n{next_line('roosync rollout start')}"
     cells = [
-        (r["id"], r["purpose"], status_of(r), f"{r['wave']} of {r['waves']}", r["started"][:16].replace("T", " "))
+        (r["id"], r["purpose"], status_of(r), tr("{number} of {all}", number=r["wave"], all=r["waves"]),
+         r["started"][:16].replace("T", " "))
         for r in rows
-    ]
-    heads = ("ROLLOUT", "OF", "STATUS", "WAVE", "STARTED (UTC)")
+    ]  # fmt: skip
+    heads = (tr("ROLLOUT"), tr("OF"), tr("STATUS"), tr("WAVE"), tr("STARTED (UTC)"))
     open_ = next((r for r in reversed(rows) if r["status"] not in ("done", "stopped")), rows[-1])
     lines = table_with_lines(cells, heads, [f"{tallied(r['counts'])}{': ' * bool(r['note'])}{r['note']}" for r in rows])
-    return "\n".join([*lines, "", f"Next: roosync rollout show {open_['id']}"])
+    return "\n".join([*lines, "", next_line(f"roosync rollout show {open_['id']}")])
 
 
 def code_of(answer: dict[str, Any]) -> int:
@@ -116,26 +151,29 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
     wave = before["wave"] if before else 0
     moved = before is not None and answer["status"] != before["status"]
     if moved and answer["status"] == "running":
-        yield "running"
+        yield status_of(answer)
     for number in range(1, answer["wave"] + 1):
         of = [row for row in answer["machines"] if row["wave"] == number]
         if number > wave:
-            yield f"wave {number} of {answer['waves']}: {named([row['machine'] for row in of])}"
+            wave_of = tr("wave {wave} of {waves}", wave=number, waves=answer["waves"])
+            yield f"{wave_of}: {named([row['machine'] for row in of])}"
         ended: dict[tuple[str, str], list[str]] = {}
         for row in of:
             if row["state"] not in (old.get(row["machine"]), *OPEN):
                 ended.setdefault((row["state"], row["reason"]), []).append(row["machine"])
         for (state, reason), names in ended.items():
-            yield f"  {WORDS[state][0]}: {', '.join(names)}{f' ({harmless(reason)})' if reason else ''}"
+            why = f" ({harmless(heard(reason))})" if reason else ""
+            yield f"  {tr(WORDS[state][0])}: {', '.join(names)}{why}"
     if moved and answer["status"] != "running":
         yield status_of(answer)
     if answer["next_wave"] and not (before and before["next_wave"]) and answer["pace"]["pause_seconds"]:
-        yield f"pause until {answer['next_wave'][11:19]} UTC"
+        yield tr("pause until {time} UTC", time=answer["next_wave"][11:19])
 
 
 def named(names: list[str]) -> str:
     """As many as there is room for in a line, and how many more there are."""
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    first, left = ", ".join(names[:NAMED]), len(names) - NAMED
+    return trn("{names} and {count} more", "{names} and {count} more", left, names=first) if left > 0 else first
 
 
 def event_text(line: str) -> str:
@@ -150,12 +188,11 @@ def _waves(answer: dict[str, Any]) -> list[str]:
     for row in answer["machines"]:
         by_wave.setdefault(row["wave"], []).append(row)
     rows = [(number, len(of), _wave_state(of)) for number, of in by_wave.items()]
-    return table(rows, ("WAVE", "MACHINES", "STATE"), colour=want_colour()).split("\n")
+    return table(rows, (tr("WAVE"), tr("MACHINES"), tr("STATE")), colour=want_colour()).split("\n")
 
 
 def _wave_state(rows: list[dict[str, Any]]) -> str:
-    states = Counter(row["state"] for row in rows)
-    return ", ".join(f"{states[state]} {word}" for state, (word, *_) in WORDS.items() if states[state])
+    return ", ".join(in_words(Counter(row["state"] for row in rows)))
 
 
 def status_of(answer: dict[str, Any]) -> str:

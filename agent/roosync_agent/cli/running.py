@@ -16,7 +16,7 @@ import click
 
 from roosync_agent.cli.text import hanging, harmless, print_json, width
 from roosync_agent.unlocking import held
-from roosync_agent.wording import heard
+from roosync_agent.wording import heard, tr
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,17 +40,18 @@ def guarded(command: click.Command) -> int:
         return int(exit_.exit_code)
     except click.Abort as error:
         if isinstance(error.__context__, EOFError) and not sys.stdin.isatty():  # a program that can not answer
-            click.echo("\nNobody answered, and nothing further was done; --yes answers beforehand.", err=True)
+            told_ = tr("Nobody answered, and nothing further was done; --yes answers beforehand.")
+            click.echo(f"\n{told_}", err=True)
             return 1
-        click.echo("\nStopped; nothing further was done.", err=True)
-        return 130
+        return _stopped()
     except click.ClickException as error:
         held.tell({"error": {"kind": "usage", "message": error.format_message()}})
         if "--json" in sys.argv:
             print_json({"error": {"kind": "usage", "message": error.format_message()}})
         else:
             if type(error) is click.UsageError:  # the others make up their message as it is shown
-                message = _folded(f"Error: {error.message}").removeprefix("Error: ")
+                head = _error("")
+                message = _folded(head + error.message).removeprefix(head)
                 error = click.UsageError(message, error.ctx)
             error.show()
         return 1  # click would say 2, which means drift here
@@ -58,11 +59,15 @@ def guarded(command: click.Command) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        click.echo("\nStopped; nothing further was done.", err=True)
-        return 130
+        return _stopped()
     except Exception as error:  # noqa: BLE001 (the last line of defence: one clear message instead of a traceback)
         return told(error)
     return code if isinstance(code, int) else 0
+
+
+def _stopped() -> int:
+    click.echo("\n" + tr("Stopped; nothing further was done."), err=True)
+    return 130
 
 
 def told(error: Exception) -> int:
@@ -72,7 +77,8 @@ def told(error: Exception) -> int:
     kind = error.kind if isinstance(error, CommandError) else _fault_of(error)
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
-    message = str(error) if kind else f"a fault of roosync itself: {type(error).__name__}: {error}"
+    fault = f"{type(error).__name__}: {error}"
+    message = str(error) if kind else tr("a fault of roosync itself: {error}", error=fault)
     held.tell({"error": {"kind": kind or "internal", "message": scrub(message)}})
     if "--json" not in sys.argv:
         message = heard(message)
@@ -86,9 +92,13 @@ def told(error: Exception) -> int:
         print_json({"error": {"kind": kind or "internal", "message": scrub(message)}})
     else:
         # One line: whoever keeps the last line that a part said, keeps what was wrong.
-        asks = "" if kind else ". Please report it; ROOSYNC_DEBUG=1 shows where it happened."
-        click.echo(_folded(f"Error: {harmless(scrub(message), lines=True)}{asks}"), err=True)
+        asks = "" if kind else ". " + tr("Please report it; ROOSYNC_DEBUG=1 shows where it happened.")
+        click.echo(_folded(_error(harmless(scrub(message), lines=True) + asks)), err=True)
     return 1
+
+
+def _error(message: str) -> str:
+    return tr("Error: {message}", message=message)  # the same words as click's own
 
 
 def _folded(text: str) -> str:
@@ -116,7 +126,8 @@ def ask_machine(verb: str, **args: Any) -> Any:
 
 def _tell_alone(verb: str) -> None:
     if verb == "status" and "--json" not in sys.argv:
-        click.echo("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.\n", err=True)
+        alone = tr("! No agent runs here, so nothing is watched or applied: `roosync up` starts it.")
+        click.echo(f"{alone}\n", err=True)
 
 
 def ask_agent(verb: str, **args: Any) -> Any | None:
@@ -140,7 +151,7 @@ def ask_agent(verb: str, **args: Any) -> Any | None:
 def _tell_away(away: bool) -> None:
     """Once for as long as it lasts: a command that follows asks again and again."""
     if away and not _away[0]:
-        click.echo("! The broker does not answer: what is told was heard before it went away.\n", err=True)
+        click.echo(tr("! The broker does not answer: what is told was heard before it went away.") + "\n", err=True)
     _away[0] = away
 
 

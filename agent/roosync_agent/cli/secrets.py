@@ -5,9 +5,10 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, many, shell_word, table, want_colour
+from roosync_agent.cli.text import harmless, next_line, shell_word, table, want_colour
+from roosync_agent.wording import heard, mark, tr, trn
 
-WORDS = {"set": "set", "missing": "MISSING", "keyring": "keyring"}
+WORDS = {"set": mark("set"), "missing": mark("MISSING"), "keyring": mark("keyring")}
 
 
 @click.group(invoke_without_command=True)
@@ -44,20 +45,15 @@ def set_(address: str, reference: str | None, as_json: bool) -> None:
     if reference:
         service, slash, user = reference.partition("/")
         if not (service and slash and user):
-            raise CommandError("request", "--keyring wants SERVICE/USER, as the keyring calls it")
+            raise CommandError("request", tr("--keyring wants SERVICE/USER, as the keyring calls it"))
         kept = Reference(service, user)
         store.refer(address, kept)
     else:
         kept = store.keep(address, _asked(address))
     done = {"address": address, "service": kept.service, "user": kept.user}
-    show(
-        done,
-        as_json,
-        lambda _: (
-            f"Kept for {harmless(address)}.\n\nNext: roosync apply    (what was refused for want of it is asked"
-            " again: roosync decisions)"
-        ),
-    )
+    why = tr("what was refused for want of it is asked again: roosync decisions")
+    told = tr("Kept for {address}.", address=harmless(address))
+    show(done, as_json, lambda _: f"{told}\n\n{next_line('roosync apply', why)}")
 
 
 @secrets.command("forget")
@@ -69,45 +65,57 @@ def forget(address: str, as_json: bool) -> None:
     from roosync_agent.settings import load
 
     if not KeyringStore(load().state).forget(address):
-        raise CommandError("request", f"nothing is kept for {address!r}; `roosync secrets` lists the addresses")
-    show({"forgotten": address}, as_json, lambda _: f"Forgotten: {harmless(address)}.\n\nNext: roosync secrets")
+        fault = tr("nothing is kept for {address}; `roosync secrets` lists the addresses", address=repr(address))
+        raise CommandError("request", fault)
+    told = tr("Forgotten: {address}.", address=harmless(address))
+    show({"forgotten": address}, as_json, lambda _: f"{told}\n\n{next_line('roosync secrets')}")
 
 
 def _require_address(address: str) -> None:
     target, slash, rest = address.partition("/")
     if not (slash and rest and "." in target) or len(address) > 2000:
-        raise CommandError("request", f"{address!r} is no address of a secret; `roosync secrets` lists them")
+        fault = tr("{address} is no address of a secret; `roosync secrets` lists them", address=repr(address))
+        raise CommandError("request", fault)
 
 
 def _asked(address: str) -> str:
     import sys
 
     if sys.stdin.isatty():
-        value = click.prompt(f"Value of {harmless(address)}", hide_input=True, confirmation_prompt=True, err=True)
+        question = tr("Value of {address}", address=harmless(address))
+        value = click.prompt(question, hide_input=True, confirmation_prompt=True, err=True)
     else:
         value = sys.stdin.read(100_000).removesuffix("\n").removesuffix("\r")
     if not value:
-        raise CommandError("request", "an empty value is no secret; nothing was kept")
+        raise CommandError("request", tr("an empty value is no secret; nothing was kept"))
     return str(value)
 
 
 def _text(answer: dict[str, Any]) -> str:
     machines = [m for m in answer["machines"] if m not in answer["unknown"]]
     rows = [
-        (row["address"], *(WORDS.get(row["machines"].get(machine, ""), "-") for machine in machines))
+        (row["address"], *(tr(WORDS.get(row["machines"].get(machine, ""), "-")) for machine in machines))
         for row in answer["rows"]
     ]
-    lines = [table(rows, ("SECRET", *machines), colour=want_colour())] if rows else ["Nothing here has a secret in it."]
+    lines = [tr("Nothing here has a secret in it.")]
+    if rows:
+        lines = [table(rows, (tr("SECRET"), *machines), colour=want_colour())]
     lines += [""] if answer["unknown"] or answer["keyring"] else []
-    lines += [f"Not known of {harmless(m)}: {harmless(why)}" for m, why in answer["unknown"].items()]
-    lines += [f"Keyring: {harmless(answer['keyring'])}"] if answer["keyring"] else []
+    lines += [
+        tr("Not known of {machine}: {why}", machine=harmless(machine), why=harmless(heard(why)))
+        for machine, why in answer["unknown"].items()
+    ]
+    lines += [tr("Keyring: {state}", state=harmless(heard(answer["keyring"])))] if answer["keyring"] else []
     here = [r["address"] for r in answer["rows"] if r["machines"].get(answer["machine"]) == "missing"]
     away = sum("missing" in r["machines"].values() for r in answer["rows"]) - len(here)
     if here:
-        lines += ["", f"Next: roosync secrets set {shell_word(here[0])}    (or write it into the file by hand)"]
+        by_hand = tr("or write it into the file by hand")
+        lines += ["", next_line(f"roosync secrets set {shell_word(here[0])}", by_hand)]
     elif away > 0:
-        lines += [
-            "",
-            f"Next: {many(away, 'secret')} to be set on the machines that lack them, with `roosync secrets set`",
-        ]
+        to_do = trn(
+            "{count} secret to be set on the machines that lack them, with `roosync secrets set`",
+            "{count} secrets to be set on the machines that lack them, with `roosync secrets set`",
+            away,
+        )
+        lines += ["", next_line(to_do)]
     return "\n".join(lines)

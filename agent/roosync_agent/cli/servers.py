@@ -10,13 +10,20 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
-from roosync_agent.cli.text import harmless, many, print_json, table
+from roosync_agent.cli.text import columns, harmless, next_line, print_json, table
+from roosync_agent.wording import heard, mark, tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 CODES = {"refused": 4, "second": 3, "waiting": 5, "silent": 5}
-STATES = {"second": "waits for a second operator", "waiting": "not answering", "silent": "not answering"}
+STATES = {
+    "second": mark("waits for a second operator"), "waiting": mark("not answering"), "silent": mark("not answering"),
+}  # fmt: skip
+DONE = {  # what the baseline says of the server now
+    "shared": mark("Baseline {version} says so: {server} is shared."),
+    "removed": mark("Baseline {version} says so: {server} is removed."),
+}
 wait_option = click.option(
     "--wait", type=click.FloatRange(0, 600), default=20.0, show_default=True, help="Seconds to wait for the machines."
 )
@@ -82,7 +89,7 @@ def share(
         "variant": variant,
     }
     plan = ask_machine("servers_share", **asked)
-    _confirmed(plan, _share_lines(plan), dry_run, yes, as_json, "Share it so")
+    _confirmed(plan, _share_lines(plan), dry_run, yes, as_json, tr("Share it so"))
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.servers import signing
@@ -119,7 +126,7 @@ def remove(
         "everywhere": everywhere,
     }
     plan = ask_machine("servers_removal", **asked)
-    _confirmed(plan, _removal_lines(plan), dry_run, yes, as_json, "Remove it there")
+    _confirmed(plan, _removal_lines(plan), dry_run, yes, as_json, tr("Remove it there"))
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.servers import signing
@@ -139,41 +146,61 @@ def _confirmed(
         click.echo("\n".join(lines), err=as_json)
     if dry_run:
         if not as_json:
-            click.echo("\nNothing was signed. Next: the same without --dry-run")
+            click.echo(f"\n{tr('Nothing was signed.')} {next_line(tr('the same without --dry-run'))}")
         raise click.exceptions.Exit(0)
     if not yes:
         click.confirm(f"\n{question}", abort=True, err=as_json)
 
 
 def _removal_lines(plan: dict[str, Any]) -> Iterator[str]:
-    yield f"Remove {harmless(plan['name'])} from {_where(plan)}:"
-    yield from _places(plan["places"]) or ["  it stands on no machine; the baseline speaks of it"]
+    yield tr("Remove {server} from {machines}:", server=harmless(plan["name"]), machines=_where(plan))
+    yield from _places(plan["places"]) or ["  " + tr("it stands on no machine; the baseline speaks of it")]
     targets = sorted({key.split("/", 1)[0] for key in plan["keys"]} - {place["target"] for place in plan["places"]})
     if targets and not plan["machines"]:
-        yield f"  and it is not to come back in {', '.join(map(harmless, targets))}"
+        yield "  " + tr("and it is not to come back in {targets}", targets=", ".join(map(harmless, targets)))
     yield from _caveats(plan)
-    yield "  Undo: roosync decision rollback ID for one machine (the IDs follow);"
-    yield f"        roosync baseline restore {plan['version']} for what that version had, on every machine"
+    undo = tr("Undo: {command}", command="")
+    yield "  " + undo + tr("{command} for one machine (the IDs follow);", command="roosync decision rollback ID")
+    restore = tr("{command} for what that version had, on every machine", command=_restore(plan))
+    yield f"  {' ' * columns(undo)}{restore}"
 
 
 def _share_lines(plan: dict[str, Any]) -> Iterator[str]:
-    yield f"Share {harmless(plan['name'])} of {plan['source']} with {', '.join(plan['targets'])} on {_where(plan)}:"
-    yield f"  Starts     {harmless(plan['runs'])}" + (" (off)" if plan["off"] else "")
-    yield from (f"             {line}" for line in _rest(plan))
-    yield f"  Risk       {plan['risk']}"
-    yield from (f"             - {harmless(reason)}" for reason in plan["reasons"])
+    yield tr(
+        "Share {server} of {source} with {targets} on {machines}:",
+        server=harmless(plan["name"]), source=plan["source"], targets=", ".join(plan["targets"]), machines=_where(plan),
+    )  # fmt: skip
+    yield _row(tr("Starts"), _or_off(harmless(plan["runs"]), plan["off"]))
+    yield from (_row("", line) for line in _rest(plan))
+    yield _row(tr("Risk"), plan["risk"])
+    yield from (_row("", f"- {harmless(heard(reason))}") for reason in plan["reasons"])
     if plan["secrets"]:
-        yield f"  Secrets    {', '.join(map(harmless, plan['secrets']))}: each machine puts in its own, if it has one"
+        names = ", ".join(map(harmless, plan["secrets"]))
+        yield _row(tr("Secrets"), tr("{names}: each machine puts in its own, if it has one", names=names))
     if plan["left_behind"]:
-        left = ", ".join(map(harmless, plan["left_behind"]))
-        yield f"  Stays      {left} (of {plan['source']} alone; the others ask before they use a tool)"
-    yield from _places(plan["places"], empty="new") or ["  it is missing on no machine that has them"]
+        left = {"names": ", ".join(map(harmless, plan["left_behind"])), "source": plan["source"]}
+        stays = tr("{names} (of {source} alone; the others ask before they use a tool)", **left)
+        yield _row(tr("Stays"), stays)
+    yield from _places(plan["places"], new=True) or ["  " + tr("it is missing on no machine that has them")]
     for place in plan["has_it"]:
-        yield f"  {place_line(place)}   has it already"
+        yield "  " + tr("{place}   has it already", place=place_line(place))
     for where, why in plan["untouched"].items():
-        yield f"  {harmless(where)}   left alone: {harmless(why)}"
+        yield "  " + tr("{place}   left alone: {why}", place=harmless(where), why=harmless(heard(why)))
     yield from _caveats(plan)
-    yield f"  Undo: roosync mcp-servers remove NAME --from ASSISTANT, or roosync baseline restore {plan['version']}"
+    remove = "roosync mcp-servers remove NAME --from ASSISTANT"
+    yield "  " + tr("Undo: {command}", command=tr("{command}, or {other}", command=remove, other=_restore(plan)))
+
+
+def _row(head: str, text: str) -> str:
+    return f"  {head:<10} {text}"
+
+
+def _restore(plan: dict[str, Any]) -> str:
+    return f"roosync baseline restore {plan['version']}"
+
+
+def _or_off(runs: str, off: bool) -> str:
+    return tr("{server} (off)", server=runs) if off else runs
 
 
 def _rest(plan: dict[str, Any]) -> Iterator[str]:
@@ -187,25 +214,28 @@ def _rest(plan: dict[str, Any]) -> Iterator[str]:
 
 
 def _where(plan: dict[str, Any]) -> str:
-    return ", ".join(map(harmless, plan["machines"])) or "every machine"
+    return ", ".join(map(harmless, plan["machines"])) or tr("every machine")
 
 
-def _places(places: list[dict[str, Any]], empty: str = "") -> list[str]:
-    rows = []
+def _places(places: list[dict[str, Any]], *, new: bool = False) -> list[str]:
+    """A line for each place and what is started there; `new`: of what it is going to have that is what goes."""
+    rows, heads = [], (tr("MACHINE"), tr("ASSISTANT"), tr("WHAT"))
     for place in places:
-        now = place["runs"] + (" (off)" if place["off"] else "")
-        told = f"replaces: {now}" if empty and now else now or empty
-        rows.append((place["machine"], place["target"], told))
-    return [f"  {line}" for line in table(rows, ("MACHINE", "ASSISTANT", "WHAT")).split("\n")[1:]] if rows else []
+        now = _or_off(place["runs"], place["off"])
+        if new:
+            now = tr("replaces: {server}", server=now) if now else tr("new")
+        rows.append((place["machine"], place["target"], now))
+    return [f"  {line}" for line in table(rows, heads).split("\n")[1:]] if rows else []
 
 
 def _caveats(plan: dict[str, Any]) -> Iterator[str]:
     if silent := sorted({place["machine"] for place in plan["places"] if not place["answers"]}):
-        yield f"  Not answering now: {', '.join(map(harmless, silent))}. Asked when they come back."
+        machines = ", ".join(map(harmless, silent))
+        yield "  " + tr("Not answering now: {machines}. Asked when they come back.", machines=machines)
     for machine, why in plan["unknown"].items():
-        yield f"  Nothing is known of {harmless(machine)}: {harmless(why)}"
+        yield "  " + tr("Nothing is known of {machine}: {why}", machine=harmless(machine), why=harmless(heard(why)))
     for where, why in plan.get("unread", {}).items():
-        yield f"  Nobody can see {harmless(where)}: {harmless(why)}"
+        yield "  " + tr("Nobody can see {place}: {why}", place=harmless(where), why=harmless(heard(why)))
 
 
 def _carried(done: Any, word: str, as_json: bool) -> None:
@@ -221,26 +251,36 @@ def _carried(done: Any, word: str, as_json: bool) -> None:
 
 def _carried_lines(answer: dict[str, Any], word: str) -> Iterator[str]:
     rows = [
-        (one["machine"], one["key"].split("/", 1)[0], STATES.get(one["state"], one["state"]), one["decision"] or "-")
+        (one["machine"], one["key"].split("/", 1)[0], _state(one["state"]), one["decision"] or "-")
         for one in answer["outcomes"]
     ]
-    yield f"Baseline {answer['version']} says so: {harmless(answer['name'])} is {word}."
+    yield tr(DONE[word], version=answer["version"], server=harmless(answer["name"]))
     if rows:
-        yield table(rows, ("MACHINE", "ASSISTANT", "RESULT", "DECISION"))
+        yield table(rows, (tr("MACHINE"), tr("ASSISTANT"), tr("RESULT"), tr("DECISION")))
     for one in answer["outcomes"]:
         if one["detail"]:
             target = one["key"].split("/", 1)[0]
-            yield f"! {harmless(one['machine'])}, {harmless(target)}: {harmless(one['detail'])}"
+            yield f"! {harmless(one['machine'])}, {harmless(target)}: {harmless(heard(one['detail']))}"
     for where, why in {**answer["unknown"], **answer["unread"]}.items():
-        yield f"! {harmless(where)}: {harmless(why)}"
+        yield f"! {harmless(where)}: {harmless(heard(why))}"
     late = {one["machine"] for one in answer["outcomes"] if one["state"] in ("waiting", "silent")} | {
         *answer["unknown"]
     }
     yield ""
     if late:
-        yield f"{many(len(late), 'machine')} did not answer. The baseline stays as it is, so each asks when it comes"
-        yield "back: roosync decisions lists it then, and the same command approves it."
+        yield trn(
+            "{count} machine did not answer. The baseline stays as it is, so each asks when it comes\n"
+            "back: roosync decisions lists it then, and the same command approves it.",
+            "{count} machines did not answer. The baseline stays as it is, so each asks when it comes\n"
+            "back: roosync decisions lists it then, and the same command approves it.",
+            len(late),
+        )
     if any(one["state"] == "refused" for one in answer["outcomes"]):
-        yield "Next: put right what is named above, then the same command again"
+        yield next_line(tr("put right what is named above, then the same command again"))
     else:
-        yield "Next: roosync mcp-servers" + ("" if late else "    (undo: roosync decision rollback DECISION)")
+        undo = tr("undo: {command}", command="roosync decision rollback DECISION")
+        yield next_line("roosync mcp-servers", "" if late else undo)
+
+
+def _state(state: str) -> str:
+    return tr(STATES[state]) if state in STATES else state

@@ -12,7 +12,8 @@ from textwrap import wrap
 from typing import Any
 
 from roosync_agent.cli.changes import block, ordered
-from roosync_agent.cli.text import columns, harmless, shell_word, table
+from roosync_agent.cli.text import columns, harmless, next_line, shell_word, table
+from roosync_agent.wording import heard, tr
 
 WIDE = 80
 SIDE_BY_SIDE = 12  # machines whose letters stand beside one another
@@ -21,7 +22,9 @@ LONG = 28  # characters of a server's name in the table
 
 def table_text(found: dict[str, Any]) -> str:
     if not found["servers"]:
-        return "\n".join(["No machine has published an MCP server.", *_doubts(found), "", "Next: roosync targets"])
+        return "\n".join(
+            [tr("No machine has published an MCP server."), *_doubts(found), "", next_line("roosync targets")]
+        )
     machines = found["machines"]
     lines = [_machines(machines)]
     held = {cell["target"] for row in found["servers"] for cell in row["cells"]}
@@ -30,49 +33,48 @@ def table_text(found: dict[str, Any]) -> str:
     rows = [(row, _short(row["name"])) for row in found["servers"]]
     cells = {(row["name"], target): _cell(found, row, target) for row, _ in rows for target in targets}
     for shown in _blocks(targets, [name for _, name in rows], cells, found):
-        heads = ("SERVER", *(harmless(label(target)) for target in shown))
+        heads = (tr("SERVER"), *(harmless(label(target)) for target in shown))
         lines += ["", table([(name, *(cells[row["name"], t] for t in shown)) for row, name in rows], heads)]
     lines += [
         "",
-        "A, B: what is started; a, b: the same, off",
-        "-: not there; .: no such assistant on that machine",
+        tr("A, B: what is started; a, b: the same, off"),
+        tr("-: not there; .: no such assistant on that machine"),
         "",
     ]
     for row, name in rows:
         lines += _variants(found, row, name)
-    return "\n".join([*lines, *_doubts(found), "", "Next: roosync mcp-servers show NAME"])
+    return "\n".join([*lines, *_doubts(found), "", next_line("roosync mcp-servers show NAME")])
 
 
 def shown_text(found: dict[str, Any]) -> str:
     """One server in full: each place, each variant, and what the others have in another way."""
     row = found["servers"][0]
-    lines = [f"MCP server {harmless(row['name'])}", ""]
+    lines = [tr("MCP server {server}", server=harmless(row["name"])), ""]
     rows = [
         (
             cell["machine"],
             cell["target"],
             cell["variant"],
-            "off" if cell["off"] else "on",
+            tr("off") if cell["off"] else tr("on"),
             ", ".join(cell["own"]) or "-",
         )
         for cell in row["cells"]
     ]
-    heads = ("MACHINE", "ASSISTANT", "VARIANT", "", "FIELDS OF THE ASSISTANT'S OWN")
-    lines += [table(rows, heads)] if rows else ["It stands on no machine that has published."]
+    heads = (tr("MACHINE"), tr("ASSISTANT"), tr("VARIANT"), "", tr("FIELDS OF THE ASSISTANT'S OWN"))
+    lines += [table(rows, heads)] if rows else [tr("It stands on no machine that has published.")]
     first = row["variants"][0] if row["variants"] else None
     for variant in row["variants"]:
         lines += ["", f"{variant['letter']}  {harmless(variant['runs'])}"]
         for name, value in ordered(variant["server"], "mcp_server").items():
             lines += [f"   {line}" for line in block("=", harmless(name), _plain(value))]
         if variant is not first and first is not None:
-            lines += [f"   other than {first['letter']}: {', '.join(_differences(first, variant))}"]
-        lines += [f"   secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []
+            fields = ", ".join(_differences(first, variant))
+            lines += ["   " + tr("other than {variant}: {fields}", variant=first["letter"], fields=fields)]
+        lines += [f"   {_secrets(variant)}"] if variant["secrets"] else []
         lines += [f"   {_agreed(found, variant)}"]
     if row["removed"]:
-        lines += [
-            "",
-            f"Baseline {found['baseline_version']} takes it away from {', '.join(map(harmless, row['removed']))}",
-        ]
+        gone = {"version": found["baseline_version"], "targets": ", ".join(map(harmless, row["removed"]))}
+        lines += ["", tr("Baseline {version} takes it away from {targets}", **gone)]
     return "\n".join([*lines, *_doubts(found), "", *_next(row)])
 
 
@@ -88,13 +90,14 @@ def label(target: str) -> str:
 
 def _machines(machines: list[str]) -> str:
     if len(machines) > SIDE_BY_SIDE:
-        return f"{len(machines)} machines; a cell counts them: A18 B2 -3"
-    lines, line = [], "Machines:"
+        return tr("{count} machines; a cell counts them: A18 B2 -3", count=len(machines))
+    lines, line = [], tr("Machines:")
+    place = columns(line)
     for number, machine in enumerate(machines, 1):
         word = f"  {number} {harmless(machine)}"
         if len(line) + len(word) > WIDE:
             lines.append(line)
-            line = " " * 9
+            line = " " * place
         line += word
     return "\n".join([*lines, line])
 
@@ -123,7 +126,7 @@ def _blocks(
     targets: list[str], names: list[str], cells: dict[tuple[str, str], str], found: dict[str, Any]
 ) -> Iterator[list[str]]:
     """The columns, as many side by side as fit."""
-    first = max(len("SERVER"), *(columns(name) for name in names))
+    first = max(columns(tr("SERVER")), *(columns(name) for name in names))
     block: list[str] = []
     used = first
     for target in targets:
@@ -140,18 +143,25 @@ def _blocks(
 def _variants(found: dict[str, Any], row: dict[str, Any], name: str) -> Iterator[str]:
     for variant in row["variants"]:
         yield _cut(f"{name}  {variant['letter']}  {harmless(variant['runs'])}")
-        told = [f"secrets: {', '.join(map(harmless, variant['secrets']))}"] if variant["secrets"] else []
+        told = [_secrets(variant)] if variant["secrets"] else []
         yield from (line for text in [*told, _agreed(found, variant)] for line in _wrapped(text))
     if row["removed"]:
         gone = ", ".join(harmless(label(target)) for target in row["removed"])
-        yield from _wrapped(f"baseline {found['baseline_version']} takes it away: {gone}")
+        version = found["baseline_version"]
+        yield from _wrapped(tr("baseline {version} takes it away: {targets}", version=version, targets=gone))
+
+
+def _secrets(variant: dict[str, Any]) -> str:
+    return tr("secrets: {names}", names=", ".join(map(harmless, variant["secrets"])))
 
 
 def _agreed(found: dict[str, Any], variant: dict[str, Any]) -> str:
     if not found["baseline_version"]:
-        return "there is no baseline yet"
+        return tr("there is no baseline yet")
+    if not variant["baseline"]:
+        return tr("not in the baseline")
     where = ", ".join(harmless(word) for word in variant["baseline"])
-    return f"in baseline {found['baseline_version']}: {where}" if where else "not in the baseline"
+    return tr("in baseline {version}: {where}", version=found["baseline_version"], where=where)
 
 
 def _differences(first: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -169,20 +179,20 @@ def _plain(value: Any) -> Any:
 
 
 def _doubts(found: dict[str, Any]) -> list[str]:
-    notes = [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["unknown"].items()]
-    notes += [f"! {harmless(machine)}: {harmless(why)}" for machine, why in found["as_of"].items()]
-    notes += [
-        f"! {harmless(machine)}, {harmless(target)}: nobody can see what is there: {harmless(why)}"
-        for machine, targets in found["unread"].items()
-        for target, why in targets.items()
-    ]
+    said = [*found["unknown"].items(), *found["as_of"].items()]
+    notes = [f"! {harmless(machine)}: {harmless(heard(why))}" for machine, why in said]
+    for machine, targets in found["unread"].items():
+        for target, why in targets.items():
+            place = {"machine": harmless(machine), "target": harmless(target), "why": harmless(heard(why))}
+            notes.append("! " + tr("{machine}, {target}: nobody can see what is there: {why}", **place))
     return ["", *notes] if notes else []
 
 
 def _next(row: dict[str, Any]) -> list[str]:
+    name = shell_word(row["name"])
     return [
-        f"Next: roosync mcp-servers share {shell_word(row['name'])} --from ASSISTANT --to ASSISTANT",
-        f"      roosync mcp-servers remove {shell_word(row['name'])} --everywhere",
+        next_line(f"roosync mcp-servers share {name} --from ASSISTANT --to ASSISTANT"),
+        f"{' ' * columns(next_line(''))}roosync mcp-servers remove {name} --everywhere",
     ]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import harmless, next_line, table, want_colour
+from roosync_agent.wording import heard, tr
 
 BROKEN = 1  # the exit code where a declaration of the person's own can not be used
 
@@ -37,21 +38,39 @@ def targets_text(answer: dict[str, Any], *, everything: bool) -> str:
     shown = [(r["target"], r["assistant"], r["state"], _things(r), r["where"]) for r in rows]
     lines = []
     if shown:
-        lines.append(table(shown, ("TARGET", "ASSISTANT", "HERE", "THINGS", "WHERE"), colour=want_colour()))
+        heads = (tr("TARGET"), tr("ASSISTANT"), tr("HERE"), tr("THINGS"), tr("WHERE"))
+        lines.append(table(shown, heads, colour=want_colour()))
     else:
-        lines.append("No assistant that roosync knows was found in this home folder.")
-    notes = [f"! {row['target']} is {row['state']}: {row['note']}" for row in rows if row["note"]]
-    notes += [f"! of {r['target']}, {r['not_read']} not read: roosync explain {r['target']}" for r in rows if _part(r)]
-    notes += [f"! {file} declares nothing: {reason}" for file, reason in answer["broken"].items()]
-    notes += [f"  {row['target']} is your own: {row['declared']}" for row in rows if row["declared"]]
+        lines.append(tr("No assistant that roosync knows was found in this home folder."))
+    notes = _notes(rows, answer["broken"])
     lines += ["", *map(harmless, notes)] if notes else []
     lines.append("")
     if empty or elsewhere:
-        lines.append(
-            f"Not shown: {empty} with nothing in them yet, {elsewhere} of assistants that are not here (--all)."
-        )
-    lines.append("Next: roosync explain PATH for a file or a thing in it; docs/own-targets.md to manage a file more.")
-    return "\n".join(lines)
+        left_out = tr(
+            "Not shown: {empty} with nothing in them yet, {elsewhere} of assistants that are not here (--all).",
+            empty=empty, elsewhere=elsewhere,
+        )  # fmt: skip
+        lines.append(left_out)
+    following = tr("roosync explain PATH for a file or a thing in it; docs/own-targets.md to manage a file more.")
+    return "\n".join([*lines, next_line(following)])
+
+
+def _notes(rows: list[dict[str, Any]], broken: dict[str, str]) -> list[str]:
+    """What a person should know beside the table: what could not be read, and what they declared themselves."""
+    notes = [
+        "! " + tr("{target} is {state}: {note}", target=row["target"], state=row["state"], note=heard(row["note"]))
+        for row in rows
+        if row["note"]
+    ]
+    notes += [
+        "! " + tr("of {target}, {count} not read: {command}", target=row["target"], count=row["not_read"],
+                  command=f"roosync explain {row['target']}")
+        for row in rows
+        if _part(row)
+    ]  # fmt: skip
+    notes += ["! " + tr("{file} declares nothing: {why}", file=file, why=heard(why)) for file, why in broken.items()]
+    own = [row for row in rows if row["declared"]]
+    return notes + ["  " + tr("{target} is your own: {file}", target=r["target"], file=r["declared"]) for r in own]
 
 
 def _part(row: dict[str, Any]) -> bool:
@@ -61,7 +80,9 @@ def _part(row: dict[str, Any]) -> bool:
 def _things(row: dict[str, Any]) -> str:
     if not row["found"]:
         return ""
-    return f"{row['things']}, {row['not_read']} not read" if row["not_read"] else str(row["things"])
+    if not row["not_read"]:
+        return str(row["things"])
+    return tr("{count}, {unread} not read", count=row["things"], unread=row["not_read"])
 
 
 @click.command()

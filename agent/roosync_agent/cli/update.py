@@ -17,9 +17,10 @@ from roosync_agent.cli.rollout import (
     resumption,
     yes_option,
 )
-from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, named, notes, status_of, waves_lines
+from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, named, notes, stands, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import brief, folded, harmless, many, table, want_colour, width
+from roosync_agent.cli.text import brief, folded, harmless, next_line, table, want_colour, width
+from roosync_agent.wording import tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -57,10 +58,13 @@ def require(
         pace=pace_of(canary, waves, pause, max_fail, timeout), splay=splay, replace_=replace_, note=note,
     )  # fmt: skip
     if preview:
-        show(plan, as_json, lambda found: plan_text(found) + "\n\nNext: the same without --preview")
+        show(plan, as_json, lambda found: f"{plan_text(found)}\n\n{next_line(tr('the same without --preview'))}")
         return
-    refusing = f", though {named(plan['without_recipe'])} would refuse" if plan["without_recipe"] else ""
-    ask_or_go_on(plan_text(plan), f"Require {version}{refusing}", yes, as_json)
+    question = tr("Require {version}", version=version)
+    if plan["without_recipe"]:
+        refusing = named(plan["without_recipe"])
+        question = tr("Require {version}, though {machines} would refuse", version=version, machines=refusing)
+    ask_or_go_on(plan_text(plan), question, yes, as_json)
 
     async def work(session: "Session") -> Any:
         from msgspec import convert
@@ -126,40 +130,58 @@ def withdraw(reason: str, as_json: bool) -> None:
 
 def plan_text(plan: dict[str, Any]) -> str:
     runs = plan["runs"]
-    versions = sorted({brief(has or "unknown") for has in runs.values()})
-    source = f", tag {harmless(plan['tag'])}" if plan["tag"] else ""
-    source += f", commit {plan['commit'][:12]}" if plan["commit"] else ""
-    lines = [f"Require {harmless(plan['version'])}{source}, of {many(len(runs), 'machine')}"]
-    lines += [f"They run    {harmless(', '.join(versions))}"]
+    versions = sorted({brief(has or tr("unknown")) for has in runs.values()})
+    release = [harmless(plan["version"])]
+    release += [tr("tag {tag}", tag=harmless(plan["tag"]))] if plan["tag"] else []
+    release += [tr("commit {commit}", commit=plan["commit"][:12])] if plan["commit"] else []
+    told = trn(
+        "Require {release}, of {count} machine", "Require {release}, of {count} machines",
+        len(runs), release=", ".join(release),
+    )  # fmt: skip
+    lines = [told]
+    lines += [_row(tr("They run"), harmless(", ".join(versions)))]
     if plan["newer"]:
         newer = ", ".join(f"{name} ({brief(has)})" for name, has in plan["newer"].items())
-        lines += [f"Left out    newer already: {harmless(newer)}"]
+        lines += [_row(tr("Left out"), tr("newer already: {machines}", machines=harmless(newer)))]
     if plan["replaces"]:
-        lines += [f"Withdraws   {plan['replaces']}"]
+        lines += [_row(tr("Withdraws"), plan["replaces"])]
     if plan["splay_seconds"]:
-        lines += [f"Splay       {plan['splay_seconds']:g} s: the machines of a wave begin spread over it"]
+        splay = tr("{seconds} s: the machines of a wave begin spread over it", seconds=f"{plan['splay_seconds']:g}")
+        lines += [_row(tr("Splay"), splay)]
     lines = [part for line in lines for part in hung(line, 12)]
     lines += ["", *waves_lines(plan["waves"]), "", *hung(care(plan["pace"]), 2), *claimed(plan)]
     if plan["without_recipe"]:
-        way = "(docs/updates.md); --on 'not recipe=none' leaves out who has none"
-        lines += hung(f"! would refuse: {named(plan['without_recipe'])}: no recipe is set up {way}", 2)
+        refusing = tr(
+            "would refuse: {machines}: no recipe is set up (docs/updates.md); "
+            "--on 'not recipe=none' leaves out who has none",
+            machines=named(plan["without_recipe"]),
+        )
+        lines += hung(f"! {refusing}", 2)
     return "\n".join(lines)
+
+
+def _row(head: str, text: str) -> str:
+    return f"{head:<11} {text}"
 
 
 def update_text(answer: dict[str, Any]) -> str:
     rollout = answer["rollout"]
-    stands = f"{status_of(rollout)}, wave {rollout['wave']} of {rollout['waves']}" if rollout else "not begun"
-    stands += ", withdrawn" if answer["withdrawn"] else "" if answer["in_force"] else ", not in force any more"
-    tag = f" (tag {harmless(answer['tag'])})" if answer["tag"] else ""
-    lines = [*hung(f"Update {answer['id']} to {harmless(answer['version'])}{tag}: {stands}", 2), ""]
+    told = [stands(rollout) if rollout else tr("not begun")]
+    if answer["withdrawn"] or not answer["in_force"]:
+        told += [tr("withdrawn") if answer["withdrawn"] else tr("not in force any more")]
+    release = harmless(answer["version"])
+    if answer["tag"]:
+        release += f" ({tr('tag {tag}', tag=harmless(answer['tag']))})"
+    head = tr("Update {id} to {release}: {stands}", id=answer["id"], release=release, stands=", ".join(told))
+    lines = [*hung(head, 2), ""]
     rows = [
         (row["machine"], row["wave"], brief(row["before"] or "-"), brief(row["runs"] or "-"), row["phase"] or "-")
         for row in answer["machines"]
     ]
-    lines += [table(rows, ("MACHINE", "WAVE", "RAN", "RUNS", "IT SAYS"), colour=want_colour()), ""]
+    lines += [table(rows, (tr("MACHINE"), tr("WAVE"), tr("RAN"), tr("RUNS"), tr("IT SAYS")), colour=want_colour()), ""]
     for row in answer["machines"]:
         if row["log"]:
-            lines += [*hung(f"{row['machine']} said last:", 2), *_quoted(row["log"]), ""]
+            lines += [*hung(tr("{machine} said last:", machine=row["machine"]), 2), *_quoted(row["log"]), ""]
     lines += [*accounted(answer["machines"]), "", *hung(counted(answer["machines"]), 2)]
     if rollout:
         lines += [part for text in notes(rollout) for part in hung(text, 2)]
