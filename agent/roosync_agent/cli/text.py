@@ -15,16 +15,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from roosync_agent.characters import harmless as harmless
 from roosync_agent.wording import heard, tr, trn
 
 COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-_IN_EMOJI = frozenset("\u200d\ufe0f")
-# Letters and marks by their category that look like nothing: Hangul fillers, a Braille cell without dots, selectors.
-_BLANK = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0e\uffa0\U000e0100-\U000e01ef]")
-# Greek, Cyrillic, Armenian, Cherokee, full-width and mathematical letters: many pass for Latin ones.
-_FOREIGN = re.compile("[\u0370-\u058f\u13a0-\u13ff\uab70-\uabbf\uff21-\uff5a\U0001d400-\U0001d7ff]")
-_WORD = re.compile(r"[^\W_]+")
 _HIDDEN_IN_JSON = re.compile(
     "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -50,28 +44,6 @@ TONES = {
 }
 
 
-def harmless(text: object, *, lines: bool = False) -> str:
-    """`text` on one line, with every character that a person would not see, or that moves others, spelled out.
-
-    `lines`: line feeds stay, for a value that is shown as a block, each line of it marked by the caller. Letters of
-    another script inside a Latin word are spelled out too: one name must not pose as another.
-    """
-    out: list[str] = []
-    before = ""
-    for char in str(text):
-        if char == "\n":
-            out.append(char if lines else "\\n")
-        elif char == "\t":
-            out.append("  ")
-        elif char.isascii() and char.isprintable():
-            out.append(char)
-        else:
-            out.append(_spelled(char) if _unseen(char, before) else char)
-        before = char
-    shown = "".join(out)
-    return shown if shown.isascii() else _WORD.sub(_with_foreign_letters_spelled, shown)
-
-
 def brief(text: object, most: int = 30) -> str:
     """A word that a machine says of itself, for a cell: no run of blanks, and no width, makes a row look like two."""
     word = "_".join(str(text).split())
@@ -81,23 +53,6 @@ def brief(text: object, most: int = 30) -> str:
 def shell_word(text: object) -> str:
     """`text` in a command that is proposed: who pastes the line must not run what a name says."""
     return shlex.quote(harmless(text))
-
-
-def _unseen(char: str, before: str) -> bool:
-    if char in _IN_EMOJI:
-        return not before or unicodedata.category(before) not in ("So", "Sk", "Mn")
-    category = unicodedata.category(char)
-    return category in _UNSEEN or category == "Zs" or bool(_BLANK.match(char))
-
-
-def _with_foreign_letters_spelled(word: re.Match[str]) -> str:
-    if not re.search("[A-Za-z]", word[0]):
-        return word[0]  # a word of another script is what it is
-    return _FOREIGN.sub(lambda letter: _spelled(letter[0]), word[0])
-
-
-def _spelled(char: str) -> str:
-    return f"<U+{ord(char):04X}>"
 
 
 def want_colour() -> bool:

@@ -54,6 +54,7 @@ class Received(Struct, frozen=True, kw_only=True):
     manifest: package.Manifest
     entities: Entities
     placing: Placing = NOWHERE
+    files: dict[str, str] = {}  # entity -> the file of the manifest that holds it
 
 
 class Library:
@@ -83,14 +84,16 @@ class Library:
             raise NothingToCompareError(self._no_package(machine))
         manifest = package.read_manifest(await self.bytes_of(report.manifest), machine)
         entities: Entities = {}
+        files: dict[str, str] = {}
         placing = Placing()
         for file in manifest.files:
             found = package.read_contents(file, await self.bytes_of(file.hash))
             if twice := entities.keys() & found.entities.keys():
                 raise package.HostilePackageError(f"the package of {machine!r} has {sorted(twice)[0]!r} in two files")
             entities |= found.entities
+            files |= dict.fromkeys(found.entities, file.path)
             placing = placing.beside(found.placing)
-        return Received(report=report, manifest=manifest, entities=entities, placing=placing)
+        return Received(report=report, manifest=manifest, entities=entities, placing=placing, files=files)
 
     async def packages(self, machines: Iterable[str]) -> tuple[dict[str, Received], dict[str, str]]:
         """The latest package of each of these machines; and of the others, why theirs does not count.

@@ -105,9 +105,67 @@ class DecisionRow(Struct, frozen=True, kw_only=True):
 
 
 class DecisionList(Struct, frozen=True, kw_only=True):
-    decisions: list[DecisionRow]
+    decisions: list[DecisionRow]  # those that were asked for, from `offset` on
     pending: int
     failed: int = 0  # of which the apply failed, and that a person has not answered since
+    total: int = 0  # rows there would be without a limit
+    offset: int = 0
+    risks: dict[str, int] = {}  # how many of all these rows have which risk, the gravest first
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """A machine whose published package holds exactly the value that would stand."""
+
+    machine: str
+    file: str  # on it, as packages name files: <target>/<file>
+    version: str  # of its package
+    published: datetime
+
+
+class Agreed(Struct, frozen=True, kw_only=True):
+    """The baseline that asks for the value: who signed it, when, and what was written down about the value then."""
+
+    version: str
+    revision: int
+    signed_by: str
+    published: datetime
+    why: str = ""
+    had_by: list[str] = []  # machines that had it when it was agreed
+
+
+class Yes(Struct, frozen=True, kw_only=True):
+    """One approval that counts: an operator's, or the policy's by the machine itself."""
+
+    by: str  # an operator, or "policy"
+    at: datetime | None  # when it was signed; of a policy, when that came into force
+    signed_by: str = ""  # of a policy: the operator who signed it
+    revision: int = 0  # of a policy
+
+
+class Lack(Struct, frozen=True, kw_only=True):
+    """What one machine said, asked at this moment, that it has not."""
+
+    machine: str
+    kind: str  # program | secret
+    name: str  # a program as the value names it; a secret by its place in the value
+
+
+class Open(Struct, frozen=True, kw_only=True):
+    """What the value lets an assistant do without asking, as it would stand."""
+
+    path: str  # in the value, dotted
+    what: Any
+    why: str
+    new: bool  # it was not so before
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """A text of the card with characters that nobody sees, that move others, or that pass for others."""
+
+    where: str  # "wanted", "local" and so on, then the path in it
+    total: int
+    hidden: list[str]  # "U+202E RIGHT-TO-LEFT OVERRIDE"
+    posing: list[str]  # letters of another script in a Latin word
 
 
 class Card(Struct, frozen=True, kw_only=True):
@@ -145,6 +203,16 @@ class Card(Struct, frozen=True, kw_only=True):
     hash: str
     answer: str = ""  # the other answer than the suggested one that this card is about
     seen: str = ""  # digest of all that is decided; who signs after this card asks for it
+    agreed: Agreed | None = None  # of what is compared with the baseline
+    origins: list[Origin] = []  # who published exactly the value that would stand, the first publication first
+    yes: list[Yes] = []  # who said yes, and since when
+    unasked: list[Open] = []
+    needs: list[str] = []  # "program npx", "secret env/TOKEN": what the value needs where it stands
+    asked: list[str] = []  # machines that were asked whether they have that
+    lacks: list[Lack] = []
+    unsure: list[Lack] = []  # what a machine can not say of itself
+    not_said: dict[str, str] = {}  # machine -> why it said nothing: silence is no yes
+    marks: list[Mark] = []
 
 
 class AppliedRow(Struct, frozen=True, kw_only=True):

@@ -14,17 +14,16 @@ import msgspec
 from roosync_agent.collecting.local import Looked
 from roosync_agent.operations.answers import Card, CollectAnswer, DecisionList, DiffList, FileRow
 from roosync_agent.operations.audited import audited
+from roosync_agent.operations.decisions import facts
 from roosync_agent.operations.decisions.deciding import find
-from roosync_agent.operations.decisions.seen import answered_with, step, whole
+from roosync_agent.operations.decisions.seen import answered_with, whole
 from roosync_agent.operations.decisions.showing import card, decision_row, diff_row
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running import own_reports
 from roosync_agent.running.machine import Machine
-from roosync_broker.errors import BusError, UnavailableError
+from roosync_broker.errors import UnavailableError
 from roosync_broker.private_files import write_private
 from roosync_protocol import package
-from roosync_protocol.digest import digest
-from roosync_protocol.messages import Decision
 from roosync_protocol.messages.work import Action
 from roosync_protocol.overview import Overview, exit_codes, failed, overview
 from roosync_protocol.secrets import addresses
@@ -110,10 +109,11 @@ async def decisions(machine: Machine, everything: bool = False) -> DecisionList:
 
 
 async def decision_show(machine: Machine, id_: str, action: Action | None = None) -> Card:
-    """The card; with `action` as it is when answered so."""
+    """The card; with `action` as it is when answered so. The machines that would get it are asked what they lack."""
     decision = await whole(machine.library, find(machine.session, id_))
-    decision = answered_with(decision, action)
-    return card(machine.fleet, decision, await _runs_on(machine, decision, action), action)
+    shown = facts.Shown(decision=answered_with(decision, action), action=action)
+    known = await facts.gather(machine, [[shown]])
+    return card(machine.fleet, shown, known, known.missing[0])
 
 
 async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
@@ -177,18 +177,3 @@ def _collected(
         secrets=sorted({address for e in looked.entities.values() for address in addresses(e.value)}),
         written=written,
     )
-
-
-async def _runs_on(machine: Machine, decision: Decision, action: Action | None) -> list[str]:
-    """Machines whose published package holds exactly what would stand."""
-    found = []
-    wanted = step(decision, action)[1].digest
-    try:
-        packages, _ = await machine.library.packages(machine.fleet.packages())
-    except BusError:  # the card is of use without it
-        return []
-    for name, received in packages.items():
-        entity = received.entities.get(decision.entity)
-        if entity is not None and digest(entity.value) == wanted:
-            found.append(name)
-    return found

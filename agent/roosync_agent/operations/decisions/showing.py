@@ -3,8 +3,11 @@
 from typing import Any
 
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Shown
+from roosync_agent import characters
+from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Mark, Open, Shown, Yes
+from roosync_agent.operations.decisions import facts
 from roosync_agent.operations.decisions.seen import judged, seen, step
 from roosync_agent.operations.files.line_changes import line_opcodes
 from roosync_broker.keys import verify
@@ -14,7 +17,9 @@ from roosync_protocol.entity import Kind
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Side
 from roosync_protocol.risk import surface
+from roosync_protocol.risk.unasked import unasked
 
+MOST_MARKS = 50  # of one card
 TOO_LARGE = "(too large to show; the file has it)"
 
 
@@ -105,13 +110,14 @@ def decision_row(decision: Decision, *, failed: bool = False) -> DecisionRow:
     )
 
 
-def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | None = None) -> Card:
-    """The card of a decision, with `action` as it is when answered so: what is signed is what is on it."""
+def card(fleet: Fleet, shown_: "facts.Shown", known: "facts.Facts", missing: "facts.Missing") -> Card:
+    """The card of a decision as it is when answered so: what is signed is what is on it."""
+    decision, action = shown_.decision, shown_.action
     folded = fleet.decision(decision.machine, decision.id)
-    result = step(decision, action)[1]
-    wanted = value_of(decision.wanted)
+    before, after = step(decision, action)
     risk, reasons = judged(decision, action)
-    return Card(
+    origins = known.origins(shown_)
+    made = Card(
         id=decision.id,
         machine=decision.machine,
         entity=decision.entity,
@@ -122,14 +128,14 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | Non
         reference=decision.reference,
         local_value=value_of(decision.local),
         remote_value=value_of(decision.remote),
-        wanted=wanted,
-        wanted_absent=result.digest is None,
+        wanted=value_of(decision.wanted),
+        wanted_absent=after.digest is None,
         answer=action or "",
         suggested_action=decision.action,
         justification=decision.justification,
         risk=risk,
         reasons=reasons,
-        executes=None if result.digest is None else surface(decision.kind, value_of(result)),
+        executes=None if after.digest is None else surface(decision.kind, value_of(after)),
         changes=shown_changes(decision, action),
         seen=seen(decision),
         status=decision.status,
@@ -138,13 +144,58 @@ def card(fleet: Fleet, decision: Decision, runs_on: list[str], action: str | Non
         policy_approved=decision.policy_proof is not None,
         created=decision.created,
         expires=decision.expires,
-        runs_on=runs_on,
+        runs_on=[origin.machine for origin in origins],
         undo=undo_of(decision, action, fleet.law.baseline.version if fleet.law.baseline else ""),
         snapshot=decision.snapshot,
         log=list(decision.log),
         refused=list(folded.refused),
         hash=decision.surface,
+        agreed=known.agreed(shown_),
+        origins=origins,
+        yes=_yes(fleet, decision),
+        unasked=_unasked(shown_, None if before.digest is None else value_of(before)),
+        needs=missing.needs,
+        asked=missing.asked,
+        lacks=missing.lacks,
+        unsure=missing.unsure,
+        not_said=missing.not_said,
     )
+    return replace(made, marks=marks(made))
+
+
+def _yes(fleet: Fleet, decision: Decision) -> list[Yes]:
+    """Who said yes to it as it stands, and since when."""
+    given = approval.given(decision, fleet.law, verify, None)
+    found = [Yes(by=one.operator, at=one.issued) for one in given]
+    if decision.policy_proof is not None:
+        policy, revision = fleet.law.policy, decision.policy_proof.policy_revision
+        known = policy.revision == revision  # of an earlier one only the answers are remembered
+        at, by = (policy.timestamp, policy.agent) if known else (None, "")
+        found.append(Yes(by="policy", at=at, signed_by=by, revision=revision))
+    return found
+
+
+def _unasked(shown_: "facts.Shown", before: Any) -> list[Open]:
+    result = shown_.result
+    if result is None:
+        return []
+    return [Open(path=one.path, what=one.what, why=one.why, new=one.new) for one in unasked(result, before)]
+
+
+MARKED = ("entity", "local_value", "remote_value", "wanted", "justification", "verdict", "reasons", "log", "refused")
+
+
+def marks(made: Card) -> list[Mark]:
+    """Every text on the card with characters that nobody sees, or that pass for others."""
+    found = []
+    for name in MARKED:
+        value = getattr(made, name)
+        if name == "wanted" and made.wanted in (made.local_value, made.remote_value):
+            continue  # told under its own name already
+        for one in characters.found_in(value):
+            where = ".".join(filter(None, (name.removesuffix("_value"), one.where)))
+            found.append(Mark(where=where, total=one.total, hidden=list(one.hidden), posing=list(one.posing)))
+    return found[:MOST_MARKS]
 
 
 def undo_of(decision: Decision, action: str | None = None, version: str = "") -> str:

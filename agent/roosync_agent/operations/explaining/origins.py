@@ -73,12 +73,17 @@ async def changes_of(library: Library, laws: Sequence[Baseline], key: str, machi
 
 async def provenance_of(library: Library, law: Baseline, key: str) -> Provenance | None:
     """What the publication of `law` wrote down about `key`; None when it wrote nothing, or nothing readable."""
+    return (await provenances(library, law)).get(key)
+
+
+async def provenances(library: Library, law: Baseline) -> dict[str, Provenance]:
+    """The same of every entity, by its key."""
     if law.provenance is None:
-        return None
+        return {}
     try:
-        return _decoder.decode(await library.bytes_of(law.provenance)).get(key)
+        return _decoder.decode(await library.bytes_of(law.provenance))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BusError):
-        return None
+        return {}
 
 
 def told(provenance: Provenance) -> str:

@@ -7,9 +7,10 @@ that has something else there is another.
 
 from collections.abc import Iterable
 
+from roosync_agent.operations.decisions import facts
 from roosync_agent.operations.decisions.deciding import find
-from roosync_agent.operations.decisions.seen import seen
-from roosync_agent.operations.machine_side import decision_show
+from roosync_agent.operations.decisions.seen import seen, whole
+from roosync_agent.operations.decisions.showing import card
 from roosync_agent.operations.rollouts.answers import Asked, SharedCard
 from roosync_agent.running.machine import Machine
 from roosync_protocol.digest import digest
@@ -34,14 +35,19 @@ async def of(machine: Machine, ids: list[str]) -> list[SharedCard]:
 
 
 async def shared(machine: Machine, decisions: Iterable[Decision]) -> list[SharedCard]:
-    """The cards of these decisions, in the order of the first of each."""
+    """The cards of these decisions, in the order of the first of each; all their machines are asked what they lack."""
     together: dict[str, list[Decision]] = {}
     for decision in decisions:
         together.setdefault(alike(decision), []).append(decision)
+    groups = []
+    for same in together.values():
+        known = [await whole(machine.library, one) for one in same]
+        groups.append([facts.Shown(decision=one) for one in known])
+    found = await facts.gather(machine, groups)
     return [
         SharedCard(
-            card=await decision_show(machine, same[0].id),
+            card=card(machine.fleet, group[0], found, missing),
             decisions=[Asked(machine=one.machine, id=one.id, seen=seen(one)) for one in same],
         )
-        for same in together.values()
+        for group, missing, same in zip(groups, found.missing, together.values(), strict=True)
     ]
