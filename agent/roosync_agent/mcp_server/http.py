@@ -1,0 +1,173 @@
+"""The server over HTTP, for assistants that call an address: on this computer alone, and with a token.
+
+Whoever reaches the address may do what the tools do, so it is asked for a token that only its owner can read, on a
+loopback address. A web page in the person's browser reaches loopback too, under its own name or under one that it
+points here (DNS rebinding): requests with another `Host`, or with any `Origin`, are refused. Sessions, bodies and
+connections are bounded.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import ipaddress
+import logging
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+
+from roosync_agent.running.signals import stop_event
+from roosync_agent.state import StateError
+from roosync_broker.private_files import read_private, write_private
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+log = logging.getLogger("roosync.mcp")
+
+PORT = 7317
+PATH = "/mcp"
+MOST_SESSIONS = 64
+IDLE = 1800.0  # seconds after which a session that nobody uses ends
+BODY = 1 << 20  # bytes, as a line over stdio
+CONNECTIONS = 256
+GRACE = 3  # seconds that open answers have at the end
+LEAST_TOKEN = 32
+
+
+def token_file(state: Path) -> Path:
+    return state / "mcp-token"
+
+
+def token(state: Path) -> str:
+    """The token of this state folder, made at first use; it stays, so that an assistant's configuration does."""
+    path = token_file(state)
+    with contextlib.suppress(FileNotFoundError):
+        found = read_private(path, 1024).decode("ascii", "replace").strip()
+        if len(found) < LEAST_TOKEN or not found.isascii() or not found.isalnum():
+            raise StateError(f"{path} holds no token; remove it, and a new one is made")
+        if path.stat().st_mode & 0o077 and hasattr(socket, "AF_UNIX"):
+            raise StateError(f"others may read {path}; remove it, and a new one is made")
+        return found
+    made = secrets.token_hex(32)
+    write_private(path, made.encode() + b"\n")
+    return made
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket on a loopback address; port 0 is any free one. StateError in words."""
+    address = "127.0.0.1" if host == "localhost" else host
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        parsed = None
+    if parsed is None or not parsed.is_loopback:
+        raise StateError(
+            f"the MCP server listens on loopback alone, and {host} is not: whoever reaches it acts as this machine. "
+            "From another computer, go through SSH: ssh -L 7317:127.0.0.1:7317 HOST"
+        )
+    listening = socket.socket(socket.AF_INET6 if parsed.version == 6 else socket.AF_INET)
+    try:
+        if hasattr(socket, "AF_UNIX"):
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address, port))
+        listening.listen(CONNECTIONS)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise StateError(f"port {port} on {host} can not be had ({error}); name another one with --port") from error
+    return listening
+
+
+def address_of(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+
+class Guarded:
+    """The application for whoever has the token; nothing else is looked at before."""
+
+    def __init__(self, app: "ASGIApp", token: str) -> None:
+        self._app = app
+        self._wanted = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
+        if scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted):
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await _refuse(send)
+
+
+async def _refuse(send: "Send") -> None:
+    told = b'{"error": "the token of `roosync mcp --http` is missing or wrong"}\n'
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"www-authenticate", b"Bearer"),
+        (b"content-length", b"%d" % len(told)),
+    ]
+    await send({"type": "http.response.start", "status": 401, "headers": headers})
+    await send({"type": "http.response.body", "body": told})
+
+
+def application(server: MCPServer, listening: socket.socket, token: str) -> Guarded:
+    """What is served on `listening`."""
+    host, port = listening.getsockname()[:2]
+    names = {host, "localhost", "127.0.0.1"} if ":" not in host else {f"[{host}]", "localhost"}
+    app = server.streamable_http_app(
+        streamable_http_path=PATH,
+        host=host,
+        max_sessions=MOST_SESSIONS,
+        session_idle_timeout=IDLE,
+        max_request_body_size=BODY,
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=[f"{name}:{port}" for name in sorted(names)],
+            allowed_origins=[],  # no web page
+        ),
+    )
+    return Guarded(app, token)
+
+
+async def serve(server: MCPServer, listening: socket.socket, token: str) -> None:
+    """Until the first signal, or until cancelled."""
+    config = uvicorn.Config(
+        application(server, listening, token),
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="none",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+    )
+    serving = _Quiet(config)
+    stop = stop_event()
+    stopping = asyncio.create_task(stop.wait())
+    running = asyncio.create_task(serving.serve(sockets=[listening]))
+    try:
+        await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
+        serving.should_exit = True
+        await running
+    finally:
+        stopping.cancel()
+        listening.close()
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the signals to us: the first one is a clean end, and not an error to be raised again."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def headers(token: str) -> dict[str, Any]:
+    """What a client sends with each request."""
+    return {"Authorization": f"Bearer {token}"}
