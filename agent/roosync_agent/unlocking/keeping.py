@@ -1,0 +1,240 @@
+"""`roosync unlock`: holds the operator's key, shows one question after the other, and runs what the person allows.
+
+What is run is the command itself, in this process and in this terminal, so the card and the question are those of the
+command line, and nothing else can sign. The key is in the memory of this process alone, and ends with it.
+"""
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from click import termui
+
+from roosync_agent.cli.text import hanging, harmless, paint, want_colour, width
+from roosync_agent.unlocking import held
+from roosync_agent.unlocking.asking import Answer
+from roosync_agent.unlocking.desk import Desk, Question
+from roosync_agent.unlocking.door import Door
+from roosync_agent.unlocking.terminal import Keyboard, NoAnswerError, Tee
+from roosync_agent.wording import tr, trn
+from roosync_broker.keys import KeyPair
+
+STOPPED = 130  # exit code of a command that was stopped, or whose question was answered with no
+ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@dataclass
+class Ended:
+    """What the command that ran told of itself."""
+
+    values: list[Any]
+    error: dict[str, str] | None = None
+
+    def hear(self, end: dict[str, Any]) -> None:
+        if "value" in end:
+            self.values.append(json.loads(json.dumps(end["value"], default=str)))
+        else:
+            self.error = end["error"]
+
+
+class Keeper:
+    """The whole of it, in the main thread; `Door` and its askers are others."""
+
+    def __init__(self, state: Path, pair: KeyPair, seconds: float) -> None:
+        self._pair = pair
+        self._end = time.monotonic() + seconds
+        self._until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+        self._desk = Desk()
+        where = {"pid": os.getpid(), "terminal": _terminal_name()}
+        self._door = Door(state, self._desk, where)
+        self._signalled = False
+        self._declined = False
+        self._question: Question | None = None
+        self._keyboard = Keyboard(self._is_over, lambda: self._question is None or not self._question.withdrawn)
+
+    def run(self) -> str:
+        """Until Ctrl-C, a hang-up, or the end of the time; says why it ended."""
+        keep_to_ourselves()
+        with self._hearing_signals(), _asking_with(self._answer):
+            try:
+                held.key = self._pair
+                self._door.open()
+                while not self._is_over():
+                    question = self._desk.take(min(max(self._end - time.monotonic(), 0.01), 1.0))
+                    if question is not None:
+                        self._put(question)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                self._lock()
+        return "stopped" if self._signalled else "expired"
+
+    def _lock(self) -> None:
+        for name in ENDING:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
+        held.key = None
+        del self._pair
+        self._door.close()
+        self._desk.close(Answer("nobody", "the key was locked before this was answered; nothing was signed"))
+        time.sleep(0.05)  # those who asked are told by their own threads
+
+    def _is_over(self) -> bool:
+        return self._signalled or time.monotonic() >= self._end
+
+    def _put(self, question: Question) -> None:
+        """Shows one question, runs it when the person says yes, and tells whoever asked."""
+        self._question, self._declined = question, False
+        command = question.asked.command
+        click.echo("\n" + "\n".join(self._head(question)))
+        code, ended = self._ran(question)
+        says = _COLOUR.sub("", "".join(question.said)).strip()
+        if question.withdrawn and not question.allowed:
+            click.echo(tr("Whoever asked went away: nothing was signed."))
+            answer = Answer("declined", "nobody waited for it any more", command)
+        elif code == STOPPED and self._is_over():
+            middle = "it was stopped in the middle: `roosync history` tells what was signed"
+            early = "the key was locked before this was answered; nothing was signed"
+            answer = Answer(*(("failed", middle) if question.allowed else ("nobody", early)), command)
+        elif self._declined:
+            answer = Answer("declined", "the person said no; nothing was signed", command, code)
+        elif ended.error or code in (1, STOPPED):
+            says = ended.error["message"] if ended.error else says
+            answer = Answer("failed", says, command, code, ended.values, ended.error)
+        else:
+            answer = Answer("done", says, command, code, ended.values)
+        self._desk.finish(question, answer)
+        self._question = None
+        if self._signalled:
+            raise KeyboardInterrupt
+        click.echo(self.standing())
+
+    def _ran(self, question: Question) -> tuple[int, Ended]:
+        """The command's exit code, and what it told; every error has been said by then."""
+        from roosync_agent.cli.app import roosync
+        from roosync_agent.cli.running import guarded
+
+        ended, rule = Ended([]), question.asked.rule
+        out = Tee(sys.stdout, lambda text: question.tell(_COLOUR.sub("", text), err=False))
+        err = Tee(sys.stderr, lambda text: question.tell(_COLOUR.sub("", text), err=True))
+        before = sys.argv, sys.stdin
+        sys.argv = ["roosync", *question.asked.words]
+        sys.stdin = io.StringIO()  # no command reads what the person types
+        held.listeners.append(ended.hear)
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                if not rule.asks and not self._allowed_first():
+                    return STOPPED, ended
+                return guarded(roosync), ended
+        finally:
+            held.listeners.remove(ended.hear)
+            sys.argv, sys.stdin = before
+
+    def _allowed_first(self) -> bool:
+        """Of a command that signs without a question of its own."""
+        try:
+            return click.confirm(tr("Run it, and sign"))
+        except click.Abort:
+            return False
+
+    def _answer(self, prompt: str = "") -> str:
+        """In place of `input` for every question of a command: the same, asked with care."""
+        sys.stdout.write(prompt)
+        sys.stdout.flush()
+        try:
+            said = self._keyboard.line().strip().lower()
+        except EOFError:  # Ctrl-D is no; the key stays unlocked
+            said = ""
+        except NoAnswerError:
+            click.echo("")
+            raise
+        except OSError:  # the terminal is gone
+            self._signalled = True
+            raise NoAnswerError from None
+        if said in ("y", "yes"):
+            if self._question is not None:
+                self._question.allowed = True
+        elif said in ("", "n", "no"):
+            self._declined = True
+        return said
+
+    def _head(self, question: Question) -> list[str]:
+        """Who asks for what, before the command shows its card."""
+        room = width() or 80
+        waiting = self._desk.waiting()
+        more = trn("{count} more waits", "{count} more wait", waiting) if waiting else tr("nothing else waits")
+        title = f"── {time.strftime('%H:%M:%S')}  {more} "
+        lines = [paint(title + "─" * max(room - len(title), 0), "bold", want_colour())]
+        lines += hanging(tr("Asked to run   {command}", command=question.asked.command), room, 15)
+        if question.who:
+            lines += hanging(tr("Asked by       {who}", who=harmless(question.who)), room, 15)
+        if question.claims:
+            claim = tr("It says it is  {claim}   (its own word)", claim=harmless(question.claims))
+            lines += hanging(claim, room, 15)
+        return [*lines, ""]
+
+    def standing(self) -> str:
+        waiting = self._desk.waiting()
+        more = trn("{count} question waits", "{count} questions wait", waiting) if waiting else tr("nothing waits")
+        away = self._desk.turned_away
+        if away:
+            more += "; " + trn("{count} was turned away", "{count} were turned away", away)
+        return "\n" + tr("Unlocked until {time}; {more}. Ctrl-C locks.", time=self._until, more=more)
+
+    @contextlib.contextmanager
+    def _hearing_signals(self) -> Iterator[None]:
+        def hear(_number: int, _frame: Any) -> None:
+            self._signalled = True
+            raise KeyboardInterrupt
+
+        for name in ENDING:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), hear)
+        yield
+
+
+@contextlib.contextmanager
+def _asking_with(answer: Any) -> Iterator[None]:
+    """Every question of a command is asked by us; nothing hidden is ever asked for here."""
+
+    def no_secret(prompt: str) -> str:
+        raise NoAnswerError
+
+    before = termui.visible_prompt_func, termui.hidden_prompt_func
+    termui.visible_prompt_func, termui.hidden_prompt_func = answer, no_secret
+    try:
+        yield
+    finally:
+        termui.visible_prompt_func, termui.hidden_prompt_func = before
+
+
+def keep_to_ourselves() -> None:
+    """No core file, and no other program of this user reads our memory: on Linux a debugger is refused."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE: no
+
+
+def _terminal_name() -> str:
+    try:
+        return os.ttyname(0) if hasattr(os, "ttyname") else ""
+    except OSError:
+        return ""

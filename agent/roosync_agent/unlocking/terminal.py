@@ -1,0 +1,112 @@
+"""The person's terminal: a question is answered by a person who has read it, or not at all.
+
+What was typed before a question was shown is thrown away, and the answer counts only after the keys were quiet for a
+moment: a finger that stays on y, or a paste, answers nothing that comes later. A question ends by itself when the key
+is locked, and when nobody asks it any more.
+"""
+
+import contextlib
+import os
+import select
+import sys
+import time
+from collections.abc import Callable
+from io import TextIOBase
+from typing import TextIO
+
+QUIET = 0.3  # seconds in which nothing is typed, before an answer counts
+LOOK = 0.3  # seconds between two looks whether the question is still wanted
+MOST_TYPED = 4096
+
+
+class NoAnswerError(KeyboardInterrupt):
+    """The question ended without an answer. As Ctrl-C: a command that asks ends there."""
+
+
+class Tee(TextIOBase):
+    """Writes to the terminal, and to `also`; a terminal that hung up is no error."""
+
+    def __init__(self, terminal: TextIO, also: Callable[[str], None]) -> None:
+        self._terminal, self._also = terminal, also
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError("text")  # click asks so whether this takes bytes
+        with contextlib.suppress(OSError):
+            self._terminal.write(text)
+        self._also(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._terminal.flush()
+
+    def isatty(self) -> bool:
+        return self._terminal.isatty()
+
+    def fileno(self) -> int:
+        return self._terminal.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._terminal.encoding
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return self._terminal.errors
+
+
+class Keyboard:
+    """Answers, a line each. `over` tells whether the key is locked meanwhile, `wanted` whether anybody still asks."""
+
+    def __init__(self, over: Callable[[], bool], wanted: Callable[[], bool]) -> None:
+        self._over, self._wanted = over, wanted
+
+    def line(self) -> str:
+        """What the person types from now on. EOFError for Ctrl-D, NoAnswerError when it is not to be answered."""
+        if sys.platform == "win32" or sys.__stdin__ is None:
+            return _console_line()
+        return self._terminal_line(sys.__stdin__.fileno())
+
+    def _terminal_line(self, keys: int) -> str:
+        self._settle(keys)
+        data = b""
+        while not data.endswith(b"\n"):
+            while not select.select([keys], [], [], LOOK)[0]:
+                self._look()
+            part = os.read(keys, MOST_TYPED)
+            if not part:
+                raise EOFError
+            data += part
+        self._look()
+        return data.decode("utf-8", "replace")
+
+    def _settle(self, keys: int) -> None:
+        import termios
+
+        while True:
+            termios.tcflush(keys, termios.TCIFLUSH)
+            end = time.monotonic() + QUIET
+            while (left := end - time.monotonic()) > 0 and not select.select([keys], [], [], left)[0]:
+                self._look()
+            if left <= 0:
+                termios.tcflush(keys, termios.TCIFLUSH)
+                return
+
+    def _look(self) -> None:
+        if self._over() or not self._wanted():
+            raise NoAnswerError
+
+
+def _console_line() -> str:
+    """Windows: what was typed before is thrown away; the question itself waits for the person."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        time.sleep(QUIET)
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+    return sys.__stdin__.readline() if sys.__stdin__ else ""
