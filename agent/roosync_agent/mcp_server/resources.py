@@ -77,8 +77,8 @@ class Reader:
                 self._office.leave()
         except ToolFault as fault:
             raise ResourceError(f"{fault.kind}: {fault}") from fault
-        except (OSError, ValueError) as error:
-            raise ResourceError(str(error)) from error
+        except Exception as error:
+            raise ResourceError(_in_words(error)) from error
 
     async def fixed(self, one: Fixed) -> str:
         answer = await self.ask(one.verb, **one.args)
@@ -201,6 +201,13 @@ def bounded_roadmap(text: str) -> str:
     end = told.rfind(BLOCK_END, 0, MOST) + len(BLOCK_END)
     left = told.count(BLOCK_END, end)
     return f"{told[:end]}\n({left} more decisions: the tool roosync_list_diffs gives them page by page)\n"
+
+
+def _in_words(error: Exception) -> str:
+    from roosync_agent.operations.faults import fault_of
+    from roosync_protocol.secrets import scrub
+
+    return f"{fault_of(error) or 'internal'}: {scrub(str(error))}"
 
 
 def _reading(reader: Reader, one: Fixed) -> Callable[[], Awaitable[str]]:

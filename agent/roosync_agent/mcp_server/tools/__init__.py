@@ -1,0 +1,15 @@
+"""The tools, by noun; `TABLE` is all of them in the order in which an assistant reads them."""
+
+from roosync_agent.mcp_server.tool import Row
+from roosync_agent.mcp_server.tools import baseline, config, coordination, decisions, fleet, here, mail, operator
+
+TABLE: tuple[Row, ...] = (
+    *fleet.ROWS,
+    *config.ROWS,
+    *decisions.ROWS,
+    *baseline.ROWS,
+    *here.ROWS,
+    *coordination.ROWS,
+    *mail.ROWS,
+    *operator.ROWS,
+)

@@ -1,0 +1,177 @@
+"""This machine and the things on it: its targets, secrets by name, MCP servers, where a value comes from."""
+
+from functools import partial
+from typing import Annotated, Any
+
+from msgspec import Struct
+from pydantic import Field
+
+from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
+from roosync_agent.mcp_server.pages import Page, cut
+from roosync_agent.mcp_server.parameters import Entity, Limit, Offset
+from roosync_agent.mcp_server.tool import READS, SAYS_ONCE, Row
+
+Dotted = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\[][^\x00-\x1f]{0,199}$", description="A field in it: env.TOKEN")]
+ServerName = Annotated[str, Field(pattern=r"^[^-\x00-\x1f][^\x00-\x1f]{0,199}$", description="Name of an MCP server")]
+
+
+class TargetRow(Struct, frozen=True, kw_only=True):
+    target: str
+    assistant: str
+    group: str
+    state: str
+    managed: bool
+    where: str
+    things: int
+    not_read: int
+    note: str = ""
+
+
+class Targets(Page, frozen=True, kw_only=True):
+    rows: list[TargetRow]
+    broken: dict[str, str]
+
+
+async def list_targets(desk: Desk, found_only: bool = True, limit: Limit = 50, offset: Offset = 0) -> Targets:
+    answer = await desk.patiently(partial(_targets, desk), lambda: None, "looking at the files")
+    found = [row for row in answer["targets"] if row["found"] or not found_only]
+    rows, left = cut(desk, found, limit, offset)
+    return typed(Targets, {"total": len(found), "left": left, "rows": rows, "broken": answer["broken"]})
+
+
+def _targets(desk: Desk) -> Any:
+    import msgspec
+
+    from roosync_agent.operations.targets_list import list_targets as listed
+
+    return msgspec.to_builtins(listed(desk.office.settings()))
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    target: str
+    why: str
+    since: str | None
+    believed: int
+    gone: list[str]
+    unreadable: list[str]
+    repairable: bool
+
+
+class Quarantine(Struct, frozen=True, kw_only=True):
+    rows: list[Held]
+
+
+async def show_quarantine(desk: Desk) -> Quarantine:
+    found = await desk.patiently(partial(_quarantine, desk), lambda: None, "looking at the files")
+    if found:
+        desk.next.append("a person looks and answers: roosync quarantine show; then repair or release TARGET")
+    return typed(Quarantine, {"rows": found})
+
+
+def _quarantine(desk: Desk) -> Any:
+    import msgspec
+
+    from roosync_agent.operations.files.quarantine import held
+
+    return msgspec.to_builtins(list(held(desk.office.settings()).values()))
+
+
+class SecretRow(Struct, frozen=True, kw_only=True):
+    address: str
+    entity: str
+    machines: dict[str, str]
+
+
+class Secrets(Page, frozen=True, kw_only=True):
+    rows: list[SecretRow]
+    unknown: dict[str, str]
+    keyring: str = ""
+
+
+async def list_secrets(desk: Desk, limit: Limit = 50, offset: Offset = 0) -> Secrets:
+    found = await desk.ask("secrets")
+    rows, left = cut(desk, found["rows"], limit, offset)
+    desk.next.append("what is missing is set by the person on that machine, never through an assistant")
+    return typed(Secrets, {**found, "total": len(found["rows"]), "left": left, "rows": rows})
+
+
+class Servers(Page, frozen=True, kw_only=True):
+    rows: list[dict[str, Any]]
+    targets: dict[str, list[str]]
+    baseline_version: str
+    unknown: dict[str, str]
+
+
+async def list_mcp_servers(
+    desk: Desk, name: ServerName | None = None, limit: Limit = 20, offset: Offset = 0
+) -> Servers:
+    found = await desk.ask("servers", name=name)
+    rows, left = cut(desk, found["servers"], limit, offset)
+    return typed(Servers, {**found, "total": len(found["servers"]), "left": left, "rows": rows})
+
+
+class Explained(Struct, frozen=True, kw_only=True):
+    asked: str
+    kind: str
+    entity: dict[str, Any] | None = None
+    files: list[dict[str, Any]] = []
+    reason: str = ""
+    nearest: list[str] = []
+    not_known: str = ""
+
+
+async def explain(desk: Desk, what: Entity, field: Dotted | None = None) -> Explained:
+    """Things and targets only, no path of a file: what is not managed is nobody's to ask about."""
+    name = what.split("/", 1)[0].rpartition(":")[2]
+    if "." not in name or ".." in what.split("/") or name.startswith("."):
+        raise ToolFault("arguments", f"{what!r} is no thing of a target", "name one as roosync_list_diffs does")
+    found = await desk.read(Explained, "explain", what=what, field=field or "", path="")
+    if found.nearest:
+        desk.next.append("one of `nearest` may be meant")
+    return found
+
+
+class Paused(Struct, frozen=True, kw_only=True):
+    machine: str
+    paused: bool
+    since: str
+
+
+async def pause(desk: Desk) -> Paused:
+    found = await desk.read(Paused, "pause")
+    desk.next.append("roosync_ask_operator with what=resume when it may go on; that is signed by a person")
+    return found
+
+
+class Policy(Struct, frozen=True, kw_only=True):
+    revision: int
+    answers: dict[str, str]
+    operators: list[str]
+    paused: bool
+    paused_machines: list[str]
+    paused_here: bool
+
+
+async def get_policy(desk: Desk) -> Policy:
+    return await desk.read(Policy, "policy_show")
+
+
+ROWS = (
+    Row("roosync_list_targets", list_targets, "Targets here", READS,
+        "Which assistants' files are on this machine, what is managed, and what can not be read. Works without a "
+        "fleet."),
+    Row("roosync_explain", explain, "Explain a value", READS,
+        "Where a value comes from and why: of a thing (roo.mcp/github), a target (roo.mcp), or another machine's "
+        "(beta:roo.mcp/github)."),
+    Row("roosync_list_mcp_servers", list_mcp_servers, "MCP servers", READS,
+        "MCP servers by assistant and machine, and where they differ."),
+    Row("roosync_list_secrets", list_secrets, "Secrets by name", READS,
+        "Which secrets the configuration needs, by address and machine: set, missing or unknown. Never a value."),
+    Row("roosync_show_quarantine", show_quarantine, "Quarantine", READS,
+        "What the wipe guard of this machine holds back because too much of it vanished, and what is gone. A "
+        "person answers it."),
+    Row("roosync_get_policy", get_policy, "Policy", READS,
+        "What applies by itself, by risk; who can approve; what is paused."),
+    Row("roosync_pause", pause, "Pause this machine", SAYS_ONCE,
+        "Stops this machine from applying anything by itself. Use it when an apply does harm."),
+)  # fmt: skip
