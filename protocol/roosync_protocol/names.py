@@ -5,7 +5,7 @@ Operators are told from machines by their first letters: the two share the place
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from msgspec import Meta
@@ -43,6 +43,19 @@ def token(text: str) -> str:
 def some(names: Sequence[str], most: int = 5) -> str:
     """The first of them in a line for a person, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def nearest(wanted: str, known: Iterable[str]) -> str:
+    """`; did you mean X?`, when there is something like it; else nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(wanted, list(known)[:20_000], 2, 0.6)
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def known(wanted: str, names: Sequence[str], most: int = 10) -> str:
+    """What there is in place of a name that nobody knows: some names, and the nearest. For the end of a sentence."""
+    return (some(names, most) or "none yet") + nearest(wanted, names)
 
 
 def is_operator(name: str) -> bool:

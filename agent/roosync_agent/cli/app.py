@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from roosync_agent.cli.signing import signing
 from roosync_agent.cli.spoken import spoken
 from roosync_agent.wording import speak_to_click, tr
 from roosync_protocol import __version__
@@ -27,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "renew": ("fleet", "renew", "Renew the roster and the memberships."),
     "pause": ("fleet", "pause", "Turn automatic application off, here or for the fleet."),
     "resume": ("fleet", "resume", "Turn automatic application on again."),
+    "unlock": ("unlock", "unlock", "Hold your key in this terminal: what others want signed is shown and asked here."),
     "policy": ("policy", "policy", "What applies by itself, by risk class; change it."),
     "observer": ("fleet", "observer", "Make a credential that reads everything and says nothing."),
     "status": ("look", "status", "The fleet at one look; the exit code says what waits."),
@@ -61,16 +63,20 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "request": ("requests", "request", "Ask a machine or a person for something; it waits until they are there."),
     "requests": ("requests", "requests", "What was asked of machines and people, and waits."),
     "message": ("messages", "message", "Mail between machines, operators and assistants."),
+    "doctor": ("doctor", "doctor", "Find what is wrong, and say how it is mended; mend what is safe to mend."),
     "ping": ("ping", "ping", "Which machines are there at this moment, each asked directly."),
     "locks": ("locks", "locks", "What is held, by whom, and who of the holders is not there."),
     "edit": ("edit", "edit", "Edit any file in place: JSON, YAML, TOML, text. Needs no fleet."),
     "snapshots": ("snapshots", "snapshots", "The backups made before each write; put one back."),
+    "mcp": ("mcp", "mcp", "Serve assistants over MCP; `mcp config` prints what they need to start it."),
     "mcp-servers": ("servers", "mcp_servers", "MCP servers by assistant and machine; share one, remove one."),
     "baseline": ("baseline", "baseline", "Propose, show, validate, publish, restore, export the baseline."),
     "history": ("history", "history", "What was done: who asked, who approved, what came of it."),
+    "watch": ("watch.command", "watch", "The fleet live: machines, decisions, the cycle; keys that approve and reject."),
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),
     "targets": ("targets", "targets", "Which assistants' files were found here, and what is managed."),
+    "completion": ("completion", "completion", "Print the script that completes words in bash, zsh, fish or PowerShell."),
     "explain": ("targets", "explain", "Where a value comes from, and why: of a file, or a thing in it."),
 }
 ALIASES = {
@@ -119,7 +125,11 @@ class Commands(click.Group):
         module, name, _ = COMMANDS[cmd_name]
         command = getattr(importlib.import_module(f"roosync_agent.cli.{module}"), name)
         assert isinstance(command, click.Command)
-        return spoken(command)
+        if os.environ.get("_ROOSYNC_COMPLETE"):
+            from roosync_agent.cli.completion import completed
+
+            completed(command, cmd_name)
+        return spoken(signing(cmd_name, command))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section(tr("Commands")):
@@ -156,6 +166,8 @@ def run() -> int:
     """Runs the command line; errors become one clear message, whose fault it is and what to do next."""
     from roosync_agent.cli.running import guarded
 
+    if os.environ.get("_ROOSYNC_COMPLETE"):
+        import roosync_agent.cli.completion  # noqa: F401 - it tells click of the shells
     if "--json" in sys.argv:  # for programs, which read English
         os.environ["LANGUAGE"] = "en"
     speak_to_click()

@@ -15,6 +15,7 @@ from roosync_protocol import baseline as content
 from roosync_protocol import package
 from roosync_protocol.entity import Entities, target_of
 from roosync_protocol.messages import Baseline, PackageReport
+from roosync_protocol.names import known as known_names
 from roosync_protocol.placing import NOWHERE, Placing
 
 BASELINE = "baseline"
@@ -157,7 +158,7 @@ class Library:
     def _no_package(self, machine: str) -> str:
         known = self._session.fleet.law.machines()
         if machine not in known:
-            return f"{machine!r} is no machine of this fleet; its machines are {', '.join(known) or 'none yet'}"
+            return f"{machine!r} is no machine of this fleet; its machines are {known_names(machine, known)}"
         return f"{machine!r} has not published a package yet; run `roosync publish` there"
 
     def _no_baseline(self) -> str:

@@ -9,7 +9,7 @@ choosing   which machines are meant, and why
 
 from roosync_protocol.targeting.choosing import Expression, choose, chosen_because, parse
 from roosync_protocol.targeting.facts import FACTS, LABEL, Candidate, candidates
-from roosync_protocol.targeting.words import MAX_TEXT, TargetError, nearest
+from roosync_protocol.targeting.words import MAX_TEXT, TargetError
 
 __all__ = [
     "FACTS",
@@ -21,6 +21,5 @@ __all__ = [
     "candidates",
     "choose",
     "chosen_because",
-    "nearest",
     "parse",
 ]

@@ -14,11 +14,12 @@ from typing import TypeVar
 
 from msgspec import Struct
 
+from roosync_protocol.names import nearest
 from roosync_protocol.targeting.facts import ARCHITECTURES, FACTS, LABEL, LOCAL, Candidate
 from roosync_protocol.targeting.grammar import GLOB, Grammar
 from roosync_protocol.targeting.nodes import And, Compared, Everybody, Has, Names, Node, Not, Or, Pattern
 from roosync_protocol.targeting.versions import order
-from roosync_protocol.targeting.words import nearest, refuse
+from roosync_protocol.targeting.words import refuse
 
 Answer = bool | None  # None: unknown
 A = TypeVar("A", bound=Answer)

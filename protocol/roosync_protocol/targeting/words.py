@@ -3,9 +3,7 @@
 Whoever typed the expression sees the part that is meant, with a line of carets below it.
 """
 
-import difflib
 import re
-from collections.abc import Iterable
 from typing import Literal, NoReturn
 
 from msgspec import Struct
@@ -66,9 +64,3 @@ def refuse(text: str, at: int, end: int, why: str) -> NoReturn:
     before, behind = ("..." if start else ""), ("..." if stop < len(line) else "")
     carets = " " * (len(before) + at - start) + "^" * max(1, min(end, stop) - at)
     raise TargetError(f"{why}\n  {before}{line[start:stop]}{behind}\n  {carets}")
-
-
-def nearest(wanted: str, known: Iterable[str]) -> str:
-    """`; did you mean X?`, when there is something like it; else nothing."""
-    near = difflib.get_close_matches(wanted, list(known)[:20_000], 2, 0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

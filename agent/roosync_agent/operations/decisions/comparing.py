@@ -15,6 +15,7 @@ from roosync_agent.running.machine import Machine
 from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import DIVERGENT, Divergence, Verdict
 from roosync_protocol.entity import target_of
+from roosync_protocol.names import known as known_names
 from roosync_protocol.reconcile import accepted
 
 
@@ -32,7 +33,9 @@ async def reference_of(machine: Machine, other: str | None) -> Reference:
     if other == machine.name:
         raise RefusedRequestError(f"{other!r} is this machine; name another one, or none to compare with the baseline")
     if other not in (known := machine.fleet.law.machines()):
-        raise RefusedRequestError(f"{other!r} is no machine of this fleet; its machines are {', '.join(known)}")
+        raise RefusedRequestError(
+            f"{other!r} is no machine of this fleet; its machines are {known_names(other, known)}"
+        )
     return machine.local.here(await machine.library.of_machine(other))
 
 

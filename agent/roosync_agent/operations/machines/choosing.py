@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.fleet import Fleet
-from roosync_protocol.names import some
+from roosync_protocol.names import nearest, some
 from roosync_protocol.overview import MachineRow, machine_rows
 from roosync_protocol.rollout.waves import limit as limited
 from roosync_protocol.targeting import (
@@ -22,7 +22,6 @@ from roosync_protocol.targeting import (
     TargetError,
     candidates,
     chosen_because,
-    nearest,
     parse,
 )
 

@@ -16,6 +16,7 @@ from roosync_broker.link import Expect
 from roosync_protocol.law import LIFETIME, Law
 from roosync_protocol.messages import Baseline, Campaign, Invitation, Member, Operator, Policy, Roster
 from roosync_protocol.messages import Law as LawMessage
+from roosync_protocol.names import known as known_names
 from roosync_protocol.names import machine_id, token
 
 RENEW_BEFORE = timedelta(days=75)  # what has less time left than this is renewed in passing
@@ -141,8 +142,7 @@ async def revoke(session: Session, machine: str) -> Member:
     def make() -> Member:
         known = session.fleet.law.members.get(machine)
         if known is None:
-            names = ", ".join(session.fleet.law.machines()) or "none"
-            raise RefusedRequestError(f"{machine!r} is no member of this fleet; its machines are {names}")
+            raise _no_member(session, machine)
         if known.revoked:
             raise RefusedRequestError(f"{machine!r} was revoked already, on {known.timestamp:%Y-%m-%d %H:%M} UTC")
         return replace(known, agent=session.name, timestamp=session.now(), revoked=True)
@@ -236,8 +236,12 @@ def _paused(session: Session, policy: Policy, machine: str | None) -> Policy:
 
 def _known(session: Session, machine: str) -> None:
     if machine not in session.fleet.law.machines():
-        names = ", ".join(session.fleet.law.machines()) or "none"
-        raise RefusedRequestError(f"{machine!r} is no member of this fleet; its machines are {names}")
+        raise _no_member(session, machine)
+
+
+def _no_member(session: Session, machine: str) -> RefusedRequestError:
+    there = known_names(machine, session.fleet.law.machines())
+    return RefusedRequestError(f"{machine!r} is no member of this fleet; its machines are {there}")
 
 
 def _roster(session: Session) -> Roster:

@@ -16,6 +16,7 @@ from roosync_agent.targets import TABLE, TargetSpec
 from roosync_agent.targets.base import WORKSPACE
 from roosync_protocol.baseline import Commons, Overlay
 from roosync_protocol.entity import Entities, Entity, Kind, declared
+from roosync_protocol.names import known as known_names
 from roosync_protocol.servers.table import Held, ServerRow, ServerTable, server_table
 
 HOLDERS: dict[str, TargetSpec] = {spec.name: spec for spec in TABLE if spec.kind is Kind.MCP_SERVER}
@@ -80,9 +81,8 @@ class Known(Struct, frozen=True, kw_only=True):
 
     def require_machines(self, machines: list[str]) -> None:
         if unknown := [machine for machine in machines if machine not in self.machines]:
-            raise RefusedRequestError(
-                f"{unknown[0]!r} is no machine of this fleet; its machines are {', '.join(self.machines)}"
-            )
+            there = known_names(unknown[0], self.machines)
+            raise RefusedRequestError(f"{unknown[0]!r} is no machine of this fleet; its machines are {there}")
 
     def require_baseline(self, what: str) -> None:
         if not self.version:
