@@ -113,9 +113,8 @@ class Reader:
         return found
 
 
-def register(server: MCPServer, office: Office) -> Reader:
+def register(server: MCPServer, reader: Reader) -> None:
     """Gives `server` its resources. The middleware that lists them is the server's to take (`Listing`)."""
-    reader = Reader(office)
     for one in FIXED:
         server.resource(
             one.uri, name=one.name, title=one.title, description=one.description, mime_type=one.mime
@@ -128,7 +127,6 @@ def register(server: MCPServer, office: Office) -> Reader:
         f"{LETTER}{{+id}}", name="message", title="One letter", mime_type=JSON,
         description=f"A letter with its text; reading it here does not mark it as read. {DATA}",
     )(_by_id(reader.letter))  # fmt: skip
-    return reader
 
 
 class Listing:
