@@ -57,7 +57,6 @@ def unlock(seconds: float) -> None:
             click.echo(tr("! The operator's key has no passphrase: whoever reads this account can sign without you."))
         whose = tr("The key of {operator} is unlocked.", operator=identity.operator)
         click.echo(whose + " " + tr("What other terminals and assistants want signed is shown and asked here."))
-        click.echo(keeper.standing().lstrip("\n"))
         why = keeper.run()
     finally:
         lock.release()

@@ -70,6 +70,7 @@ class Keeper:
             try:
                 held.key = self._pair
                 self._door.open()
+                click.echo(self.standing())
                 while not self._is_over():
                     question = self._desk.take(min(max(self._end - time.monotonic(), 0.01), 1.0))
                     if question is not None:
@@ -118,7 +119,7 @@ class Keeper:
         self._question = None
         if self._signalled:
             raise KeyboardInterrupt
-        click.echo(self.standing())
+        click.echo("\n" + self.standing())
 
     def _ran(self, question: Question) -> tuple[int, Ended]:
         """The command's exit code, and what it told; every error has been said by then."""
@@ -190,7 +191,7 @@ class Keeper:
         away = self._desk.turned_away
         if away:
             more += "; " + trn("{count} was turned away", "{count} were turned away", away)
-        return "\n" + tr("Unlocked until {time}; {more}. Ctrl-C locks.", time=self._until, more=more)
+        return tr("Unlocked until {time}; {more}. Ctrl-C locks.", time=self._until, more=more)
 
     @contextlib.contextmanager
     def _hearing_signals(self) -> Iterator[None]:
