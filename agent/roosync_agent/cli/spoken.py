@@ -1,5 +1,7 @@
 """The help of commands in the person's language: a command is translated when it is loaded, with all below it."""
 
+from inspect import cleandoc
+
 import click
 
 from roosync_agent.wording import language, tr
@@ -12,7 +14,7 @@ def spoken(command: click.Command) -> click.Command:
     if language() == "en" or id(command) in _done:
         return command
     _done.add(id(command))
-    command.help = tr(command.help) if command.help else command.help
+    command.help = tr(cleandoc(command.help)) if command.help else command.help
     command.short_help = tr(command.short_help) if command.short_help else command.short_help
     command.epilog = tr(command.epilog) if command.epilog else command.epilog
     for parameter in command.params:
