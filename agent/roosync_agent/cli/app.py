@@ -76,7 +76,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),
     "targets": ("targets", "targets", "Which assistants' files were found here, and what is managed."),
-    "completion": ("completion", "completion", "Print the script that completes words in bash, zsh, fish or PowerShell."),
+    "completion": ("completion", "completion", "The script by which the Tab key completes words in your shell."),
     "explain": ("targets", "explain", "Where a value comes from, and why: of a file, or a thing in it."),
 }
 ALIASES = {
