@@ -2,7 +2,8 @@
 
 import pytest
 
-from roosync_agent.cli.decision import _code, _listed
+from roosync_agent.cli.decision import _code
+from roosync_agent.cli.decisions_text import listed_text as _listed
 
 
 def row(id_="d-1", status="pending", failed=False, log=()):

@@ -1,16 +1,29 @@
 """The approval card as text: what a person reads before they sign. The same change on many machines is one card.
 
-What will execute is shown whole; nothing in it can move the cursor or hide.
+What will execute is shown whole; nothing in it can move the cursor or hide, and nothing can look like a line of the
+card: each line of a value has its mark, also where the terminal is too narrow for it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from roosync_agent.cli.changes import Told, block, ordered, told
-from roosync_agent.cli.text import TONES, hanging, harmless, many, paint, reference_text, want_colour, width
+from roosync_agent.cli.card_facts_text import agreed_lines, lacking_lines, marked_lines, origin_lines, unasked_lines
+from roosync_agent.cli.card_lines import said, titled
+from roosync_agent.cli.changes import Told, block, fitted, ordered, told
+from roosync_agent.cli.text import TONES, hanging, harmless, paint, reference_text, want_colour, width
+from roosync_agent.wording import mark, tr, trn
 
 OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own
 AGAIN = {"rolled_back", "rejected", "overwritten", "rollback_failed"}  # of these an operator opens another attempt
+GONE = {  # another answer than the suggested one -> from where it is gone then; "": the suggested one
+    "override_remote": mark("it is gone from every machine"),
+    "keep_special": mark("it is gone from what this machine should have"),
+    "": mark("it is gone from this machine"),
+}
+MEANS = {
+    "override_remote": mark("this machine's value becomes the agreed one, FOR EVERY MACHINE OF THE FLEET"),
+    "keep_special": mark("this machine's value stays, for it alone"),
+}
 
 
 def card_text(card: dict[str, Any], *, following: bool = True, full: bool = False, machines: Sequence[str] = ()) -> str:
@@ -21,51 +34,90 @@ def card_text(card: dict[str, Any], *, following: bool = True, full: bool = Fals
     `machines`: all that are asked for exactly this, when the card stands for several decisions.
     """
     changed = told(_changes(card), card["kind"], full=full)
-    colour = want_colour()
-    approved = ", ".join(card["approvals"]) or ("by policy" if card["policy_approved"] else "by nobody yet")
-    risk = paint(card["risk"], TONES.get(card["risk"], "good"), colour)
-    lines = [
-        *_heads(card, machines),
-        *_line("What", f"{harmless(card['verdict'])}: {harmless(card['justification'])}"),
-        *_line("Compared", f"with {reference_text(card['reference'])}"
-               + ("" if card["reference"] == "baseline" else ", not with the baseline")),
-        f"  Risk        {risk}",
-        *(part for reason in card["reasons"] for part in hanging(f"{'':14}- {harmless(reason)}", width(), 16)),
-        *_line("Suggested", card["suggested_action"]),
-        *_answer_text(card),
-        "  Changes",
-        *(f"    {line}" for line in changed.lines),
-    ]  # fmt: skip
+    lines = [*_heads(card, machines), *_about(card), *marked_lines(card.get("marks", ()))]
+    lines += [f"  {tr('Changes')}", *fitted(changed.lines, width(), 4)]
     if changed.left:
+        left = trn("{count} line", "{count} lines", changed.left)
         way = f"roosync decision show {card['id']} --full"
-        lines.append(f"    ({many(changed.left, 'line')} that did not change left out; old and new in full: {way})")
-    if card["wanted_absent"]:
-        gone = {"override_remote": "every machine", "keep_special": "what this machine should have"}
-        lines += _line("Afterwards", f"it is gone from {gone.get(card['answer'], 'this machine')}")
-    elif isinstance(card["executes"], dict) and card["executes"]:
-        lines += ["  Executes", *(f"    {line}" for line in _executes(card, changed))]
-    if not card["wanted_absent"]:  # who lacks it already is not counted
-        lines += _line("Already on", ", ".join(card["runs_on"]) or "no machine")
-    undo = "roosync decision rollback ID, each by its own" if len(machines) > 1 else card["undo"]
-    lines += _line("Approved", approved) + _line("Expires", f"{card['expires'][:16]} UTC")
-    lines += [*_line("Undo", undo), f"  Hash        {card['hash']}"]
-    for title, found in (("Log", card["log"]), ("Not counted", card["refused"])):
-        lines += [f"  {title}"] if found else []
-        lines += [part for line in found for part in hanging(f"    {harmless(line)}", width(), 6)]
+        lines += hanging(
+            f"    ({tr('{lines} that did not change left out; old and new in full: {way}', lines=left, way=way)})",
+            width(),
+            6,
+        )
+    lines += _afterwards(card, changed)
+    lines += _proof(card, machines)
     return "\n".join([*lines, *(_following(card) if following else [])])
 
 
-def _line(title: str, text: str) -> list[str]:
-    return hanging(f"  {title:<12}{text}", width(), 14)
+def _about(card: dict[str, Any]) -> Iterator[str]:
+    """Who asks for what, and why; how dangerous it is."""
+    yield from agreed_lines(card)
+    yield from origin_lines(card.get("origins", ()))
+    yield from titled(tr("What"), f"{said(card['verdict'])}: {said(card['justification'])}")
+    compared = tr("with {reference}", reference=reference_text(card["reference"]))
+    if card["reference"] != "baseline":
+        compared = tr("with {reference}, not with the baseline", reference=reference_text(card["reference"]))
+    yield from titled(tr("Compared"), compared)
+    yield from titled(tr("Risk"), paint(card["risk"], TONES.get(card["risk"], "good"), want_colour()))
+    for reason in card["reasons"]:
+        yield from titled("", f"- {said(reason)}", further=2)
+    yield from titled(tr("Suggested"), card["suggested_action"])
+    if card["answer"]:  # another one than the suggested: promoting is about every machine of the fleet
+        means = MEANS.get(card["answer"])
+        yield from titled(tr("Answer"), f"{card['answer']}: {tr(means)}" if means else card["answer"])
+
+
+def _afterwards(card: dict[str, Any], changed: Told) -> Iterator[str]:
+    """What runs then, what it may do unasked, where it runs already, and which machines lack something for it."""
+    if card["wanted_absent"]:
+        yield from titled(tr("Afterwards"), tr(GONE.get(card["answer"], GONE[""])))
+        return  # who lacks it already is not counted
+    if isinstance(card["executes"], dict) and card["executes"]:
+        yield f"  {tr('Executes')}"
+        yield from fitted(_executes(card, changed), width(), 4)
+    yield from unasked_lines(card)
+    yield from titled(tr("Already on"), harmless(", ".join(card["runs_on"])) or tr("no machine"))
+    yield from lacking_lines(card)
+
+
+def _proof(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:
+    approved = ", ".join(card["approvals"]) or (tr("by policy") if card["policy_approved"] else tr("by nobody yet"))
+    given = [yes for yes in card.get("yes", ()) if yes["at"]]
+    since = "; ".join(_yes(yes) for yes in given)
+    yield from titled(tr("Approved"), since or harmless(approved))
+    yield from titled(tr("Expires"), f"{card['expires'][:16]} UTC")
+    each = tr("roosync decision rollback ID, each by its own")
+    yield from titled(tr("Undo"), each if len(machines) > 1 else said(card["undo"]))
+    yield f"  {tr('Hash'):<12}{card['hash']}"
+    for title, found in ((tr("Log"), card["log"]), (tr("Not counted"), card["refused"])):
+        if found:
+            yield f"  {title}"
+        for line in found:
+            yield from hanging(f"    {said(line)}", width(), 6)
+
+
+def _yes(yes: dict[str, Any]) -> str:
+    at = f"{yes['at'][:16]} UTC"
+    if yes["by"] == "policy":
+        return tr(
+            "by the policy, revision {revision}, signed by {operator}, since {at}",
+            revision=yes["revision"], operator=harmless(yes["signed_by"]), at=at,
+        )  # fmt: skip
+    return tr("{operator}, since {at}", operator=harmless(yes["by"]), at=at)
 
 
 def _heads(card: dict[str, Any], machines: Sequence[str]) -> list[str]:
     """Which decision it is; of several the machines by name, all of them."""
-    state = f"{card['status']}, attempt {card['attempt']}"
+    entity = harmless(card["entity"])
     if len(machines) < 2:
-        return hanging(f"{card['id']}   {harmless(card['entity'])} on {card['machine']}   {state}", width(), 2)
-    what = f"{harmless(card['entity'])} on {len(machines)} machines, the same on each   {card['status']}"
-    return [*hanging(what, width(), 2), *_line("Machines", ", ".join(map(harmless, machines)))]
+        state = tr("{status}, attempt {number}", status=card["status"], number=card["attempt"])
+        where = tr("{entity} on {machine}", entity=entity, machine=card["machine"])
+        return hanging(f"{card['id']}   {where}   {state}", width(), 2)
+    what = tr("{entity} on {count} machines, the same on each", entity=entity, count=len(machines))
+    return [
+        *hanging(f"{what}   {card['status']}", width(), 2),
+        *titled(tr("Machines"), ", ".join(map(harmless, machines))),
+    ]
 
 
 def _changes(card: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,34 +138,28 @@ def _executes(card: dict[str, Any], changed: Told) -> list[str]:
         if card["kind"] == "mode" and name in changed.whole and isinstance(value, str) and "\n" in value:
             above.append(name)
         else:
-            lines += block("=", harmless(name), value)
-    return [*lines, f"(in full above, under Changes: {', '.join(map(harmless, above))})"] if above else lines
+            lines += block("=", harmless(name), value, apart=True)
+    if above:
+        lines.append(f"({tr('in full above, under Changes: {fields}', fields=', '.join(map(harmless, above)))})")
+    return lines
 
 
 def _following(card: dict[str, Any]) -> list[str]:
     """Every answer that can be given, in words: which side wins is what a person decides here."""
-    approve = f"roosync decision approve {card['id']}"
+    approve, machine = f"roosync decision approve {card['id']}", card["machine"]
     if card["status"] != "pending" and card["status"] not in AGAIN:
         return []
-    answers = [(approve, f"make the changes above on {card['machine']}")]
+    answers = [(approve, tr("make the changes above on {machine}", machine=machine))]
     if card["reference"] == "baseline" and card["verdict"] in OWN:
-        answers.append((f"{approve} --action override_remote", f"what {card['machine']} has, for every machine"))
+        whole = tr("what {machine} has, for every machine", machine=machine)
+        answers.append((f"roosync decision approve {card['id']} --action override_remote", whole))
     if card["reference"] == "baseline":
-        answers.append((f"{approve} --action keep_special", f"{card['machine']} keeps its own, for good"))
+        own = tr("{machine} keeps its own, for good", machine=machine)
+        answers.append((f"roosync decision approve {card['id']} --action keep_special", own))
     if card["status"] != "rejected":
-        answers.append((f"roosync decision reject {card['id']}", "leave this difference as it is"))
+        answers.append((f"roosync decision reject {card['id']}", tr("leave this difference as it is")))
     longest = max(len(command) for command, _ in answers)
-    heads = ["Next: ", *["      "] * (len(answers) - 1)]
+    head = tr("Next: {command}", command="")
+    heads = [head, *[" " * len(head)] * (len(answers) - 1)]
     lines = (f"{head}{command:{longest}}   {what}" for head, (command, what) in zip(heads, answers, strict=True))
     return ["", *(part for line in lines for part in hanging(line, width(), 10))]
-
-
-def _answer_text(card: dict[str, Any]) -> list[str]:
-    """Another answer than the suggested one, in words: promoting is about every machine of the fleet."""
-    meaning = {
-        "override_remote": "this machine's value becomes the agreed one, FOR EVERY MACHINE OF THE FLEET",
-        "keep_special": "this machine's value stays, for it alone",
-    }
-    return (
-        _line("Answer", f"{card['answer']}: {meaning.get(card['answer'], '')}".rstrip(": ")) if card["answer"] else []
-    )

@@ -1,19 +1,22 @@
 """What a change looks like to a person: a leaf as before and after, a text by its lines, an entity member by member.
 
 Every line has its mark (`-`, `+`, `=`) and every line of a text begins with `|`, so that no value can pose as another
-line of the answer. Two views: the card leaves out nothing but lines that stay as they are, and says so; the overview
-of `diffs` shortens what is long, around what changed.
+line of the answer; what is too wide for the terminal goes on behind the same mark and `>` (`fitted`). Two views: the
+card leaves out nothing but lines that stay as they are, and says so; the overview of `diffs` shortens what is long,
+around what changed.
 """
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from roosync_agent.cli.text import harmless, many, value_text
+from roosync_agent.cli.text import columns, harmless, value_text
+from roosync_agent.wording import tr, trn
 
 CONTEXT = 2  # lines that stay, shown around a change
 WIDE = 100  # characters; a longer list has a line for each element, and in the overview a longer value is cut
+FURTHER = 6  # columns that a line goes on behind, when it is too wide
 AROUND = 30  # characters beside a change in a line that is cut
 SOME = 3  # lines or elements of a long value in the overview
 DEEP = 6  # maps in maps, each on lines of its own
@@ -53,10 +56,41 @@ def told(changes: list[dict[str, Any]], kind: str, *, clip: bool = False, full: 
     return Told(lines, left, frozenset(whole))
 
 
-def block(mark: str, where: str, value: Any, *, clip: bool = False) -> list[str]:
-    """A value over as many lines as it needs, each with its mark."""
-    first, *rest = _lines_of(value, clip)
+def block(mark: str, where: str, value: Any, *, clip: bool = False, apart: bool = False) -> list[str]:
+    """A value over as many lines as it needs, each with its mark. `apart`: each element of a list on its own."""
+    first, *rest = _lines_of(value, clip, apart=apart)
     return [f"{mark} {where}: {first}".removesuffix(" "), *(f"{mark}   {line}" for line in rest)]
+
+
+def fitted(lines: Iterable[str], room: int, place: int) -> Iterator[str]:
+    """Lines of values that begin at `place`, none wider than `room` columns; 0 room is endless.
+
+    Nothing is left out, and a terminal that breaks a line by itself would begin the rest where the card's own begin.
+    """
+    most = max(room - place - FURTHER, 10)
+    for line in lines:
+        if not room or columns(line) <= room - place:
+            yield " " * place + line
+            continue
+        first, *rest = chopped(line, max(room - place, 10), most)
+        yield " " * place + first
+        yield from (f"{' ' * place}{line[:1]}   > {part}" for part in rest)
+
+
+def chopped(text: str, first: int, most: int) -> Iterator[str]:
+    """A text in pieces of that many columns, the first of `first`; a mark stays with its letter."""
+    start, used, room = 0, 0, first
+    if text.isascii():
+        yield text[:first]
+        yield from (text[at : at + most] for at in range(first, len(text), most))
+        return
+    for at, char in enumerate(text):
+        wide = columns(char)
+        if used + wide > room:
+            yield text[start:at]
+            start, used, room = at, 0, most
+        used += wide
+    yield text[start:]
 
 
 def ordered(value: Any, kind: str) -> Any:
@@ -69,7 +103,7 @@ def ordered(value: Any, kind: str) -> Any:
 
 def _change(change: dict[str, Any], kind: str, clip: bool, full: bool) -> tuple[list[str], int]:
     path, before, after, absent = change["path"], change["before"], change["after"], change["absent"]
-    where = ".".join(harmless(part) for part in path) or "(all of it)"
+    where = ".".join(harmless(part) for part in path) or tr("(all of it)")
     if kind in ("text", "setting") and len(path) == 1 and _ROW.fullmatch(str(path[0])):
         old, new = (before or "").split("\n"), (after or "").split("\n")
         return [f"@@ {where} @@", *_both([] if absent == "before" else old, [] if absent == "after" else new, clip)], 0
@@ -103,8 +137,8 @@ def _diff(where: str, before: str, after: str, clip: bool) -> tuple[list[str], i
             continue
         start = max(i - CONTEXT, reach, 0)
         if reach < 0 or start > reach:
-            place = f"{where}, line {start + 1}" if where else f"line {start + 1}"
-            lines.append(f"@@ {place} @@")
+            place = tr("line {number}", number=start + 1)
+            lines.append(f"@@ {where}, {place} @@" if where else f"@@ {place} @@")
         end = min(j + CONTEXT, codes[at + 1][2]) if at + 1 < len(codes) else j
         lines += [f"    | {_short(harmless(line), clip)}" for line in old[start:i]]
         lines += _both(old[i:j], new[k:m], clip)
@@ -133,24 +167,24 @@ def _with_blanks(line: str) -> str:
     return harmless(text.replace("\t", "<U+0009>")) + "<U+0020>" * (len(line) - len(text))
 
 
-def _lines_of(value: Any, clip: bool, depth: int = 0) -> list[str]:
+def _lines_of(value: Any, clip: bool, depth: int = 0, *, apart: bool = False) -> list[str]:
     """The first goes beside the name of the value, "" when all of it stands below."""
     if isinstance(value, str) and "\n" in value:
-        return ["", *_some([f"| {_short(harmless(line), clip)}" for line in value.split("\n")], clip, "line")]
+        return ["", *_some([f"| {_short(harmless(line), clip)}" for line in value.split("\n")], clip, lines=True)]
     if _is_map(value) and depth < DEEP:
         lines = [""]
         for name, inner in value.items():
-            first, *rest = _lines_of(inner, clip, depth + 1)
+            first, *rest = _lines_of(inner, clip, depth + 1, apart=apart)
             lines += [f"{_name(name)}: {first}".removesuffix(" "), *(f"  {line}" for line in rest)]
         return lines
     line = _inline(value)
-    if isinstance(value, list) and len(line) > WIDE:
-        return ["", *_some([f"- {_short(_inline(one), clip)}" for one in value], clip, "element")]
+    if isinstance(value, list) and (len(line) > WIDE or (apart and len(value) > 1)):
+        return ["", *_some([f"- {_short(_inline(one), clip)}" for one in value], clip, lines=False)]
     return [_short(line, clip)]
 
 
 def _is_map(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and "$secret" not in value
+    return isinstance(value, dict) and bool(value) and value.keys() != {"$secret"}
 
 
 def _inline(value: Any) -> str:
@@ -167,17 +201,24 @@ def _name(name: str) -> str:
     return harmless(name if _NAME.fullmatch(name) else json.dumps(name, ensure_ascii=False))
 
 
-def _some(lines: list[str], clip: bool, word: str) -> list[str]:
-    if not clip or len(lines) <= SOME + 1:
-        return lines
-    return [*lines[:SOME], f"... {many(len(lines) - SOME, f'more {word}')}"]
+def _some(found: list[str], clip: bool, *, lines: bool) -> list[str]:
+    left = len(found) - SOME
+    if not clip or left <= 1:
+        return found
+    more = (
+        trn("{count} more line", "{count} more lines", left)
+        if lines
+        else trn("{count} more element", "{count} more elements", left)
+    )
+    return [*found[:SOME], f"... {more}"]
 
 
 def _short(line: str, clip: bool) -> str:
     most = WIDE + 2 * AROUND
     if not clip or len(line) <= most:
         return line
-    return f"{line[:WIDE]}... ({len(line) - WIDE} more characters)"
+    left = len(line) - WIDE
+    return f"{line[:WIDE]}... ({trn('{count} more character', '{count} more characters', left)})"
 
 
 def _around(old: str, new: str) -> tuple[str, str]:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from roosync_agent.cli.card_text import card_text
-from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
+from roosync_agent.cli.decisions_text import approved_text, listed_text, step_text
+from roosync_agent.cli.outcomes_text import exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, reference_text, table_with_lines
+from roosync_agent.wording import tr, trn
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -15,52 +16,29 @@ if TYPE_CHECKING:
 PENDING, FAILED = 3, 4
 ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
 RISKS = ["none", "low", "medium", "high", "critical"]
-LESSER = ("none", "low")  # that a person may well approve together
-USUAL = {"COMPARED WITH": "the baseline", "ACTION": "override_local", "TRY": 1}  # a column of nothing else is left out
+ROWS = 40  # that a person is shown of a long list; counts tell of the rest
+CARDS = 50  # different changes that a person is shown, and asked about, at once
+risk_option = click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+machine_option = click.option("--machine", help="Only decisions of this machine.")
 
 
 @click.command()
-@click.option("--all", "everything", is_flag=True, help="Also those that ended.")
+@click.option("--all", "everything", is_flag=True, help="All of them, also those that ended.")
+@risk_option
+@machine_option
+@click.option("--limit", type=click.IntRange(0), help="At most so many rows; 0: all.  [default: 40; with --json: 0]")
 @json_option
-def decisions(everything: bool, as_json: bool) -> None:
+def decisions(everything: bool, risk: str | None, machine: str | None, limit: int | None, as_json: bool) -> None:
     """The decisions of the fleet that wait, or are under way. Exit code: 3 pending, 4 an apply failed, 0 neither."""
-    answer = ask_machine("decisions", everything=everything)
-    show(answer, as_json, _listed)
+    if limit is None:
+        limit = 0 if everything or as_json else ROWS
+    answer = ask_machine("decisions", everything=everything, limit=limit, risk=risk or "", of=machine or "")
+    show(answer, as_json, listed_text)
     raise click.exceptions.Exit(_code(answer))
 
 
 def _code(answer: dict[str, Any]) -> int:
     return FAILED if answer["failed"] else PENDING if answer["pending"] else 0
-
-
-def _listed(found: dict[str, Any]) -> str:
-    """The table; below each whose apply failed, what its machine said last, and that a person is waited for."""
-    rows = [
-        (
-            d["id"],
-            d["machine"],
-            d["entity"],
-            reference_text(d["reference"]),
-            d["risk"],
-            d["status"],
-            d["action"],
-            d["attempt"],
-        )
-        for d in found["decisions"]
-    ]
-    if not rows:
-        return "No decision waits."
-    heads = ("DECISION", "MACHINE", "FIELD", "COMPARED WITH", "RISK", "STATUS", "ACTION", "TRY")
-    told = [at for at, head in enumerate(heads) if {row[at] for row in rows} != {USUAL.get(head)}]
-    below = ["failed: approve again or reject" * d["failed"] + "".join(f" ({line})" for line in d["log"])
-             for d in found["decisions"]]  # fmt: skip
-    lines = table_with_lines([[row[at] for at in told] for row in rows], [heads[at] for at in told], below)
-    count = f"{found['pending']} pending" + (f", {found['failed']} failed" if found["failed"] else "")
-    waiting = [d for d in found["decisions"] if d["failed"] or d["status"] == "pending"]
-    following = f"Next: roosync decision show {waiting[0]['id'] if len(waiting) == 1 else 'ID'}"
-    if sum(d["risk"] in LESSER and d["status"] == "pending" for d in found["decisions"]) > 1:
-        following += "\n" + " " * 6 + "roosync approve --all --risk low    (each is shown first)"
-    return "\n".join([*lines, "", f"{count}.", following])
 
 
 @click.group()
@@ -89,7 +67,7 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
         shown = ask_machine("decision_show", id_=id_, action=action)
         expected, id_ = shown["seen"], shown["id"]
         click.echo(card_text(shown, following=False))
-        click.confirm("\nApprove this", abort=True)
+        click.confirm("\n" + tr("Approve this"), abort=True)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
@@ -151,44 +129,76 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
 
 @click.command("approve")
 @click.argument("ids", nargs=-1, metavar="[ID...]")
-@click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+@risk_option
 @click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
-@click.option("--machine", help="Only decisions of this machine.")
+@machine_option
+@click.option(
+    "--most",
+    type=click.IntRange(0),
+    default=CARDS,
+    show_default=True,
+    help="Different changes that are shown and asked about at once; 0: all.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", type=click.FloatRange(0, 250), default=0.0, metavar="SECONDS", help="Wait for how they end.")
 @json_option
 def approve_many(
-    ids: tuple[str, ...], risk: str | None, everything: bool, machine: str | None, yes: bool, wait: float, as_json: bool
+    ids: tuple[str, ...],
+    risk: str | None,
+    everything: bool,
+    machine: str | None,
+    most: int,
+    yes: bool,
+    wait: float,
+    as_json: bool,
 ) -> None:
     """Approve several decisions at once: by ID, or all that wait up to a risk. (With care: `roosync rollout start`.)
 
     Exit code with --wait: 0 all ok or changed, 4 any failed or refused, 5 any unreachable or late.
     """
     if not ids and not (everything and risk):
-        raise click.UsageError("name decisions, or use --all together with --risk")
-    listed = ask_machine("decisions")["decisions"]
-    named = {_one_of(listed, id_) for id_ in ids}
+        raise click.UsageError(tr("name decisions, or use --all together with --risk"))
     limit = RISKS.index(risk) if risk else len(RISKS)
-    chosen = [
-        d
-        for d in listed
-        if d["status"] == "pending"
-        and (d["id"] in named or not ids)
-        and RISKS.index(d["risk"]) <= limit
-        and machine in (None, d["machine"])
-    ]
+    chosen = _chosen(ids, risk, machine)
     if not chosen:
-        show({"decisions": []}, as_json, lambda _: "No decision waits that fits.")
+        show({"decisions": []}, as_json, lambda _: tr("No decision waits that fits."))
         return
-    found = ask_machine("decision_cards", ids=[one["id"] for one in chosen])
+    found = ask_machine("decision_cards", ids=chosen, most=0 if yes else most, ask=not yes)
+    left = len(chosen) - sum(len(one["decisions"]) for one in found)
     cards = [one for one in found if RISKS.index(one["card"]["risk"]) <= limit]  # of a large value only the card knows
-    for one in cards if not as_json else ():
+    for one in cards[: most or None] if not as_json else ():
         machines = [decision["machine"] for decision in one["decisions"]]
         click.echo(card_text(one["card"], following=False, machines=machines) + "\n")
+    if yes and most and len(cards) > most and not as_json:
+        click.echo(trn("{count} more change, not shown.", "{count} more changes, not shown.", len(cards) - most) + "\n")
     seen = {decision["id"]: decision["seen"] for one in cards for decision in one["decisions"]}
     if not yes:
-        click.confirm(f"Approve {'this one' if len(seen) == 1 else f'these {len(seen)}'}", abort=True)
+        _ask(len(seen), left)
+    answer, states = _signed(seen, wait)
+    show(answer | ({"left": left} if left else {}), as_json, approved_text)
+    raise click.exceptions.Exit(exit_code(states) if wait else 0)
 
+
+def _chosen(ids: tuple[str, ...], risk: str | None, machine: str | None) -> list[str]:
+    """The ids of the decisions that wait and are meant."""
+    listed = ask_machine("decisions", risk=risk or "", of=machine or "", named=list(ids))["decisions"]
+    named = {_one_of(listed, id_) for id_ in ids}
+    return [d["id"] for d in listed if d["status"] == "pending" and (d["id"] in named or not ids)]
+
+
+def _ask(count: int, left: int) -> None:
+    if left:
+        more = trn(
+            "{count} more decision fits and is not shown: the same command again asks about it; --most 0 shows all.",
+            "{count} more decisions fit and are not shown: the same command again asks about them; --most 0 shows all.",
+            left,
+        )
+        click.echo(f"! {more}", err=True)
+    click.confirm(trn("Approve this one", "Approve these {count}", count), abort=True)
+
+
+def _signed(seen: dict[str, str], wait: float) -> tuple[dict[str, Any], list[str]]:
+    """Signs each as it was seen; the answer, and with `wait` how their machines ended."""
     import msgspec
 
     from roosync_agent.operations.decisions.showing import decision_row
@@ -198,28 +208,23 @@ def approve_many(
 
         return await deciding.approve_each(session, seen)
 
-    signed_ = signed(work)
-    rows = [msgspec.to_builtins(decision_row(done)) for done in signed_]
-    answer: dict[str, Any] = {"decisions": rows}
+    done = signed(work)
+    answer: dict[str, Any] = {"decisions": [msgspec.to_builtins(decision_row(one)) for one in done]}
     if wait:
-        answer |= ask_machine("decisions_settled", asked={done.id: done.revision for done in signed_}, wait=wait)
-    show(answer, as_json, _approved)
-    raise click.exceptions.Exit(exit_code(row["state"] for row in answer["machines"]) if wait else 0)
-
-
-def _approved(answer: dict[str, Any]) -> str:
-    lines = [f"{row['id']}  {row['status']}  {harmless(row['entity'])} on {row['machine']}"
-             for row in answer["decisions"]]  # fmt: skip
-    if "machines" in answer:
-        lines += ["", *accounted(answer["machines"]), "", counted(answer["machines"])]
-    return "\n".join([*lines, "", "Next: roosync status"])
+        answer |= ask_machine("decisions_settled", asked={one.id: one.revision for one in done}, wait=wait)
+    return answer, [row["state"] for row in answer.get("machines", ())]
 
 
 def _one_of(listed: list[dict[str, Any]], id_: str) -> str:
     """The one decision that a person means: a beginning that fits several could sign for what nobody named."""
     found = [d["id"] for d in listed if d["id"] == id_] or [d["id"] for d in listed if id_ and d["id"].startswith(id_)]
     if len(found) != 1:
-        raise click.UsageError(f"{id_!r} means {len(found)} of the decisions that wait; `roosync decisions` lists them")
+        raise click.UsageError(
+            tr(
+                "{id} means {count} of the decisions that wait; `roosync decisions` lists them",
+                id=repr(id_), count=len(found),
+            )
+        )  # fmt: skip
     return str(found[0])
 
 
@@ -228,11 +233,6 @@ def _told(done: Any, as_json: bool) -> None:
 
     from roosync_agent.operations.decisions.showing import decision_row
 
-    row = msgspec.to_builtins(decision_row(done))
-    show(
-        row,
-        as_json,
-        lambda d: f"{d['id']}  {d['status']}  {harmless(d['entity'])} on {d['machine']}\n\nNext: roosync status",
-    )
+    show(msgspec.to_builtins(decision_row(done)), as_json, step_text)
     if done.status == "rollback_failed":
         raise click.exceptions.Exit(4)

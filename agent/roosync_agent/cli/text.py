@@ -179,7 +179,7 @@ def listed(lines: Sequence[str], most: int = 3, between: str = "; ") -> str:
 
 def value_text(value: Any) -> str:
     """A value of a configuration for a person, on one line: secrets by their name, whole otherwise."""
-    if isinstance(value, dict) and "$secret" in value:
+    if isinstance(value, dict) and value.keys() == {"$secret"}:  # with anything beside it, it is shown whole
         return tr("<secret {address}>", address=harmless(value["$secret"]))
     if isinstance(value, str):
         return harmless(value)

@@ -7,6 +7,7 @@ compares with a reference is in `comparing`, what writes into files in `applying
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from roosync_broker.private_files import write_private
 from roosync_protocol import package
 from roosync_protocol.messages.work import Action
 from roosync_protocol.overview import Overview, exit_codes, failed, overview
+from roosync_protocol.proof import RISKS
 from roosync_protocol.secrets import addresses
 
 WAITING = ("pending", "failed", "rolled_back", "overwritten", "rollback_failed")
@@ -97,15 +99,44 @@ async def diffs(machine: Machine, kind: str = "all") -> DiffList:
     return DiffList(agent=machine.name, timestamp=machine.session.now(), divergences_count=len(rows), divergences=rows)
 
 
-async def decisions(machine: Machine, everything: bool = False) -> DecisionList:
-    found = list(machine.fleet.decisions())
-    broken = {(d.machine, d.id) for d in found if failed(d, machine.fleet.status(d.machine))}
-    rows = [
-        decision_row(d, failed=(d.machine, d.id) in broken)
-        for d in found
-        if everything or d.status in (*WAITING, *UNDER_WAY)
+async def decisions(
+    machine: Machine,
+    everything: bool = False,
+    limit: int = 0,
+    offset: int = 0,
+    risk: str = "",
+    of: str = "",
+    named: list[str] | None = None,
+) -> DecisionList:
+    """What waits, or is under way; `everything`: also what ended. All of it, or `limit` rows from `offset` on.
+
+    Of many, those that failed come first, then by risk, the gravest first. `risk`: only of this or less; `of`: of one
+    machine; `named`: whose id begins with one of these. Counts are of all rows that fit.
+    """
+    if limit < 0 or offset < 0 or (risk and risk not in RISKS.values()):
+        raise RefusedRequestError("limit and offset are counts, and risk is none, low, medium, high or critical")
+    names = tuple(named or ())
+    found = [
+        d
+        for d in machine.fleet.decisions(of or None)
+        if (everything or d.status in (*WAITING, *UNDER_WAY)) and (not names or d.id.startswith(names))
     ]
-    return DecisionList(decisions=rows, pending=sum(d.status == "pending" for d in found), failed=len(broken))
+    broken = {(d.machine, d.id) for d in found if failed(d, machine.fleet.status(d.machine))}
+    order: list[str] = list(RISKS.values())
+    rows = [decision_row(d, failed=(d.machine, d.id) in broken) for d in found]
+    if risk:
+        rows = [row for row in rows if order.index(row.risk) <= order.index(risk)]
+    counts = Counter(row.risk for row in rows)
+    if limit and len(rows) > limit:
+        rows.sort(key=lambda row: (not row.failed, -order.index(row.risk)))
+    return DecisionList(
+        decisions=rows[offset : offset + limit] if limit else rows[offset:],
+        pending=sum(row.status == "pending" for row in rows),
+        failed=sum(row.failed for row in rows),
+        total=len(rows),
+        offset=offset,
+        risks={name: counts[name] for name in reversed(order) if counts[name]},
+    )
 
 
 async def decision_show(machine: Machine, id_: str, action: Action | None = None) -> Card:

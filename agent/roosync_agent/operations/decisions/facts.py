@@ -72,13 +72,17 @@ class Facts:
         return self._agreed.get(shown.decision.entity) if shown.decision.reference == BASELINE else None
 
 
-async def gather(machine: Machine, groups: Sequence[Sequence[Shown]]) -> Facts:
-    """The facts for these cards; each group is the same change on several machines, of which all are asked."""
+async def gather(machine: Machine, groups: Sequence[Sequence[Shown]], *, ask: bool = True) -> Facts:
+    """The facts for these cards; each group is the same change on several machines, of which all are asked.
+
+    Without `ask` nobody is: for who reads no card.
+    """
     packages = await _packages(machine)
     keys = {one.decision.entity for group in groups for one in group}
     places = _places(packages, keys)
     items, whose = _questions(machine, packages, groups)
-    said = await needing.ask_each(machine, items) if items and machine.session.reachable else {}
+    asked = bool(items) and ask and machine.session.reachable
+    said = await needing.ask_each(machine, items) if asked else {}
     agreed = await _agreed(machine, keys)
     missing = [_missing(group, whose[at], items, said) for at, group in enumerate(groups)]
     return Facts(places, agreed, missing)

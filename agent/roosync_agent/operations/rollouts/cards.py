@@ -28,26 +28,30 @@ def alike(decision: Decision) -> str:
     return digest([*about, *sides, *stands, *words])
 
 
-async def of(machine: Machine, ids: list[str]) -> list[SharedCard]:
-    """The cards of the decisions of these ids."""
+async def of(machine: Machine, ids: list[str], most: int = 0, ask: bool = True) -> list[SharedCard]:
+    """The cards of these ids; the first `most` of them, 0: all. `ask`: the machines, what they lack."""
     known = {decision.id: decision for decision in machine.fleet.decisions()}
-    return await shared(machine, [known.get(id_) or find(machine.session, id_) for id_ in dict.fromkeys(ids)])
+    found = [known.get(id_) or find(machine.session, id_) for id_ in dict.fromkeys(ids)]
+    return await shared(machine, found, most=most, ask=ask)
 
 
-async def shared(machine: Machine, decisions: Iterable[Decision]) -> list[SharedCard]:
-    """The cards of these decisions, in the order of the first of each; all their machines are asked what they lack."""
+async def shared(
+    machine: Machine, decisions: Iterable[Decision], *, most: int = 0, ask: bool = True
+) -> list[SharedCard]:
+    """The cards of these decisions, in the order of the first of each."""
     together: dict[str, list[Decision]] = {}
     for decision in decisions:
         together.setdefault(alike(decision), []).append(decision)
+    chosen = list(together.values())[: most or None]
     groups = []
-    for same in together.values():
+    for same in chosen:
         known = [await whole(machine.library, one) for one in same]
         groups.append([facts.Shown(decision=one) for one in known])
-    found = await facts.gather(machine, groups)
+    found = await facts.gather(machine, groups, ask=ask)
     return [
         SharedCard(
             card=card(machine.fleet, group[0], found, missing),
             decisions=[Asked(machine=one.machine, id=one.id, seen=seen(one)) for one in same],
         )
-        for group, missing, same in zip(groups, found.missing, together.values(), strict=True)
+        for group, missing, same in zip(groups, found.missing, chosen, strict=True)
     ]

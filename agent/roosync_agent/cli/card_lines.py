@@ -1,0 +1,27 @@
+"""The lines of an approval card that are not a value: a title and a text behind it, never wider than the terminal.
+
+Texts come from other machines. A word that is longer than a line would be broken by the terminal itself, and what
+follows would stand where the card's own titles stand.
+"""
+
+from roosync_agent.cli.changes import chopped
+from roosync_agent.cli.text import columns, hanging, harmless, width
+from roosync_agent.wording import heard
+
+PLACE = 14  # column at which texts begin
+
+
+def titled(title: str, text: str, *, further: int = 0) -> list[str]:
+    """A line of the card; what does not fit goes on below its text, `further` columns more to the right."""
+    room, place = width(), PLACE + further
+    head = f"  {title:<12}" if columns(title) < 12 else f"  {title}  "
+    found = []
+    for line in hanging(f"{head}{text}", room, place):
+        first, *rest = chopped(line, max(room, 20), max(room - place, 10)) if room else [line]
+        found += [first, *(" " * place + part for part in rest)]
+    return found
+
+
+def said(text: str) -> str:
+    """What a machine said, in the person's language where it is a sentence of ours; harmless in any case."""
+    return harmless(heard(text))
