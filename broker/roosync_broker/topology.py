@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import asdict
 
-from roosync_broker.errors import BusError, NoResponderError, OursError, UnavailableError
+from roosync_broker.errors import BusError, NoResponderError, OursError, RefusedError, UnavailableError
 from roosync_broker.link import Link
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
@@ -247,14 +247,19 @@ async def clock(link: Link, fleet: str) -> datetime | None:
 
 
 async def usage(link: Link, fleet: str) -> dict[str, tuple[int, int]]:
-    """Bytes that each stream of the table holds, and its bound; a stream that does not answer is not in it."""
-    found = {}
-    for name in dict.fromkeys(kind.stream for kind in KINDS):
-        info = await _api(link, f"STREAM.INFO.{stream_name(fleet, name)}", {})
+    """Bytes that each stream of the table holds, and its bound; without those that this member may not ask about."""
+
+    async def one(name: str) -> tuple[str, tuple[int, int]] | None:
+        try:
+            info = await _api(link, f"STREAM.INFO.{stream_name(fleet, name)}", {})
+        except RefusedError:
+            return None
         bound = info.config.get("max_bytes")
-        if info.error is None and isinstance(bound, int) and bound > 0:
-            found[name] = info.state.bytes, bound
-    return found
+        known = info.error is None and isinstance(bound, int) and bound > 0
+        return (name, (info.state.bytes, bound)) if known and isinstance(bound, int) else None
+
+    found = await asyncio.gather(*(one(name) for name in dict.fromkeys(kind.stream for kind in KINDS)))
+    return dict(row for row in found if row is not None)
 
 
 async def keys(link: Link, fleet: str, bucket: str) -> int:

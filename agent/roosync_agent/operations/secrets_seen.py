@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from roosync_agent.collecting.local import Looked
 from roosync_agent.collecting.reference import Library, NothingToCompareError
 from roosync_agent.keyring_store import KeyringError, KeyringStore
 from roosync_agent.running.machine import Machine
@@ -36,7 +37,11 @@ class SecretsAnswer(Struct, frozen=True, kw_only=True):
 
 async def secrets(machine: Machine) -> SecretsAnswer:
     """Names and presence by machine: of this one as its files are now, of the others as they published last."""
-    looked = await machine.look()
+    return await of_look(machine, await machine.look())
+
+
+async def of_look(machine: Machine, looked: Looked) -> SecretsAnswer:
+    """The same by a look that was taken already."""
     found: dict[str, dict[str, Presence]] = {}
     entity_of: dict[str, str] = {}
     machines = list(machine.fleet.law.machines())

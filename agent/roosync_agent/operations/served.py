@@ -14,6 +14,7 @@ from roosync_agent.operations import explaining, machine_side, mail, secrets_see
 from roosync_agent.operations.baseline import baselines
 from roosync_agent.operations.coordination import cycling, pinging, requests, settling
 from roosync_agent.operations.decisions import applying, comparing
+from roosync_agent.operations.doctoring import examining
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
@@ -57,6 +58,7 @@ VERBS: dict[str, Verb] = {
     "history": history.history,
     "locks": locks.locks,
     "ping": pinging.ask,
+    "doctor": examining.doctor,
     "update_health": health.health,
     "message_send": mail.send,
     "message_inbox": mail.inbox,
@@ -97,7 +99,7 @@ VERBS: dict[str, Verb] = {
 }
 READ_ONLY = frozenset(
     {"status", "machines", "diffs", "decisions", "decision_show", "policy_show", "baseline_show", "baseline_versions"}
-    | {"history", "locks", "ping", "update_health", "requests", "request_show"}
+    | {"history", "locks", "ping", "doctor", "update_health", "requests", "request_show"}
     | {"document", "report_status", "report_divergence", "report_request", "imported"}
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
     | {"decision_cards", "decisions_settled", "requests_settled"}

@@ -48,7 +48,12 @@ class TargetsAnswer(Struct, frozen=True, kw_only=True):
 def list_targets(settings: Settings, names: Sequence[str] = ()) -> TargetsAnswer:
     """Every target, or those that `names` mean. ValueError for an unknown name."""
     local = Local.by_last_law(settings)
-    looked, layout, own = local.look(), local.layout(), local.own_targets()
+    return rows_of(local, local.look(), names)
+
+
+def rows_of(local: Local, looked: Looked, names: Sequence[str] = ()) -> TargetsAnswer:
+    """The same of a look that was taken already."""
+    layout, own = local.layout(), local.own_targets()
     managed = {spec.name for spec in local.specs()}
     declared = dict(own.files)
     rows = [
@@ -57,7 +62,8 @@ def list_targets(settings: Settings, names: Sequence[str] = ()) -> TargetsAnswer
         for target in locate(spec, layout, local.door)
     ]
     rows += [_elsewhere(name, declared) for name in own.elsewhere if not names or name in names]
-    return TargetsAnswer(targets=rows, broken={f.file: f.reason for f in own.faults}, folder=str(settings.own_targets))
+    broken = {fault.file: fault.reason for fault in own.faults}
+    return TargetsAnswer(targets=rows, broken=broken, folder=str(local.settings.own_targets))
 
 
 def _place(target: Target) -> Path:

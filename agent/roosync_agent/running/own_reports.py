@@ -27,6 +27,10 @@ KEYLESS = (
     "the broker asks nobody for a key, so it enforces nothing: whoever reaches it can read everything, delay or delete "
     "it; what is not signed by a member does not count all the same"
 )
+TWIN = (
+    "another agent speaks in the name of this machine: its state folder was copied, or the computer cloned; "
+    "`roosync doctor` says what to do"
+)
 EMBEDDED = "embedded"  # in the inventory: this machine runs the fleet's broker
 LISTED = 1_000  # divergences that one report lists; the rest is counted
 LISTED_BYTES = 800_000  # and so many bytes of them: names can be long, and a message has at most 1 MiB
@@ -126,6 +130,8 @@ def _law_notes(machine: "Machine", now: datetime) -> list[str]:
         notes.append(f"the fleet's law expires on {expiry:%Y-%m-%d}; an operator renews it with `roosync renew`")
     if machine.session.link.keyless:
         notes.append(KEYLESS)
+    if machine.presence.twin:
+        notes.append(TWIN)
     refused = machine.fleet.refusals()
     if refused:
         reason, count = refused.most_common(1)[0]

@@ -1,0 +1,228 @@
+"""`roosync doctor`: what is wrong, why it matters, and how it is mended; with `--mend` it does what is safe to do."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from roosync_agent.cli.doctor_text import shown_diagnosis
+from roosync_agent.cli.running import json_option, show
+from roosync_agent.cli.text import harmless, next_line
+from roosync_agent.wording import heard, tr, trn
+
+if TYPE_CHECKING:
+    from roosync_agent.operations.doctoring.findings import Diagnosis, Finding
+    from roosync_agent.operations.doctoring.patient import Patient
+
+ALL = "all"
+ASKING = {"unprotected", "law"}  # kinds whose mend asks the usual question: never with --yes
+
+
+@click.command()
+@click.option(
+    "--mend", "kind", is_flag=False, flag_value=ALL, metavar="[KIND]", help="Mend what is safe to mend; each is asked."
+)
+@click.option("--yes", is_flag=True, help="With --mend: all that is safe, without asking.")
+@click.option("--dry-run", is_flag=True, help="With --mend: only show what would be done.")
+@click.option("--monitor", metavar="URL", default="", help="The monitoring page of a broker of your own.")
+@click.option("--all", "everything", is_flag=True, help="Also what each check looks at.")
+@json_option
+def doctor(kind: str | None, yes: bool, dry_run: bool, monitor: str, everything: bool, as_json: bool) -> None:
+    """Find what is wrong, and say how it is mended. Works without a fleet, an agent or a broker.
+
+    Exit code: 0 nothing is wrong, 1 an error was found, 2 a warning. KIND is the word in brackets behind a finding.
+    """
+    import msgspec
+
+    from roosync_agent.operations.doctoring.patient import Patient
+
+    if (yes or dry_run) and kind is None:
+        raise click.UsageError(tr("--yes and --dry-run belong to --mend"))
+    patient = Patient(os.environ, monitor)
+    found = diagnose(patient)
+    if kind is not None:
+        done = _mend(patient, found, kind, yes=yes, dry_run=dry_run, quiet=as_json)
+        if as_json:
+            show({"mended": done, "dry_run": dry_run}, True, str)
+            raise click.exceptions.Exit(0)
+        if dry_run or not done:
+            raise click.exceptions.Exit(0)
+        patient = Patient(os.environ, monitor)
+        found = diagnose(patient)
+    answer = msgspec.to_builtins(found) | {"exit_code": found.exit_code}
+    show(answer, as_json, lambda told: shown_diagnosis(told, everything=everything))
+    raise click.exceptions.Exit(found.exit_code)
+
+
+def diagnose(patient: "Patient") -> "Diagnosis":
+    """This computer by this process; the fleet by the resident agent, or over a connection of our own meanwhile."""
+    import threading
+    import time
+
+    from roosync_agent.operations.doctoring import examining
+
+    began = time.perf_counter()
+    examining.prepare(patient)
+    box: list[tuple[str, Any]] = []
+    thread = threading.Thread(target=lambda: box.append(_fleet(patient)), daemon=True)
+    thread.start()
+    here = examining.diagnosis(examining.examine_here(patient), "", "", 0.0)
+    thread.join(FLEET_WITHIN)
+    who, fleet = box[0] if box else ("silent", _nobody("the agent did not answer in time"))
+    return _together(patient, here, fleet, who, time.perf_counter() - began)
+
+
+FLEET_WITHIN = 20.0  # seconds
+
+
+def _fleet(patient: "Patient") -> tuple[str, Any]:
+    """Who looked at the fleet, and what was seen as JSON builtins."""
+    from roosync_agent.running.control import HangsError, NobodyThereError, ask
+
+    if patient.identity is None:
+        return "none", _nobody("there is no fleet here")
+    try:
+        answer = ask(patient.state.folder, "doctor", {"part": "fleet"}, timeout=FLEET_WITHIN)
+    except NobodyThereError:
+        return "none", _alone(patient)
+    except (HangsError, TimeoutError):
+        return "silent", _nobody("the agent does not answer")
+    except OSError as error:
+        return "silent", _nobody(str(error))
+    if "result" in answer:
+        return "resident", answer["result"]
+    return "none", _alone(patient)  # an agent of an older version: it has no such verb
+
+
+def _alone(patient: "Patient") -> Any:
+    """The checks of the fleet in a session of our own. Nothing is applied or recovered, and no lock is taken."""
+    import asyncio
+
+    from roosync_agent.operations.faults import fault_of
+
+    try:
+        return asyncio.run(_in_session(patient))
+    except Exception as error:  # noqa: BLE001 (the check of the broker tells what is in the way; this is why nobody looked)
+        return _nobody(str(error) if fault_of(error) else f"{type(error).__name__}: {error}")
+
+
+async def _in_session(patient: "Patient") -> Any:
+    import asyncio
+
+    import msgspec
+
+    from roosync_agent.connect import as_machine
+    from roosync_agent.operations.doctoring import examining
+    from roosync_agent.running.machine import Machine
+
+    session = await as_machine(patient.settings, patient.state, timeout=4.0)
+    try:
+        async with asyncio.timeout(10):
+            await session.refresh()
+        machine = Machine(patient.settings, patient.state, session)
+        machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
+        machine.looked = await asyncio.to_thread(machine.local.look)
+        examined = await examining.examine_fleet(machine)
+        return msgspec.to_builtins(examining.diagnosis(examined, machine.name, "none", 0.0), str_keys=True)
+    finally:
+        await session.close()
+
+
+def _nobody(why: str) -> Any:
+    import msgspec
+
+    from roosync_agent.operations.doctoring import examining
+
+    return msgspec.to_builtins(examining.diagnosis(examining.nobody_looked(why), "", "", 0.0))
+
+
+def _together(patient: "Patient", here: "Diagnosis", fleet: Any, who: str, seconds: float) -> "Diagnosis":
+    import msgspec
+
+    from roosync_agent.operations.doctoring.findings import SEVERITIES, Diagnosis
+
+    seen = msgspec.convert(fleet, Diagnosis)
+    findings = sorted([*here.findings, *seen.findings], key=lambda finding: SEVERITIES.index(finding.severity))
+    return Diagnosis(
+        machine=patient.identity.machine if patient.identity else "",
+        findings=findings,
+        areas=[*here.areas, *seen.areas],
+        seconds=round(seconds, 2),
+        version=here.version,
+        agent=who,
+    )
+
+
+# -- mending
+
+
+def _mend(
+    patient: "Patient", found: "Diagnosis", kind: str, *, yes: bool, dry_run: bool, quiet: bool
+) -> list[dict[str, str]]:
+    """Each mend that is wanted, asked for one by one; what was done."""
+    from roosync_agent.operations.doctoring.mending import MENDS, MendError, mend
+
+    known = sorted({finding.kind for finding in found.findings})
+    wanted = [finding for finding in found.findings if kind in (ALL, finding.kind)]
+    if kind != ALL and not wanted:
+        raise click.UsageError(tr("no finding is called {kind}; there are: {known}", kind=kind, known=", ".join(known)))
+    done: list[dict[str, str]] = []
+    for finding in [one for one in wanted if one.safe and one.kind in MENDS]:
+        if not quiet:
+            click.echo(f"{harmless(heard(finding.says))}\n    {harmless(finding.command)}")
+        if dry_run or not (yes or click.confirm(tr("Do it"), default=False, err=quiet)):
+            if dry_run:
+                done.append({"kind": finding.kind, "about": finding.about, "command": finding.command})
+            continue
+        try:
+            told = mend(finding, patient.state)
+        except (MendError, OSError) as error:
+            click.echo(tr("! Not done: {why}", why=harmless(heard(str(error)))), err=True)
+            continue
+        done.append({"kind": finding.kind, "about": finding.about, "done": told})
+        if not quiet:
+            click.echo(harmless(told))
+    asked = [one for one in wanted if one.kind in ASKING]
+    if asked and not (yes or dry_run or quiet):
+        done += _asking(patient, asked)
+    _left(wanted, done, quiet=quiet, dry_run=dry_run)
+    return done
+
+
+def _asking(patient: "Patient", findings: "list[Finding]") -> list[dict[str, str]]:
+    """Mends with a question of their own: a new passphrase, the operator's signature under a renewal."""
+    from roosync_agent.cli.fleet import renew
+    from roosync_agent.operations.doctoring.mending import seal_operator_key
+
+    done = []
+    for kind in dict.fromkeys(finding.kind for finding in findings):
+        told = next(finding for finding in findings if finding.kind == kind)
+        click.echo(f"{harmless(heard(told.says))}\n    {harmless(told.command)}")
+        if kind == "law" and patient.state.operator_key.exists() and click.confirm(tr("Renew it now"), default=False):
+            click.get_current_context().invoke(renew)
+            done.append({"kind": kind, "about": told.about, "done": "roosync renew"})
+        elif kind == "unprotected" and click.confirm(tr("Choose a passphrase now"), default=False):
+            words = click.prompt(tr("New passphrase"), hide_input=True, confirmation_prompt=True)
+            text = seal_operator_key(patient.state, words)
+            click.echo(harmless(text))
+            done.append({"kind": kind, "about": told.about, "done": text})
+    return done
+
+
+def _left(wanted: "list[Finding]", done: list[dict[str, str]], *, quiet: bool, dry_run: bool) -> None:
+    if quiet:
+        return
+    left = len([one for one in wanted if one.severity != "note"]) - len(done)
+    if dry_run:
+        click.echo(tr("Nothing was changed: --dry-run."))
+    elif not done:
+        click.echo(tr("Nothing was mended here."))
+    if left > 0:
+        told = trn(
+            "{count} finding is mended by a command of yours, or on another machine.",
+            "{count} findings are mended by commands of yours, or on other machines.",
+            left,
+        )
+        click.echo(f"{told}\n\n{next_line('roosync doctor')}")
+    else:
+        click.echo("")

@@ -1,0 +1,142 @@
+"""The assistants of this machine: found, managed, readable; and the programs that their MCP servers start."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from roosync_agent.collecting.local import Local
+from roosync_agent.operations.doctoring.findings import Finding, Seen
+from roosync_agent.operations.doctoring.patient import Patient
+from roosync_agent.operations.targets_list import TargetsAnswer, rows_of
+from roosync_agent.running.where import SettingsError
+from roosync_protocol.entity import Entity, Kind
+
+OF_STATE = {  # state of a target -> severity, why it matters, mend
+    "not read": (
+        "warning",
+        "whether it is in step is not known, and nothing is applied to it",
+        "mend the file, or put back what was last believed of it",
+        "roosync explain {target}",
+    ),
+    "quarantined": (
+        "error",
+        "nothing of it is published or applied, so that an emptied file does not empty the others",
+        "look at it, then put it back, or believe it",
+        "roosync quarantine show",
+    ),
+    "left out": (
+        "note",
+        "it is not kept in step",
+        "add it to `targets` in the settings file, or take that line away for all",
+        "roosync targets",
+    ),
+}
+
+
+def check(patient: Patient) -> Seen:
+    if patient.settings_trouble:
+        return Seen("", skipped="the settings file can not be read")
+    try:
+        local = Local.by_last_law(patient.settings)
+        looked = local.look()
+    except (SettingsError, ValueError) as error:
+        return Seen("", skipped=str(error))
+    answer = rows_of(local, looked)
+    managed = sorted({row.assistant for row in answer.targets if row.managed and row.things})
+    findings = [*_none(patient, answer), *_targets(answer), *_single(answer)]
+    findings += programs(looked.collection.entities.values())
+    return Seen(f"{', '.join(managed)}: {sum(row.things for row in answer.targets if row.managed)} things", findings)
+
+
+def _none(patient: Patient, answer: TargetsAnswer) -> Iterator[Finding]:
+    if not any(row.found for row in answer.targets):
+        yield Finding(
+            kind="no-assistant",
+            severity="warning",
+            about=str(patient.settings.home),
+            says=f"no assistant that roosync knows was found in {patient.settings.home}",
+            matters="there is nothing to keep in step here",
+            mend="if they are in another home, name it with ROOSYNC_HOME; other files can be targets of your own",
+            command="roosync targets --all",
+        )
+
+
+def _targets(answer: TargetsAnswer) -> Iterator[Finding]:
+    for row in answer.targets:
+        if row.state not in OF_STATE:
+            continue
+        severity, matters, mend, command = OF_STATE[row.state]
+        yield Finding(
+            kind=f"target-{row.state.replace(' ', '-')}",
+            severity=severity,  # type: ignore[arg-type]
+            about=row.target,
+            says=f"{row.target} is {row.state}: {row.note}",
+            matters=matters,
+            mend=mend,
+            command=command.format(target=row.target),
+        )
+    for file, reason in answer.broken.items():
+        yield Finding(
+            kind="own-target",
+            severity="error",
+            about=file,
+            says=f"{file} declares no target: {reason}",
+            matters="what it would declare is not kept in step",
+            mend="correct it: docs/own-targets.md says what may stand in it",
+            command="roosync targets",
+        )
+
+
+def _single(answer: TargetsAnswer) -> Iterator[Finding]:
+    for row in answer.targets:
+        if row.managed and row.not_read:
+            yield Finding(
+                kind="not-read",
+                severity="note",
+                about=row.target,
+                says=f"of {row.target}, {row.not_read} things or files can not be read",
+                matters="whether they are in step is not known",
+                mend="see which ones, and why",
+                command=f"roosync explain {row.target}",
+            )
+
+
+def programs(entities: Any) -> Iterator[Finding]:
+    """MCP servers whose program this computer does not have, as far as the PATH of this process shows."""
+    lacking: dict[str, list[str]] = {}
+    for entity in entities:
+        program = program_of(entity)
+        if program and not _there(program):
+            lacking.setdefault(program, []).append(entity.key)
+    for program, keys in sorted(lacking.items()):
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        yield Finding(
+            kind="program",
+            severity="warning",
+            about=program,
+            says=f"{program} is not on the path here, and {keys[0]}{more} is started with it",
+            matters="the assistant can not start that server on this machine",
+            mend="install it; or, if an assistant finds it on a path of its own, leave it",
+            command=f"command -v {program}",
+        )
+
+
+def program_of(entity: Entity) -> str:
+    """The program of an MCP server that is started here; "" when it is none, is off, or is somewhere else."""
+    value = entity.value
+    if entity.kind is not Kind.MCP_SERVER or not isinstance(value, dict) or value.get("disabled") is True:
+        return ""
+    command = value.get("command")
+    if isinstance(command, list):  # as OpenCode writes it
+        command = command[0] if command else ""
+    if not isinstance(command, str) or "${" in command or not command.strip() or command.startswith("~"):
+        return ""
+    return command
+
+
+def _there(program: str) -> bool:
+    if os.sep in program or (os.altsep and os.altsep in program):
+        return Path(program).exists()
+    return shutil.which(program) is not None
