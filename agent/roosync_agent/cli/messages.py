@@ -173,7 +173,11 @@ def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool) -
 
 
 def _marked(count: int, status: str) -> str:
-    return trn("{count} letter {status}.", "{count} letters {status}.", count, status=status)
+    if status == "archived":
+        return trn("{count} letter archived.", "{count} letters archived.", count)
+    if status == "unread":
+        return trn("{count} letter unread.", "{count} letters unread.", count)
+    return trn("{count} letter read.", "{count} letters read.", count)
 
 
 def _removed(count: int) -> str:
