@@ -33,7 +33,6 @@ NOT_SAID = (  # modules whose literals are for programs or assistants
     "agent/roosync_agent/heard_words.py",
     "agent/roosync_agent/wording.py",
     "broker/roosync_broker/server_config.py",
-    "broker/roosync_broker/topology.py",
     "broker/roosync_broker/memory",
     "broker/roosync_broker/permissions.py",
     "protocol/roosync_protocol/secrets/vendors.py",

@@ -10,7 +10,7 @@ import click
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
 from roosync_agent.cli.status_text import shown_status
 from roosync_agent.cli.text import table, want_colour, width
-from roosync_agent.wording import mark, tr
+from roosync_agent.wording import heard, mark, tr
 
 if TYPE_CHECKING:
     from roosync_broker.link import Link
@@ -97,14 +97,18 @@ def topology(as_json: bool) -> None:
 
     found = describe(identity_of(State(load().state)).fleet)
     rows = [
-        (r["name"], r["about"], r["per_subject"], r.get("mib", "-"), r.get("full", "-"), ", ".join(r["kinds"]) or "-")
-        for r in found
+        (
+            row["name"],
+            heard(row["about"]),
+            row["per_subject"],
+            row.get("mib", "-"),
+            row.get("full", "-"),
+            ", ".join(row["kinds"]) or "-",
+        )
+        for row in found
     ]
-    show(
-        found,
-        as_json,
-        lambda _: table(rows, (tr("STREAM"), tr("HOLDS"), tr("PER SUBJECT"), tr("MIB"), tr("WHEN FULL"), tr("KINDS"))),
-    )
+    heads = (tr("STREAM"), tr("HOLDS"), tr("PER SUBJECT"), tr("MIB"), tr("WHEN FULL"), tr("KINDS"))
+    show(found, as_json, lambda _: table(rows, heads))
 
 
 @click.command()
