@@ -86,6 +86,11 @@ def answer_of(
     return answer
 
 
+def finish(seconds: float) -> None:
+    """Waits until what this process works out itself is done, and lets nothing of it begin any more."""
+    _one_at_a_time.acquire(timeout=seconds)
+
+
 async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
     from roosync_agent.operations.served import answer
 
