@@ -67,7 +67,8 @@ def diagnose(patient: "Patient") -> "Diagnosis":
     thread = threading.Thread(target=lambda: box.append(_fleet(patient)), daemon=True)
     thread.start()
     here = examining.diagnosis(examining.examine_here(patient), "", "", 0.0)
-    thread.join(FLEET_WITHIN)
+    hangs = any(finding.kind == "agent-hangs" for finding in here.findings)
+    thread.join(0 if hangs else FLEET_WITHIN)
     who, fleet = box[0] if box else ("silent", _nobody("the agent did not answer in time"))
     return _together(patient, here, fleet, who, time.perf_counter() - began)
 

@@ -18,6 +18,7 @@ from roosync_agent.running.changes import HERE
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
+from roosync_agent.running.own_reports import TWIN
 from roosync_agent.running.requests import Requests
 from roosync_agent.running.signals import stop_event
 from roosync_agent.settings import Settings
@@ -68,6 +69,7 @@ class Agent:
         self._nudge = asyncio.Event()
         self._reread = True
         self._missed = False  # facts that the next reading finds, and nobody was told of
+        self._twin = False  # another agent speaks as this machine, and the fleet was told
         self._trouble = ""  # why the last turn failed, if it did
         self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
 
@@ -237,11 +239,24 @@ class Agent:
             try:
                 await self.machine.presence.beat(self.machine.name)
                 following = BEAT
+                await self._tell_of_twin()
             except BusError:
                 following = BEAT_AGAIN
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(following):
                     await self._silent.wait()
+
+
+    async def _tell_of_twin(self) -> None:
+        """Once when another agent was met that speaks as this machine, and again in the report when it is gone."""
+        twin = self.machine.presence.twin
+        if twin == self._twin:
+            return
+        self._twin = twin
+        self.wake()
+        if twin:
+            log.warning("%s", TWIN)
+            await self.machine.alarm(2, f"{self.machine.name}: {TWIN}", self.machine.name)
 
 
 async def run(settings: Settings, state: State) -> int:
