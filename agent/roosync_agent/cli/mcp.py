@@ -4,12 +4,12 @@ Started by an assistant it speaks over standard input and output, so nothing els
 has to know goes to standard error.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from roosync_agent.cli.running import CommandError, json_option
-from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.cli.text import harmless, print_json, shell_word
 from roosync_agent.wording import tr
 
 if TYPE_CHECKING:
@@ -30,6 +30,103 @@ def mcp(context: click.Context, over_http: bool, port: int, host: str) -> None:
     if over_http:
         _serve_http(host, port)
     else:
-        from roosync_agent.mcp_server.stdio import serve
+        _serve_stdio()
 
-    serve()
+
+@mcp.command("config")
+@click.argument("assistant", required=False, default="")
+@click.option("--http", "over_http", is_flag=True, help="For a server that runs as `roosync mcp --http`.")
+@click.option("--port", type=click.IntRange(1, 65535), default=PORT, show_default=True, help="Of --http.")
+@json_option
+def config(assistant: str, over_http: bool, port: int, as_json: bool) -> None:
+    """Print what ASSISTANT needs to start the server, and the file it belongs into; changes nothing.
+
+    Without ASSISTANT: for each one that was found here.
+    """
+    import os
+
+    from roosync_agent.mcp_server import snippets
+    from roosync_agent.settings import load
+
+    settings = load()
+    if over_http:
+        value = snippets.remote(f"http://127.0.0.1:{port}/mcp")
+    else:
+        value = snippets.server(snippets.own_command(), os.environ)
+    try:
+        found = snippets.snippets(settings, value, assistant)
+    except ValueError as error:
+        raise CommandError("request", str(error)) from error
+    if as_json:
+        import msgspec
+
+        print_json(msgspec.to_builtins(found))
+        return
+    if not found:
+        known = ", ".join(snippets.assistants())
+        click.echo(
+            tr("No assistant was found here. `roosync mcp config ASSISTANT` shows it for one of: {known}.", known=known)
+        )
+    for one in found:
+        click.echo(_told(one))
+    if found and over_http:
+        click.echo(_token_told(str(settings.state)))
+
+
+def _told(one: "Snippet") -> str:
+    lines = [tr("{assistant} ({target}), in {file}:", assistant=one.title, target=one.target, file=harmless(one.file))]
+    if not one.here:
+        lines.append(tr("! It was not found on this machine."))
+    if one.there:
+        lines.append(tr("! There is an entry of this name in it already."))
+    lines += ["", *(f"    {harmless(line)}" for line in one.text.splitlines()), ""]
+    lines += [tr("Put it there, beside what the file has, with:"), f"    {harmless(one.edit)}"]
+    if one.add:
+        lines += [tr("or with its own command:"), f"    {harmless(one.add)}"]
+    return "\n".join([*lines, ""])
+
+
+def _token_told(state: str) -> str:
+    from pathlib import Path
+
+    from roosync_agent.mcp_server.snippets import TOKEN_VARIABLE
+
+    command = f'export {TOKEN_VARIABLE}="$(cat {shell_word(Path(state) / "mcp-token")})"'
+    return tr("The token is read from the environment in which the assistant starts:") + f"\n    {command}"
+
+
+def _serve_stdio() -> None:
+    """Until standard input ends. What anything here prints goes to standard error: the wire stays clean."""
+    import anyio
+
+    from roosync_agent.mcp_server import stdio
+    from roosync_agent.mcp_server.server import build
+
+    _quiet()
+    anyio.run(stdio.serve, build())
+
+
+def _serve_http(host: str, port: int) -> None:
+    """Until the first signal."""
+    import anyio
+
+    from roosync_agent.mcp_server import http
+    from roosync_agent.mcp_server.server import build
+    from roosync_agent.settings import load
+
+    _quiet()
+    state = load().state
+    token = http.token(state)
+    listening = http.bound(host, port)
+    click.echo(tr("Assistants are served at {address}.", address=http.address_of(listening)), err=True)
+    file = harmless(str(http.token_file(state)))
+    click.echo(
+        tr("Their token is in {file}; `roosync mcp config --http` shows where each one wants it.", file=file), err=True
+    )
+    anyio.run(http.serve, build(), listening, token)
+
+
+def _quiet() -> None:
+    import logging
+
+    logging.getLogger().setLevel(logging.WARNING)
