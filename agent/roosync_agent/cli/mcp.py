@@ -30,7 +30,9 @@ def mcp(context: click.Context, over_http: bool, port: int, host: str) -> None:
     if over_http:
         _serve_http(host, port)
     else:
-        _serve_stdio()
+        from roosync_agent.mcp_server.stdio import serve
+
+        serve()
 
 
 @mcp.command("config")
@@ -95,26 +97,17 @@ def _token_told(state: str) -> str:
     return tr("The token is read from the environment in which the assistant starts:") + f"\n    {command}"
 
 
-def _serve_stdio() -> None:
-    """Until standard input ends. What anything here prints goes to standard error: the wire stays clean."""
-    import anyio
-
-    from roosync_agent.mcp_server import stdio
-    from roosync_agent.mcp_server.server import build
-
-    _quiet()
-    anyio.run(stdio.serve, build())
-
-
 def _serve_http(host: str, port: int) -> None:
     """Until the first signal."""
+    import logging
+
     import anyio
 
     from roosync_agent.mcp_server import http
     from roosync_agent.mcp_server.server import build
     from roosync_agent.settings import load
 
-    _quiet()
+    logging.getLogger().setLevel(logging.WARNING)
     state = load().state
     token = http.token(state)
     listening = http.bound(host, port)
@@ -124,9 +117,3 @@ def _serve_http(host: str, port: int) -> None:
         tr("Their token is in {file}; `roosync mcp config --http` shows where each one wants it.", file=file), err=True
     )
     anyio.run(http.serve, build(), listening, token)
-
-
-def _quiet() -> None:
-    import logging
-
-    logging.getLogger().setLevel(logging.WARNING)

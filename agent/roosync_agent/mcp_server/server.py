@@ -3,7 +3,10 @@
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.tools import Tool
 
+from roosync_agent.mcp_server import prompts, resources
 from roosync_agent.mcp_server.desk import Office
+from roosync_agent.mcp_server.notifying import Notifying, Watchers
+from roosync_agent.mcp_server.resources import Listing, Reader
 from roosync_agent.mcp_server.tool import made
 from roosync_agent.mcp_server.tools import TABLE
 from roosync_protocol import __version__
@@ -24,6 +27,19 @@ def build(office: Office | None = None) -> MCPServer:
     """A server that answers for the machine of `office` (this one)."""
     office = office or Office()
     tools: list[Tool] = [made(row, office) for row in TABLE]
-    return MCPServer(
-        "roosync", title="RooSync", version=__version__, instructions=INSTRUCTIONS, tools=tools, log_level="WARNING"
+    reader, watchers = Reader(office), Watchers()
+    notifying = Notifying(office, watchers)
+    server = MCPServer(
+        "roosync",
+        title="RooSync",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=tools,
+        log_level="WARNING",
+        subscriptions=watchers,
+        lifespan=lambda _: notifying.running(),
+        middleware=[notifying, Listing(reader)],
     )
+    resources.register(server, reader)
+    prompts.register(server, reader)
+    return server

@@ -1,7 +1,7 @@
 """Serving one assistant on standard input and output, until it closes them or a signal comes.
 
-What anything here prints goes to standard error (the SDK moves the descriptors), so the wire stays clean. The thread
-that reads standard input can not be woken: after a signal the process ends without it.
+What anything here prints goes to standard error (`wire` moves the descriptors), so the wire stays clean. Threads that
+wait for somebody can not be woken: after a signal the process ends without them.
 """
 
 import logging
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import anyio
 
+from roosync_agent.mcp_server import wire
 from roosync_agent.mcp_server.server import build
 from roosync_agent.running.reaching import finish
 from roosync_agent.running.signals import stop_event
@@ -31,7 +32,7 @@ async def _serve() -> None:
     server = build()
     async with anyio.create_task_group() as group:
         group.start_soon(_end_by_signal)
-        await server.run_stdio_async()
+        await wire.serve(server)
         group.cancel_scope.cancel()
 
 
