@@ -6,7 +6,7 @@ An agent of the version before says none of it; then it is left out, and nothing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from roosync_agent.cli.card_lines import said, titled
+from roosync_agent.cli.card_lines import moment, said, titled
 from roosync_agent.cli.changes import fitted
 from roosync_agent.cli.text import harmless, value_text, width
 from roosync_agent.wording import mark, tr, trn
@@ -20,13 +20,13 @@ def agreed_lines(card: dict[str, Any]) -> Iterator[str]:
     machine = harmless(card["machine"])
     asks = tr("{machine} asks", machine=machine)
     if card.get("created"):
-        asks = tr("{machine} asks, since {at}", machine=machine, at=_moment(card["created"]))
+        asks = tr("{machine} asks, since {at}", machine=machine, at=moment(card["created"]))
     if agreed := card.get("agreed"):
         asks += "; " + tr(
             "baseline {version} was signed by {operator}, {at}",
             version=harmless(agreed["version"]),
             operator=harmless(agreed["signed_by"]),
-            at=_moment(agreed["published"]),
+            at=moment(agreed["published"]),
         )  # fmt: skip
     yield from titled(tr("Who"), asks)
     if agreed and agreed["why"]:
@@ -41,7 +41,7 @@ def origin_lines(origins: Sequence[dict[str, Any]]) -> Iterator[str]:
             title,
             tr(
                 "{machine}, in {file}, published {at}",
-                machine=harmless(one["machine"]), file=harmless(one["file"]), at=_moment(one["published"]),
+                machine=harmless(one["machine"]), file=harmless(one["file"]), at=moment(one["published"]),
             ),
         )  # fmt: skip
         title = ""
@@ -108,7 +108,3 @@ def _named(one: dict[str, Any]) -> str:
 def _some(names: Sequence[str], most: int = 6) -> str:
     more = [trn("and {count} more", "and {count} more", len(names) - most)] if len(names) > most else []
     return ", ".join([*map(harmless, names[:most]), *more])
-
-
-def _moment(text: str) -> str:
-    return f"{text[:16].replace('T', ' ')} UTC"

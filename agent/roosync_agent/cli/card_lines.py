@@ -25,3 +25,8 @@ def titled(title: str, text: str, *, further: int = 0) -> list[str]:
 def said(text: str) -> str:
     """What a machine said, in the person's language where it is a sentence of ours; harmless in any case."""
     return harmless(heard(text))
+
+
+def moment(text: str) -> str:
+    """A moment as JSON has it, to the minute."""
+    return f"{text[:16].replace('T', ' ')} UTC"

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from roosync_agent.cli.card_facts_text import agreed_lines, lacking_lines, marked_lines, origin_lines, unasked_lines
-from roosync_agent.cli.card_lines import said, titled
+from roosync_agent.cli.card_lines import moment, said, titled
 from roosync_agent.cli.changes import Told, block, fitted, ordered, told
 from roosync_agent.cli.text import TONES, hanging, harmless, paint, reference_text, want_colour, width
 from roosync_agent.wording import mark, tr, trn
@@ -85,7 +85,7 @@ def _proof(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:
     given = [yes for yes in card.get("yes", ()) if yes["at"]]
     since = "; ".join(_yes(yes) for yes in given)
     yield from titled(tr("Approved"), since or harmless(approved))
-    yield from titled(tr("Expires"), f"{card['expires'][:16]} UTC")
+    yield from titled(tr("Expires"), moment(card["expires"]))
     each = tr("roosync decision rollback ID, each by its own")
     yield from titled(tr("Undo"), each if len(machines) > 1 else said(card["undo"]))
     yield f"  {tr('Hash'):<12}{card['hash']}"
@@ -97,7 +97,7 @@ def _proof(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:
 
 
 def _yes(yes: dict[str, Any]) -> str:
-    at = f"{yes['at'][:16]} UTC"
+    at = moment(yes["at"])
     if yes["by"] == "policy":
         return tr(
             "by the policy, revision {revision}, signed by {operator}, since {at}",

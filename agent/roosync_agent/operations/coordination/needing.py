@@ -44,7 +44,7 @@ PATIENCE = 1.0  # seconds for an answer
 AT_ONCE = 64  # machines that are asked at the same time
 ANSWERED_AT_ONCE = 2  # questions that this machine works on
 WAITING = 20  # questions that wait for that; whoever comes then is left without an answer
-OLD = "its agent does not say: it is of a version before this question"
+OLD = "its agent is of a version before this question"
 AWAY = "the broker does not answer at this moment, so it could not be asked"
 
 
