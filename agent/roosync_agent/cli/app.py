@@ -72,7 +72,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "mcp-servers": ("servers", "mcp_servers", "MCP servers by assistant and machine; share one, remove one."),
     "baseline": ("baseline", "baseline", "Propose, show, validate, publish, restore, export the baseline."),
     "history": ("history", "history", "What was done: who asked, who approved, what came of it."),
-    "watch": ("watch.command", "watch", "The fleet live: machines, decisions, the cycle; keys that approve and reject."),
+    "watch": ("watch.command", "watch", "The fleet live: machines, decisions, the cycle; keys that answer."),
     "tail": ("look", "tail", "Follow what happens on the bus, a line each."),
     "topology": ("look", "topology", "The streams of the broker and their bounds."),
     "targets": ("targets", "targets", "Which assistants' files were found here, and what is managed."),

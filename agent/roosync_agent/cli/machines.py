@@ -63,7 +63,7 @@ def _text(answer: dict[str, Any]) -> str:
     ]
     labels = [labels_text(one["labels"]) for one in found]
     heads = tuple(map(tr, HEADS))
-    wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*heads, tr("LABELS")), colour=False)
+    wide = table([(*row, told) for row, told in zip(rows, labels, strict=True)], (*heads, tr("LABELS")), room=0)
     reasons = {tuple(one["because"]) for one in found}
     if len(reasons) < 2 and all(columns(line) <= room for line in wide.split("\n")):
         told = [(*row, told or "-") for row, told in zip(rows, labels, strict=True)]

@@ -10,7 +10,7 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
-from roosync_agent.cli.text import columns, harmless, next_line, print_json, table
+from roosync_agent.cli.text import columns, harmless, next_line, print_json, table, width
 from roosync_agent.wording import heard, mark, tr, trn
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def _places(places: list[dict[str, Any]], *, new: bool = False) -> list[str]:
         if new:
             now = tr("replaces: {server}", server=now) if now else tr("new")
         rows.append((place["machine"], place["target"], now))
-    return [f"  {line}" for line in table(rows, heads).split("\n")[1:]] if rows else []
+    return [f"  {line}" for line in table(rows, heads, room=max(0, width() - 2)).split("\n")[1:]] if rows else []
 
 
 def _caveats(plan: dict[str, Any]) -> Iterator[str]:

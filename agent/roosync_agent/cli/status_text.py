@@ -88,9 +88,9 @@ def _figures(seen: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _machines(rows: list[tuple[Any, ...]], heads: tuple[str, ...], room: int, colour: bool) -> list[str]:
     """The table; what a machine waits for stands below it where the terminal is too narrow for a column of it."""
-    whole = table(rows, heads)
+    whole = table(rows, heads, room=0)
     if not room or max(map(columns, whole.split("\n"))) <= room:
-        return table(rows, heads, colour=colour).split("\n")
+        return table(rows, heads, colour=colour, room=0).split("\n")
     below = ["" if row[-1] == "-" else tr("waits for {whom}", whom=row[-1]) for row in rows]
     return table_with_lines([row[:-1] for row in rows], heads[:-1], below, colour=colour)
 

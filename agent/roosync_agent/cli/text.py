@@ -63,15 +63,16 @@ def paint(text: str, tone: str, colour: bool) -> str:
     return f"\x1b[{COLOURS[tone]}m{text}\x1b[0m" if colour and tone in COLOURS else text
 
 
-def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: bool = False) -> str:
-    """Columns as wide as they need to be; words that stand for a state are coloured."""
-    cells = [[harmless(cell) for cell in row] for row in rows]
-    widths = [max([columns(head), *(columns(row[i]) for row in cells)]) for i, head in enumerate(heads)]
-    lines = [paint("  ".join(_pad(head, w) for head, w in zip(heads, widths, strict=True)).rstrip(), "bold", colour)]
-    for row in cells:
-        shown = [paint(_pad(cell, w), TONES.get(cell, ""), colour) for cell, w in zip(row, widths, strict=True)]
-        lines.append("  ".join(shown).rstrip())
-    return "\n".join(lines)
+def table(
+    rows: Iterable[Sequence[object]], heads: Sequence[str], *, colour: bool = False, room: int | None = None
+) -> str:
+    """Columns as wide as they need to be; words that stand for a state are coloured.
+
+    `room`: columns of the terminal, or that many; 0 is endless. What is too wide for it stands below its row, by its
+    head, so that nothing is lost and no line is folded by the terminal.
+    """
+    head, blocks = _table(rows, heads, colour, width() if room is None else room)
+    return "\n".join([head, *(line for block in blocks for line in block)])
 
 
 def table_with_lines(
@@ -79,16 +80,69 @@ def table_with_lines(
 ) -> list[str]:
     """The lines of a table with a text below each row, for what is too long to be a column; "" is none."""
     colour = want_colour() if colour is None else colour
-    head, *body = table(rows, heads, colour=colour).split("\n")
+    head, blocks = _table(rows, heads, colour, width())
     lines = [head]
-    for line, text in zip(body, below, strict=True):
+    for block, text in zip(blocks, below, strict=True):
         told = folded(harmless(text), width() or 80, 2) if text else ()
-        lines += [line, *(paint(part, "dim", colour) for part in told)]
+        lines += [*block, *(paint(part, "dim", colour) for part in told)]
     return lines
 
 
+def _table(
+    rows: Iterable[Sequence[object]], heads: Sequence[str], colour: bool, room: int
+) -> tuple[str, list[list[str]]]:
+    """The line of the heads, and of each row its lines."""
+    cells = [[harmless(cell) for cell in row] for row in rows]
+    widths = [max([columns(head), *(columns(row[i]) for row in cells)]) for i, head in enumerate(heads)]
+    beside = _fitting(widths, room)
+    first = "  ".join(_pad(heads[i], widths[i]) for i in beside).rstrip()
+    blocks = []
+    for row in cells:
+        shown = [paint(_pad(row[i], widths[i]), TONES.get(row[i], ""), colour) for i in beside]
+        apart = [i for i in range(len(heads)) if i not in beside and row[i] not in ("", "-")]
+        below = [line for i in apart for line in _broken(f"{heads[i].lower()}: {row[i]}".removeprefix(": "), room, 4)]
+        line = "  ".join(shown).rstrip()
+        blocks.append([*([line] if len(beside) > 1 or not room else _broken(line, room, 0, plain=row[0])), *below])
+    return paint(first if not room else _first(first, room), "bold", colour), blocks
+
+
+def _fitting(widths: Sequence[int], room: int) -> list[int]:
+    """The columns that stand beside each other: the first always, of the others the narrow ones."""
+    beside = list(range(len(widths)))
+    while room and len(beside) > 1 and sum(widths[i] for i in beside) + 2 * (len(beside) - 1) > room:
+        beside.remove(max(beside[1:], key=lambda i: widths[i]))
+    return beside
+
+
+def _broken(line: str, room: int, place: int, plain: str | None = None) -> list[str]:
+    """A cell in lines of its own, a long word broken too. `plain`: the same without colour, to be broken."""
+    plain = line if plain is None else plain
+    if columns(plain) + place <= room:
+        return [" " * place + line]
+    place = place if room > 2 * place else 0
+    fold = textwrap.TextWrapper(max(room - place, 1), break_on_hyphens=False)
+    found = []
+    for part in fold.wrap(plain):
+        while part:  # wide characters take two
+            piece = _first(part, room - place) or part[0]
+            found.append(" " * place + piece)
+            part = part[len(piece) :]
+    return found
+
+
+def _first(text: str, room: int) -> str:
+    """As much of it as so many columns take."""
+    used = 0
+    for at, char in enumerate(text):
+        used += columns(char)
+        if used > room:
+            return text[:at]
+    return text
+
+
 def print_json(value: Any) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=2)
+    readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    text = json.dumps(value, ensure_ascii=not readable, indent=2)
     print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text))
 
 
@@ -152,7 +206,7 @@ def folded(text: str, room: int, place: int) -> list[str]:
     if not room:
         return [" " * place + text]
     fold = textwrap.TextWrapper(max(room - place, 20), break_long_words=False, break_on_hyphens=False)
-    return [" " * place + line for line in fold.wrap(text)]
+    return [" " * place + line for line in fold.wrap(text)] or [""]
 
 
 def hanging(text: str, room: int, place: int) -> list[str]:

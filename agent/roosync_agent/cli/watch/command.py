@@ -115,8 +115,8 @@ def _live(state: Path, seen: Seen) -> None:
                         terminal.redraw()
                     view.press(key, seen)
                     _do(view, seen, state, terminal)
-                    if view.asks[0] == "quit":
-                        break
+                    if view.asks[0] in ("quit", "approve", "reject"):
+                        break  # what was typed before a question is no answer to anything after it
                 while not heard.empty():
                     seen = heard.get()
     except ClosedError:

@@ -169,7 +169,7 @@ def _decision(row: dict[str, Any], wide: int, chosen: bool) -> Line:
     risk = (("> " if chosen else "  ") + padded(row["risk"], min(9, max(1, wide // 4))), TONES.get(row["risk"], ""))
     if wide < ROOMY:
         return _row([risk, (what, "")], chosen)
-    return _row([risk, (padded(what, wide - columns(risk[0]) - 1 - columns(told)), ""), (told, "dim")], chosen)
+    return _row([risk, (padded(what, wide - columns(risk[0]) - 2 - columns(told)), ""), (told, "dim")], chosen)
 
 
 def _row(cells: Sequence[tuple[str, str]], chosen: bool) -> Line:
