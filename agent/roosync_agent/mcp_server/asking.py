@@ -68,7 +68,7 @@ async def ask_person(
     withdrawal = Withdrawal()
     work = partial(ask_to_sign, folder, words, asker=desk.asker, wait=wait, opened=withdrawal.hold)
     says = f"the person is asked where the key is unlocked: {shown['command']}"
-    answer: Answer = await desk.patiently(work, withdrawal.withdraw, says)
+    answer: Answer = await desk.patiently(work, withdrawal.withdraw, says, person=True)
     if answer.outcome == "refused":
         raise ToolFault("request", f"this is not asked for: {answer.says}", f"a person runs it: {shown['command']}")
     outcome = OUTCOMES[answer.outcome]

@@ -14,7 +14,8 @@ import anyio.to_thread
 import msgspec
 
 from roosync_agent.cli.text import harmless
-from roosync_agent.running.reaching import Withdrawal, WithdrawnError, answer_of
+from roosync_agent.mcp_server.plain import TEXT
+from roosync_agent.running.reaching import Withdrawal, answer_of
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -25,7 +26,8 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 AT_ONCE = 8  # questions of one server that the agent is asked at the same time
-WAITING = 64  # and calls that wait for their turn, those included
+PEOPLE = 8  # questions to a person that wait at the same time: they do not hold up the others
+WAITING = 64  # calls that are inside, those included
 TELL_EVERY = 2.0  # seconds between two signs of progress
 
 
@@ -43,7 +45,7 @@ class Office:
 
     def __init__(self, load: "Callable[[], Settings] | None" = None) -> None:
         self._load = load
-        self._limiter: anyio.CapacityLimiter | None = None
+        self._limiters: dict[bool, anyio.CapacityLimiter] = {}
         self._inside = 0
 
     def settings(self) -> "Settings":
@@ -65,11 +67,12 @@ class Office:
     def leave(self) -> None:
         self._inside -= 1
 
-    async def in_thread(self, work: Callable[[], T], give_up: Callable[[], None]) -> T:
+    async def in_thread(self, work: Callable[[], T], give_up: Callable[[], None], *, person: bool = False) -> T:
         """`work` in a thread; `give_up` is called when nobody waits for it any more, and has to end it soon."""
-        self._limiter = self._limiter or anyio.CapacityLimiter(AT_ONCE)
+        most = PEOPLE if person else AT_ONCE
+        limiter = self._limiters.setdefault(person, anyio.CapacityLimiter(most))
         try:
-            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
+            return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
         except BaseException:
             give_up()
             raise
@@ -83,6 +86,7 @@ class Desk:
         self._context = context
         self.notes: list[str] = []  # what a reader of the answer should know: it is of before, it was cut
         self.next: list[str] = []  # what to do now: tools to call, or commands for the person
+        self.room = TEXT  # characters of one text of the answer
 
     async def ask(self, verb: str, **args: Any) -> Any:
         """The agent's answer as JSON builtins. ToolFault when there is none."""
@@ -110,20 +114,21 @@ class Desk:
         if text not in self.notes:
             self.notes.append(text)
 
-    async def patiently(self, work: Callable[[], T], give_up: Callable[[], None], says: str) -> T:
+    async def patiently(
+        self, work: Callable[[], T], give_up: Callable[[], None], says: str, *, person: bool = False
+    ) -> T:
         """`work` in a thread, with a sign of progress every `TELL_EVERY` seconds while it lasts."""
         found: list[T] = []
-        wrong: Exception | None = None  # raised outside: from within, it would come as a group
-        with suppress(WithdrawnError):
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._tell, says)
-                try:
-                    found.append(await self.office.in_thread(work, give_up))
-                except Exception as error:  # noqa: BLE001
-                    wrong = error
-                group.cancel_scope.cancel()
-        if wrong is not None:
-            raise wrong
+        wrong: list[Exception] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._tell, says)
+            try:
+                found.append(await self.office.in_thread(work, give_up, person=person))
+            except Exception as error:  # noqa: BLE001 - raised below, and not as a group of one
+                wrong.append(error)
+            group.cancel_scope.cancel()
+        if wrong:
+            raise wrong[0]
         return found[0]
 
     async def _tell(self, says: str) -> None:

@@ -12,7 +12,7 @@ from roosync_agent.cli.text import harmless
 
 MOST = 48_000  # bytes of an answer as JSON: about 12,000 tokens
 TEXT = 4_000  # characters of one text; of an answer that is still too large fewer
-LEAST = 60
+LEAST, FEWEST = 60, 5  # characters, items: no less
 ITEMS = 200  # of a list or of names, inside a row; pages have a limit of their own
 DEEPEST = 40
 
@@ -33,18 +33,25 @@ class Cut:
         return told
 
 
-def plain(value: Any) -> tuple[Any, list[str]]:
+def plain(value: Any, room: int = TEXT) -> tuple[Any, list[str]]:
     """JSON builtins of at most `MOST` bytes (nearly), every text harmless; and what was cut, in words.
 
-    Types stay: a list gets shorter, a text gets shorter, a field of a record never goes.
+    `room`: characters of one text. Types stay: a list gets shorter, a text gets shorter, a field of a record never
+    goes. Of a page that got shorter `left` says how many rows are left.
     """
-    room, items = TEXT, ITEMS
+    items = ITEMS
     while True:
         cut = Cut()
         told = _plain(value, room, items, cut, 0)
-        if len(msgspec.json.encode(told)) <= MOST or room <= LEAST:
+        if len(msgspec.json.encode(told)) <= MOST or (room <= LEAST and items <= FEWEST):
+            _count_left(value, told)
             return told, cut.notes()
-        room, items = max(room // 4, LEAST), max(items // 4, 5)
+        room, items = max(room // 4, LEAST), max(items // 4, FEWEST)
+
+
+def _count_left(value: Any, told: Any) -> None:
+    if isinstance(value, dict) and isinstance(value.get("rows"), list) and "left" in value:
+        told["left"] += len(value["rows"]) - len(told["rows"])
 
 
 def _plain(value: Any, room: int, items: int, cut: Cut, depth: int) -> Any:

@@ -115,8 +115,8 @@ def made(row: Row, office: Office) -> OurTool:
 
 def answered(desk: Desk, answer: msgspec.Struct) -> CallToolResult:
     """What a tool gave, with what to do next; as data, and as the same in one line of text for who reads only that."""
-    told, cut = plain(msgspec.to_builtins(answer, str_keys=True))
-    told["next"] = [one for one in desk.next if one]
+    said = msgspec.to_builtins(answer, str_keys=True) | {"next": [one for one in desk.next if one]}
+    told, cut = plain(said, desk.room)
     if notes := [*desk.notes, *cut]:
         told["notes"] = notes
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -55,7 +55,7 @@ async def list_baseline_versions(desk: Desk, limit: Limit = 20, offset: Offset =
 
 
 async def choose_baseline(
-    desk: Desk, choice: Take, field: Entity | None = None, machine: Machine | None = None, wait_seconds: Wait = 120
+    desk: Desk, choice: Take, field: Entity | None = None, machine: Machine | None = None, wait_seconds: Wait = 45
 ) -> Signing:
     if (choice == "machine") != (machine is not None) or (choice != "suggested" and field is None):
         raise ToolFault("arguments", "choice=machine names a machine; every choice but suggested names a field")
@@ -69,7 +69,7 @@ async def choose_baseline(
     return await _signed(desk, shown, words, wait_seconds, {"questions": asked})
 
 
-async def validate_baseline(desk: Desk, wait_seconds: Wait = 120) -> Signing:
+async def validate_baseline(desk: Desk, wait_seconds: Wait = 45) -> Signing:
     shown = await desk.ask("baseline_show")
     _require_proposal(shown)
     words = ["baseline", "validate", shown["id"]]
@@ -81,7 +81,7 @@ async def validate_baseline(desk: Desk, wait_seconds: Wait = 120) -> Signing:
 
 
 async def publish_baseline(
-    desk: Desk, version: Version | None = None, note: Line = "", wait_seconds: Wait = 120
+    desk: Desk, version: Version | None = None, note: Line = "", wait_seconds: Wait = 45
 ) -> Signing:
     shown = await desk.ask("baseline_show")
     options = [*(["--version", version] if version else []), *(["--note", note] if note else [])]

@@ -102,7 +102,7 @@ async def get_rollout(desk: Desk, rollout_id: Id | None = None, limit: Limit = 5
 
 async def start_rollout(
     desk: Desk, decision_ids: Ids | None = None, entity: Line = "", risk: Risk | None = None,
-    on: Choosing | None = None, note: Line = "", wait_seconds: Wait = 120,
+    on: Choosing | None = None, note: Line = "", wait_seconds: Wait = 45,
 ) -> Signing:  # fmt: skip
     ids = decision_ids or []
     if not (ids or entity or risk):

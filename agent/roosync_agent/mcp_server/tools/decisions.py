@@ -99,7 +99,7 @@ async def get_decision_details(desk: Desk, decision_id: DecisionId, action: Acti
 
 
 async def approve_decision(
-    desk: Desk, decision_id: DecisionId, action: Action | None = None, wait_seconds: Wait = 120
+    desk: Desk, decision_id: DecisionId, action: Action | None = None, wait_seconds: Wait = 45
 ) -> Signing:
     card = await _card(desk, decision_id, None)
     if card.status in APPROVED:
@@ -110,7 +110,7 @@ async def approve_decision(
     return await _signed(desk, card, words, wait_seconds)
 
 
-async def reject_decision(desk: Desk, decision_id: DecisionId, reason: Line = "", wait_seconds: Wait = 120) -> Signing:
+async def reject_decision(desk: Desk, decision_id: DecisionId, reason: Line = "", wait_seconds: Wait = 45) -> Signing:
     card = await _card(desk, decision_id, None)
     words = ["decision", "reject", *(["--reason", reason] if reason else []), card.id]
     if card.status == "rejected":
@@ -119,7 +119,7 @@ async def reject_decision(desk: Desk, decision_id: DecisionId, reason: Line = ""
 
 
 async def rollback_decision(
-    desk: Desk, decision_id: DecisionId, exact: bool = False, wait_seconds: Wait = 120
+    desk: Desk, decision_id: DecisionId, exact: bool = False, wait_seconds: Wait = 45
 ) -> Signing:
     card = await _card(desk, decision_id, None)
     words = ["decision", "rollback", *(["--exact"] if exact else []), card.id]
@@ -130,9 +130,7 @@ async def rollback_decision(
     return await _signed(desk, card, words, wait_seconds)
 
 
-async def approve_decisions(
-    desk: Desk, risk: Risk, machine: Machine | None = None, wait_seconds: Wait = 120
-) -> Signing:
+async def approve_decisions(desk: Desk, risk: Risk, machine: Machine | None = None, wait_seconds: Wait = 45) -> Signing:
     words = ["approve", "--all", "--risk", risk, *(["--machine", machine] if machine else [])]
     waiting = await _waiting(desk, risk, machine)
     if not waiting:

@@ -12,6 +12,7 @@ from roosync_agent.mcp_server.desk import Desk, typed
 from roosync_agent.mcp_server.parameters import Body, Id, Limit, Line
 from roosync_agent.mcp_server.tool import READS, SAYS, SAYS_ONCE, Row
 
+LETTER = 40_000  # characters of one that are shown
 Recipient = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w:.-]{0,99}$", description="Machine, operator, or all")]
 Recipients = Annotated[list[Recipient], Field(min_length=1, max_length=100)]
 Ids = Annotated[list[Id], Field(min_length=1, max_length=100)]
@@ -61,6 +62,7 @@ async def read_inbox(
 
 async def get_message(desk: Desk, message_id: Id, keep_unread: bool = False) -> Read:
     found = await desk.read(Read, "message_read", id_=message_id, keep_unread=keep_unread)
+    desk.room = LETTER
     desk.next += ["roosync_reply_message", "roosync_archive_message when it is done"]
     return found
 

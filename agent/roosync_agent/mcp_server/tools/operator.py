@@ -76,7 +76,7 @@ async def init(desk: Desk) -> Signing:
 async def ask_operator(
     desk: Desk, what: What, machine: Machine | None = None, id: Id | None = None,  # noqa: A002
     version: Version | None = None, on: Choosing | None = None, settings: Settings | None = None,
-    reason: Line = "", wait_seconds: Wait = 120,
+    reason: Line = "", wait_seconds: Wait = 45,
 ) -> Signing:  # fmt: skip
     given = {
         "machine": machine, "id": id, "version": version, "on": on, "settings": settings, "reason": reason,
