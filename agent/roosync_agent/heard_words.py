@@ -13,6 +13,7 @@ _NAME = re.compile(r"\{(\w+)\}")
 BETWEEN = ("\n", "; ", ". ", ": ", ", ", " (")  # where sentences are put together, the strongest first
 DEEPEST = 4  # reasons inside of reasons
 LONGEST = 4000  # characters; what is longer is a document, not a sentence
+INDEXED = 3  # letters of its beginning, or its end, by which a pattern is looked up
 FEWEST = 5  # characters of its own that make a pattern: "{} on {}" would be found everywhere
 
 
@@ -20,10 +21,14 @@ class Sentences:
     """A catalogue, English sentence -> the same in another language, and what is heard in it."""
 
     def __init__(self, catalogue: Mapping[str, str]) -> None:
-        self._whole = {said: told for said, told in catalogue.items() if not _NAME.search(said)}
-        patterns = (_Pattern(said, told) for said, told in catalogue.items() if _NAME.search(said))
-        self._patterns = [pattern for pattern in patterns if pattern.words >= FEWEST]
-        self._patterns.sort(key=lambda pattern: -pattern.words)
+        self._catalogue = catalogue
+        self._built: dict[str, _Pattern] = {}
+        # By first letters, or last: only those that can fit are taken apart, so that one sentence is found in no time.
+        self._rows: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+        for said in catalogue:
+            if "{" in said:
+                start, end = said.partition("{")[0], said.rpartition("}")[2]
+                self._rows.setdefault(_key(start, end), []).append((start, end, said))
 
     def said(self, text: str, depth: int = 0) -> str:
         """The same sentence in the other language; `text` itself when it is not known."""
@@ -33,9 +38,9 @@ class Sentences:
         return found if found is not None else self._in_parts(text, depth)
 
     def _known(self, text: str, depth: int) -> str | None:
-        if text in self._whole:
-            return self._whole[text]
-        for pattern in self._patterns:
+        if "{" not in text and text in self._catalogue:
+            return self._catalogue[text]
+        for pattern in self._that_can_fit(text):
             if pattern.longest in text and (found := pattern.found(text)) is not None:
                 values = {name: self.said(value, depth + 1) for name, value in found.items()}
                 return filled(pattern.told, values)
@@ -44,11 +49,30 @@ class Sentences:
             return told[:1].upper() + told[1:]
         return None
 
+    def _that_can_fit(self, text: str) -> list["_Pattern"]:
+        """Those that begin and end as `text` does, the one with the most words of its own first."""
+        keys = (text[:INDEXED], ""), ("", text[-INDEXED:]), ("", "")
+        rows = (row for key in keys for row in self._rows.get(key, ()))
+        patterns = [self._pattern(said) for start, end, said in rows if text.startswith(start) and text.endswith(end)]
+        return sorted((one for one in patterns if one.words >= FEWEST), key=lambda one: -one.words)
+
+    def _pattern(self, said: str) -> "_Pattern":
+        if said not in self._built:
+            self._built[said] = _Pattern(said, self._catalogue[said])
+        return self._built[said]
+
     def _in_parts(self, text: str, depth: int) -> str:
         for between in BETWEEN:
             if between in text:
                 return between.join(self.said(part, depth + 1) for part in text.split(between))
         return text
+
+
+def _key(start: str, end: str) -> tuple[str, str]:
+    """Under what a pattern is looked up that begins and ends so: its beginning, its end, or neither is long enough."""
+    if len(start) >= INDEXED:
+        return start[:INDEXED], ""
+    return "", end[-INDEXED:] if len(end) >= INDEXED else ""
 
 
 def filled(told: str, values: Mapping[str, str]) -> str:

@@ -1,0 +1,41 @@
+"""Sentences that were made elsewhere are found again in a catalogue, and nothing that only looks like one."""
+
+import pytest
+
+from roosync_agent.heard_words import LONGEST, Sentences
+
+CATALOGUE = {
+    "the broker is away": "le broker est parti",
+    "{id} is {status} and can not be {what} now": "{id} est {status} et ne peut pas être {what}",
+    "{id} is only {status}": "{id} est seulement {status}",
+    "{machine} waits: {why}": "{machine} attend : {why}",
+    "no {what} of {machine} is known": "rien de {machine} n'est connu comme {what}",
+    "ab{x}": "{x}ba",
+    "{a} on {b}": "{a} sur {b}",
+}
+SAID = {
+    "whole": ("the broker is away", "le broker est parti"),
+    "with a capital": ("The broker is away", "Le broker est parti"),
+    "with names": ("no secret of pc-b is known", "rien de pc-b n'est connu comme secret"),
+    "the one with the most words": ("d-1 is lost and can not be undone now", "d-1 est lost et ne peut pas être undone"),
+    "a reason inside a reason": ("pc-b waits: the broker is away", "pc-b attend : le broker est parti"),
+    "two of them": ("the broker is away; the broker is away", "le broker est parti; le broker est parti"),
+    "in brackets, and a part nobody knows": ("something (the broker is away", "something (le broker est parti"),
+    "names are not looked up as patterns": ("{machine} waits: {why}", "{machine} attend : {why}"),
+    "too few words of its own": ("abx", "abx"),
+    "another one with too few": ("x on y", "x on y"),
+    "shorter than any": ("a", "a"),
+    "nothing": ("", ""),
+    "a document": ("the broker is away; " * LONGEST, "the broker is away; " * LONGEST),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "told"), SAID.values(), ids=SAID)
+def test_a_sentence_is_said_again(text, told):
+    assert Sentences(CATALOGUE).said(text) == told
+
+
+def test_no_pattern_is_built_for_a_text_that_it_can_not_fit():
+    sentences = Sentences(CATALOGUE)
+    assert sentences.said("d-1 is only x") == "d-1 est seulement x"
+    assert "no {what} of {machine} is known" not in sentences._built
