@@ -40,9 +40,11 @@ NOT_SAID = (  # modules whose literals are for programs or assistants
     "protocol/roosync_protocol/reports/",  # the founding formats, in two languages already
     "protocol/roosync_protocol/hand.py",
 )
-SMALL_WORDS = frozenset(
-    ("a", "the", "is", "of", "to", "it", "in", "not", "and", "or", "by", "that", "are", "has", "for", "be", "on")
+_SMALL = (
+    "a an the this that its it they is are was be has of to in on by for with from as at and or not no any what which "
+    "before then"
 )
+SMALL_WORDS = frozenset(_SMALL.split())
 SAYS = {"tr": 1, "trn": 2, "mark": 1}  # how many of its arguments are sentences
 Said = str | tuple[str, str]
 
@@ -145,6 +147,8 @@ def _not_said(tree: ast.Module) -> Iterator[int]:
 
 def _is_aside(function: ast.expr) -> bool:
     if isinstance(function, ast.Attribute):
+        if function.attr in ("append", "extend"):  # to a log that is a list: the record's own, which people read
+            return False
         return isinstance(function.value, ast.Name) and function.value.id in ("log", "logging", "re", "warnings")
     return isinstance(function, ast.Name) and function.id in SAYS
 
@@ -152,7 +156,8 @@ def _is_aside(function: ast.expr) -> bool:
 def pattern(node: ast.AST) -> str | None:
     """A literal as it is; an f-string with a name for each value."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        named = re.sub(r"\{(\w+)(?:![rsa])?(?::[^{}]*)?\}", r"{\1}", node.value)  # filled in later, by `format`
+        given = re.sub(r"\{(?:![rsa])?\}", "{value}", node.value)
+        named = re.sub(r"\{(\w+)(?:![rsa])?(?::[^{}]*)?\}", r"{\1}", given)  # filled in later, by `format`
         return re.sub(r"\{(?!\w+\})|(?<!\w)\}", "", named)
     if not isinstance(node, ast.JoinedStr):
         return None
@@ -186,13 +191,14 @@ def _name(node: ast.expr) -> str:
 
 def is_prose(text: str) -> bool:
     """Two words at least, with a blank between: names, lists of fields, types and regular expressions are none."""
-    if " " not in text.strip() or re.search(r"\(\?:|^[\w.]+ \| [\w.]+$| \| None|tuple\[", text):
+    if " " not in text.strip() or re.search(r"\(\?:|^[\w.]+ \| [\w.]+$| \| None|tuple\[|^\s*import ", text):
         return False
     if re.fullmatch(r"roosync( [\w{}<>.*@-]+)* ?", text):
         return False  # a command is the same in every language
     plain = re.sub(r"\{\w+\}", " ", text)
     tokens = plain.split()
-    if len(tokens) > 8 and sum(token in SMALL_WORDS for token in tokens) < 2:
+    stops = re.search(r"[;:,] |[`?(]|\.$", plain)  # which a list of fields has not
+    if len(tokens) > 8 and not stops and sum(token in SMALL_WORDS for token in tokens) < 2:
         return False
     fields = sum(bool(re.search(r"\*|\w[._]\w|[a-z][A-Z]", token)) for token in tokens)
     return len(re.findall(r"[A-Za-z]{2,}", plain)) >= 2 and fields * 2 < len(tokens)
