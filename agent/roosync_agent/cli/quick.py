@@ -32,8 +32,11 @@ def quick(verb: str, *, as_json: bool) -> int | None:
         else:
             print(text(value, colour=want_colour()))
         sys.stdout.flush()
-    except BrokenPipeError:
-        sys.stderr.close()
+    except OSError as error:  # nobody reads it any more, or the disk is full
+        if not isinstance(error, BrokenPipeError):
+            print(f"Error: the answer could not be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return code if isinstance(error, BrokenPipeError) else 1
     return code
 
 
