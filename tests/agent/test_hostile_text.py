@@ -2,6 +2,7 @@
 
 import pytest
 
+from roosync_agent.characters import found_in, harmless
 from roosync_agent.cli.machines import _all_of, _text
 from roosync_agent.cli.rollout_text import events, list_text, rollout_text
 from roosync_agent.cli.text import brief, columns, shown_ping
@@ -78,3 +79,32 @@ def test_no_cell_is_so_wide_that_its_row_looks_like_two(monkeypatch, shown):
 
 def test_a_word_of_a_machine():
     assert [brief(text) for text in ("0.3.0", "", "a  b", "x" * 31)] == ["0.3.0", "", "a_b", "x" * 27 + "..."]
+
+
+# -- an approval card
+
+SPELLED = {  # text -> how it is shown, what is told of it
+    "an escape": ("a\x1b[2J", "a<U+001B>[2J", ["U+001B ESCAPE"], []),
+    "right to left": ("\u202egnp", "<U+202E>gnp", ["U+202E RIGHT-TO-LEFT OVERRIDE"], []),
+    "nothing to see": ("a\u200bb", "a<U+200B>b", ["U+200B ZERO WIDTH SPACE"], []),
+    "a null": ("a\x00b", "a<U+0000>b", ["U+0000 NULL"], []),
+    "a return": ("a\rb", "a<U+000D>b", ["U+000D CARRIAGE RETURN"], []),
+    "a letter of another script": ("p\u0430y", "p<U+0430>y", [], ["U+0430 CYRILLIC SMALL LETTER A"]),
+    "marks on a letter": ("e" + "\u0301" * 5, "e" + "\u0301" * 4 + "<U+0301>", ["U+0301 COMBINING ACUTE ACCENT"], []),
+    "a mark on nothing": ("\u0301x", "<U+0301>x", ["U+0301 COMBINING ACUTE ACCENT"], []),
+    "a word of another script": ("\u043f\u0440\u0438", "\u043f\u0440\u0438", [], []),
+    "an accent, an emoji, a wide letter": ("caf\u00e9 \u2764\ufe0f \u4e2d", "caf\u00e9 \u2764\ufe0f \u4e2d", [], []),
+    "a tab and a line": ("a\tb\nc", "a  b\\nc", [], []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "shown", "hidden", "posing"), SPELLED.values(), ids=SPELLED)
+def test_what_is_spelled_out_is_told(text, shown, hidden, posing):
+    assert harmless(text) == shown
+    found = [one for one in found_in({"env": [text]}) if one.where == "env[0]"]
+    assert [(list(one.hidden), list(one.posing)) for one in found] == ([(hidden, posing)] if hidden or posing else [])
+
+
+def test_names_are_looked_through_too_and_the_list_is_bounded():
+    assert [one.where for one in found_in({"A\u200b": {"b": "c"}})] == ["A\u200b"]
+    assert len(found_in(["\u200b"] * 1_000)) == 50

@@ -13,10 +13,15 @@ PLACE = 14  # column at which texts begin
 
 def titled(title: str, text: str, *, further: int = 0) -> list[str]:
     """A line of the card; what does not fit goes on below its text, `further` columns more to the right."""
-    room, place = width(), PLACE + further
     head = f"  {title:<12}" if columns(title) < 12 else f"  {title}  "
+    return within(f"{head}{text}", PLACE + further)
+
+
+def within(text: str, place: int) -> list[str]:
+    """A text in lines of the terminal, of which all but the first begin at `place`; long words are broken too."""
+    room = width()
     found = []
-    for line in hanging(f"{head}{text}", room, place):
+    for line in hanging(text, room, place):
         first, *rest = chopped(line, max(room, 20), max(room - place, 10)) if room else [line]
         found += [first, *(" " * place + part for part in rest)]
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from roosync_agent.cli.card_facts_text import agreed_lines, lacking_lines, marked_lines, origin_lines, unasked_lines
-from roosync_agent.cli.card_lines import moment, said, titled
+from roosync_agent.cli.card_lines import PLACE, moment, said, titled, within
 from roosync_agent.cli.changes import Told, block, fitted, ordered, told
 from roosync_agent.cli.text import TONES, hanging, harmless, paint, reference_text, want_colour, width
 from roosync_agent.wording import mark, tr, trn
@@ -88,12 +88,12 @@ def _proof(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:
     yield from titled(tr("Expires"), moment(card["expires"]))
     each = tr("roosync decision rollback ID, each by its own")
     yield from titled(tr("Undo"), each if len(machines) > 1 else said(card["undo"]))
-    yield f"  {tr('Hash'):<12}{card['hash']}"
+    yield from titled(tr("Hash"), card["hash"])
     for title, found in ((tr("Log"), card["log"]), (tr("Not counted"), card["refused"])):
         if found:
             yield f"  {title}"
         for line in found:
-            yield from hanging(f"    {said(line)}", width(), 6)
+            yield from within(f"    {said(line)}", 6)
 
 
 def _yes(yes: dict[str, Any]) -> str:
@@ -112,10 +112,10 @@ def _heads(card: dict[str, Any], machines: Sequence[str]) -> list[str]:
     if len(machines) < 2:
         state = tr("{status}, attempt {number}", status=card["status"], number=card["attempt"])
         where = tr("{entity} on {machine}", entity=entity, machine=card["machine"])
-        return hanging(f"{card['id']}   {where}   {state}", width(), 2)
+        return within(f"{card['id']}   {where}   {state}", PLACE)
     what = tr("{entity} on {count} machines, the same on each", entity=entity, count=len(machines))
     return [
-        *hanging(f"{what}   {card['status']}", width(), 2),
+        *within(f"{what}   {card['status']}", PLACE),
         *titled(tr("Machines"), ", ".join(map(harmless, machines))),
     ]
 
