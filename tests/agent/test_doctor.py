@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from roosync_agent.cli.doctor_text import shown_diagnosis
 from roosync_agent.operations.doctoring import (
     agent_here,
     assistants,
