@@ -21,6 +21,7 @@ settings.register_profile("behaviour", deadline=None)  # how long something take
 settings.load_profile("behaviour")
 for name in ("COLUMNS", "LINES"):  # the runner's processes have them; what is printed into a pipe has no width
     os.environ.pop(name, None)
+os.environ["LANGUAGE"] = "en"  # what is said is compared with English, whatever the runner's person speaks
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 DATA = Path(os.environ.get("ROOSYNC_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "real"
 

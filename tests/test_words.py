@@ -5,11 +5,19 @@ or, when it is no sentence (a command, a name of a program), into `NO_SENTENCES`
 """
 
 import ast
+import gettext
 import importlib.util
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from roosync_agent import wording
+from roosync_agent.wording import LANGUAGES
 
 ROOT = Path(__file__).parents[1]
 _SPEC = importlib.util.spec_from_file_location("make_catalogue", ROOT / "docs/make_catalogue.py")
@@ -21,12 +29,27 @@ FACES = sorted([*(AGENT / "cli").rglob("*.py"), *(AGENT / "demo").rglob("*.py")]
 # What a person types, and names, are the same in every language.
 COMMAND = re.compile(r"\s*(\S+\$ )?(roosync|nats) [a-z{][^.;:(]*")
 SAME = re.compile(r"roosync [a-z][a-z -]*|UTC|CHECKPOINT|nats-server -c nats-server.conf")
-HEAD = re.compile(r"[A-Z][A-Z0-9/%() -]+")  # of a column
+HEAD = re.compile(r"(?!SIG)[A-Z][A-Z0-9/%() -]+")  # of a column
 # Keywords whose texts are found by themselves, or are no sentences.
 NOT_READ = ("help", "short_help", "epilog", "prompt", "metavar", "format", "prefix", "prog_name", "strftime")
 LOOKS_FOR = ("removeprefix", "removesuffix", "startswith", "endswith", "partition", "split")
-NO_TEXTS = ("COMMANDS", "ALIASES", "CHECK", "MCP")  # tables and texts of other kinds, by their names
+NO_TEXTS = (
+    "COMMANDS",
+    "ALIASES",
+    "CHECK",
+    "MCP",
+    "INSTALL",
+    "WANTED",
+    "ROUTES",
+    "NAMED",
+    "OF_WINDOWS",
+    "source_template",
+)  # tables and texts of other kinds, by their names
 NO_SENTENCES = {  # file: literals that look like sentences and are none
+    "cli/messages.py": ("MEDIUM",),  # a priority, as mail has it on the bus
+    "cli/watch/terminal.py": ("the terminal is closed",),  # met by who watches, and not shown
+    "cli/mcp.py": ('export {TOKEN_VARIABLE}="$(cat {shell_word})"',),
+    "cli/doctor_text.py": ("not looked at",),  # a state, for which a mark is shown
     "cli/edit.py": ("NAME", "VALUE"),  # as the usage calls them
     "demo/stage.py": ("check = {dumps}",),  # a line of TOML
     "demo/homes.py": (  # what a program did wrong that calls this
@@ -81,6 +104,10 @@ def _aside(tree: ast.Module):
             yield from map(id, ast.walk(node))
         elif isinstance(node, ast.Dict | ast.Set):  # what is looked for, not what is said
             yield from map(id, (node.keys if isinstance(node, ast.Dict) else node.elts))
+        elif isinstance(node, ast.match_case):
+            yield from map(id, ast.walk(node.pattern))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "os.environ.get", "os.getenv"):
+            yield from map(id, node.args)
         elif isinstance(node, ast.arg) and node.annotation is not None:
             yield from map(id, ast.walk(node.annotation))
 
@@ -97,3 +124,150 @@ def test_no_text_escapes_the_catalogue(path):
     ]
     told = "".join(f"\n  {name}:{line}: {text!r}" for line, text in found)
     assert not found, f"say these with tr(), trn() or mark() (docs/translating.md):{told}"
+
+
+# -- the catalogues
+
+
+@pytest.fixture(scope="module")
+def said():
+    """Every sentence of the sources, by catalogue."""
+    return {domain: list(find()) for domain, find in catalogue.CATALOGUES.items()}
+
+
+def messages(language, domain):
+    """Rows of the .po: the English forms, the other language's."""
+    for message in catalogue.load(language, domain):
+        if message.id:
+            forms = message.id if isinstance(message.id, tuple) else (message.id,)
+            told = message.string if isinstance(message.string, tuple) else (message.string,)
+            yield forms, told
+
+
+EACH = pytest.mark.parametrize(
+    ("language", "domain"), [(one, domain) for one in LANGUAGES for domain in catalogue.CATALOGUES]
+)
+
+
+def test_each_language_has_a_folder_and_each_folder_is_a_language():
+    assert {path.name for path in catalogue.LOCALE.iterdir() if path.is_dir()} == set(LANGUAGES)
+
+
+@EACH
+def test_the_catalogue_has_the_sentences_of_the_sources_and_no_others(language, domain, said):
+    kept = {forms[0] for forms, _ in messages(language, domain)}
+    wanted = {one[0] if isinstance(one, tuple) else one for one in said[domain]}
+    assert wanted == kept, "run `python docs/make_catalogue.py`, and translate what it then calls missing"
+
+
+@EACH
+def test_no_sentence_lacks_its_translation(language, domain):
+    lacking = [forms[0] for forms, told in messages(language, domain) if not all(told)]
+    assert not lacking, "`python docs/make_catalogue.py missing` lists them, `... put FILE` takes translations in"
+
+
+@EACH
+def test_a_translation_keeps_the_names_and_its_beginning_and_end(language, domain):
+    wrong = [
+        text
+        for forms, told in messages(language, domain)
+        for text in filter(None, told)
+        if not catalogue.names(text) <= catalogue.names(*forms) or _blanks(text) != _blanks(forms[-1])
+    ] + [
+        forms[0]
+        for forms, told in messages(language, domain)
+        if all(told) and catalogue.names(*told) != catalogue.names(*forms)
+    ]
+    assert not wrong
+
+
+def _blanks(text):
+    return text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+
+
+@EACH
+def test_what_is_read_at_run_time_is_what_translators_wrote(language, domain):
+    spoken = gettext.translation(domain, catalogue.LOCALE, [language])
+    for forms, told in messages(language, domain):
+        if all(told) and len(forms) > 1:
+            assert (spoken.ngettext(*forms, 1), spoken.ngettext(*forms, 2)) == told
+        elif all(told):
+            assert spoken.gettext(forms[0]) == told[0]
+
+
+# -- how it is said
+
+
+SPOKEN = {  # what the environment says -> the language
+    "nothing": ({}, "en"),
+    "the language": ({"LANG": "fr_FR.UTF-8"}, "fr"),
+    "of another country": ({"LANG": "fr_CA"}, "fr"),
+    "one that nobody translated": ({"LANG": "tlh_KX"}, "en"),
+    "the first of several that there is": ({"LANGUAGE": "tlh:fr:en", "LANG": "C"}, "fr"),
+    "English before": ({"LANGUAGE": "en:fr"}, "en"),
+    "messages before everything else": ({"LC_MESSAGES": "C", "LANG": "fr_FR"}, "en"),
+    "all before messages": ({"LC_ALL": "fr_FR", "LC_MESSAGES": "C"}, "fr"),
+}
+
+
+@pytest.mark.parametrize(("given", "language"), SPOKEN.values(), ids=SPOKEN)
+def test_the_language_is_the_environments(given, language, monkeypatch):
+    speak(monkeypatch, **given)
+    assert wording.language() == language
+
+
+def speak(monkeypatch, **given):
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_a_value_is_never_taken_for_a_text_with_names(monkeypatch):
+    speak(monkeypatch, LANGUAGE="fr")
+    hostile = "{machine.__class__} {0} {"
+    assert wording.tr("{machine} is excused", machine=hostile) == f"{hostile} est excusée"
+
+
+def test_a_translation_that_lost_a_name_is_not_said(monkeypatch):
+    speak(monkeypatch, LANGUAGE="fr")
+    broken = gettext.NullTranslations()
+    broken.gettext = lambda text: "il reste {nombre}"
+    monkeypatch.setattr(wording, "_faces", lambda: broken)
+    assert wording.tr("{number} are left", number=3) == "3 are left"
+
+
+HELPED = {  # words -> what its help says in French, of several paragraphs, of an option, of click itself
+    "the command line": ((), "Premiers pas :     roosync demo"),
+    "lines that stay apart": (("edit",), "VALUE  du JSON si c'en est, un texte sinon"),
+    "a second paragraph": (("locks",), "Code de sortie : 0 tous ceux qui tiennent sont là"),
+    "of a command below": (("cycle", "watch"), "Suivre un cycle jusqu'à ce qu'il finisse"),
+    "an option": (("cycle", "abort"), "Pourquoi."),
+    "click's own words": (("locks",), "Afficher cette aide et quitter."),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), HELPED.values(), ids=HELPED)
+def test_help_is_said_in_the_persons_language(words, told):
+    assert told in run(*words, "--help", LANGUAGE="fr")
+
+
+def test_an_error_is_french_for_a_person_and_english_for_a_program(tmp_path):
+    (tmp_path / "own.json").write_text("{}\n")
+    words = ("edit", str(tmp_path / "own.json"))
+    assert "dites ce qu'il faut changer : --set PATH VALUE" in run(*words, LANGUAGE="fr")
+    told = json.loads(run(*words, "--json", LANGUAGE="fr"))
+    assert told["error"]["message"].startswith("say what to change: --set PATH VALUE")
+
+
+def run(*words, **given):
+    """What a command prints, in a process of its own where the help of no command was said yet."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("LANGUAGE", "LC_ALL", "LANG")}
+    done = subprocess.run(
+        [sys.executable, "-m", "roosync_agent", *words],
+        env=environment | given | {"COLUMNS": "200"},
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return (done.stdout + done.stderr).decode()

@@ -69,7 +69,7 @@ def diagnose(patient: "Patient") -> "Diagnosis":
     here = examining.diagnosis(examining.examine_here(patient), "", "", 0.0)
     hangs = any(finding.kind == "agent-hangs" for finding in here.findings)
     thread.join(0 if hangs else FLEET_WITHIN)
-    who, fleet = box[0] if box else ("silent", _nobody("the agent did not answer in time"))
+    who, fleet = box[0] if box else ("silent", _nobody(tr("the agent did not answer in time")))
     return _together(patient, here, fleet, who, time.perf_counter() - began)
 
 
@@ -81,13 +81,13 @@ def _fleet(patient: "Patient") -> tuple[str, Any]:
     from roosync_agent.running.control import HangsError, NobodyThereError, ask
 
     if patient.identity is None:
-        return "none", _nobody("there is no fleet here")
+        return "none", _nobody(tr("there is no fleet here"))
     try:
         answer = ask(patient.state.folder, "doctor", {"part": "fleet"}, timeout=FLEET_WITHIN)
     except NobodyThereError:
         return "none", _alone(patient)
     except (HangsError, TimeoutError):
-        return "silent", _nobody("the agent does not answer")
+        return "silent", _nobody(tr("the agent does not answer"))
     except OSError as error:
         return "silent", _nobody(str(error))
     if "result" in answer:

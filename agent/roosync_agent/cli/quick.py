@@ -10,6 +10,7 @@ from roosync_agent.cli.status_text import shown_status
 from roosync_agent.cli.text import print_json, shown_ping, want_colour
 from roosync_agent.running.control import HangsError, NobodyThereError, ask
 from roosync_agent.running.where import SettingsError, state_folder
+from roosync_agent.wording import tr
 
 
 def quick(verb: str, *, as_json: bool) -> int | None:
@@ -34,7 +35,7 @@ def quick(verb: str, *, as_json: bool) -> int | None:
         sys.stdout.flush()
     except OSError as error:  # nobody reads it any more, or the disk is full
         if not isinstance(error, BrokenPipeError):
-            print(f"Error: the answer could not be written: {error.strerror}", file=sys.stderr)
+            print(tr("Error: the answer could not be written: {why}", why=error.strerror), file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code if isinstance(error, BrokenPipeError) else 1
     return code

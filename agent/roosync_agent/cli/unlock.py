@@ -48,7 +48,10 @@ def unlock(seconds: float) -> None:
         raise click.UsageError(tr("what is to be signed is shown and asked at a terminal, and there is none here"))
     lock = OneAtATime(state.run / "unlock.lock")
     if not lock.acquire():
-        raise StateError(f"the key of {state.folder} is unlocked already, in another terminal: Ctrl-C there locks it")
+        told = tr(
+            "the key of {folder} is unlocked already, in another terminal: Ctrl-C there locks it", folder=state.folder
+        )
+        raise StateError(told)
     try:
         pair = opened(settings, state, ask_on_terminal)
         keeper = Keeper(settings.state, pair, seconds)
@@ -67,7 +70,7 @@ def _require_operator(state: Any, operator: str | None) -> None:
     from roosync_agent.connect import NoOperatorError
 
     if operator is None or not state.operator_key.exists():
-        raise NoOperatorError("no operator's key lies on this machine: unlock it where `roosync init` was run")
+        raise NoOperatorError(tr("no operator's key lies on this machine: unlock it where `roosync init` was run"))
 
 
 # -- from another terminal
