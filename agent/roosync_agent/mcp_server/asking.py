@@ -49,18 +49,27 @@ class Signing(Struct, frozen=True, kw_only=True):
     about: dict[str, Any] = {}  # what is signed: the card, the plan
 
 
-def command_of(words: Sequence[str]) -> str:
+def command_of(desk: Desk, words: Sequence[str]) -> str:
     """As a person types it, in whatever terminal: harmless, quoted, for this state folder."""
+    from roosync_agent.running.where import state_folder
+
     typed = " ".join(["roosync", *(shlex.quote(harmless(word)) for word in words)])
-    state = os.environ.get("ROOSYNC_STATE")
-    return f"ROOSYNC_STATE={shlex.quote(harmless(state))} {typed}" if state and os.name != "nt" else typed
+    state = desk.office.settings().state
+    if os.name == "nt" or state == state_folder({}):
+        return typed
+    return f"ROOSYNC_STATE={shlex.quote(harmless(state))} {typed}"
+
+
+def unasked(desk: Desk, outcome: Outcome, words: Sequence[str], says: str, state: str = "") -> Signing:
+    """An answer for which nobody is asked: it is done already, or only a person can begin it."""
+    return Signing(outcome=outcome, command=command_of(desk, words), says=says, state=state)
 
 
 async def ask_person(
     desk: Desk, words: Sequence[str], wait: float, *, state: str = "", about: dict[str, Any] | None = None
 ) -> Signing:
     """Puts `words` to the person whose key is unlocked, and waits `wait` seconds for the answer; 0 only prepares."""
-    shown: dict[str, Any] = {"command": command_of(words), "state": state, "about": about or {}}
+    shown: dict[str, Any] = {"command": command_of(desk, words), "state": state, "about": about or {}}
     if not wait:
         desk.next.append(NEXT["prepared"])
         return Signing(outcome="prepared", says="nothing was asked", **shown)

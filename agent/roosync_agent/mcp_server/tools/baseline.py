@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from roosync_agent.mcp_server.asking import Signing, ask_person
+from roosync_agent.mcp_server.asking import Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
 from roosync_agent.mcp_server.pages import cut
 from roosync_agent.mcp_server.parameters import Entity, Id, Limit, Line, Machine, Offset, Version, Wait
@@ -130,10 +130,8 @@ def _require_proposal(found: dict[str, Any]) -> None:
 
 
 def _over(desk: Desk, found: dict[str, Any], words: list[str], says: str) -> Signing:
-    from roosync_agent.mcp_server.asking import command_of
-
     desk.next.append(_following(found) if found["kind"] == "proposal" else "roosync_list_diffs")
-    return Signing(outcome="done", command=command_of(words), says=says, state=found["status"])
+    return unasked(desk, "done", words, says, found["status"])
 
 
 async def _signed(desk: Desk, found: dict[str, Any], words: list[str], wait: float, about: dict[str, Any]) -> Signing:

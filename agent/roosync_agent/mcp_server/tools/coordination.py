@@ -11,7 +11,6 @@ from roosync_agent.mcp_server.pages import Page, cut
 from roosync_agent.mcp_server.parameters import Choosing, DecisionId, Id, Limit, Line, Offset, Risk, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, SAYS, Row
 
-RequestKind = Literal["approval", "execution", "verification"]
 Ids = Annotated[list[DecisionId], Field(max_length=100)]
 Minutes = Annotated[float, Field(gt=0, le=1440)]
 
@@ -31,13 +30,15 @@ class Requested(Struct, frozen=True, kw_only=True):
 
 
 async def request(
-    desk: Desk, on: Choosing, action: Line, kind: RequestKind = "execution", target: Id | None = None,
-    timeout_minutes: Minutes = 60.0,
-) -> Requested:  # fmt: skip
-    found = await desk.ask(
-        "request_ask_each", on=on, kind=kind, action=action, target=target or "", timeout=timeout_minutes
-    )
+    desk: Desk, action: Line, on: Choosing | None = None, target: Id | None = None, timeout_minutes: Minutes = 60.0
+) -> Requested:
+    asked = {"action": action, "target": target or "", "timeout": timeout_minutes}
     desk.next.append("roosync_list_requests tells what became of them")
+    if on is None:
+        one = await desk.ask("request_ask", to="operator", kind="approval", **asked)
+        return typed(Requested, {"rows": [_without(one, "form")], "failed": {}})
+    kind = "verification" if action == "verify" else "execution"
+    found = await desk.ask("request_ask_each", on=on, kind=kind, **asked)
     return typed(Requested, {"rows": [_without(one, "form") for one in found["requests"]], "failed": found["failed"]})
 
 
@@ -173,9 +174,9 @@ def _steps(desk: Desk, found: dict[str, Any]) -> None:
 ROWS = (
     Row("roosync_list_requests", list_requests, "Requests", READS,
         "What was asked of machines and people, and how it stands."),
-    Row("roosync_request", request, "Ask machines for something", SAYS,
-        "Asks machines to publish, collect, export, compare, report or verify, or a person in words; it waits "
-        "until they are there."),
+    Row("roosync_request", request, "Ask machines or a person", SAYS,
+        "Asks machines (`on`) to publish, collect, export, compare, report or verify; without `on`, the operators for "
+        "something in words. It waits until they are there."),
     Row("roosync_list_cycles", list_cycles, "Cycles", READS, "Cycles, newest first."),
     Row("roosync_get_cycle", get_cycle, "Cycle", READS,
         "Who a cycle waits for and why; without an id the running one, else the last."),

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, structs
 
-from roosync_agent.mcp_server.asking import Signing, ask_person
+from roosync_agent.mcp_server.asking import Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
 from roosync_agent.mcp_server.pages import Page, counted, cut
 from roosync_agent.mcp_server.parameters import RISKS, DecisionId, Limit, Line, Machine, Offset, Risk, Wait
@@ -135,7 +135,7 @@ async def approve_decisions(desk: Desk, risk: Risk, machine: Machine | None = No
     waiting = await _waiting(desk, risk, machine)
     if not waiting:
         desk.next.append("roosync_list_decisions shows the others")
-        return Signing(outcome="done", command="", says="no decision waits that fits")
+        return unasked(desk, "done", words, "no decision waits that fits", "0 pending")
     rows = [{name: one[name] for name in ("id", "machine", "entity", "risk")} for one in waiting]
     done = await ask_person(desk, words, wait_seconds, about={"total": len(rows), "decisions": rows[:50]})
     return structs.replace(done, state=f"{len(await _waiting(desk, risk, machine))} pending")
@@ -178,11 +178,9 @@ async def _signed(desk: Desk, card: Details, words: Sequence[str], wait: float) 
 
 def _ended(desk: Desk, card: Details, words: Sequence[str]) -> Signing:
     """Somebody has answered it so already: nobody is asked again."""
-    from roosync_agent.mcp_server.asking import command_of
-
     desk.next.append("roosync_get_decision_details tells how it went")
     by = f" by {', '.join(card.approvals)}" if card.approvals else ""
-    return Signing(outcome="done", command=command_of(words), says=f"{card.id} is {card.status}{by}", state=card.status)
+    return unasked(desk, "done", words, f"{card.id} is {card.status}{by}", card.status)
 
 
 ROWS = (

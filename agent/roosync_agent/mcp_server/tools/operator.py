@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from roosync_agent.mcp_server.asking import NEXT, Signing, ask_person, command_of
+from roosync_agent.mcp_server.asking import NEXT, Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault
 from roosync_agent.mcp_server.parameters import Choosing, Id, Line, Machine, Version, Wait
 from roosync_agent.mcp_server.tool import ASKS, SAYS_ONCE, Row
@@ -68,9 +68,9 @@ async def init(desk: Desk) -> Signing:
         desk.next.append(
             "tell the person to run `command` in a terminal (or `roosync join CODE`); then roosync_get_status"
         )
-        return Signing(outcome="needs_person", command=command_of(["init"]), says="this machine is in no fleet yet")
+        return unasked(desk, "needs_person", ["init"], "this machine is in no fleet yet")
     desk.next.append("roosync_get_status")
-    return Signing(outcome="done", command=command_of(["init"]), says="founded", state=identity.fleet)
+    return unasked(desk, "done", ["init"], "founded", identity.fleet)
 
 
 async def ask_operator(
@@ -84,7 +84,7 @@ async def ask_operator(
     words = words_of(what, {name: value for name, value in given.items() if value})
     if what in NOT_ASKED:
         desk.next.append(NEXT["needs_person"])
-        return Signing(outcome="needs_person", command=command_of(words), says=NOT_ASKED[what])
+        return unasked(desk, "needs_person", words, NOT_ASKED[what])
     return await ask_person(desk, words, wait_seconds)
 
 
