@@ -92,6 +92,6 @@ def test_the_command_names_an_absolute_program_and_the_folder_of_the_machine(set
     (one,) = json.loads(run.output)
     held = json.loads(one["text"])["mcpServers"]["roosync"]
     assert held["command"].startswith("/")
-    assert held["env"] == {"ROOSYNC_STATE": str(settings.state)}
+    assert held["env"] == {"ROOSYNC_STATE": str(settings.state), "ROOSYNC_HOME": str(settings.home)}
     assert one["add"].startswith("claude mcp add --scope user --env ROOSYNC_STATE=")
     assert "Bearer ${ROOSYNC_MCP_TOKEN}" in CliRunner().invoke(mcp, ["config", "claude", "--http"]).output

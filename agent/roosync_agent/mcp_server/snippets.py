@@ -26,7 +26,8 @@ from roosync_protocol.forms import FormError
 from roosync_protocol.names import Value
 
 NAME = "roosync"  # of the server, in every assistant's file
-HANDED_ON = ("ROOSYNC_STATE", "ROOSYNC_CONFIG")  # the assistant may start it without our environment
+# Assistants hand on little of the environment; these say which machine it is. None of them is a secret.
+HANDED_ON = ("ROOSYNC_STATE", "ROOSYNC_CONFIG", "ROOSYNC_HOME")
 TOKEN_VARIABLE = "ROOSYNC_MCP_TOKEN"  # noqa: S105 - the name of a variable
 # Assistants with a command of their own for it; the line is made of the words and the server's own command line.
 OWN_COMMANDS = {
