@@ -123,7 +123,7 @@ async def decisions(
     ]
     broken = {(d.machine, d.id) for d in found if failed(d, machine.fleet.status(d.machine))}
     order: list[str] = list(RISKS.values())
-    rows = [decision_row(d, failed=(d.machine, d.id) in broken) for d in found]
+    rows = await asyncio.to_thread(lambda: [decision_row(d, failed=(d.machine, d.id) in broken) for d in found])
     if risk:
         rows = [row for row in rows if order.index(row.risk) <= order.index(risk)]
     counts = Counter(row.risk for row in rows)

@@ -19,10 +19,12 @@ from roosync_protocol.messages import Decision, Side
 from roosync_protocol.messages.law import RiskName
 from roosync_protocol.messages.work import Action
 from roosync_protocol.package import HostilePackageError
-from roosync_protocol.proof import RISKS, actual_risk, shown
+from roosync_protocol.proof import RISKS, shown
 from roosync_protocol.risk import assess, surface_digest
 
 PROMOTES = ("override_remote", "keep_special")
+REMEMBERED = 30_000  # judgements
+_judged: dict[tuple[object, ...], tuple[RiskName, list[str]]] = {}
 
 
 def seen(decision: Decision) -> str:
@@ -80,11 +82,26 @@ def step(decision: Decision, action: str | None) -> tuple[Side, Side]:
 
 
 def judged(decision: Decision, action: str | None = None) -> tuple[RiskName, list[str]]:
-    """The risk and its reasons by the rules of whoever reads, as far as the values are known."""
+    """The risk and its reasons by the rules of whoever reads, as far as the values are known.
+
+    A value is what its digest says (`sides_fault`), so what was judged once is remembered: lists of thousands are asked
+    for again and again.
+    """
     before, after = step(decision, action)
+    known = shown(before, after)
+    about = (decision.entity, decision.kind, before.digest, after.digest, known, decision.risk, action in PROMOTES)
+    found = _judged.get((*about, decision.reasons))
+    if found is None:
+        if len(_judged) >= REMEMBERED:
+            _judged.clear()
+        found = _judged[*about, decision.reasons] = _judge(decision, before, after, action)
+    return found[0], list(found[1])
+
+
+def _judge(decision: Decision, before: Side, after: Side, action: str | None) -> tuple[RiskName, list[str]]:
     if not shown(before, after):
         return decision.risk, ["not all of it can be shown, so its risk could not be judged", *decision.reasons]
-    claimed = "none" if action in PROMOTES else actual_risk(decision)
+    claimed: RiskName = "none" if action in PROMOTES else decision.risk
     try:
         found = assess(decision.entity, decision.kind, _value(before), _value(after))
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):

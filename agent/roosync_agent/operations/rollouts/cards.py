@@ -5,6 +5,7 @@ written and what stands there now. So twenty machines that are asked for one thi
 that has something else there is another.
 """
 
+import asyncio
 from collections.abc import Iterable
 
 from roosync_agent.operations.decisions import facts
@@ -48,10 +49,9 @@ async def shared(
         known = [await whole(machine.library, one) for one in same]
         groups.append([facts.Shown(decision=one) for one in known])
     found = await facts.gather(machine, groups, ask=ask)
-    return [
-        SharedCard(
-            card=card(machine.fleet, group[0], found, missing),
-            decisions=[Asked(machine=one.machine, id=one.id, seen=seen(one)) for one in same],
-        )
-        for group, missing, same in zip(groups, found.missing, chosen, strict=True)
-    ]
+    made = []
+    for group, missing, same in zip(groups, found.missing, chosen, strict=True):
+        asked = [Asked(machine=one.machine, id=one.id, seen=seen(one)) for one in same]
+        made.append(SharedCard(card=card(machine.fleet, group[0], found, missing), decisions=asked))
+        await asyncio.sleep(0)  # thousands of cards take a while, and the agent has to beat meanwhile
+    return made
