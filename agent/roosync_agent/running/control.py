@@ -10,12 +10,14 @@ import json
 import os
 import select
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 LONGEST_PATH = 100  # a Unix socket's path has at most 103 (macOS) to 107 bytes
 LOOK_AFTER = 5.0  # seconds without an answer; then it is asked whether the agent answers anything at all
+AGAIN = 0.02  # seconds before a caller that was not let in knocks again
 AT_ONCE = 10.0  # seconds in which an agent that turns refuses an empty line, on a busy machine too
 
 
@@ -115,7 +117,7 @@ def connect(state: Path, timeout: float, name: str = "control") -> socket.socket
             connection = socket.socket(socket.AF_UNIX)
             try:
                 connection.settimeout(timeout)
-                connection.connect(str(path))
+                _reach(connection, str(path), timeout)
             except BaseException:
                 connection.close()
                 raise
@@ -126,6 +128,18 @@ def connect(state: Path, timeout: float, name: str = "control") -> socket.socket
         raise
     except (OSError, ValueError) as error:
         raise NobodyThereError(str(error)) from error
+
+
+def _reach(connection: socket.socket, path: str, timeout: float) -> None:
+    """Linux refuses at once, and not after a while, when too many callers wait to be let in: it is tried again."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return connection.connect(path)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise TimeoutError("too many callers wait there already") from None
+            time.sleep(AGAIN)
 
 
 def token(state: Path, name: str = "control") -> str:

@@ -4,6 +4,7 @@ Lines of JSON over a socket beside the agent's, `unlock.sock`. The words go ther
 them, and never a signature or a key. Imports little: each signing command looks first whether anybody is there.
 """
 
+import contextlib
 import json
 import socket
 import time
@@ -64,6 +65,7 @@ def ask_to_sign(
     `opened` is given the connection: who shuts it down from another thread ends the waiting.
     """
     end = None if wait is None else time.monotonic() + wait
+    command = ""
     try:
         connection = connect(state, AT_ONCE, NAME)
     except OSError:
@@ -73,19 +75,23 @@ def ask_to_sign(
             if opened is not None:
                 opened(connection)
             request = {"words": list(words), "asker": asker, "stays": stays, "token": token(state, NAME)}
-            connection.sendall(json.dumps(request).encode() + b"\n")
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # turned away; it says why
+                connection.sendall(json.dumps(request).encode() + b"\n")
             for line in _lines(connection, end):
                 if "answer" in line:
                     return Answer(**line["answer"])
+                command = line["queued"]["command"] if "queued" in line else command
                 if told is not None:
                     told(line)
         except TimeoutError:
-            return Answer("waiting", "nobody answered yet; the question stays where the key is unlocked")
-        except (OSError, ValueError, TypeError):
+            if command:
+                return Answer("waiting", "nobody answered yet; the question stays where the key is unlocked", command)
+        except (OSError, ValueError, TypeError, KeyError):
             pass
-    return Answer(
-        "failed", "the process that held the key ended in the middle: `roosync history` tells what was signed"
-    )
+    if not command:
+        return Answer("nobody", "the process that holds the key did not take the question; nothing was signed")
+    lost = "the process that held the key ended in the middle: `roosync history` tells what was signed"
+    return Answer("failed", lost, command)
 
 
 def _lines(connection: socket.socket, end: float | None) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,12 @@ class Outlet:
     def __init__(self, stays: bool) -> None:
         self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
         self.stays = stays
+        self.answer: Answer | None = None
         self.left: float | None = None  # when it went away, by the monotonic clock
+
+    def tell(self, answer: Answer) -> None:
+        self.answer = answer
+        self.lines.put({"answer": {name: getattr(answer, name) for name in Answer.__dataclass_fields__}})
 
     def wants(self, now: float) -> bool:
         return self.left is None or (self.stays and now - self.left < STAYS)
@@ -56,7 +61,7 @@ class Question:
     def end(self, answer: Answer) -> None:
         """Tells it to all who asked. Of a question that is taken from the desk, `Desk.finish` does it."""
         for outlet in self.outlets:
-            outlet.lines.put({"answer": {name: getattr(answer, name) for name in Answer.__dataclass_fields__}})
+            outlet.tell(answer)
 
 
 class Desk:
@@ -67,12 +72,17 @@ class Desk:
         self._now: Question | None = None
         self._changed = threading.Condition()
         self._closed = False
+        self._unheard: dict[tuple[str, ...], tuple[float, Answer]] = {}  # their askers wait in turns
         self.turned_away = 0
 
     def put(self, question: Question, outlet: Outlet) -> int | None:
-        """How many are before it; None when too many wait."""
+        """How many are before it; None when too many wait. An answer that nobody has heard yet is told at once."""
         with self._changed:
             self._clear()
+            unheard = self._unheard.pop(question.asked.words, None) if outlet.stays else None
+            if unheard is not None:
+                outlet.tell(unheard[1])
+                return 0
             same = (one for one in self._all() if one.asked.words == question.asked.words and not one.allowed)
             found = next(same, None)
             if found is None:
@@ -96,11 +106,26 @@ class Desk:
             self._now = self._waiting.popleft() if self._waiting else None
             return self._now
 
+    def leave(self, question: Question, outlet: Outlet, *, heard: bool) -> None:
+        """An asker is gone; `heard` tells whether it took its answer."""
+        with self._changed:
+            outlet.left = time.monotonic()
+            if not heard:
+                self._keep(question, outlet)
+
+    def _keep(self, question: Question, outlet: Outlet) -> None:
+        """For whoever asks again with the same words."""
+        if outlet.stays and outlet.answer is not None:
+            self._unheard[question.asked.words] = (time.monotonic(), outlet.answer)
+
     def finish(self, question: Question, answer: Answer) -> None:
         """From now on the same words are another question."""
         with self._changed:
             question.end(answer)
             self._now = None
+            for outlet in question.outlets:
+                if outlet.left is not None:
+                    self._keep(question, outlet)
 
     def waiting(self) -> int:
         """Behind the one that is asked now."""
@@ -122,3 +147,5 @@ class Desk:
 
     def _clear(self) -> None:
         self._waiting = deque(one for one in self._waiting if not one.withdrawn)
+        old = time.monotonic() - STAYS
+        self._unheard = {words: told for words, told in self._unheard.items() if told[0] > old}

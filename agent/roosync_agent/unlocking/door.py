@@ -13,7 +13,6 @@ import socket
 import struct
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +88,8 @@ class Door:
             self._room.release()
 
     def _answered(self, connection: socket.socket, request: dict[str, Any]) -> None:
+        if not isinstance(request, dict) or not isinstance(request.get("words"), list):
+            return
         if not secrets.compare_digest(str(request.get("token", "")).encode("utf-8", "replace"), self._token.encode()):
             return
         who = asker_of(connection)
@@ -101,29 +102,31 @@ class Door:
             _send(connection, _answer(Answer("refused", why)))
             return
         outlet = Outlet(stays=request.get("stays") is True)
-        before = self._desk.put(Question(asked, who, str(request.get("asker", ""))[:CLAIM]), outlet)
+        question = Question(asked, who, str(request.get("asker", ""))[:CLAIM])
+        before = self._desk.put(question, outlet)
         if before is None:
             _send(connection, _answer(Answer("busy", BUSY, asked.command)))
             return
-        _send(connection, {"queued": self._where | {"before": before, "command": asked.command}})
+        heard = False
         try:
-            _sent(connection, outlet)
+            _send(connection, {"queued": self._where | {"before": before, "command": asked.command}})
+            heard = _sent(connection, outlet)
         finally:
-            outlet.left = time.monotonic()
+            self._desk.leave(question, outlet, heard=heard)
 
 
-def _sent(connection: socket.socket, outlet: Outlet) -> None:
-    """Every line as it comes, until the answer; OSError when the asker is gone."""
+def _sent(connection: socket.socket, outlet: Outlet) -> bool:
+    """Every line as it comes, until the answer; False, or OSError, when the asker is gone before it."""
     while True:
         try:
             line = outlet.lines.get(timeout=LOOK)
         except queue.Empty:
             if _gone(connection):
-                return
+                return False
             continue
         _send(connection, line)
         if "answer" in line:
-            return
+            return True
 
 
 def _line(connection: socket.socket) -> bytes:

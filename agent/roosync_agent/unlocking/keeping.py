@@ -151,10 +151,9 @@ class Keeper:
 
     def _answer(self, prompt: str = "") -> str:
         """In place of `input` for every question of a command: the same, asked with care."""
-        sys.stdout.write(prompt)
         sys.stdout.flush()
         try:
-            said = self._keyboard.line().strip().lower()
+            said = self._keyboard.line(prompt).strip().lower()
         except EOFError:  # Ctrl-D is no; the key stays unlocked
             said = ""
         except NoAnswerError:

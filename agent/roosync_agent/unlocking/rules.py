@@ -138,6 +138,8 @@ def of_context(context: click.Context) -> Asked | None:
     if not_allowed := [name for name in given if name not in rule.given and name not in FREE]:
         named = ", ".join(given[name].opts[0] for name in not_allowed)
         raise NotAskedForError(f"{named} is not asked for there")
+    if any(_FILE.search(word) for name in rule.names for word in _texts(context.params.get(name))):
+        raise NotAskedForError("a file of names is not read there")
     if context.params.get("as_json") and not rule.json:
         raise NotAskedForError("--json of it is not asked for there")
     if rule.one_of and not any(name in given for name in rule.one_of):
@@ -156,6 +158,10 @@ def of_context(context: click.Context) -> Asked | None:
 
 def given_of(context: click.Context, name: str) -> Any:
     return context.params.get(name) if _given(context, name) else None
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(one) for one in (value if isinstance(value, tuple | list) else [value])] if value is not None else []
 
 
 def _given(context: click.Context, name: str) -> bool:
@@ -191,8 +197,7 @@ def _words(given: Mapping[str, click.Parameter], params: Mapping[str, Any]) -> l
     options: list[str] = []
     alone: list[str] = []
     for name, parameter in given.items():
-        value = params[name]
-        values = [str(one) for one in (value if isinstance(value, tuple | list) else [value])]
+        values = _texts(params[name])
         if not isinstance(parameter, click.Option):
             alone += values
         elif name in FREE:

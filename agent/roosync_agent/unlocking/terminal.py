@@ -14,7 +14,7 @@ from collections.abc import Callable
 from io import TextIOBase
 from typing import TextIO
 
-QUIET = 0.3  # seconds in which nothing is typed, before an answer counts
+QUIET = 0.3  # seconds in which nothing is typed, before the prompt is shown
 LOOK = 0.3  # seconds between two looks whether the question is still wanted
 MOST_TYPED = 4096
 
@@ -65,14 +65,18 @@ class Keyboard:
     def __init__(self, over: Callable[[], bool], wanted: Callable[[], bool]) -> None:
         self._over, self._wanted = over, wanted
 
-    def line(self) -> str:
-        """What the person types from now on. EOFError for Ctrl-D, NoAnswerError when it is not to be answered."""
-        if sys.platform == "win32" or sys.__stdin__ is None:
-            return _console_line()
-        return self._terminal_line(sys.__stdin__.fileno())
+    def line(self, prompt: str) -> str:
+        """Shows the prompt when the keys are quiet, and reads what is typed from then on.
 
-    def _terminal_line(self, keys: int) -> str:
+        EOFError for Ctrl-D; NoAnswerError when it is not to be answered; OSError when the terminal is gone.
+        """
+        if sys.platform == "win32" or sys.__stdin__ is None:
+            return _console_line(prompt)
+        return self._terminal_line(sys.__stdin__.fileno(), prompt)
+
+    def _terminal_line(self, keys: int, prompt: str) -> str:
         self._settle(keys)
+        _write(prompt)
         data = b""
         while not data.endswith(b"\n"):
             while not select.select([keys], [], [], LOOK)[0]:
@@ -101,7 +105,12 @@ class Keyboard:
             raise NoAnswerError
 
 
-def _console_line() -> str:
+def _write(prompt: str) -> None:
+    sys.stdout.write(prompt)
+    sys.stdout.flush()
+
+
+def _console_line(prompt: str) -> str:
     """Windows: what was typed before is thrown away; the question itself waits for the person."""
     if sys.platform == "win32":
         import msvcrt
@@ -109,4 +118,5 @@ def _console_line() -> str:
         time.sleep(QUIET)
         while msvcrt.kbhit():
             msvcrt.getwch()
+    _write(prompt)
     return sys.__stdin__.readline() if sys.__stdin__ else ""

@@ -1,0 +1,452 @@
+"""`roosync unlock` on a terminal, and commands in others: real processes, pseudo-terminals, a fleet that runs."""
+
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from roosync_agent.running.control import endpoint
+from roosync_agent.unlocking.asking import ask_to_sign, unlocked
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="pseudo terminals")
+WORD = "correct horse"
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+class Terminal:
+    """A command on a pseudo terminal of its own: what it says is read, what a person types is typed."""
+
+    def __init__(self, site, *words, env=None, cwd=None):
+        import pty
+
+        self.ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "roosync_agent", *words],
+            env=site.env | (env or {}), cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
+            start_new_session=True, preexec_fn=_own_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+        self.said, self.at = "", 0
+
+    def until(self, *texts, patience=30.0):
+        """Waits until one of these was said after what was waited for before; returns what was said till then."""
+        end = time.monotonic() + patience
+        while True:
+            found = [
+                (self.said.index(text, self.at) + len(text), text) for text in texts if text in self.said[self.at :]
+            ]
+            if found:
+                start, (self.at, _) = self.at, min(found)
+                return self.said[start : self.at]
+            assert time.monotonic() < end, f"{texts} was not said:\n{self.said}"
+            if not self._read(0.1) and self.process.poll() is not None and not self._read(0.1):
+                raise AssertionError(f"it ended without {texts}:\n{self.said}")
+
+    def _read(self, seconds):
+        if not select.select([self.ours], [], [], seconds)[0]:
+            return False
+        try:
+            part = os.read(self.ours, 1 << 16)
+        except OSError:
+            return False
+        self.said += part.decode("utf-8", "replace").replace("\r\n", "\n")
+        return bool(part)
+
+    def type(self, text):
+        os.write(self.ours, text.encode())
+
+    def end(self, patience=30.0):
+        """The exit code, with everything read."""
+        end = time.monotonic() + patience
+        while self.process.poll() is None:
+            self._read(0.1)
+            assert time.monotonic() < end, self.said
+        while self._read(0.05):
+            pass
+        return self.process.returncode
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        with contextlib.suppress(OSError):
+            os.close(self.ours)
+
+
+def _own_terminal():
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.fixture(scope="module")
+def site(fleets, homes, tmp_path_factory, new_port):
+    """The operator's machine of two that are in step; the key is sealed, and opened by a file only here."""
+    fleet = fleets()
+    site = homes.lay(fleet.site("alpha"))
+    word = tmp_path_factory.mktemp("word") / "word"
+    word.write_text(f"{WORD}\n")
+    word.chmod(0o600)
+    site.word, site.extra = word, {"ROOSYNC_PASSPHRASE_FILE": str(word)}
+    site.roosync("init", "--fleet", "e2e", "--operator", "ana", "--port", str(new_port()))
+    site.up()
+    site.other = homes.lay(fleet.site("beta"))
+    fleet.join(site, site.other)
+    fleet.agree(site)
+    site.extra = {}
+    return site
+
+
+@pytest.fixture
+def terminals(site):
+    """Opens terminals; `unlocked()` one with the key."""
+    opened = []
+
+    class Terminals:
+        def open(self, *words, **options):
+            opened.append(Terminal(site, *words, **options))
+            return opened[-1]
+
+        def unlock(self, *words):
+            one = self.open("unlock", *words)
+            one.until("Passphrase of the operator's key: ")
+            one.type(f"{WORD}\n")
+            one.until("Ctrl-C locks.")
+            assert unlocked(site.state)
+            return one
+
+    yield Terminals()
+    for one in opened:
+        one.close()
+
+
+def changed(site, text):
+    """A decision that waits, with a change of a rule."""
+    site.write(".roo/rules/00-base.md", f"# Rules\n\n- {text}\n")
+    return site.decision("pending", machine="alpha")["id"]
+
+
+QUESTION = "[y/N]: "
+ASKED = "Asked where your key is unlocked"
+
+
+def labels(site):
+    return {row["machine"]: row["labels"] for row in site.json("label", codes=(0,))}
+
+
+def test_the_card_is_shown_where_the_key_is_and_a_yes_there_signs(site, terminals):
+    id_ = changed(site, "Say yes.")
+    there = terminals.unlock()
+    here = terminals.open("decision", "approve", id_)
+    here.until(ASKED)
+    card = there.until(QUESTION)
+    assert f"roosync decision approve {id_}" in card
+    assert "Hash" in card
+    assert "nothing else waits" in card
+    assert re.search(rf"Asked by +.*roosync_agent.*\(pid {here.process.pid}\)", card), card
+    there.type("y\n")
+    assert here.end() == 0
+    assert f"{id_}  approved" in here.said
+    assert "Passphrase" not in here.said
+    assert "Risk" not in here.said, "the card is shown where the person answers"
+    there.until("Ctrl-C locks.")
+    site.decision("applied", entity="roo.rules/rules/00-base.md")
+    there.type(CTRL_C)
+    assert there.end() == 0
+    assert not unlocked(site.state)
+    assert WORD not in there.said
+
+
+def test_what_has_no_question_of_its_own_is_asked_first(site, terminals):
+    there = terminals.unlock()
+    no = terminals.open("label", "beta", "role=no")
+    shown = there.until(QUESTION)
+    assert "roosync label beta role=no" in shown
+    assert "Run it, and sign" in shown
+    there.type("n\n")
+    assert no.end() == 130
+    assert "Declined where the key is unlocked; nothing was signed." in no.said
+    yes = terminals.open("label", "beta", "role=yes", "--json")
+    there.until(QUESTION)
+    there.type("y\n")
+    assert yes.end() == 0
+    assert json.loads(yes.said)["changed"][0]["machine"] == "beta"
+    assert labels(site)["beta"] == {"role": "yes"}
+    wrong = terminals.open("revoke", "nobody-there")
+    there.until(QUESTION)
+    there.type("y\n")
+    assert wrong.end() == 1
+    assert "nobody-there" in wrong.said
+    assert "Error" in wrong.said
+    assert "Traceback" not in there.said
+
+
+GOES_ON_HERE = {  # words -> what is said: what is not asked for there wants its passphrase here
+    "by its option": (["label", "beta", "role=x", "--here"], ""),
+    "with yes": (["revoke", "beta", "--yes"], "! --yes is not asked for there."),
+    "a file": (["label", "@names", "role=x"], "a file of names"),
+    "a repository": (["baseline", "publish", "--commit", "/tmp"], ""),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), GOES_ON_HERE.values(), ids=GOES_ON_HERE)
+def test_what_can_not_be_asked_for_there_goes_on_here(site, terminals, words, said, tmp_path):
+    there = terminals.unlock()
+    here = terminals.open(*words, cwd=tmp_path)
+    (tmp_path / "names").write_text("beta\n")
+    told = here.until("Passphrase of the operator's key: ", "Error: ")
+    assert said in told, here.said
+    assert ASKED not in told
+    assert QUESTION not in there.said
+
+
+def test_without_a_key_to_open_here_nobody_is_asked_elsewhere(site, terminals):
+    terminals.unlock()
+    free = site.roosync("label", "beta", "role=free", env={"ROOSYNC_PASSPHRASE_FILE": str(site.word)})
+    assert "beta" in free.out
+    site.fails("label", "beta", "role=x", env={"ROOSYNC_NO_UNLOCK": "1"}, says="no terminal to ask on")
+
+
+def test_there_is_one_such_terminal(site, terminals):
+    terminals.unlock()
+    second = terminals.open("unlock")
+    assert second.end() == 1
+    assert "unlocked already" in second.said
+    assert unlocked(site.state)
+    site.fails("unlock", says="at a terminal")
+
+
+# -- how a question ends without a yes
+
+ENDS = {  # what happens at the question -> what the asker is told, its exit code, does the key stay unlocked
+    "no": ("n\n", "Declined", 130, True),
+    "nothing": ("\n", "Declined", 130, True),
+    "the end of input": (CTRL_D, "Declined", 130, True),
+    "Ctrl-C": (CTRL_C, "The key was locked before this was answered; nothing was signed.", 1, False),
+    "the terminal is closed": (None, "The key was locked before this was answered; nothing was signed.", 1, False),
+    "a signal": (signal.SIGTERM, "The key was locked before this was answered; nothing was signed.", 1, False),
+}
+
+
+@pytest.mark.parametrize(("what", "told", "code", "stays"), ENDS.values(), ids=ENDS)
+def test_a_question_ends(site, terminals, waiting, what, told, code, stays):
+    before = labels(site)
+    there = terminals.unlock()
+    here = terminals.open("label", "beta", "role=never")
+    there.until(QUESTION)
+    if what is None:
+        os.close(there.ours)
+    elif isinstance(what, str):
+        there.type(what)
+    else:
+        there.process.send_signal(what)
+    assert here.end() == code
+    assert told in here.said
+    if not stays:
+        waiting("the process that held the key ended", lambda: there.process.poll() is not None)
+        assert not endpoint(site.state, "unlock").exists()
+    assert unlocked(site.state) is stays
+    assert labels(site) == before
+
+
+def test_the_time_ends_it_in_the_middle_of_a_question(site, terminals):
+    there = terminals.unlock("--for", "4s")
+    here = terminals.open("label", "beta", "role=never")
+    there.until(QUESTION)
+    assert here.end() == 1
+    assert "locked before this was answered" in here.said
+    assert there.end() == 0
+    assert "The time is over: the key is locked." in there.said
+    assert not unlocked(site.state)
+
+
+def test_who_goes_away_asks_no_more(site, terminals):
+    """The one that is shown ends by itself; those behind it are never shown."""
+    there = terminals.unlock()
+    shown = terminals.open("label", "beta", "role=shown")
+    there.until(QUESTION)
+    behind = terminals.open("label", "beta", "role=behind")
+    behind.until(ASKED)
+    behind.type(CTRL_C)
+    assert behind.end() == 130
+    assert "Withdrawn; nothing was signed." in behind.said
+    shown.process.kill()
+    there.until("Whoever asked went away: nothing was signed.")
+    there.until("nothing waits. Ctrl-C locks.")
+    assert "role=behind" not in there.said
+
+
+# -- others than a terminal: an assistant's tool, a program that means harm
+
+
+def test_an_assistant_waits_in_turns_and_the_question_stays(site, terminals):
+    there = terminals.unlock()
+    words = ["label", "beta", "role=turns"]
+    first = ask_to_sign(site.state, words, asker="tool\x1b[2J of \u202ean assistant", wait=0.5)
+    assert (first.outcome, first.command) == ("waiting", "roosync label beta role=turns")
+    shown = there.until(QUESTION)
+    assert "\x1b[2J" not in shown
+    assert "tool<U+001B>[2J of <U+202E>an assistant" in shown
+    assert "(its own word)" in shown
+    queued = threading.Event()
+    second = Thread(ask_to_sign, site.state, words, asker="again", wait=20.0, told=lambda _: queued.set())
+    assert queued.wait(10)
+    there.type("y\n")
+    answer = second.result()
+    assert answer.outcome == "done"
+    assert answer.code == 0
+    assert answer.values[0]["changed"][0]["machine"] == "beta"
+    assert there.said.count("Asked to run") == 1, "the same words are one question"
+    assert ask_to_sign(site.state, ["renew"], asker="x", wait=0.5).outcome == "waiting"
+    there.until(QUESTION)
+    there.type("n\n")
+    there.until("Ctrl-C locks.")
+    late = ask_to_sign(site.state, ["renew"], asker="x", wait=5.0)
+    assert late.outcome == "declined", "answered while nobody listened: told to whoever asks again"
+    assert ask_to_sign(site.state, ["decision", "approve", "d-1", "--yes"], asker="x", wait=5).outcome == "refused"
+    assert ask_to_sign(site.state, ["unlock"], asker="x", wait=5).outcome == "refused"
+
+
+def test_nobody_is_there(site):
+    assert ask_to_sign(site.state, ["renew"], asker="x", wait=1).outcome == "nobody"
+
+
+def test_a_flood_is_turned_away_and_a_finger_on_y_answers_one(site, terminals, waiting):
+    before = labels(site)
+    there = terminals.unlock()
+    asking = [
+        Thread(ask_to_sign, site.state, ["label", "beta", f"role=flood{n}"], asker="flood", wait=60.0, stays=False)
+        for n in range(100)
+    ]
+    there.until(QUESTION)
+    there.type("y\n" * 20)
+    there.until("beta")
+    shown = there.until(QUESTION)
+    assert re.search(r"[0-9]+ more wait", shown)
+
+    def outcomes():
+        return [one.result().outcome for one in asking if one.done()]
+
+    waiting("all but those that wait are turned away", lambda: outcomes().count("busy") >= 100 - 12)
+    assert outcomes().count("done") == 1, "what was typed ahead answers nothing"
+    there.type(CTRL_C)
+    assert there.end() == 0
+    ended = [one.result().outcome for one in asking]
+    assert ended.count("done") == 1
+    assert set(ended) == {"done", "busy", "nobody"}
+    assert labels(site)["beta"] != before["beta"]
+
+
+GARBAGE = {
+    "nothing": b"",
+    "no line": b"x" * 100,
+    "no JSON": b"hello\n",
+    "another shape": b"[1]\n",
+    "no words": b'{"words": 7}\n',
+    "deep": b"[" * 100_000 + b"\n",
+    "much": b"x" * (3 << 20),
+    "surrogates": b'{"words": ["renew", "\\ud800"], "asker": "\\ud800"}\n',
+}
+
+
+def test_garbage_is_left_behind(site, terminals):
+    there = terminals.unlock()
+    for name, data in GARBAGE.items():
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.settimeout(10)
+            caller.connect(str(endpoint(site.state, "unlock")))
+            with contextlib.suppress(OSError):
+                caller.sendall(data)
+                caller.shutdown(socket.SHUT_WR)
+                caller.recv(100)
+        assert unlocked(site.state), name
+    here = terminals.open("renew")
+    there.until(QUESTION)
+    there.type("y\n")
+    assert here.end() == 0
+    assert "Traceback" not in there.said
+
+
+def test_nobody_else_reads_the_key(site, terminals):
+    there = terminals.unlock()
+    path = endpoint(site.state, "unlock")
+    assert path.stat().st_mode & 0o077 == 0
+    assert path.parent.stat().st_mode & 0o077 == 0
+    memory = Path(f"/proc/{there.process.pid}/mem")
+    if sys.platform == "linux" and os.getuid() != 0:
+        with pytest.raises(PermissionError):
+            memory.open("rb").close()
+    if sys.platform == "linux":
+        assert memory.stat().st_uid == 0, "no other program of this user may look"
+
+
+# -- what is gone meanwhile
+
+
+def test_another_key_lies_there_meanwhile(site, terminals):
+    there = terminals.unlock()
+    key = site.state / "keys" / "operator.json"
+    kept = key.read_bytes()
+    try:
+        key.write_bytes((site.state / "keys" / "machine.nk").read_bytes())
+        answer = Thread(ask_to_sign, site.state, ["renew"], asker="x", wait=30.0)
+        there.until(QUESTION)
+        there.type("y\n")
+        assert answer.result().outcome == "failed"
+        assert "holds another key than the one that was unlocked" in answer.result().says
+        key.unlink()
+        answer = Thread(ask_to_sign, site.state, ["renew"], asker="x", wait=30.0)
+        there.until(QUESTION)
+        there.type("y\n")
+        assert "no operator's key lies on this machine" in answer.result().says
+    finally:
+        key.write_bytes(kept)
+
+
+def test_agent_and_broker_are_away(site, terminals):
+    """Comes last: the machine is stopped, and the key outlives that."""
+    there = terminals.unlock()
+    site.stop()
+    here = terminals.open("label", "beta", "role=away")
+    there.until(QUESTION)
+    there.type("y\n")
+    assert here.end() == 1
+    assert "no broker runs at" in here.said
+    there.until("Ctrl-C locks.")
+    assert "Traceback" not in there.said
+    site.up()
+    here = terminals.open("label", "beta", "role=back")
+    there.until(QUESTION)
+    there.type("y\n")
+    assert here.end() == 0
+
+
+class Thread:
+    """A call in a thread, and what came of it."""
+
+    def __init__(self, work, *args, **options):
+        self._ended = None
+        self._thread = threading.Thread(target=self._run, args=(work, args, options), daemon=True)
+        self._thread.start()
+
+    def _run(self, work, args, options):
+        self._ended = work(*args, **options)
+
+    def done(self):
+        return self._ended is not None
+
+    def result(self, patience=30.0):
+        self._thread.join(patience)
+        assert self._ended is not None, "it did not end"
+        return self._ended
