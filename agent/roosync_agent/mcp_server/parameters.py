@@ -17,7 +17,7 @@ DecisionId = Annotated[
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,119}$")]
 Machine = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name of a machine of the fleet")]
 Choosing = Annotated[
-    str, Field(max_length=500, pattern=r"^[^-\x00-\x1f][^\x00-\x1f]*$",
+    str, Field(max_length=500, pattern=r"^[^-@\x00-\x1f][^@\x00-\x1f]*$",
                description="Machines: names, patterns, label=value, with and, or, not")
 ]  # fmt: skip
 Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.@-]{0,99}$", description="Target, assistant or group: roo.mcp")]

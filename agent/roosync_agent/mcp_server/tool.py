@@ -35,6 +35,7 @@ ASKS = ToolAnnotations(  # a person, who may well say yes: then something change
 )
 
 NEXT_OF = {  # kind of an error -> what to do about it, where the message does not say
+    "arguments": "call it again with arguments of its input schema",
     "bus": "the broker is away or refuses: `roosync_doctor` tells why; what was read stays true, try again later",
     "missing": "something has to come first: `roosync_get_status` says what this fleet waits for",
     "request": "look at the arguments; the tools that list give the ids that exist",
@@ -76,7 +77,7 @@ class OurTool(Tool):
         try:
             given = self.fn_metadata.validate_arguments(arguments)
         except ValidationError as error:
-            return failed("arguments", _wrong(error), "call it again with arguments of its input schema")
+            return failed("arguments", _wrong(error), NEXT_OF["arguments"])
         desk = Desk(self._office, context)
         try:
             self._office.enter()
