@@ -11,7 +11,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from roosync_broker.keys import is_public
-from roosync_broker.topology import BUCKETS, INFO, bucket_stream, bucket_subject
+from roosync_broker.topology import BUCKETS, CLOSED, INFO, bucket_stream, bucket_subject
 from roosync_protocol import micro
 from roosync_protocol.law import Law
 from roosync_protocol.names import is_operator
@@ -49,7 +49,7 @@ def member(fleet: str, name: str, key: str, *, orchestrates: bool = False) -> Ri
     """
     subjects = Subjects(fleet)
     publish = subjects.granted(name, orchestrates=orchestrates)
-    publish += _reads(fleet, (stream for stream in STREAMS if stream not in ("MAIL", "ENROL")))
+    publish += _reads(fleet, (stream for stream in STREAMS if stream not in CLOSED))
     publish += [f"$JS.API.DIRECT.GET.{bucket_stream(fleet, bucket)}" for bucket in BUCKETS]
     # How long a lease lives, and how many heartbeats there are.
     asking = ("$JS.API.STREAM.INFO", INFO)

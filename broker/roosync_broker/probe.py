@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import DecodeError, Struct, json
+from msgspec.structs import replace
 
 from roosync_broker.errors import (
     BusError,
@@ -52,25 +53,40 @@ class Glimpse(Struct, frozen=True, kw_only=True):
     milliseconds: float = 0.0
 
 
+async def hello(url: str) -> Glimpse:
+    """What the server at `url` says of itself before anybody shows a key; the stage is "well" when it is one."""
+    try:
+        host, port = _place(url)
+    except ValueError as error:
+        return Glimpse(url=url, stage="address", says=str(error))
+    stage, says, info = await _hello(host, port)
+    return Glimpse(
+        url=url,
+        stage=stage,
+        says=says,
+        server_name=str(info.get("server_name", "")),
+        version=str(info.get("version", "")),
+        tls=info.get("tls_required") is True,
+    )
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url if "://" in url else f"nats://{url}")
+    if not parts.hostname:
+        raise ValueError("it names no host")
+    return parts.hostname, parts.port or 4222
+
+
 async def glimpse(
     url: str, keys: KeyPair, *, name: str, certificate: str | None, plain: bool = False, keyless: bool = False
 ) -> Glimpse:
     """How far this member gets at `url` (nats://host:port). Never raises for what the other side does."""
     began = time.perf_counter()
-    try:
-        parts = urlsplit(url if "://" in url else f"nats://{url}")
-        host, port = parts.hostname or "", parts.port or 4222
-    except ValueError as error:
-        return Glimpse(url=url, stage="address", says=str(error))
-    if not host:
-        return Glimpse(url=url, stage="address", says="it names no host")
-    stage, says, info = await _hello(host, port)
-    told = {"server_name": str(info.get("server_name", "")), "version": str(info.get("version", ""))}
-    if stage == "well":
-        stage, says, keyless = await _admission(url, keys, name, certificate, plain, keyless)
-    took = round((time.perf_counter() - began) * 1000, 1)
-    tls = info.get("tls_required") is True
-    return Glimpse(url=url, stage=stage, says=says, tls=tls, keyless=keyless, milliseconds=took, **told)
+    seen = await hello(url)
+    if seen.stage == "well":
+        stage, says, asks_nobody = await _admission(url, keys, name, certificate, plain, keyless)
+        seen = replace(seen, stage=stage, says=says, keyless=asks_nobody)
+    return replace(seen, milliseconds=round((time.perf_counter() - began) * 1000, 1))
 
 
 async def _hello(host: str, port: int) -> tuple[Stage, str, dict[str, Any]]:

@@ -36,6 +36,7 @@ from roosync_broker.wire import is_loopback
 DEFAULT_PORT = 4222
 START_TIMEOUT = 30.0  # seconds; recovering large streams takes a while
 LOOK_AT_DISK = 5.0  # seconds
+EMBEDDED_NAME = "-broker-"  # between the fleet's name and the end of a key, in the name that a server gives itself
 MEMORY = "listen.json"  # in the broker's folder: where it listens
 LOG_BYTES = 5_000_000  # of the server's log; one older one is kept
 
@@ -190,7 +191,7 @@ class EmbeddedServer:
     @property
     def _name(self) -> str:
         """Of this folder alone: two fleets on one computer may well have the same name."""
-        return f"{self.fleet}-broker-{self.keeper_keys.public[-8:].lower()}"
+        return f"{self.fleet}{EMBEDDED_NAME}{self.keeper_keys.public[-8:].lower()}"
 
     @property
     def _note(self) -> Path:

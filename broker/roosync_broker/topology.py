@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import DecodeError, Struct, ValidationError, json
 from msgspec.structs import asdict
 
-from roosync_broker.errors import BusError, NoResponderError, OursError, RefusedError, UnavailableError
+from roosync_broker.errors import BusError, NoResponderError, OursError, UnavailableError
 from roosync_broker.link import Link
 from roosync_protocol.decision import RETAINED
 from roosync_protocol.subjects import KINDS
@@ -68,6 +68,9 @@ STREAMS: dict[str, Stream] = {
         Stream(name="CONTENTS", about="contents by SHA-256, in parts", per_subject=1, mib=2048, republished=False),
     )
 }
+
+
+CLOSED = frozenset({"MAIL", "ENROL"})  # streams that a machine may not ask about
 
 
 class Bucket(Struct, frozen=True, kw_only=True):
@@ -247,18 +250,17 @@ async def clock(link: Link, fleet: str) -> datetime | None:
 
 
 async def usage(link: Link, fleet: str) -> dict[str, tuple[int, int]]:
-    """Bytes that each stream of the table holds, and its bound; without those that this member may not ask about."""
+    """Bytes that each stream of the table holds, and its bound; without those that are CLOSED."""
 
     async def one(name: str) -> tuple[str, tuple[int, int]] | None:
-        try:
-            info = await _api(link, f"STREAM.INFO.{stream_name(fleet, name)}", {})
-        except RefusedError:
-            return None
+        info = await _api(link, f"STREAM.INFO.{stream_name(fleet, name)}", {})
         bound = info.config.get("max_bytes")
         known = info.error is None and isinstance(bound, int) and bound > 0
         return (name, (info.state.bytes, bound)) if known and isinstance(bound, int) else None
 
-    found = await asyncio.gather(*(one(name) for name in dict.fromkeys(kind.stream for kind in KINDS)))
+    found = await asyncio.gather(
+        *(one(name) for name in dict.fromkeys(kind.stream for kind in KINDS) if name not in CLOSED)
+    )
     return dict(row for row in found if row is not None)
 
 

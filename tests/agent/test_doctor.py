@@ -146,7 +146,7 @@ def test_settings_that_can_not_be_used_are_named(ana, text, says):
 def test_two_states(ana, tmp_path, given, identity, running, kind):
     if not identity:
         (ana.state.folder / "identity.json").unlink()
-    ana.running = [Running(7, "up", tmp_path / "other", "home", "ben")] * running
+    ana.running = [Running(7, "up", tmp_path / "other", replace(ana.identity, machine="ben"))] * running
     patient = ana.patient()
     if not given:
         patient.env = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
@@ -167,11 +167,14 @@ def test_the_usual_folder_has_the_fleet_and_the_variable_names_another(ana, tmp_
 
 def test_two_agents_of_one_id_on_this_computer(ana, tmp_path):
     ana.running = [
-        Running(7, "agent", tmp_path / "copy", "home", "ana"),
-        Running(8, "up", ana.state.folder, "home", "ana"),
+        Running(7, "agent", tmp_path / "copy", ana.identity),
+        Running(8, "up", ana.state.folder, ana.identity),
     ]
     one = found(settings_read.check, ana.patient())["two-agents"]
     assert one.command == "kill 7"
+    other = replace(ana.identity, root=KeyPair.generate().public)  # of another fleet that has the same name
+    ana.running = [Running(7, "agent", tmp_path / "copy", other)]
+    assert kinds(settings_read.check, ana.patient()) == []
 
 
 @pytest.mark.parametrize(
@@ -358,7 +361,7 @@ def test_an_agent_that_hangs(ana, monkeypatch):
     monkeypatch.setattr(agent_here, "SOON", 0.1)
     path = agent_here.endpoint(ana.state.folder)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ana.running = [Running(77, "agent", ana.state.folder, "home", "ana")]
+    ana.running = [Running(77, "agent", ana.state.folder, ana.identity)]
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
         silent.listen()

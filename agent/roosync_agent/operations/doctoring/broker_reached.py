@@ -10,7 +10,7 @@ from roosync_broker import keys
 from roosync_broker.errors import InTheWayError, KeyFileError
 from roosync_broker.keys import KeyPair
 from roosync_broker.probe import Glimpse, glimpse
-from roosync_broker.server import find_server
+from roosync_broker.server import EMBEDDED_NAME, find_server
 
 AWAY = "nothing is heard, told or applied meanwhile; agents keep what has to be said, and go on when it is back"
 RENEWAL = "check where it runs now; an address that changed for good comes with a new code"
@@ -190,7 +190,7 @@ TROUBLE: dict[str, Callable[[Patient, Glimpse], Told]] = {
 
 
 def _ours(patient: Patient, one: Glimpse) -> bool:
-    return patient.identity is not None and one.server_name.startswith(f"{patient.identity.fleet}-")
+    return patient.identity is not None and one.server_name.startswith(f"{patient.identity.fleet}{EMBEDDED_NAME}")
 
 
 def _not_in_force(pem: str | None) -> str:

@@ -4,6 +4,7 @@ The embedded broker's is in the configuration that we write. Of another one no m
 bus: its monitoring page (`http:` in its configuration, port 8222 by custom) shows it, to whoever may open that page.
 """
 
+import asyncio
 import http.client
 import json
 import re
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient
+from roosync_broker.probe import hello
+from roosync_broker.server import EMBEDDED_NAME
 
 MONITOR = 8222  # the port that nats-server's manual gives to its monitoring
 PATIENCE = 0.7  # seconds
@@ -31,6 +34,8 @@ def check(patient: Patient) -> Seen:
         if found is None:
             continue
         told[page] = found
+    if not told and _of_a_member(patient):
+        return Seen("the broker is one that `roosync up` runs, which acknowledges what is on its disk")
     if not told:
         return Seen("", [_unknown(patient)])
     late = {page: seconds for page, seconds in told.items() if seconds != "always"}
@@ -46,6 +51,17 @@ def _embedded(patient: Patient) -> Seen:
         return Seen("the embedded broker acknowledges what is on its disk (sync_interval: always)")
     path = patient.state.broker / "nats-server.conf"
     return Seen("", [_late(str(path), "not always")])
+
+
+def _of_a_member(patient: Patient) -> bool:
+    """Is it the embedded broker of another machine? It says its name before anybody shows a key."""
+
+    async def names() -> list[str]:
+        return [seen.server_name for seen in await asyncio.gather(*map(hello, patient.urls))]
+
+    fleet = patient.identity.fleet if patient.identity else ""
+    found = asyncio.run(names())
+    return bool(found) and all(name.startswith(f"{fleet}{EMBEDDED_NAME}") for name in found)
 
 
 def _page(url: str) -> str:

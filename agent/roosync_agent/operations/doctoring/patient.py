@@ -26,8 +26,7 @@ class Running:
     pid: int
     what: str
     state: Path | None  # None: its environment can not be read
-    fleet: str = ""
-    machine: str = ""
+    identity: Identity | None = None
 
 
 @dataclass
@@ -122,7 +121,7 @@ def _running(pid: int, what: str, process: object) -> Running:
         identity = State(state).identity()
     except StateError:
         identity = None
-    return Running(pid, what, state, identity.fleet if identity else "", identity.machine if identity else "")
+    return Running(pid, what, state, identity)
 
 
 def own(path: Path) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient, Running
 from roosync_agent.running.where import state_folder
-from roosync_agent.state import State, StateError
+from roosync_agent.state import Identity, State, StateError
 
 
 def check(patient: Patient) -> Seen:
@@ -65,9 +65,8 @@ def _elsewhere(patient: Patient) -> Iterator[Finding]:
     if others and patient.identity is None:
         yield _another(patient, *next(iter(others.items())), len(others) - 1)
     for state, one in others.items():
-        known = patient.identity
-        if known is not None and (one.fleet, one.machine) == (known.fleet, known.machine):
-            yield _twin(state, one)
+        if one.identity is not None and patient.identity is not None and _same(one.identity, patient.identity):
+            yield _twin(state, one.identity.machine, one.pid)
     yield from _default_forgotten(patient)
 
 
@@ -88,15 +87,20 @@ def _another(patient: Patient, state: Path, one: Running, more: int) -> Finding:
     )
 
 
-def _twin(state: Path, one: Running) -> Finding:
+def _same(one: Identity, other: Identity) -> bool:
+    """Two fleets may well have one name, and machines of one name; the root key is one fleet's alone."""
+    return (one.root, one.fleet, one.machine) == (other.root, other.fleet, other.machine)
+
+
+def _twin(state: Path, machine: str, pid: int) -> Finding:
     return Finding(
         kind="two-agents",
         severity="error",
-        about=one.machine,
-        says=f"a second agent runs here as {one.machine}, on {state} (process {one.pid}): its folder is a copy",
+        about=machine,
+        says=f"a second agent runs here as {machine}, on {state} (process {pid}): its folder is a copy",
         matters="both write the same files and answer in one name: each undoes what the other did",
         mend="stop that one, and take the copy away; a second agent on this computer joins with a code",
-        command=f"kill {one.pid}",
+        command=f"kill {pid}",
     )
 
 
