@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
+from roosync_agent.cli.card_lines import PLACE, within
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
 from roosync_agent.cli.text import columns, harmless, next_line, print_json, table, width
@@ -170,8 +172,9 @@ def _share_lines(plan: dict[str, Any]) -> Iterator[str]:
         "Share {server} of {source} with {targets} on {machines}:",
         server=harmless(plan["name"]), source=plan["source"], targets=", ".join(plan["targets"]), machines=_where(plan),
     )  # fmt: skip
-    yield _row(tr("Starts"), _or_off(harmless(plan["runs"]), plan["off"]))
-    yield from (_row("", line) for line in _rest(plan))
+    yield from within(_row(tr("Starts"), _or_off(harmless(plan["runs"]), plan["off"])), PLACE)
+    yield from marked_lines(plan.get("marks", ()))
+    yield from _executes(plan)
     yield _row(tr("Risk"), plan["risk"])
     yield from (_row("", f"- {harmless(heard(reason))}") for reason in plan["reasons"])
     if plan["secrets"]:
@@ -186,6 +189,7 @@ def _share_lines(plan: dict[str, Any]) -> Iterator[str]:
         yield "  " + tr("{place}   has it already", place=place_line(place))
     for where, why in plan["untouched"].items():
         yield "  " + tr("{place}   left alone: {why}", place=harmless(where), why=harmless(heard(why)))
+    yield from lacking_lines(plan.get("missing", {}))
     yield from _caveats(plan)
     remove = "roosync mcp-servers remove NAME --from ASSISTANT"
     yield "  " + tr("Undo: {command}", command=tr("{command}, or {other}", command=remove, other=_restore(plan)))
@@ -203,14 +207,14 @@ def _or_off(runs: str, off: bool) -> str:
     return tr("{server} (off)", server=runs) if off else runs
 
 
-def _rest(plan: dict[str, Any]) -> Iterator[str]:
-    """What stands beside the command line: environment, headers, folder. The same wherever it goes."""
-    from roosync_agent.cli.changes import block, ordered
+def _executes(plan: dict[str, Any]) -> Iterator[str]:
+    """All of it, as on an approval card. The same wherever it goes."""
+    from roosync_agent.cli.changes import block, fitted, ordered
 
+    yield f"  {tr('Executes')}"
     server = next(iter(plan["entities"].values()))
     for name, value in ordered(server, "mcp_server").items():
-        if name not in ("command", "args", "url", "disabled"):
-            yield from block("=", harmless(name), value)
+        yield from fitted(block("=", harmless(name), value, apart=True), width(), 4)
 
 
 def _where(plan: dict[str, Any]) -> str:

@@ -159,6 +159,16 @@ class Open(Struct, frozen=True, kw_only=True):
     new: bool  # it was not so before
 
 
+class Missing(Struct, frozen=True, kw_only=True):
+    """What the machines that would get a value said, asked at this moment, that they have not for it."""
+
+    needs: list[str] = []  # "program npx", "secret env/TOKEN": what the value needs where it stands
+    asked: list[str] = []
+    lacks: list[Lack] = []
+    unsure: list[Lack] = []  # what a machine can not say of itself
+    not_said: dict[str, str] = {}  # machine -> why it said nothing: silence is no yes
+
+
 class Mark(Struct, frozen=True, kw_only=True):
     """A text of the card with characters that nobody sees, that move others, or that pass for others."""
 

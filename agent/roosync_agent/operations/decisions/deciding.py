@@ -18,6 +18,7 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts import hanging
 from roosync_agent.operations.stepping import MovedError, moved_on, post_step
 from roosync_agent.session import Session
+from roosync_broker.keys import verify
 from roosync_broker.link import Stored
 from roosync_protocol import approval
 from roosync_protocol.decision import AGAIN, ENDED
@@ -91,11 +92,12 @@ async def _approve(
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
     if decision.status not in ("pending", "approved"):
-        raise AnsweredError(_not_now(decision, "approved"))
+        raise AnsweredError(_not_now(decision, "approved") + _by_whom(session, decision, "; {} approved it"))
     if decision.status == "approved":
         waits = hanging.open_rollout(session.fleet, decision, session.now())
         when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
-        raise AnsweredError(f"{decision.id} is approved already; {decision.machine} applies it {when}")
+        who = _by_whom(session, decision, ", by {}")
+        raise AnsweredError(f"{decision.id} is approved already{who}; {decision.machine} applies it {when}")
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)
@@ -212,6 +214,12 @@ def _not_now(decision: Decision, what: str) -> str:
     elif decision.status == "applying":
         hint = f"; {decision.machine} is applying it at this moment"
     return f"{decision.id} is {decision.status} and can not be {what} now{hint}"
+
+
+def _by_whom(session: Session, decision: Decision, told: str) -> str:
+    """Who was faster, where somebody was: two people may answer at the same moment, or one in two terminals."""
+    names = sorted(approval.approvers(decision, session.fleet.law, verify, None))
+    return told.format(" and ".join(names)) if names else ""
 
 
 async def outcome(session: Session, decision: Decision, ends: tuple[str, ...], patience: float) -> Decision:

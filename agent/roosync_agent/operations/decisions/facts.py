@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import UNSET, Struct
 
 from roosync_agent.collecting.reference import BASELINE, Received
-from roosync_agent.operations.answers import Agreed, Lack, Origin
+from roosync_agent.operations.answers import Agreed, Lack, Missing, Origin
 from roosync_agent.operations.coordination import needing
 from roosync_agent.operations.coordination.needing import Item, Said
 from roosync_agent.operations.decisions.seen import PROMOTES, step
@@ -37,16 +37,6 @@ class Shown(Struct, frozen=True, kw_only=True):
         if side.digest is None or side.value is UNSET:
             return None
         return Entity(key=self.decision.entity, kind=self.decision.kind, value=side.value)
-
-
-class Missing(Struct, frozen=True, kw_only=True):
-    """What the machines that would get a value said about it."""
-
-    needs: list[str] = []
-    asked: list[str] = []
-    lacks: list[Lack] = []
-    unsure: list[Lack] = []
-    not_said: dict[str, str] = {}
 
 
 class Facts:
@@ -183,15 +173,31 @@ def _missing(
     group: Sequence[Shown], places: Sequence[Place], items: Questions, said: Mapping[str, list[Said]]
 ) -> Missing:
     result = group[0].result
-    needed = needs_of(result) if result is not None else ()
+    told = [(name, said[name][at] if name in said else Said(why=needing.AWAY)) for name, at in places]
+    return _told(result, told) if result is not None else Missing()
+
+
+def _told(entity: Entity, told: Iterable[tuple[str, Said]]) -> Missing:
+    """What machines said of one value, put together; the same thing of one machine once."""
+    needed = needs_of(entity)
     found = Missing(needs=[f"{need.kind} {need.name}" for need in needed])
-    if not needed:
-        return found
-    for name, at in places:
-        one = said[name][at] if name in said else Said(why=needing.AWAY)
-        found.asked.append(name)
-        found.lacks.extend(Lack(machine=name, kind=need.kind, name=need.name) for need in one.lacks)
-        found.unsure.extend(Lack(machine=name, kind=need.kind, name=need.name) for need in one.unsure)
+    for name, one in told if needed else ():
+        if name not in found.asked:
+            found.asked.append(name)
+        for list_, needs in ((found.lacks, one.lacks), (found.unsure, one.unsure)):
+            lacks = (Lack(machine=name, kind=need.kind, name=need.name) for need in needs)
+            list_.extend(lack for lack in lacks if lack not in list_)
         if one.why:
             found.not_said[name] = one.why
     return found
+
+
+async def lacking(machine: Machine, entity: Entity, wanted: Iterable[tuple[str, Item]]) -> Missing:
+    """What machines lack for `entity`, each asked about its items: the same thing in the words of its assistants."""
+    items: Questions = {}
+    for name, item in wanted:
+        items.setdefault(name, []).append(item)
+    asked = needs_of(entity) and items and machine.session.reachable
+    said = await needing.ask_each(machine, items) if asked else {}
+    away = Said(why=needing.AWAY)
+    return _told(entity, [(name, one) for name in items for one in said.get(name, [away])])

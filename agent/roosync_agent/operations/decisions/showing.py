@@ -1,12 +1,13 @@
 """From records to what a person is shown: rows, cards, changes. Reads only."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
 from roosync_agent import characters
-from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Mark, Open, Shown, Yes
+from roosync_agent.operations.answers import Card, DecisionRow, DiffRow, Mark, Missing, Open, Shown, Yes
 from roosync_agent.operations.decisions import facts
 from roosync_agent.operations.decisions.seen import judged, seen, step
 from roosync_agent.operations.files.line_changes import line_opcodes
@@ -110,7 +111,7 @@ def decision_row(decision: Decision, *, failed: bool = False) -> DecisionRow:
     )
 
 
-def card(fleet: Fleet, shown_: "facts.Shown", known: "facts.Facts", missing: "facts.Missing") -> Card:
+def card(fleet: Fleet, shown_: "facts.Shown", known: "facts.Facts", missing: Missing) -> Card:
     """The card of a decision as it is when answered so: what is signed is what is on it."""
     decision, action = shown_.decision, shown_.action
     folded = fleet.decision(decision.machine, decision.id)
@@ -187,15 +188,14 @@ MARKED = ("entity", "local_value", "remote_value", "wanted", "justification", "v
 
 def marks(made: Card) -> list[Mark]:
     """Every text on the card with characters that nobody sees, or that pass for others."""
-    found = []
-    for name in MARKED:
-        value = getattr(made, name)
-        if name == "wanted" and made.wanted in (made.local_value, made.remote_value):
-            continue  # told under its own name already
-        for one in characters.found_in(value):
-            where = ".".join(filter(None, (name.removesuffix("_value"), one.where)))
-            found.append(Mark(where=where, total=one.total, hidden=list(one.hidden), posing=list(one.posing)))
-    return found[:MOST_MARKS]
+    skip = "wanted" if made.wanted in (made.local_value, made.remote_value) else ""  # told under its own name already
+    return found_marks({name.removesuffix("_value"): getattr(made, name) for name in MARKED if name != skip})
+
+
+def found_marks(named: Mapping[str, Any]) -> list[Mark]:
+    """The same of values by their names."""
+    found = characters.found_in(dict(named), MOST_MARKS)
+    return [Mark(where=one.where, total=one.total, hidden=list(one.hidden), posing=list(one.posing)) for one in found]
 
 
 def undo_of(decision: Decision, action: str | None = None, version: str = "") -> str:

@@ -5,9 +5,16 @@ Reads only, with this machine's key. What is signed afterwards is made again fro
 
 from msgspec.structs import replace
 
-from roosync_agent.operations.servers.known import gather
+from roosync_agent.operations.coordination.needing import Item
+from roosync_agent.operations.decisions import facts
+from roosync_agent.operations.decisions.showing import found_marks
+from roosync_agent.operations.servers.known import Known, gather
 from roosync_agent.operations.servers.plans import Removal, Share, plan_removal, plan_share
 from roosync_agent.running.machine import Machine
+from roosync_protocol.digest import digest, same
+from roosync_protocol.entity import Entity, Kind
+from roosync_protocol.needs import Asked
+from roosync_protocol.servers.sharing import shared
 from roosync_protocol.servers.table import Held, ServerTable
 
 
@@ -29,9 +36,24 @@ async def removal(
 async def share(
     machine: Machine, name: str, source: str, to: list[str], machines: list[str], variant: str = ""
 ) -> Share:
-    """What would come, and to where. Nothing is signed."""
+    """What would come, and to where; the machines that would get it are asked what they lack. Nothing is signed."""
     known = await gather(machine.session, machine.library, await machine.present())
-    return plan_share(known, name, source, to, machines, variant)
+    plan = plan_share(known, name, source, to, machines, variant)
+    made = {key: Entity(key=key, kind=Kind.MCP_SERVER, value=value) for key, value in plan.entities.items()}  # type: ignore[arg-type]
+    first = next(iter(made.values()))
+    items = ((place.machine, _item(known, plan, made[place.key])) for place in plan.places)
+    missing = await facts.lacking(machine, first, [(name, item) for name, item in items if item is not None])
+    return replace(plan, missing=missing, marks=found_marks({first.name: first.value}))
+
+
+def _item(known: Known, plan: Share, entity: Entity) -> Item | None:
+    """How a machine that never heard of it finds it: by where it is published, and what is made of it."""
+    for machine, one in [*known.servers(plan.name), *known.agreed(plan.name)]:
+        if one.target == plan.source and same(shared(one, entity.target).value, entity.value):
+            source = f"machine:{machine}" if (machine, one) in [*known.servers(plan.name)] else "baseline"
+            asked = Asked(source=source, entity=one.key, target=entity.target)
+            return Item(asked=asked, entity=entity, digest=digest(entity.value))
+    return None
 
 
 async def _here(machine: Machine) -> Held:

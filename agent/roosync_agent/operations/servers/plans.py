@@ -7,6 +7,7 @@ from the bus, and refuses when it has become another one.
 from msgspec import Struct
 from msgspec.structs import replace
 
+from roosync_agent.operations.answers import Mark, Missing
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.servers.known import HOLDERS, Known, holder, means, of_a_person
 from roosync_agent.targets import TargetSpec
@@ -66,6 +67,8 @@ class Share(Struct, frozen=True, kw_only=True):
     version: str
     entities: dict[str, object] = {}  # by key: exactly what would stand, in public form
     seen: str = ""
+    missing: Missing = Missing()  # asked of the machines that would get it
+    marks: list[Mark] = []  # texts in it with characters that nobody sees
 
 
 def plan_removal(
