@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 _NAME = re.compile(r"\{(\w+)\}")
 BETWEEN = ("\n", "; ", ". ", ": ", ", ", " (")  # where sentences are put together, the strongest first
+_ENDS = (")", ".", ":")
 DEEPEST = 4  # reasons inside of reasons
 LONGEST = 4000  # characters; what is longer is a document, not a sentence
 INDEXED = 3  # letters of its beginning, or its end, by which a pattern is looked up
@@ -64,8 +65,15 @@ class Sentences:
     def _in_parts(self, text: str, depth: int) -> str:
         for between in BETWEEN:
             if between in text:
-                return between.join(self.said(part, depth + 1) for part in text.split(between))
+                return between.join(self._part(part, depth + 1) for part in text.split(between))
         return text
+
+    def _part(self, text: str, depth: int) -> str:
+        """A part may end what another one began: a bracket, or the whole."""
+        told = self.said(text, depth)
+        if told != text or text[-1:] not in _ENDS:
+            return told
+        return self.said(text[:-1], depth) + text[-1]
 
 
 def _key(start: str, end: str) -> tuple[str, str]:

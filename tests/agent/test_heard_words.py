@@ -21,6 +21,8 @@ SAID = {
     "a reason inside a reason": ("pc-b waits: the broker is away", "pc-b attend : le broker est parti"),
     "two of them": ("the broker is away; the broker is away", "le broker est parti; le broker est parti"),
     "in brackets, and a part nobody knows": ("something (the broker is away", "something (le broker est parti"),
+    "in brackets that are closed": ("json (the broker is away)", "json (le broker est parti)"),
+    "before a full stop": ("It failed: the broker is away.", "It failed: le broker est parti."),
     "names are not looked up as patterns": ("{machine} waits: {why}", "{machine} attend : {why}"),
     "too few words of its own": ("abx", "abx"),
     "another one with too few": ("x on y", "x on y"),

@@ -4,7 +4,7 @@ import click
 
 from roosync_agent.cli.running import CommandError, json_option, show
 from roosync_agent.cli.text import table
-from roosync_agent.wording import tr
+from roosync_agent.wording import heard, tr
 
 
 @click.group(invoke_without_command=True)
@@ -18,7 +18,7 @@ def snapshots(ctx: click.Context, as_json: bool) -> None:
     from roosync_agent.settings import load
 
     found = list_snapshots(load().state)
-    rows = [(s["id"], s["time"][:19], s["label"], ", ".join(s["files"])) for s in found]
+    rows = [(s["id"], s["time"][:19], heard(s["label"]), ", ".join(s["files"])) for s in found]
     heads = (tr("SNAPSHOT"), tr("TIME"), tr("FOR"), tr("FILES"))
     show(found, as_json, lambda _: table(rows, heads) if rows else tr("No snapshot yet."))
 

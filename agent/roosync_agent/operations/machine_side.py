@@ -151,7 +151,9 @@ async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
     """A person looked: what this machine has now is what it should have."""
     looked = await machine.look()
     if target not in looked.quarantine:
-        known = ", ".join(looked.quarantine) or "nothing"
+        if not looked.quarantine:
+            raise RefusedRequestError(f"{target!r} is not quarantined on {machine.name}; nothing is")
+        known = ", ".join(looked.quarantine)
         raise RefusedRequestError(f"{target!r} is not quarantined on {machine.name}; {known} is")
     if target in looked.collection.skipped_targets:
         raise RefusedRequestError(

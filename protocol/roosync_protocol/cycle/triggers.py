@@ -264,14 +264,14 @@ def why(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) 
     deciding = [f"{m} ({', '.join(people[m][:2])})" for m in waits if m in people and m not in away]
     wrong = [m for m in waits if m in there and m not in away and m not in people]
     silent = [m for m in waits if m not in away and m not in there and m not in people]
-    pinged = "not there, no answer to a ping:" if view.asked.issuperset(away) else "not there:"
+    pinged = "not there, no answer to a ping" if view.asked.issuperset(away) else "not there"
     parts = (
         (pinged, away),
-        ("has not arrived:" if view.present is None else "there, and has not arrived:", silent),
-        (f"{WRONG.get(cycle.checkpoint, 'does not agree')}:", wrong),
-        ("waits for a person's answer:", deciding),
+        ("has not arrived" if view.present is None else "there, and has not arrived", silent),
+        (WRONG.get(cycle.checkpoint, "does not agree"), wrong),
+        ("waits for a person's answer", deciding),
     )
-    said = [f"{what} {_some(names, 10, ', ')}" for what, names in parts if names]
+    said = [f"{what}: {_some(names, 10, ', ')}" for what, names in parts if names]
     return "; ".join(said) or "a second package is needed for a baseline" * (cycle.checkpoint == "collected")
 
 
