@@ -140,7 +140,9 @@ def _not_said(tree: ast.Module) -> Iterator[int]:
             if isinstance(first, ast.Expr):
                 yield id(first.value)
         elif isinstance(node, ast.JoinedStr):
-            yield from (id(part) for part in ast.walk(node) if part is not node)
+            for part in node.values:  # its pieces; a text that is filled in is said too
+                piece = part.format_spec if isinstance(part, ast.FormattedValue) else part
+                yield from (id(one) for one in ast.walk(piece)) if piece is not None else ()
         elif isinstance(node, ast.Call) and _is_aside(node.func):
             yield from (id(part) for part in ast.walk(node))
 
@@ -195,6 +197,8 @@ def is_prose(text: str) -> bool:
         return False
     if re.fullmatch(r"roosync( [\w{}<>.*@-]+)* ?", text):
         return False  # a command is the same in every language
+    if re.search(r"(\}|^1) [a-z]{4,}(:| \{|$)", text):
+        return True  # somebody does something, or so many of something: "{path} changes: {why}", "{count} decisions"
     plain = re.sub(r"\{\w+\}", " ", text)
     tokens = plain.split()
     stops = re.search(r"[;:,] |[`?(]|\.$", plain)  # which a list of fields has not

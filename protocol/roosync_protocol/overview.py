@@ -29,6 +29,8 @@ Overall = Literal["synced", "diverged", "conflict", "unknown"]
 COLLIDING = frozenset({"conflict", "delete_modify"})  # verdicts of `diff` that only a person resolves
 UNDER_WAY = frozenset({"approved", "applying", "failed"})
 FAILED = frozenset({"failed", "rolled_back", "overwritten", "rollback_failed"})
+DECISIONS = ("1 decision", "{count} decisions")  # as a person reads them
+APPROVED = ("1 approved change", "{count} approved changes")
 REFUSALS_SHOWN = 20
 
 IN_STEP, DRIFT, PENDING, CONFLICT, NO_ANSWER = 0, 2, 3, 4, 5  # exit codes, 7-faces; 1 is an error of the command
@@ -265,14 +267,14 @@ def _waiting_for(
             state == "quarantined" and report,
             f"a person: repair or accept {_names(report.quarantine if report else ())}",
         ),
-        (state == "conflict" and pending, f"a person: {_many(pending, 'decision')}, with a conflict"),
-        (pending, f"a person: {_many(pending, 'decision')}"),
+        (state == "conflict" and pending, f"a person: {_many(pending, *DECISIONS)}, with a conflict"),
+        (pending, f"a person: {_many(pending, *DECISIONS)}"),
         (
             report and report.unread,
             f"a person: repair {_names(report.unread if report else ())}, which can not be read",
         ),
-        (held, f"a person: {_many(len(held), 'approved change')} of {_names(set(held.values()))}"),
-        (moving, f"the machine: {_many(moving, 'approved change')} to apply"),
+        (held, f"a person: {_many(len(held), *APPROVED)} of {_names(set(held.values()))}"),
+        (moving, f"the machine: {_many(moving, *APPROVED)} to apply"),
         (state == "no_report", "its first report"),
         (law.baseline is None, "a baseline"),
         (state == "unknown", f"its comparison with baseline {law.baseline.version if law.baseline else ''}"),
@@ -328,12 +330,13 @@ def _warnings(law: Law, names: Iterable[str], present: Mapping[str, datetime] | 
     for what, one in laws:
         if one is None or one.expires is None or one.expires - now > WARN_BEFORE:
             continue
-        verb = "expired" if one.expires <= now else "expires"
-        yield f"{what} {verb} on {one.expires:%Y-%m-%d}; an operator renews it with any signed command"
+        day = f"{one.expires:%Y-%m-%d}"
+        over = f"{what} expired on {day}" if one.expires <= now else f"{what} expires on {day}"
+        yield f"{over}; an operator renews it with any signed command"
 
 
-def _many(count: int, word: str) -> str:
-    return f"{count} {word}" + ("s" if count != 1 else "")
+def _many(count: int, one: str, several: str) -> str:
+    return one if count == 1 else several.format(count=count)
 
 
 def _names(names: Iterable[str]) -> str:

@@ -57,14 +57,13 @@ def waves_lines(waves: list[list[str]]) -> list[str]:
 def care(pace: dict[str, Any]) -> str:
     """The bounds in words."""
     bound, minutes = pace["max_fail_percentage"], f"{pace['timeout_minutes']:g}"
-    told = [
-        tr("Halts and asks when more than {percent}% of a wave fail", percent=f"{bound:g}")
-        if bound
-        else tr("Halts and asks when one fails")
-    ]
-    told += [tr("{minutes} min for each wave", minutes=minutes)]
-    pause = tr(", {seconds} s between two waves", seconds=f"{pace['pause_seconds']:g}") if pace["pause_seconds"] else ""
-    return f"{'; '.join(told)}{pause}."
+    halts = tr("Halts and asks when one fails")
+    if bound:
+        halts = tr("Halts and asks when more than {percent}% of a wave fail", percent=f"{bound:g}")
+    if not pace["pause_seconds"]:
+        return tr("{halts}; {minutes} min for each wave.", halts=halts, minutes=minutes)
+    told = {"halts": halts, "minutes": minutes, "seconds": f"{pace['pause_seconds']:g}"}
+    return tr("{halts}; {minutes} min for each wave, {seconds} s between two waves.", **told)
 
 
 def rollout_text(answer: dict[str, Any]) -> str:

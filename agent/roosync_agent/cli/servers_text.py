@@ -160,8 +160,14 @@ def _agreed(found: dict[str, Any], variant: dict[str, Any]) -> str:
         return tr("there is no baseline yet")
     if not variant["baseline"]:
         return tr("not in the baseline")
-    where = ", ".join(harmless(word) for word in variant["baseline"])
+    where = ", ".join(map(_place, variant["baseline"]))
     return tr("in baseline {version}: {where}", version=found["baseline_version"], where=where)
+
+
+def _place(word: str) -> str:
+    """`roo.mcp`, or `roo.mcp of beta` where it is that machine's own."""
+    target, of, machine = map(harmless, word.partition(" of "))
+    return tr("{target} of {machine}", target=target, machine=machine) if of else target
 
 
 def _differences(first: dict[str, Any], other: dict[str, Any]) -> list[str]:

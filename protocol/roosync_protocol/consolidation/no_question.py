@@ -74,4 +74,5 @@ def settled(key: str, voters: Sequence[str], groups: Sequence[Group], old: Entit
         return made.entity, "what each has, put together"
     leaves = ", ".join(".".join(map(str, d.path)) for d in made.disputes[:6])
     whys = ", ".join(dict.fromkeys(dispute.why for dispute in made.disputes))
-    return made.entity, f"{f'{leaves}: ' if leaves else ''}{whys}; of low risk, so nobody is asked"
+    told = f"{whys}; of low risk, so nobody is asked"
+    return made.entity, f"{leaves}: {told}" if leaves else told

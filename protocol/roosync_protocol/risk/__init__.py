@@ -93,7 +93,7 @@ def _anywhere(key: str, before: Value | None, after: Value) -> Iterator[Finding]
     known = set(find_secrets(before))
     for place in find_secrets(after):
         if place not in known:
-            yield Finding(Risk.CRITICAL, f"a secret in clear{f' at {place}' if place else ''}")
+            yield Finding(Risk.CRITICAL, f"a secret in clear at {place}" if place else "a secret in clear")
     if before is None:
         name = key.split("/", 1)[-1]
         yield from (Finding(Risk.CRITICAL, reason) for reason in characters.in_any(None, {name: None}))

@@ -164,9 +164,10 @@ def _list(rule: Rule, path: str, before: Value | None, after: Value | None) -> I
         elif allows and (plain := posing(name)):
             yield Finding(Risk.CRITICAL, f"{path} gains {name!a}, whose letters pass for {plain}")
         else:
-            yield Finding(rule.risk, f"{path} {'gains' if allows else 'loses'} {name!r}: {rule.why}")
+            gains = f"{path} gains {name!r}: {rule.why}"
+            yield Finding(rule.risk, gains if allows else f"{path} loses {name!r}: {rule.why}")
     for name in sorted(closed):
-        yield Finding(Risk.LOW, f"{path} {'loses' if allows else 'gains'} {name!r}")
+        yield Finding(Risk.LOW, f"{path} loses {name!r}" if allows else f"{path} gains {name!r}")
 
 
 def _members(value: Value | None) -> set[str]:
@@ -249,7 +250,9 @@ def _variables(rule: Rule, path: str, before: Value | None, after: Value | None)
             yield Finding(rule.risk, f"{path} loses {name}: {rule.why}")
             continue
         risk, why = variables.of_variable(name, old.get(name), new[name])
-        yield Finding(risk or rule.risk, f"{path} {'changes' if name in old else 'gains'} {name}: {why or rule.why}")
+        why = why or rule.why
+        changes = f"{path} changes {name}: {why}" if name in old else f"{path} gains {name}: {why}"
+        yield Finding(risk or rule.risk, changes)
 
 
 def _type(value: Value) -> type:

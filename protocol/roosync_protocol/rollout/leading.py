@@ -117,9 +117,10 @@ def asked(rollout: Rollout) -> str:
     ways = (
         f"`{resume}` tries them again, with --skip-failed it goes on without them, `{command(rollout, 'stop')}` ends it"
     )
-    told = f"{len(bad)} {'machine' if len(bad) == 1 else 'machines'} did not end well: "
-    room = LONGEST - len(ways) - len(told) - 2
-    return f"{told}{_some([f'{m} ({_how(rollout.results[m])})' for m in bad], room)}; {ways}"[:LONGEST]
+    count = "1 machine" if len(bad) == 1 else f"{len(bad)} machines"
+    room = LONGEST - len(f"{count} did not end well: ; {ways}")
+    names = _some([f"{m} ({_how(rollout.results[m])})" for m in bad], room)
+    return f"{count} did not end well: {names}; {ways}"[:LONGEST]
 
 
 def _how(result: Result) -> str:

@@ -225,7 +225,9 @@ def find(fleet: Fleet, id_: str | None) -> Cycle:
         if len(meant) != 1:
             known = ", ".join(c.id for c in cycles[-5:]) or "none yet"
             raise RefusedRequestError(
-                f"{id_!r} is {'no cycle' if not meant else 'more than one cycle'}; there are {known}"
+                f"{id_!r} is more than one cycle; there are {known}"
+                if meant
+                else f"{id_!r} is no cycle; there are {known}"
             )
         return meant[0]
     if not cycles:

@@ -65,9 +65,9 @@ def require_free(fleet: Fleet, machines: Iterable[str], purpose: str, ours: Roll
             continue
         later = mine is not None and other.status == "prepared" and fleet.rollout(other.id).since >= mine
         if not later:
-            take = "takes" if len(both) == 1 else "take"
+            take = f"{some(both)} takes part" if len(both) == 1 else f"{some(both)} take part"
             raise RefusedRequestError(
-                f"{some(both)} {take} part in {other.id}, which is {called(other.status)}: end it first with "
+                f"{take} in {other.id}, which is {called(other.status)}: end it first with "
                 f"`{command(other, 'stop')}`, or wait for it with `{command(other, 'watch')}`"
             )
 

@@ -103,9 +103,9 @@ def _wanted(machine: Machine, ids: list[str], entity: str, everything: bool, ris
         and names.index(judged(d)[0]) <= most
     ]
     if not found:
-        what = f"nothing that is called {entity!r} waits" if entity else "nothing waits"
-        raise RefusedRequestError(f"{what} for an answer{f' up to the risk {risk}' if risk else ''}: "
-                                  "`roosync decisions` lists what does")  # fmt: skip
+        told = f"nothing that is called {entity!r} waits for an answer" if entity else "nothing waits for an answer"
+        told = f"{told} up to the risk {risk}" if risk else told
+        raise RefusedRequestError(f"{told}: `roosync decisions` lists what does")
     return found
 
 

@@ -49,7 +49,7 @@ async def show(
 
 def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
     """The one that a person means by an id or its beginning; without it the open one, else the last."""
-    what = "campaign" if purpose == "update" else "rollout"
+    update = purpose == "update"
     rollouts = [one for one in fleet.rollouts() if purpose in (None, one.purpose)]
     if id_:
         meant = [r for r in rollouts if r.id == id_] or [r for r in rollouts if r.id.startswith(id_)]
@@ -61,13 +61,14 @@ def find(fleet: Fleet, id_: str | None, purpose: str | None = None) -> Rollout:
             )
         if len(meant) != 1:
             known = ", ".join(r.id for r in rollouts[-5:]) or "none yet"
-            raise RefusedRequestError(
-                f"{id_!r} is {f'no {what}' if not meant else f'more than one {what}'}; there are {known}"
-            )
+            none = f"{id_!r} is no campaign" if update else f"{id_!r} is no rollout"
+            several = f"{id_!r} is more than one campaign" if update else f"{id_!r} is more than one rollout"
+            raise RefusedRequestError(f"{several if meant else none}; there are {known}")
         return meant[0]
     if not rollouts:
-        begin = "roosync update require VERSION --revision TAG" if purpose == "update" else "roosync rollout start"
-        raise RefusedRequestError(f"no {what} was started yet: `{begin}`")
+        if update:
+            raise RefusedRequestError("no campaign was started yet: `roosync update require VERSION --revision TAG`")
+        raise RefusedRequestError("no rollout was started yet: `roosync rollout start`")
     return next((r for r in reversed(rollouts) if r.status not in ENDED), rollouts[-1])
 
 

@@ -38,7 +38,11 @@ class Share:
         except FileRefusedError as error:
             raise RefusedRequestError(str(error)) from error
         if state.kind != "folder":
-            raise RefusedRequestError(f"{root} is {'no folder' if state.exists else 'not there'}; name a shared folder")
+            raise RefusedRequestError(
+                f"{root} is no folder; name a shared folder"
+                if state.exists
+                else f"{root} is not there; name a shared folder"
+            )
         self.root, self._real = root, state.real_path
 
     def skip(self, path: str, reason: str) -> None:

@@ -223,9 +223,6 @@ def _require_newer(version: str, runs: dict[str, str]) -> None:
     if not all(has and at_least(has, version) for has in runs.values()):
         return
     newer = [f"{name} {has}" for name, has in runs.items() if not same(has, version)]
-    told = f" ({some(newer)})" if newer else ""
-    what = f"{version} or a newer version{told}" if newer else version
-    who = "every machine that is meant runs" if len(runs) > 1 else f"{next(iter(runs))} runs"
-    raise RefusedRequestError(
-        f"{who} {what} already, and an update takes nobody back: `roosync machines` shows who runs what"
-    )
+    what = f"{version} or a newer version ({some(newer)})" if newer else version
+    who = f"every machine that is meant runs {what}" if len(runs) > 1 else f"{next(iter(runs))} runs {what}"
+    raise RefusedRequestError(f"{who} already, and an update takes nobody back: `roosync machines` shows who runs what")
