@@ -65,15 +65,10 @@ class Sentences:
     def _in_parts(self, text: str, depth: int) -> str:
         for between in BETWEEN:
             if between in text:
-                return between.join(self._part(part, depth + 1) for part in text.split(between))
+                return between.join(self.said(part, depth + 1) for part in text.split(between))
+        if text.endswith(_ENDS):  # of a bracket that another part began, or of the whole
+            return self.said(text[:-1], depth + 1) + text[-1]
         return text
-
-    def _part(self, text: str, depth: int) -> str:
-        """A part may end what another one began: a bracket, or the whole."""
-        told = self.said(text, depth)
-        if told != text or text[-1:] not in _ENDS:
-            return told
-        return self.said(text[:-1], depth) + text[-1]
 
 
 def _key(start: str, end: str) -> tuple[str, str]:

@@ -8,6 +8,15 @@ from roosync_agent.wording import heard, mark, tr, trn
 
 WIDTH = 46  # of a value in the table; `--json` has it whole
 FIELDS = 40  # that are shown
+# What a version of the baseline did with it.
+DID = (
+    mark("brought"),
+    mark("brought, special to this machine"),
+    mark("made special to this machine"),
+    mark("made common"),
+    mark("taken away"),
+    mark("brought back"),
+)
 STANDS = {"same": mark("same"), "only here": mark("only here")}  # how a field stands to the baseline
 
 
@@ -44,7 +53,7 @@ def _entity(one: dict[str, Any]) -> list[str]:
     for change in one["history"]:
         note = f": {change['note']}" if change["note"] else ""
         signed = tr("signed by {name}", name=change["signed_by"])
-        told = f"{heard(change['what'])} {_day(change['published'])}, {signed}{note}"
+        told = f"{tr(change['what'])} {_day(change['published'])}, {signed}{note}"
         lines += _pairs((str(change["version"]), told))
     for decision in one["decisions"]:
         lines += _pairs((tr("decision"), _decision(decision)))

@@ -92,7 +92,7 @@ def prepare(
     try:
         after, notes = edited(document, asked, stdin)
     except AskedError as error:
-        raise unchanged(error, f" in {path}") from error
+        raise unchanged(error, str(path)) from error
     if not before.exists:
         notes = [f"{path} is not there yet: it will be made, readable by you alone", *notes]
     nothing = after.data == (before.data or b"") and (before.exists or not after.data)
@@ -167,8 +167,10 @@ def require_one_name(before: FileState) -> None:
 
 def unchanged(error: Exception, where: str = "") -> EditingError:
     """The error as one that says that nothing was written."""
-    told = str(error)
-    return EditingError(f"{told}{'' if told.endswith('?') else '.'} Nothing was changed{where}")
+    told = str(error) if str(error).endswith("?") else f"{error}."
+    if where:
+        return EditingError(f"{told} Nothing was changed in {where}")
+    return EditingError(f"{told} Nothing was changed")
 
 
 # -- inside

@@ -63,8 +63,12 @@ def find(state: State, name: str) -> Imported:
     known = names(state)
     meant = [one for one in known if one == name] or [one for one in known if one.split("/")[1] == name]
     if len(meant) != 1:
-        what = "no imported package" if not meant else "in more than one import"
-        raise RefusedRequestError(f"{name!r} is {what}; there are {', '.join(known) or 'none: roosync import-share'}")
+        there = ", ".join(known) or "none: roosync import-share"
+        raise RefusedRequestError(
+            f"{name!r} is in more than one import; there are {there}"
+            if meant
+            else f"{name!r} is no imported package; there are {there}"
+        )
     share, machine = meant[0].split("/")
     folder = folder_of(state, share) / PACKAGES / machine
     manifest = package.read_manifest(read_private(folder / "manifest.json", package.MAX_CONTENT), folder.name)
