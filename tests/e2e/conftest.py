@@ -463,3 +463,108 @@ def pytest_runtest_makereport(item, call):
                 for site in fixture.sites.values():
                     report.sections.append((f"{name}: the log of {site.name}", site.told()))
     return report
+
+
+class Typed:
+    """A command on a terminal of its own (a pty): what it wrote, what is typed, and how large the terminal is."""
+
+    def __init__(self, site, words, *, columns=80, lines=24, env=None, program=None):
+        import fcntl
+        import pty
+        import struct
+        import termios
+
+        self.said, self.words = "", words
+        master, slave = pty.openpty()
+        self.fd = master
+        self._size = lambda c, n: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", n, c, 0, 0))
+        self._size(columns, lines)
+        self.before = termios.tcgetattr(slave)
+        self._slave, self._attributes = slave, lambda: termios.tcgetattr(slave)
+        given = (
+            {name: value for name, value in site.env.items() if name != "NO_COLOR"} | {"TERM": "xterm"} | (env or {})
+        )
+
+        def own_terminal():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        program = program or [sys.executable, "-m", "roosync_agent", *words]
+        self.process = subprocess.Popen(
+            program, env=given, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=own_terminal
+        )
+        site.started.append(psutil.Process(self.process.pid))
+        site.begun.append(site.started[-1])
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+        return self
+
+    def interrupt(self, what):
+        """Ctrl-C until this was written: Python misses one that comes just before it begins to read a line."""
+        for _ in range(5):
+            self.type("\x03")
+            with contextlib.suppress(AssertionError):
+                return self.until(what, 4)
+        return self.until(what)
+
+    def resize(self, columns, lines):
+        self._size(columns, lines)
+
+    def read(self, seconds=0.0):
+        """What came since, waited for at most so long."""
+        import select
+
+        while select.select([self.fd], [], [], seconds)[0]:
+            try:
+                data = os.read(self.fd, 1 << 16)
+            except OSError:  # nobody has the other end any more
+                break
+            if not data:
+                break
+            self.said += data.decode("utf-8", "replace")
+            seconds = 0.0
+        return self.said
+
+    def until(self, what, patience=PATIENCE):
+        """Waits until this text was written after what was waited for before."""
+        end, start = time.monotonic() + patience, getattr(self, "_seen", 0)
+        while (at := self.read(0.05).find(what, start)) < 0:
+            assert time.monotonic() < end, f"{self.words}: {what!r} was not written: {self.said[start:][-3000:]!r}"
+        self._seen = at + len(what)
+        return self
+
+    def ended(self, patience=PATIENCE):
+        """Its exit code."""
+        end = time.monotonic() + patience
+        while self.process.poll() is None:
+            self.read(0.02)
+            assert time.monotonic() < end, f"{self.words} goes on: {self.said[-3000:]!r}"
+        self.read(0.02)
+        return self.process.returncode
+
+    @property
+    def as_before(self):
+        """Is the terminal as it was before the command?"""
+        return self._attributes() == self.before
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for descriptor in (self.fd, self._slave):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+
+@pytest.fixture
+def typed():
+    """`typed(site, "watch", columns=80)`: a command on a terminal."""
+    made = []
+
+    def make(site, *words, **options):
+        made.append(Typed(site, words, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

@@ -5,15 +5,25 @@ connection to the bus 300.
 """
 
 import os
+import signal
 import sys
 
 QUICK = {"status": "status", "get-status": "status", "ping": "ping"}
+STOPPED = 130  # the exit code after Ctrl-C
 
 
 def main() -> None:
-    _speakable()
-    code = _run(sys.argv[1:])
-    sys.exit(_told_all(code))
+    try:
+        _speakable()
+        code = _run(sys.argv[1:])
+    except KeyboardInterrupt:  # while something was imported, or before there was anything to stop
+        code = _stopped()
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command is over, and Python's own end shows a traceback
+        code = _told_all(code)
+    except KeyboardInterrupt:
+        code = STOPPED
+    sys.exit(code)
 
 
 def _run(words: list[str]) -> int:
@@ -26,6 +36,13 @@ def _run(words: list[str]) -> int:
     from roosync_agent.cli.app import run
 
     return run()
+
+
+def _stopped() -> int:
+    from roosync_agent.wording import tr
+
+    print("\n" + tr("Stopped; nothing further was done."), file=sys.stderr)
+    return STOPPED
 
 
 def _speakable() -> None:
@@ -46,7 +63,9 @@ def _told_all(code: int) -> int:
     except BrokenPipeError:
         code = code or 1
     except OSError as error:
-        print(f"Error: the answer could not be written: {error.strerror}", file=sys.stderr)
+        from roosync_agent.wording import tr
+
+        print(tr("Error: the answer could not be written: {why}", why=error.strerror), file=sys.stderr)
         code = 1
     else:
         return code

@@ -43,6 +43,8 @@ def _machines(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     for row in now["machines"]:
         old = known.pop(row["machine"], {})
         told = [f"{old.get(name) or '-'} -> {row[name] or '-'}" for name in OF_MACHINE if old.get(name) != row[name]]
+        if bool(old.get("paused")) != bool(row.get("paused")):
+            told.append(tr("paused") if row.get("paused") else tr("goes on"))
         if told:
             yield f"{harmless(row['machine'])}: {harmless(', '.join(told))}"
     for name in known:

@@ -38,6 +38,7 @@ class Terminal:
         self._keys = Keys()
         self._before: Any = None  # how the terminal was
         self._handlers: dict[int, Any] = {}
+        self._wakeup = -1
         self._shown: list[str] | None = None
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -48,6 +49,8 @@ class Terminal:
             if hasattr(signal, name):
                 number = getattr(signal, name)
                 self._handlers[number] = signal.signal(number, handler)
+        if not WINDOWS:  # a signal that comes just before we wait ends the waiting too
+            self._wakeup = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         atexit.register(self.give_back)
         self.take()
         return self
@@ -55,6 +58,8 @@ class Terminal:
     def __exit__(self, *_: object) -> None:
         self.give_back()
         atexit.unregister(self.give_back)
+        if not WINDOWS:
+            signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
 
