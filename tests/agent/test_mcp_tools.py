@@ -47,7 +47,7 @@ FOUNDING = [
     "roosync_archive_message",
     "roosync_mark_message_read",
 ]
-LEAN = 60_000  # bytes of tools/list
+LEAN = 64_000  # bytes of tools/list
 SEEN = 27_000  # of them what a model reads: names, descriptions, input schemas
 
 

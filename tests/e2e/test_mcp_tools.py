@@ -263,12 +263,23 @@ async def test_the_other_tools_answer_as_their_schemas_say(alpha, homes):
         assert (done["outcome"], "label beta role=dev" in done["command"]) == ("needs_person", True)
         with person(alpha) as somebody:
             done = await call("ask_operator", what="label", on="beta", settings=["role=dev"])
-            assert done["outcome"] == "done", (done, somebody.said)
+            assert (done["outcome"], done["state"]) == ("done", "1 of 1 machines"), (done, somebody.said)
+            asked = somebody.said.count("[y/N]: ")
+            again = await call("ask_operator", what="label", on="beta", settings=["role=dev"])
+            assert (again["outcome"], again["says"]) == ("done", "it is so already")
+            assert somebody.said.count("[y/N]: ") == asked
         rows = (await call("list_machines", on="role=dev"))["rows"]
         assert [row["machine"] for row in rows] == ["beta"]
         assert (await call("pause"))["paused"] is True
         with person(alpha):
             assert (await call("ask_operator", what="resume", machine="alpha"))["outcome"] == "done"
+        plan = await call("share_mcp_server", name="fetch", source="roo.mcp", to=["claude"], wait_seconds=0)
+        assert plan["outcome"] == "prepared"
+        with person(alpha) as somebody:
+            done = await call("share_mcp_server", name="fetch", source="roo.mcp", to=["claude"])
+            assert done["outcome"] == "done", (done, somebody.said)
+            done = await call("remove_mcp_server", name="fetch", assistants=["claude"])
+            assert done["outcome"] == "done", (done, somebody.said)
 
 
 async def test_mail(alpha):
@@ -317,9 +328,11 @@ async def test_an_agent_that_is_stopped_meanwhile_is_told_in_words(alpha):
         found = await call("get_status")  # worked out here, over a connection of its own
         assert any("no agent runs here" in note for note in found["notes"])
         alpha.stop()  # and the broker with it
+        assert "error" in {one["severity"] for one in (await call("doctor"))["findings"]}
         with pytest.raises(Failed) as failed:
             await call("get_status")
         assert failed.value.kind == "bus"
+        assert (await call("explain", what="roo.mcp/github"))["not_known"]
         alpha.up()
         alpha.other.up("agent")
         assert await until("it is back", lambda: _answers(call))

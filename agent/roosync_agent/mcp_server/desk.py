@@ -150,3 +150,10 @@ def typed(type_: type[S], answer: Any) -> S:
         raise ToolFault(
             "version", f"the answer of the agent is not understood ({error})", "restart `roosync up` after an update"
         ) from error
+
+
+def kind_of(error: Exception) -> str | None:
+    """Whose fault an error is; None: ours."""
+    from roosync_agent.operations.faults import fault_of  # it knows the errors of every part, and so imports them
+
+    return "timeout" if isinstance(error, TimeoutError) else fault_of(error)

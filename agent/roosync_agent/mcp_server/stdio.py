@@ -21,6 +21,7 @@ FINISH_WITHIN = 20.0  # seconds for what this process itself is writing: a journ
 def serve() -> None:
     """Returns when standard input ended or the assistant went away; ends the process with 130 after a signal."""
     logging.getLogger().setLevel(logging.WARNING)
+    os.environ["LANGUAGE"] = "en"  # as `--json`: what a program reads is English
     try:
         anyio.run(_serve)
     except BaseExceptionGroup as group:

@@ -18,7 +18,7 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import ConfigDict, PrivateAttr, ValidationError, create_model
 
-from roosync_agent.mcp_server.desk import Desk, Office, ToolFault
+from roosync_agent.mcp_server.desk import Desk, Office, ToolFault, kind_of
 from roosync_agent.mcp_server.plain import plain
 from roosync_agent.mcp_server.schemas import input_schema, output_schema
 
@@ -131,12 +131,11 @@ def failed(kind: str, message: str, following: str) -> CallToolResult:
 
 
 def _fault(name: str, error: Exception) -> CallToolResult:
-    from roosync_agent.operations.faults import fault_of
     from roosync_protocol.secrets import scrub
 
-    kind = "timeout" if isinstance(error, TimeoutError) else fault_of(error)
+    kind = kind_of(error)
     if kind is None:
-        log.error("%s failed in an unexpected way", name, exc_info=error)
+        log.error("%s failed in an unexpected way: %s: %s", name, type(error).__name__, scrub(str(error)))
         return failed("internal", scrub(f"{type(error).__name__}: {error}"), NEXT_OF["internal"])
     return failed(kind, scrub(str(error)), NEXT_OF.get(kind, ""))
 

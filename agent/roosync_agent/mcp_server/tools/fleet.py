@@ -149,26 +149,6 @@ async def get_history(desk: Desk, about: Line = "", since: Id | None = None, lim
     return typed(History, {"rows": found["rows"], "left": found["more"]})
 
 
-class Finding(Struct, frozen=True, kw_only=True):
-    kind: str
-    severity: str
-    about: str
-    says: str
-    mend: str = ""
-    command: str = ""
-
-
-class Diagnosis(Struct, frozen=True, kw_only=True):
-    findings: list[Finding]
-
-
-async def doctor(desk: Desk) -> Diagnosis:
-    found = await desk.read(Diagnosis, "doctor")
-    if any(one.command for one in found.findings):
-        desk.next.append("tell the person; the commands that mend are for them to run")
-    return found
-
-
 ROWS = (
     Row("roosync_get_status", get_status, "Status of the fleet", READS,
         "Start here. Every machine of the fleet, whether it is in step, and what waits for whom; `next` names the"
@@ -186,7 +166,4 @@ ROWS = (
         "`since`: 2h, 3d, or a day."),
     Row("roosync_list_locks", list_locks, "Locks and leases", READS,
         "Leases, claims and locks, their holders, and orphans. When something seems stuck."),
-    Row("roosync_doctor", doctor, "Doctor", READS,
-        "What is wrong with this machine, its broker and its fleet, and the command that mends it, for the person"
-        " to run."),
 )  # fmt: skip

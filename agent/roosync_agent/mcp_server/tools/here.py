@@ -6,13 +6,12 @@ from typing import Annotated, Any
 from msgspec import Struct
 from pydantic import Field
 
-from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
+from roosync_agent.mcp_server.desk import Desk, ToolFault, kind_of, typed
 from roosync_agent.mcp_server.pages import Page, cut
 from roosync_agent.mcp_server.parameters import Entity, Limit, Offset
-from roosync_agent.mcp_server.tool import READS, SAYS_ONCE, Row
+from roosync_agent.mcp_server.tool import READS, Row
 
 Dotted = Annotated[str, Field(pattern=r"^[A-Za-z0-9_\[][^\x00-\x1f]{0,199}$", description="A field in it: env.TOKEN")]
-ServerName = Annotated[str, Field(pattern=r"^[^-\x00-\x1f][^\x00-\x1f]{0,199}$", description="Name of an MCP server")]
 
 
 class TargetRow(Struct, frozen=True, kw_only=True):
@@ -47,35 +46,6 @@ def _targets(desk: Desk) -> Any:
     return msgspec.to_builtins(listed(desk.office.settings()))
 
 
-class Held(Struct, frozen=True, kw_only=True):
-    target: str
-    why: str
-    since: str | None
-    believed: int
-    gone: list[str]
-    unreadable: list[str]
-    repairable: bool
-
-
-class Quarantine(Struct, frozen=True, kw_only=True):
-    rows: list[Held]
-
-
-async def show_quarantine(desk: Desk) -> Quarantine:
-    found = await desk.patiently(partial(_quarantine, desk), lambda: None, "looking at the files")
-    if found:
-        desk.next.append("a person looks and answers: roosync quarantine show; then repair or release TARGET")
-    return typed(Quarantine, {"rows": found})
-
-
-def _quarantine(desk: Desk) -> Any:
-    import msgspec
-
-    from roosync_agent.operations.files.quarantine import held
-
-    return msgspec.to_builtins(list(held(desk.office.settings()).values()))
-
-
 class SecretRow(Struct, frozen=True, kw_only=True):
     address: str
     entity: str
@@ -95,21 +65,6 @@ async def list_secrets(desk: Desk, limit: Limit = 50, offset: Offset = 0) -> Sec
     return typed(Secrets, {**found, "total": len(found["rows"]), "left": left, "rows": rows})
 
 
-class Servers(Page, frozen=True, kw_only=True):
-    rows: list[dict[str, Any]]
-    targets: dict[str, list[str]]
-    baseline_version: str
-    unknown: dict[str, str]
-
-
-async def list_mcp_servers(
-    desk: Desk, name: ServerName | None = None, limit: Limit = 20, offset: Offset = 0
-) -> Servers:
-    found = await desk.ask("servers", name=name)
-    rows, left = cut(desk, found["servers"], limit, offset)
-    return typed(Servers, {**found, "total": len(found["servers"]), "left": left, "rows": rows})
-
-
 class Explained(Struct, frozen=True, kw_only=True):
     asked: str
     kind: str
@@ -125,22 +80,28 @@ async def explain(desk: Desk, what: Entity, field: Dotted | None = None) -> Expl
     name = what.split("/", 1)[0].rpartition(":")[2]
     if "." not in name or ".." in what.split("/") or name.startswith("."):
         raise ToolFault("arguments", f"{what!r} is no thing of a target", "name one as roosync_list_diffs does")
-    found = await desk.read(Explained, "explain", what=what, field=field or "", path="")
+    try:
+        found = await desk.read(Explained, "explain", what=what, field=field or "", path="")
+    except Exception as error:
+        if kind_of(error) not in ("bus", "request"):  # no broker, or no fleet
+            raise
+        work = partial(_explained_alone, desk, str(error), what, field or "")
+        found = typed(Explained, await desk.patiently(work, lambda: None, "looking at the files"))
     if found.nearest:
         desk.next.append("one of `nearest` may be meant")
     return found
 
 
-class Paused(Struct, frozen=True, kw_only=True):
-    machine: str
-    paused: bool
-    since: str
+def _explained_alone(desk: Desk, why: str, what: str, field: str) -> Any:
+    """From this machine's own files, where there is no fleet or no broker: `why` is told with it."""
+    import asyncio
 
+    import msgspec
 
-async def pause(desk: Desk) -> Paused:
-    found = await desk.read(Paused, "pause")
-    desk.next.append("roosync_ask_operator with what=resume when it may go on; that is signed by a person")
-    return found
+    from roosync_agent.operations.explaining import explain_alone
+
+    answer = asyncio.run(explain_alone(desk.office.settings(), why, what, field, ""))
+    return msgspec.to_builtins(answer, str_keys=True)
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -163,15 +124,8 @@ ROWS = (
     Row("roosync_explain", explain, "Explain a value", READS,
         "Where a value comes from and why: of a thing (roo.mcp/github), a target (roo.mcp), or another machine's "
         "(beta:roo.mcp/github)."),
-    Row("roosync_list_mcp_servers", list_mcp_servers, "MCP servers", READS,
-        "MCP servers by assistant and machine, and where they differ."),
     Row("roosync_list_secrets", list_secrets, "Secrets by name", READS,
         "Which secrets the configuration needs, by address and machine: set, missing or unknown. Never a value."),
-    Row("roosync_show_quarantine", show_quarantine, "Quarantine", READS,
-        "What the wipe guard of this machine holds back because too much of it vanished, and what is gone. A "
-        "person answers it."),
     Row("roosync_get_policy", get_policy, "Policy", READS,
         "What applies by itself, by risk; who can approve; what is paused."),
-    Row("roosync_pause", pause, "Pause this machine", SAYS_ONCE,
-        "Stops this machine from applying anything by itself. Use it when an apply does harm."),
 )  # fmt: skip

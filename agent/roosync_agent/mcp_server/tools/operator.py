@@ -4,15 +4,17 @@ The words of a command are made here out of checked arguments, so an argument ca
 is `--yes`. `roosync unlock` checks them again, by a table of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from msgspec import structs
 from pydantic import Field
 
 from roosync_agent.mcp_server.asking import NEXT, Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault
 from roosync_agent.mcp_server.parameters import Choosing, Id, Line, Machine, Version, Wait
+from roosync_agent.mcp_server.standing import LOOKS
 from roosync_agent.mcp_server.tool import ASKS, SAYS_ONCE, Row
 
 What = Literal[
@@ -81,19 +83,26 @@ async def ask_operator(
     given = {
         "machine": machine, "id": id, "version": version, "on": on, "settings": settings, "reason": reason,
     }  # fmt: skip
-    words = words_of(what, {name: value for name, value in given.items() if value})
+    taken = {name: value for name, value in given.items() if value}
+    words = words_of(what, taken)
     if what in NOT_ASKED:
         desk.next.append(NEXT["needs_person"])
         return unasked(desk, "needs_person", words, NOT_ASKED[what])
-    return await ask_person(desk, words, wait_seconds)
+    look = LOOKS.get(what)
+    is_so, state = await look(desk, taken) if look else (False, "")
+    if is_so:
+        return unasked(desk, "done", words, "it is so already", state)
+    done = await ask_person(desk, words, wait_seconds, state=state)
+    if look and done.outcome not in ("prepared", "needs_person"):
+        done = structs.replace(done, state=(await look(desk, taken))[1])
+    return done
 
 
-def words_of(what: str, given: dict[str, str | Sequence[str]]) -> list[str]:
+def words_of(what: str, given: Mapping[str, str | Sequence[str]]) -> list[str]:
     """The words of a command; ToolFault when an argument is missing, or is none of it."""
     way = WAYS[what]
     if "reason" in given and "note" in way.may:
-        given = {**given, "note": given["reason"]}
-        given.pop("reason")
+        given = {("note" if name == "reason" else name): value for name, value in given.items()}
     lacks = [name for name in way.needs if name not in given]
     other = [name for name in given if name not in (*way.needs, *way.may)]
     if lacks or other:
