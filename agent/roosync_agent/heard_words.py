@@ -63,6 +63,12 @@ class Sentences:
         return self._built[said]
 
     def _in_parts(self, text: str, depth: int) -> str:
+        """A name and then a sentence, in which a stop may stand too; else the parts between the stops, each by itself."""
+        places = sorted((text.find(between), between) for between in BETWEEN if between in text)
+        for at, between in places:
+            rest = text[at + len(between) :]
+            if (told := self._known(rest, depth)) is not None:
+                return f"{self.said(text[:at], depth + 1)}{between}{told}"
         for between in BETWEEN:
             if between in text:
                 return between.join(self.said(part, depth + 1) for part in text.split(between))

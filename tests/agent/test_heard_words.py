@@ -11,6 +11,8 @@ CATALOGUE = {
     "{machine} waits: {why}": "{machine} attend : {why}",
     "no {what} of {machine} is known": "rien de {machine} n'est connu comme {what}",
     "ab{x}": "{x}ba",
+    "no; see the log, {count}": "non ; voyez le journal, {count}",
+    "twice": "deux fois",
     "{a} on {b}": "{a} sur {b}",
 }
 SAID = {
@@ -20,6 +22,7 @@ SAID = {
     "the one with the most words": ("d-1 is lost and can not be undone now", "d-1 est lost et ne peut pas être undone"),
     "a reason inside a reason": ("pc-b waits: the broker is away", "pc-b attend : le broker est parti"),
     "two of them": ("the broker is away; the broker is away", "le broker est parti; le broker est parti"),
+    "one with a stop in it, behind a name": ("pc-b: no; see the log, twice", "pc-b: non ; voyez le journal, deux fois"),
     "in brackets, and a part nobody knows": ("something (the broker is away", "something (le broker est parti"),
     "in brackets that are closed": ("json (the broker is away)", "json (le broker est parti)"),
     "before a full stop": ("It failed: the broker is away.", "It failed: le broker est parti."),

@@ -217,8 +217,8 @@ def find(fleet: Fleet, id_: str) -> Request:
     requests = fleet.requests()
     meant = [r for r in requests if r.id == id_] or [r for r in requests if id_ and r.id.startswith(id_)]
     if len(meant) != 1:
-        what = "no request" if not meant else "more than one request"
-        raise RefusedRequestError(f"{id_!r} is {what}; `roosync requests --all` lists them")
+        told = f"{id_!r} is more than one request" if meant else f"{id_!r} is no request"
+        raise RefusedRequestError(f"{told}; `roosync requests --all` lists them")
     return meant[0]
 
 
