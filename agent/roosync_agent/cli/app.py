@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "renew": ("fleet", "renew", "Renew the roster and the memberships."),
     "pause": ("fleet", "pause", "Turn automatic application off, here or for the fleet."),
     "resume": ("fleet", "resume", "Turn automatic application on again."),
+    "service": ("service", "service", "Run `roosync up` at login, by the system's own manager of services."),
     "unlock": ("unlock", "unlock", "Hold your key in this terminal: what others want signed is shown and asked here."),
     "policy": ("policy", "policy", "What applies by itself, by risk class; change it."),
     "observer": ("fleet", "observer", "Make a credential that reads everything and says nothing."),

@@ -35,7 +35,8 @@ class Plan(Struct, kw_only=True, frozen=True):
     name: str
     path: Path
     text: str
-    begin: list[list[str]]
+    begin: list[list[str]]  # from the next login on
+    start: list[list[str]]  # now
     end: list[list[str]]
     look: list[str]  # exit code 0: it runs, or is there to run
 
@@ -92,7 +93,8 @@ def _of_linux(
         name=name,
         path=folder / name,
         text=units.marked(text, lambda line: f"# {line}"),
-        begin=[[*ask, "daemon-reload"], [*ask, "enable", "--now", name]],
+        begin=[[*ask, "daemon-reload"], [*ask, "enable", name]],
+        start=[[*ask, "start", name]],
         end=[[*ask, "disable", "--now", name]],
         look=[*ask, "is-active", "--quiet", name],
     )
@@ -108,7 +110,8 @@ def _of_macos(home: Path, name: str, command: tuple[str, ...], kept: dict[str, s
         name=name,
         path=path,
         text=units.marked(text, lambda line: f"<!-- {line} -->"),
-        begin=[["launchctl", "bootstrap", domain, str(path)]],
+        begin=[],  # it reads the folder at login
+        start=[["launchctl", "bootstrap", domain, str(path)]],
         end=[["launchctl", "bootout", f"{domain}/{name}"]],
         look=["launchctl", "print", f"{domain}/{name}"],
     )
@@ -131,7 +134,8 @@ def _of_windows(state: Path, name: str, kept: dict[str, str]) -> Plan:
         name=name,
         path=path,
         text=units.marked(units.windows_task(service), lambda line: f"<!-- {line} -->"),
-        begin=[["schtasks", "/Create", "/TN", name, "/XML", str(path)], ["schtasks", "/Run", "/TN", name]],
+        begin=[["schtasks", "/Create", "/TN", name, "/XML", str(path), *(["/F"] if path.exists() else [])]],
+        start=[["schtasks", "/Run", "/TN", name]],
         end=[["schtasks", "/End", "/TN", name], ["schtasks", "/Delete", "/TN", name, "/F"]],
         look=["schtasks", "/Query", "/TN", name],
     )
@@ -140,18 +144,19 @@ def _of_windows(state: Path, name: str, kept: dict[str, str]) -> Plan:
 def install(wanted: Plan, state: Path, *, dry_run: bool = False) -> ServiceDone:
     """Writes the file and lets the manager begin. RefusedRequestError when that would write over what is not ours."""
     _require_ours(wanted)
-    notes, begin = [], wanted.begin
-    if by_hand := up_runs(state) and not _runs(wanted):
-        begin = [[word for word in command if word != "--now"] for command in begin[:-1]] + (
-            [[word for word in begin[-1] if word != "--now"]] if wanted.manager == "systemd" else []
-        )
-        notes.append("`roosync up` runs already: end it there, and the service takes over at the next login")
+    runs, notes, commands = _runs(wanted), [], [*wanted.begin]
+    if runs:
+        notes.append("it runs already: what is written now counts when it starts the next time")
+    elif up_runs(state):
+        notes.append("`roosync up` runs already: end it, and the service starts at the next login")
+    else:
+        commands += wanted.start
     if not dry_run:
         _require_manager(wanted)
         _write(wanted)
-        for command in begin:
+        for command in commands:
             _asked(command, wanted)
-    return _done(wanted, begin, dry_run=dry_run, started=not dry_run and not by_hand, notes=notes)
+    return _done(wanted, commands, dry_run=dry_run, started=not dry_run and not notes, notes=notes)
 
 
 def uninstall(wanted: Plan, *, dry_run: bool = False) -> ServiceDone:
