@@ -63,7 +63,7 @@ class Sentences:
         return self._built[said]
 
     def _in_parts(self, text: str, depth: int) -> str:
-        """A name and then a sentence, in which a stop may stand too; else the parts between the stops, each by itself."""
+        """A name and then a sentence, in which a stop may stand too; else the parts between stops, each by itself."""
         places = sorted((text.find(between), between) for between in BETWEEN if between in text)
         for at, between in places:
             rest = text[at + len(between) :]

@@ -47,3 +47,25 @@ def test_a_question_that_nobody_can_answer_is_no_keystroke(given, code, said, mo
     monkeypatch.setattr("sys.argv", ["roosync"])
     monkeypatch.setattr("sys.stdin", io.StringIO(given))
     assert (guarded(asks), said in capsys.readouterr().err) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "--canary est vide ; dites combien de machines commencent, ou leurs noms ; 0 pour aucune"),
+        (["--json"], "--canary is empty; give how many machines go first, or their names; 0 is none"),
+    ],
+    ids=["a person", "a program"],
+)
+def test_a_person_is_told_in_their_language_and_a_program_in_english(words, said, monkeypatch, capsys):
+    from roosync_agent.cli.pace import pace_of
+
+    @click.command()
+    @click.option("--json", is_flag=True)
+    def asks(json):
+        pace_of("", "1", 0.0, 0.0, 1.0)
+
+    monkeypatch.setenv("LANGUAGE", "fr")
+    monkeypatch.setattr("sys.argv", ["roosync", *words])
+    guarded(asks)
+    assert said in "".join(capsys.readouterr())

@@ -32,6 +32,28 @@ def test_the_last_line(seen, last):
     assert shown_status(told).split("\n")[-1] == last
 
 
+WARNING = "the fleet has no roster yet: nobody may sign for it"
+FRENCH = {
+    "in step": ("present", {}, "Tout concorde : rien à faire."),
+    "somebody is away": ("silent", {}, "Ensuite : roosync up    (sur pc-b)"),
+    "mail": ("present", {"mail_unread": 3}, "Courrier non lu pour pc-a : 3    (roosync message inbox)"),
+    "what another room said": ("present", {"warnings": [WARNING]}, "! la flotte n'a pas encore de registre"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seen", "more", "said"), FRENCH.values(), ids=FRENCH)
+def test_it_speaks_the_language_of_the_person(seen, more, said, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "fr")
+    told = {
+        "fleet": "home", "agent": "pc-a", "status": "synced", "machines_detected": 2, "divergences_count": 0,
+        "pending_decisions": 0, "baseline_version": "1.0.0", "machines": [row("pc-a", "present"), row("pc-b", seen)],
+    } | more  # fmt: skip
+    lines = shown_status(told).split("\n")
+    assert lines[0] == "Flotte home, vue par pc-a"
+    assert [line for line in lines if line.startswith(said)]
+    assert not [line for line in lines if "Next:" in line or "SEEN" in line]
+
+
 ASKED = "claude.settings/model on workstation-2 (d-ec793f901a20): approve it again, or reject it"
 STOPPED = {
     "id": "c-6aa1dddf2c", "route": "coordination", "status": "waiting", "checkpoint": "DIFFS", "stopped": 2,
