@@ -180,8 +180,11 @@ async def test_who_does_not_read_is_not_read_from(state, resident):
         process.stdin.transport.set_write_buffer_limits(high=1 << 30)
         for number in range(1, 60_001):
             process.stdin.write(json.dumps(request(number)).encode() + b"\n")
-        await asyncio.sleep(2)
-        assert process.stdin.transport.get_write_buffer_size() > MEGABYTE  # it stopped taking them
+        left = -1
+        async with asyncio.timeout(PATIENCE):
+            while left != (left := process.stdin.transport.get_write_buffer_size()):
+                await asyncio.sleep(1)
+        assert left > MEGABYTE  # it stopped taking them
         assert psutil.Process(process.pid).memory_info().rss < 250 * MEGABYTE
         process.stdout._transport.resume_reading()
         assert len(await answer_to(process, *range(1, 2_001))) >= 2_000
