@@ -55,6 +55,7 @@ def fleet(fleets, homes, waiting, tmp_path_factory):
     alpha.roosync("publish")
     alpha.roosync("baseline", "propose", codes=(0, 3))
     alpha.roosync("baseline", "choose", "roo.mcp/notes", "--take", "alpha")
+    made.proposal = alpha.json("baseline", "show"), alpha.roosync("baseline", "show", codes=(3,)).out
     made.publish(alpha)
     for name in ("beta", "gamma", "delta"):
         alpha.decision("pending", machine=name, entity="roo.mcp/notes")
@@ -107,6 +108,25 @@ def test_several_that_ask_the_same_are_one_card_and_each_is_asked(fleet):
     assert sorted(shared["card"]["asked"]) == ["beta", "delta", "gamma"]
     found = {(one["machine"], one["kind"]) for one in shared["card"]["lacks"]}
     assert found == {("beta", "program"), ("beta", "secret"), ("gamma", "secret")}
+
+
+def test_a_proposal_says_the_same_before_it_is_published(fleet):
+    answer, text = fleet.proposal
+    (effect,) = [answer["effects"]["roo.mcp/notes"]]
+    found = {(one["machine"], one["kind"]) for one in effect["missing"]["lacks"]}
+    assert (effect["new"], effect["risk"]) == (True, "high")
+    assert found == {("beta", "program"), ("beta", "secret"), ("gamma", "secret")}
+    assert list(effect["missing"]["not_said"]) == ["delta"]
+    assert "! beta: the program notes-server, the secret env/NOTES_TOKEN" in text
+    assert sorted(answer["effects"]) == ["roo.mcp/notes"], "what is agreed already is not told again"
+
+
+def test_sharing_a_server_asks_the_machines_that_would_get_it(fleet):
+    words = ("mcp-servers", "share", "fetch", "--from", "roo", "--to", "claude", "--dry-run")
+    missing = fleet.sites["alpha"].json(*words)["missing"]
+    assert {(one["machine"], one["name"]) for one in missing["lacks"]} >= {("beta", "uvx"), ("gamma", "uvx")}
+    assert (sorted(missing["asked"]), list(missing["not_said"])) == (["alpha", "beta", "delta", "gamma"], ["delta"])
+    assert "    =   - " in fleet.sites["alpha"].roosync(*words).out or "    = args: " in fleet.sites["alpha"].said[-2]
 
 
 def test_a_machine_that_is_off_is_named_at_once(fleet):

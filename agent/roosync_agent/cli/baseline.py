@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
 from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, table, want_colour
@@ -41,7 +42,7 @@ def propose(as_json: bool) -> None:
 @json_option
 def show_(id_: str | None, as_json: bool) -> None:
     """A proposal, or a published version; without a name, what waits, else what is in force."""
-    _show(ask_machine("baseline_show", id_=id_), as_json)
+    _show(ask_machine("baseline_show", id_=id_, ask=True), as_json)
 
 
 @baseline.command("choose")
@@ -234,16 +235,7 @@ def _text(answer: dict[str, Any]) -> str:
     else:
         told = answer | {"published": answer["published"][:19]}
         lines = [tr("Baseline {version}, signed by {signed_by} at {published} UTC", **told)]
-    rows = [(key, _lacks(answer, key)) for key in answer["commons"]]
-    lines += (
-        [
-            "",
-            tr("Common to all: {count}", count=len(rows)),
-            table(rows, (tr("FIELD"), tr("STILL MISSING ON")), colour=want_colour()),
-        ]
-        if rows
-        else []
-    )
+    lines += _commons(answer)
     for machine, overlay in answer["overlays"].items():
         own = ", ".join(map(harmless, overlay["entities"])) or tr("nothing")
         lines += ["", tr("Special to {machine}: {names}", machine=machine, names=own)]
@@ -264,6 +256,24 @@ def _text(answer: dict[str, Any]) -> str:
         below = [f"  {harmless(line)}" for line in found]
         lines += ["", title, *below] if below else []
     return "\n".join([*lines, "", _next(answer)])
+
+
+def _commons(answer: dict[str, Any]) -> list[str]:
+    """What is common; of what is not agreed yet its risk, who lacks something for it, and what hides in it."""
+    effects = answer.get("effects") or {}
+    rows = [(key, effects[key]["risk"] if key in effects else "-", _lacks(answer, key)) for key in answer["commons"]]
+    if not rows:
+        return []
+    heads = [tr("FIELD"), tr("RISK"), tr("STILL MISSING ON")]
+    if not effects:
+        rows, heads = [(row[0], row[2]) for row in rows], [heads[0], heads[2]]  # type: ignore[misc]
+    lines = ["", tr("Common to all: {count}", count=len(rows)), table(rows, heads, colour=want_colour())]
+    for key, effect in effects.items():
+        missing = effect["missing"]
+        if missing["lacks"] or missing["unsure"] or missing["not_said"]:
+            lines += [harmless(key), *lacking_lines(missing)]
+        lines += marked_lines(effect["marks"])
+    return lines
 
 
 def _lacks(answer: dict[str, Any], key: str) -> str:

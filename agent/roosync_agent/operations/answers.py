@@ -244,6 +244,16 @@ class ApplyAnswer(Struct, frozen=True, kw_only=True):
     files: list[dict[str, str]] = []  # dry run: path and unified diff, secrets hidden
 
 
+class Effect(Struct, frozen=True, kw_only=True):
+    """What a common value that is not agreed yet would mean for the machines."""
+
+    new: bool  # else it changes what is agreed
+    risk: str
+    reasons: list[str]
+    missing: Missing = Missing()
+    marks: list[Mark] = []
+
+
 class BaselineAnswer(Struct, frozen=True, kw_only=True):
     """A proposal or a published baseline, as a person reads it."""
 
@@ -265,3 +275,4 @@ class BaselineAnswer(Struct, frozen=True, kw_only=True):
     report: str = ""
     signed_by: str = ""
     published: datetime | None = None
+    effects: dict[str, Effect] = {}  # of a proposal, by entity: what is new, or other than in the baseline in force

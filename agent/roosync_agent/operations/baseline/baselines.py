@@ -28,18 +28,25 @@ async def propose(machine: Machine) -> BaselineAnswer:
     return await _answer(machine.library, proposal, machine.fleet)
 
 
-async def show(machine: Machine, id_: str | None = None) -> BaselineAnswer:
-    """A proposal by its id, a published baseline by its version; without a name, what waits, else what is in force."""
+async def show(machine: Machine, id_: str | None = None, ask: bool = False) -> BaselineAnswer:
+    """A proposal by its id, a published baseline by its version; without a name, what waits, else what is in force.
+
+    `ask`: of a proposal also what it would mean, each machine asked what it lacks for what it would get.
+    """
     fleet, library = machine.fleet, machine.library
-    if id_ is None:
-        if proposal := fleet.open_proposal():
-            return await _answer(library, proposal, fleet)
-        if fleet.law.baseline is None:
-            await library.of_baseline(machine.name)  # says what is missing
-        return await _published(library, fleet.law.baseline)  # type: ignore[arg-type]
-    if id_.startswith("p-"):
-        return await _answer(library, find_proposal(fleet, id_), fleet)
-    return await _published(library, await version_of(machine.session, id_))
+    proposal = fleet.open_proposal() if id_ is None else find_proposal(fleet, id_) if id_.startswith("p-") else None
+    if proposal is not None:
+        answer = await _answer(library, proposal, fleet)
+        if not ask:
+            return answer
+        from roosync_agent.operations.baseline.effects import with_effects  # which reads earlier baselines as well
+
+        return await with_effects(machine, answer, (await read_report(library, proposal)).baseline()[0].entities)
+    if id_ is not None:
+        return await _published(library, await version_of(machine.session, id_))
+    if fleet.law.baseline is None:
+        await library.of_baseline(machine.name)  # says what is missing
+    return await _published(library, fleet.law.baseline)  # type: ignore[arg-type]
 
 
 async def versions(machine: Machine) -> list[dict[str, Any]]:

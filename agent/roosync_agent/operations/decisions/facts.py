@@ -194,10 +194,23 @@ def _told(entity: Entity, told: Iterable[tuple[str, Said]]) -> Missing:
 
 async def lacking(machine: Machine, entity: Entity, wanted: Iterable[tuple[str, Item]]) -> Missing:
     """What machines lack for `entity`, each asked about its items: the same thing in the words of its assistants."""
+    return (await lacking_each(machine, {entity.key: (entity, list(wanted))}))[entity.key]
+
+
+async def lacking_each(
+    machine: Machine, wanted: Mapping[str, tuple[Entity, list[tuple[str, Item]]]]
+) -> dict[str, Missing]:
+    """The same of several entities by their keys; each machine is asked once about all of them."""
     items: Questions = {}
-    for name, item in wanted:
-        items.setdefault(name, []).append(item)
-    asked = needs_of(entity) and items and machine.session.reachable
-    said = await needing.ask_each(machine, items) if asked else {}
+    places: dict[str, list[Place]] = {}
+    for key, (entity, of) in wanted.items():
+        places[key] = []
+        for name, item in of if needs_of(entity) else ():
+            places[key].append((name, len(items.setdefault(name, []))))
+            items[name].append(item)
+    said = await needing.ask_each(machine, items) if items and machine.session.reachable else {}
     away = Said(why=needing.AWAY)
-    return _told(entity, [(name, one) for name in items for one in said.get(name, [away])])
+    return {
+        key: _told(wanted[key][0], [(name, said[name][at] if name in said else away) for name, at in of])
+        for key, of in places.items()
+    }
