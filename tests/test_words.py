@@ -252,6 +252,37 @@ def test_help_is_said_in_the_persons_language(words, told):
     assert told in run(*words, "--help", LANGUAGE="fr")
 
 
+EVERY_HELP = """
+import click
+from roosync_agent.cli.app import roosync
+from roosync_agent.cli.spoken import spoken
+from roosync_agent.wording import speak_to_click
+
+def tell(command, words, parent=None):
+    context = click.Context(command, parent, words[-1], max_content_width=500, terminal_width=500)
+    print(f"== {' '.join(words)}", command.get_help(context), sep="\\n")
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        tell(command.get_command(context, name), [*words, name], context)
+
+speak_to_click()
+tell(spoken(roosync), ["roosync"])
+"""
+ENGLISH = re.compile(
+    r"\b(the|is|of|and|not|was|that|are|with|which|what|nothing|has|will|be|it|by|from|this|its)\b", re.I
+)
+TYPED = re.compile(r"`[^`]*`|'[^']*'|and or not \( \)|^ *(-\w, )?--\S+|^ *roosync .*")
+
+
+def test_no_command_has_help_that_stays_english():
+    told = run(code=EVERY_HELP, LANGUAGE="fr")
+    assert told.count("\n== roosync ") > 100, told[-500:]
+    command, left = "", []
+    for line in told.splitlines():
+        command = line if line.startswith("== ") else command
+        left += [f"{command}: {line}"] if ENGLISH.search(TYPED.sub(" ", line)) else []
+    assert not left, "\n".join(left)
+
+
 def test_an_error_is_french_for_a_person_and_english_for_a_program(tmp_path):
     (tmp_path / "own.json").write_text("{}\n")
     words = ("edit", str(tmp_path / "own.json"))
@@ -260,11 +291,11 @@ def test_an_error_is_french_for_a_person_and_english_for_a_program(tmp_path):
     assert told["error"]["message"].startswith("say what to change: --set PATH VALUE")
 
 
-def run(*words, **given):
-    """What a command prints, in a process of its own where the help of no command was said yet."""
+def run(*words, code=None, **given):
+    """What a command, or Python code, prints, in a process of its own where the help of no command was said yet."""
     environment = {name: value for name, value in os.environ.items() if name not in ("LANGUAGE", "LC_ALL", "LANG")}
     done = subprocess.run(
-        [sys.executable, "-m", "roosync_agent", *words],
+        [sys.executable, "-c", code] if code else [sys.executable, "-m", "roosync_agent", *words],
         env=environment | given | {"COLUMNS": "200"},
         capture_output=True,
         check=False,

@@ -35,13 +35,14 @@ RIGHT = (  # what is asked of a fleet in step, and of one whose memory was edite
     "renew", "edit {folder}/a.json --set a 1 --dry-run", "edit {folder}/a.json --set a 1 --yes", "inventory",
 )  # fmt: skip
 WRONG = (
-    "nonsense", "decision show d-000000000000", "decision approve d-000000000000", "label zzz role=dev", "compare --other zzz",
-    "machines 'role=('", "explain /nowhere", "cycle show c-1", "rollout show r-1", "message read m-1", "join code",
-    "baseline restore", "baseline restore 9.9.9", "baseline choose nothing --take alpha", "history --since soon",
-    "edit {folder}/none.json --set a 1", "edit {folder}/a.json", "edit {folder}/a.json --delete zzz", "tail nothing",
-    "import-share {folder}/none", "imported compare zzz", "quarantine release roo.mcp", "snapshots restore s-1",
-    "update require 9.9", "policy set medium=maybe", "collect zzz", "apply zzz", "secrets set zzz", "revoke zzz --yes",
-    "admit", "init", "label beta role=!", "request zzz --action compare", "cycle start --targets ,", "ping zzz",
+    "nonsense", "decision show d-000000000000", "decision approve d-000000000000", "label zzz role=dev",
+    "compare --other zzz", "machines 'role=('", "explain /nowhere", "cycle show c-1", "rollout show r-1",
+    "message read m-1", "join code", "baseline restore", "baseline restore 9.9.9",
+    "baseline choose nothing --take alpha", "history --since soon", "edit {folder}/none.json --set a 1",
+    "edit {folder}/a.json", "edit {folder}/a.json --delete zzz", "tail nothing", "import-share {folder}/none",
+    "imported compare zzz", "quarantine release roo.mcp", "snapshots restore s-1", "update require 9.9",
+    "policy set medium=maybe", "collect zzz", "apply zzz", "secrets set zzz", "revoke zzz --yes", "admit", "init",
+    "label beta role=!", "request zzz --action compare", "cycle start --targets ,", "ping zzz",
 )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ def spoken(command: click.Command) -> click.Command:
             parameter.help = tr(parameter.help) if parameter.help else parameter.help
             if isinstance(parameter.prompt, str):
                 parameter.prompt = tr(parameter.prompt)
-    if isinstance(command, click.Group) and type(command) is click.Group:
+    if isinstance(command, click.Group):
         for below in command.commands.values():
             spoken(below)
     return command
