@@ -20,6 +20,8 @@ _FOREIGN = re.compile("[\u0370-\u058f\u13a0-\u13ff\uab70-\uabbf\uff21-\uff5a\U00
 _WORD = re.compile(r"[^\W_]+")
 _STACKED = 4  # marks on one letter; with more they paint over the lines around
 _DEEPEST = 40  # maps in maps
+# Blanks as they are printed: before high punctuation in French, between thousands. They are spelled out, and no wonder.
+_PRINTED = re.compile("\u00ab[\u00a0\u202f]|[\u00a0\u202f](?=[:;!?\u00bb%\u20ac])|(?<=\\d)[\u00a0\u202f](?=\\d)")
 _CONTROLS = {"\x00": "NULL", "\x07": "BELL", "\x08": "BACKSPACE", "\r": "CARRIAGE RETURN", "\x1b": "ESCAPE"}
 
 
@@ -81,7 +83,7 @@ def found_in(value: Any, most: int = 50) -> list[Found]:
 def _found(where: str, text: str) -> Found | None:
     if text.isascii() and (text.isprintable() or not re.search(r"[^\n\t -~]", text)):
         return None
-    text = text.replace("\r\n", "\n")  # a file of Windows; a lone one is told
+    text = _PRINTED.sub(" ", text.replace("\r\n", "\n"))  # a file of Windows; a lone return is told
     hidden: Counter[str] = Counter()
     posing: Counter[str] = Counter()
     before, stacked = "", 0

@@ -94,6 +94,8 @@ SPELLED = {  # text -> how it is shown, what is told of it
     "a mark on nothing": ("\u0301x", "<U+0301>x", ["U+0301 COMBINING ACUTE ACCENT"], []),
     "a word of another script": ("\u043f\u0440\u0438", "\u043f\u0440\u0438", [], []),
     "an accent, an emoji, a wide letter": ("caf\u00e9 \u2764\ufe0f \u4e2d", "caf\u00e9 \u2764\ufe0f \u4e2d", [], []),
+    "a French colon": ("Note\u00a0: \u00ab\u202fa\u202f\u00bb", "Note<U+00A0>: \u00ab<U+202F>a<U+202F>\u00bb", [], []),
+    "a blank that is none": ("npx\u00a0-y", "npx<U+00A0>-y", ["U+00A0 NO-BREAK SPACE"], []),
     "a tab and a line": ("a\tb\nc", "a  b\\nc", [], []),
 }  # fmt: skip
 
