@@ -121,8 +121,8 @@ class Terminal:
     def paint(self, lines: Sequence[str]) -> None:
         """Shows these lines, and nothing else; each must fit."""
         if (shown := list(lines)) != self._shown:
+            self._shown = shown  # first: a signal in the middle of writing says that nothing is shown any more
             self._write("\x1b[H" + "\r\n".join(f"{line}\x1b[K" for line in shown) + "\x1b[J")
-            self._shown = shown
 
     def redraw(self) -> None:
         """Something else may have written here."""
