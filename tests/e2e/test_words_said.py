@@ -13,6 +13,7 @@ ENGLISH = (
     "from", "and", "who", "yet", "already", "until", "there", "this", "its", "when", "been", "have", "were",
 )  # fmt: skip
 SMALL = re.compile(rf"(?<![\w.'/-])({'|'.join(ENGLISH)})(?![\w'/-]|\.\w)", re.IGNORECASE)
+STATES = r"\bnot (set up|here|read)\b"  # of targets: the same in every language, as all states
 MODES = """# les modes de l'équipe
 customModes:
   - slug: revue
@@ -61,8 +62,8 @@ def fleet(fleets):
 
 
 def english(text):
-    """The lines of `text` that have a small English word in them, what a person types aside."""
-    lines = (re.sub(r"`[^`]*`|roosync [^;()]*", "", line) for line in text.splitlines())
+    """The lines of `text` that have a small English word in them, what a person types and states aside."""
+    lines = (re.sub(rf"`[^`]*`|roosync [^;()]*|{STATES}", "", line) for line in text.splitlines())
     return [line for line in lines if SMALL.search(line)]
 
 

@@ -7,8 +7,10 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import harmless, value_text
+from roosync_agent.wording import heard
 
 MET, NOT_MET = 0, 2
+SAID = ("justification", "waiting_for")  # fields with a sentence of ours; the others are names and values
 language_option = click.option(
     "--language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help="Of the Markdown form."
 )
@@ -72,7 +74,8 @@ def _show(answer: dict[str, Any], markdown: bool, as_json: bool) -> None:
 
 def _lines(fields: dict[str, Any]) -> str:
     width = max(map(len, fields))
-    return "\n".join(f"{name:<{width}}  {_plain(value)}" for name, value in fields.items())
+    rows = ((name, heard(value) if name in SAID else value) for name, value in fields.items())
+    return "\n".join(f"{name:<{width}}  {_plain(value)}" for name, value in rows)
 
 
 def _plain(value: Any) -> str:
