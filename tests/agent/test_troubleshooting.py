@@ -31,7 +31,7 @@ def sentences():
     found = [
         part for said in {**made.below(), **made.faces()} for part in (said if isinstance(said, tuple) else (said,))
     ]
-    return [re.sub(r"\{\w+\}", "...", text) for text in found]
+    return [re.sub(r"(\{\w+\})(:?\{\w+\})*", "...", text) for text in found]
 
 
 def messages(heading):

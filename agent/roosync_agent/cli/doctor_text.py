@@ -43,7 +43,7 @@ def shown_diagnosis(answer: dict[str, Any], *, everything: bool = False) -> str:
 
 def _finding(finding: dict[str, Any], room: int, colour: bool) -> list[str]:
     severity = finding["severity"]
-    head = f"{tr(AREAS.get(finding['area'], finding['area']))}: {harmless(heard(finding['says']))}  [{finding['kind']}]"
+    head = f"{_of_area(finding['area'], heard(finding['says']))}  [{harmless(finding['kind'])}]"
     first, *rest = hanging(f"{_mark(severity)} {head}", room, 4)
     told = [paint(first, TONES[severity], colour), *rest]
     told += folded(_sentence(heard(finding["matters"])), room, 4)
@@ -55,11 +55,10 @@ def _finding(finding: dict[str, Any], room: int, colour: bool) -> list[str]:
 
 def _area(area: dict[str, Any], room: int, colour: bool, *, everything: bool) -> list[str]:
     state = area["state"]
-    name = tr(AREAS.get(area["name"], area["name"]))
     says = heard(area["says"])
     if state == "not looked at":
         says = tr("not looked at: {why}", why=says)
-    text = f"{name}: {harmless(says)}" if says else name
+    text = _of_area(area["name"], says) if says else _name(area["name"])
     sign = paint(_mark(state), TONES[state], colour)
     first, *rest = hanging(text, room - 4 if room else 0, 4)
     told = [f"{sign} {first}", *rest]
@@ -71,11 +70,12 @@ def _not_looked_at(areas: list[dict[str, Any]], room: int, colour: bool) -> list
     reasons: dict[str, list[str]] = {}
     for area in areas:
         if area["state"] == "not looked at":
-            reasons.setdefault(area["says"], []).append(tr(AREAS.get(area["name"], area["name"])))
+            reasons.setdefault(area["says"], []).append(_name(area["name"]))
     lines = []
     for why, names in reasons.items():
         told = tr("not looked at: {why}", why=harmless(heard(why)))
-        lines += hanging(f"{_mark('not looked at')} {', '.join(names)}: {told}", room, 4)
+        told = tr("{area}: {says}", area=", ".join(names), says=told)
+        lines += hanging(f"{_mark('not looked at')} {told}", room, 4)
     return [paint(line, "dim", colour) for line in lines]
 
 
@@ -97,6 +97,14 @@ def _summary(answer: dict[str, Any]) -> list[str]:
         first = next((one for one in answer["findings"] if one["command"]), None)
         told += ["", next_line(harmless(first["command"]))] if first else []
     return told
+
+
+def _name(area: str) -> str:
+    return harmless(tr(AREAS.get(area, area)))
+
+
+def _of_area(area: str, says: str) -> str:
+    return tr("{area}: {says}", area=_name(area), says=harmless(says))
 
 
 def _mark(state: str) -> str:

@@ -2,32 +2,36 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from roosync_agent.collecting.local import Local
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient
-from roosync_agent.operations.targets_list import TargetsAnswer, rows_of
+from roosync_agent.operations.targets_list import TargetRow, TargetsAnswer, rows_of
 from roosync_agent.running.where import SettingsError
 from roosync_protocol.entity import Entity, Kind
 
-OF_STATE = {  # state of a target -> severity, why it matters, mend
+OF_STATE: dict[str, tuple[str, Callable[[TargetRow], str], str, str, str]] = {
+    # state of a target -> severity, what is said, why it matters, mend, command
     "not read": (
         "warning",
+        lambda row: f"{row.target} is here and can not be read: {row.note}",
         "whether it is in step is not known, and nothing is applied to it",
         "mend the file, or put back what was last believed of it",
         "roosync explain {target}",
     ),
     "quarantined": (
         "error",
+        lambda row: f"{row.target} is quarantined here: {row.note}",
         "nothing of it is published or applied, so that an emptied file does not empty the others",
         "look at it, then put it back, or believe it",
         "roosync quarantine show",
     ),
     "left out": (
         "note",
+        lambda row: f"{row.target} is here and not managed: {row.note}",
         "it is not kept in step",
         "add it to `targets` in the settings file, or take that line away for all",
         "roosync targets",
@@ -67,12 +71,12 @@ def _targets(answer: TargetsAnswer) -> Iterator[Finding]:
     for row in answer.targets:
         if row.state not in OF_STATE:
             continue
-        severity, matters, mend, command = OF_STATE[row.state]
+        severity, says, matters, mend, command = OF_STATE[row.state]
         yield Finding(
             kind=f"target-{row.state.replace(' ', '-')}",
             severity=severity,  # type: ignore[arg-type]
             about=row.target,
-            says=f"{row.target} is {row.state}: {row.note}",
+            says=says(row),
             matters=matters,
             mend=mend,
             command=command.format(target=row.target),

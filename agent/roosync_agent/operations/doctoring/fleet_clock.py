@@ -70,12 +70,16 @@ def _others(stored: list[Stored]) -> Iterator[tuple[str, float]]:
 
 def _finding(name: str, ahead: float, *, here: bool) -> Finding:
     severity: Severity = "error" if timedelta(seconds=abs(ahead)) > AHEAD else "warning"
-    which = "ahead of" if ahead > 0 else "behind"
+    off = f"{abs(ahead):.0f}"
+    early, late = (
+        f"the clock of {name} is {off} s ahead of the broker's",
+        f"the clock of {name} is {off} s behind the broker's",
+    )
     return Finding(
         kind="clock",
         severity=severity,
         about=name,
-        says=f"the clock of {name} is {abs(ahead):.0f} s {which} the broker's",
+        says=early if ahead > 0 else late,
         matters=MATTERS,
         mend="set it right there, and have it kept by a time server"
         if not here

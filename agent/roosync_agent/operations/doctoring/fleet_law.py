@@ -22,8 +22,8 @@ async def check(machine: "Machine") -> Seen:
     soon = {what: when for what, when in ends.items() if when - now < WARN_BEFORE}
     findings = [_ending(what, when, now) for what, when in sorted(soon.items())]
     findings += _refused(machine)
-    least = f"; it holds until {min(ends.values()):%Y-%m-%d}" if ends else ""
-    return Seen(f"{len(law.machines())} members{least}", findings)
+    until = min(ends.values()) if ends else now
+    return Seen(f"the law holds until {until:%Y-%m-%d}; members: {len(law.machines())}", findings)
 
 
 def _ends(law: Law) -> dict[str, datetime]:
@@ -39,7 +39,7 @@ def _ending(what: str, when: datetime, now: datetime) -> Finding:
         kind="law",
         severity="error" if over else "warning",
         about=what,
-        says=f"{what} {'expired' if over else 'expires'} on {when:%Y-%m-%d}",
+        says=f"{what} expired on {when:%Y-%m-%d}" if over else f"{what} expires on {when:%Y-%m-%d}",
         matters=EXPIRED,
         mend="an operator renews it, with this or any other signed command",
         command="roosync renew",

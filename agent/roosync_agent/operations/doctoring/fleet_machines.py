@@ -21,8 +21,10 @@ async def check(machine: "Machine") -> Seen:
     versions = {name: report.roosync_version for name in names if (report := machine.fleet.status(name))}
     findings += versions_differ({name: version for name, version in versions.items() if version})
     findings += _silent(machine, present)
-    there = "unknown" if present is None else f"{len(present.keys() & {*names})} of {len(names)}"
-    return Seen(f"{there} machines are there; version {__version__}", findings)
+    if present is None:
+        return Seen("who is there could not be read", findings)
+    there = len(present.keys() & {*names})
+    return Seen(f"{there} of {len(names)} machines are there; version {__version__}", findings)
 
 
 def _twins(machine: "Machine") -> Iterator[Finding]:

@@ -54,7 +54,9 @@ def _full(path: Path, free: int) -> Iterator[Finding]:
         kind="disk",
         severity="error" if free < ROOM else "warning",
         about=str(path),
-        says=f"the disk of {path} is {'full' if free < ROOM else 'nearly full'}: {free // MIB} MiB are left",
+        says=f"the disk of {path} is full: {free // MIB} MiB are left"
+        if free < ROOM
+        else f"the disk of {path} is nearly full: {free // MIB} MiB are left",
         matters="without room nothing is applied, backed up or stored; a broker stops storing without a word",
         mend="make room; a broker of this machine is started again by itself when there is some",
         command=f"df -h {path}",
