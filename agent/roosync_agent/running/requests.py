@@ -128,8 +128,8 @@ async def _publish(machine: "Machine") -> str:
 
 async def _collect(machine: "Machine") -> str:
     done = await machine_side.collect(machine)
-    held = f", quarantined: {', '.join(done.quarantine)}" if done.quarantine else ""
-    return f"collected {len(done.files)} files, {done.entities} entities{held}"
+    told = f"collected {len(done.files)} files, {done.entities} entities"
+    return f"{told}; in quarantine: {', '.join(done.quarantine)}" if done.quarantine else told
 
 
 async def _export(machine: "Machine") -> str:

@@ -174,8 +174,10 @@ class _Check:
         if node.key in FACTS and not self._facts:
             told = f"{node.key!r} is a fact, and facts do not count here, only names and signed labels; labels: {some}"
             refuse(self._text, node.at, node.end, told)
-        facts = f"; facts: {', '.join(FACTS)}" if self._facts else "; facts do not count here"
-        told = nearest(node.key, keys) or f"; labels here: {some}{facts}"
+        told = f"; labels here: {some}; facts do not count here"
+        if self._facts:
+            told = f"; labels here: {some}; facts: {', '.join(FACTS)}"
+        told = nearest(node.key, keys) or told
         refuse(self._text, node.at, node.end, f"no machine has a label {node.key!r}, and it is no fact{told}")
 
     def _some(self, most: int = 10) -> str:

@@ -61,7 +61,7 @@ async def gather(
             "a machine has published since this was proposed; `roosync baseline propose` makes a new proposal"
         )
     if len(refs) < 2:
-        have = ", ".join(received) or "nobody"
+        have = f"there are those of {', '.join(received)}" if received else "there are none yet"
         machines = session.fleet.law.machines()
         missing = [m for m in machines if m not in received]
         what = (
@@ -70,7 +70,7 @@ async def gather(
             else "this fleet has one machine; `roosync invite` lets a second one join"
         )
         what = "; ".join([what, *bad])
-        raise NotYetError(f"a baseline needs complete packages of two machines; there are those of {have}; {what}")
+        raise NotYetError(f"a baseline needs complete packages of two machines; {have}; {what}")
     collected = [
         Collected(
             machine=name,

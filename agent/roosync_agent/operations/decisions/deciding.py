@@ -96,8 +96,9 @@ async def _approve(
     if decision.status == "approved":
         waits = hanging.open_rollout(session.fleet, decision, session.now())
         when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
-        who = _by_whom(session, decision, ", by {}")
-        raise AnsweredError(f"{decision.id} is approved already{who}; {decision.machine} applies it {when}")
+        who = _by_whom(session, decision, "{}")
+        told = f"{decision.id} is approved already, by {who}" if who else f"{decision.id} is approved already"
+        raise AnsweredError(f"{told}; {decision.machine} applies it {when}")
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)

@@ -70,8 +70,8 @@ def prepare_repair(settings: Settings, target: str, *, exact: bool = False) -> P
     looked = local.look()
     spoilt = {*looked.quarantine, *looked.unread, *map(target_of, looked.collection.unreadable)}
     if target not in spoilt:
-        known = ", ".join(sorted(spoilt)) or "nothing"
-        raise EditingError(f"{target!r} is not quarantined on this machine; what is: {known}. Nothing was changed")
+        others = f"what is: {', '.join(sorted(spoilt))}" if spoilt else "nothing is"
+        raise EditingError(f"{target!r} is not quarantined on this machine; {others}. Nothing was changed")
     copies = _copies(local, looked.collection, target)
     if not copies.files:
         raise EditingError(f"{_no_copy(local, target, copies)}. Nothing was changed")

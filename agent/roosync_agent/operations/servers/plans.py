@@ -94,8 +94,9 @@ def plan_removal(
     if not machines:  # also for a machine that joins later, or that nobody has heard of for long
         keys |= {f"{t}/{name}" for t, spec in HOLDERS.items() if meant(t) and of_a_person(spec) and spec.owns(name)}
     if not found and not agreed:
-        where = " ".join([*(f"in {one}" for one in assistants), *(f"on {one}" for one in machines)])
-        raise RefusedRequestError(f"{name!r} does not stand {where}; `roosync mcp-servers show` says where it does")
+        told = f"{name!r} does not stand in {', '.join(assistants)}" if assistants else f"{name!r} is not there"
+        told = f"{told} on {', '.join(machines)}" if machines else told
+        raise RefusedRequestError(f"{told}; `roosync mcp-servers show` says where it is")
     plan = Removal(
         name=name,
         keys=sorted(keys),
