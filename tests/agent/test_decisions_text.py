@@ -1,7 +1,9 @@
 """`roosync decisions`: a change whose apply failed waits for a person like one that was never tried."""
 
 import pytest
+from click.testing import CliRunner
 
+from roosync_agent.cli import decision
 from roosync_agent.cli.decision import _code
 from roosync_agent.cli.decisions_text import listed_text as _listed
 
@@ -32,3 +34,71 @@ def test_what_waits_is_counted_and_the_next_command_named(rows, code, counted, f
     told = [line.strip() for line in lines if "failed:" in line]
     assert told == ["failed: approve again or reject (the check refuses it)"] * failed
     assert max(map(len, lines)) <= 80
+
+
+# -- many of them
+
+
+def test_of_many_the_first_are_shown_and_all_are_counted(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    answer = {"decisions": [row(f"d-{n}") for n in range(40)], "pending": 10_000, "failed": 0, "total": 10_000}
+    lines = _listed(answer | {"risks": {"critical": 3, "low": 9_997}}).split("\n")
+    assert len(lines) < 50
+    assert "Shown: 40 of 10000 (3 critical, 9997 low)." in lines
+    assert lines[-1].strip().startswith("roosync decisions --limit 0")
+
+
+@pytest.fixture
+def many(monkeypatch):
+    """An agent with 120 changes of low risk, each on two machines, and one that is critical when it is looked at."""
+    asked, signed = [], []
+
+    def ask_machine(verb, **args):
+        asked.append((verb, args))
+        if verb == "decisions":
+            return {"decisions": [{"id": f"d-{n}", "status": "pending"} for n in range(240)]}
+        pairs = list(zip(args["ids"][::2], args["ids"][1::2], strict=True))[: args["most"] or None]
+        return [
+            {
+                "card": {"risk": "critical" if number == 7 else "low", "id": one},
+                "decisions": [{"id": id_, "seen": f"seen {id_}", "machine": "pc-a"} for id_ in (one, two)],
+            }
+            for number, (one, two) in enumerate(pairs)
+        ]
+
+    monkeypatch.setattr(decision, "ask_machine", ask_machine)
+    monkeypatch.setattr(decision, "card_text", lambda card, **_: f"card of {card['id']}")
+    monkeypatch.setattr(decision, "_signed", lambda seen, wait: (signed.append(seen), ({"decisions": []}, []))[1])
+    return asked, signed
+
+
+APPROVING = {  # more words, what is typed -> cards shown, decisions signed, decisions that are told to be left
+    "as it is": ((), "y", 50 - 1, 98, 140),
+    "fewer": (("--most", "3"), "y", 3, 6, 234),
+    "all at once": (("--most", "0"), "y", 119, 238, 0),
+    "no": ((), "n", 49, None, 140),
+    "without a question": (("--yes",), "", 50, 238, 0),
+}
+
+
+@pytest.mark.parametrize(("words", "typed", "cards", "count", "left"), APPROVING.values(), ids=APPROVING)
+def test_only_what_was_shown_is_asked_about(many, words, typed, cards, count, left):
+    asked, signed = many
+    ran = CliRunner().invoke(decision.approve_many, ["--all", "--risk", "low", *words], input=f"{typed}\n")
+    assert ran.output.count("card of") == cards
+    assert [len(one) for one in signed] == ([count] if count else [])
+    assert (f"{left} more decisions fit and are not shown" in ran.output) == bool(left)
+    assert asked[1][1]["ask"] is ("--yes" not in words), "nobody is asked for a card that nobody reads"
+
+
+def test_the_list_is_bounded_on_a_screen_and_whole_for_programs(monkeypatch):
+    asked = []
+
+    def ask_machine(verb, **args):
+        asked.append(args["limit"])
+        return {"decisions": [], "pending": 0, "failed": 0}
+
+    monkeypatch.setattr(decision, "ask_machine", ask_machine)
+    for words in ((), ("--json",), ("--all",), ("--limit", "7"), ("--json", "--limit", "7")):
+        CliRunner().invoke(decision.decisions, words)
+    assert asked == [decision.ROWS, 0, 0, 7, 7]
