@@ -36,7 +36,8 @@ def install(dry_run: bool, as_json: bool) -> None:
         done = managing.install(wanted, state, dry_run=dry_run)
     except managing.NoManagerError:
         if not as_json:
-            click.echo(tr("This would be {path}:", path=str(wanted.path)) + f"\n\n{harmless(wanted.text, lines=True)}")
+            click.echo(tr("Nothing was installed. This would be {path}:", path=harmless(wanted.path)))
+            click.echo("\n" + harmless(wanted.text, lines=True))
         raise
     _show(done, as_json, _installed)
 

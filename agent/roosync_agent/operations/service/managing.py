@@ -225,12 +225,12 @@ def _require_manager(wanted: Plan) -> None:
     """NoManagerError, before anything is written."""
     tool = TOOLS[wanted.manager]
     if shutil.which(tool) is None:
-        raise NoManagerError(f"this system has no {wanted.manager} ({tool} is not there), and nothing was installed")
+        raise NoManagerError(f"this system has no {wanted.manager}: {tool} is not there")
     if wanted.manager == "systemd":
         done = _ran(["systemctl", "--user", "show-environment"])
         if done.returncode:
             why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise NoManagerError(f"systemd does not answer for this user, and nothing was installed: {why}")
+            raise NoManagerError(f"systemd does not answer for this user: {why}")
 
 
 def _write(wanted: Plan) -> None:
