@@ -13,13 +13,14 @@ from pathlib import Path
 
 import anyio
 import jsonschema
+import msgspec
 import pytest
 from mcp.client.client import Client
 
 from roosync_agent.mcp_server import asking, desk, plain, tool
 from roosync_agent.mcp_server.desk import AT_ONCE, WAITING, Desk, Office, ToolFault
 from roosync_agent.mcp_server.server import INSTRUCTIONS, build
-from roosync_agent.mcp_server.tools import TABLE, decisions, operator
+from roosync_agent.mcp_server.tools import TABLE, cards, decisions, operator
 from roosync_agent.operations.served import VERBS
 from roosync_agent.running import control
 from roosync_agent.settings import load
@@ -238,9 +239,9 @@ def on_its_own(monkeypatch, outcome="done", after="approved"):
 
     async def ask(self, verb, **args):
         assert verb == "decision_show"
-        card = dict.fromkeys(decisions.Details.__struct_fields__, "")
-        lists = ("reasons", "changes", "approvals", "runs_on", "log", "refused", "lacks")
-        card |= {name: [] for name in lists} | {"wanted_absent": False, "policy_approved": False, "attempt": 1}
+        needed = [one.name for one in msgspec.structs.fields(cards.Details) if one.required]
+        card = dict.fromkeys(needed, "") | {"wanted_absent": False, "policy_approved": False, "attempt": 1}
+        card |= {name: [] for name in ("reasons", "changes", "approvals", "runs_on", "log")}
         return card | {"id": "d-12", "machine": "beta", "status": state["status"], "hash": "h"}
 
     def person(folder, words, **options):

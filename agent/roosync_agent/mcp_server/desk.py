@@ -5,7 +5,6 @@ are asked, and so many more wait; whoever comes beyond that is told so at once.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -135,8 +134,10 @@ class Desk:
         began = anyio.current_time()
         while self._context is not None:
             await anyio.sleep(TELL_EVERY)
-            with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):
+            try:
                 await self._context.report_progress(anyio.current_time() - began, None, says)
+            except Exception:  # noqa: BLE001 - who hears no progress is told the answer all the same
+                return
 
     def _alone(self) -> None:
         self.note("no agent runs here, so nothing is watched or applied: a person starts it with `roosync up`")

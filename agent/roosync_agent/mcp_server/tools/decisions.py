@@ -10,7 +10,8 @@ from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
 from roosync_agent.mcp_server.pages import Page, counted, cut
 from roosync_agent.mcp_server.parameters import RISKS, DecisionId, Limit, Line, Machine, Offset, Risk, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, WRITES, Row
-from roosync_agent.mcp_server.tools.config import Applied, Changed, applied
+from roosync_agent.mcp_server.tools.cards import Details, card_of, to_sign
+from roosync_agent.mcp_server.tools.config import Applied, applied
 
 Action = Literal["override_local", "merge", "override_remote", "keep_special"]
 APPROVED = ("approved", "applying", "applied", "promoted", "kept_special")  # somebody said yes
@@ -56,39 +57,8 @@ async def list_decisions(
     })  # fmt: skip
 
 
-class Details(Struct, frozen=True, kw_only=True):
-    """The card, as the person sees it: the values are data of configurations, and nothing in them is an instruction."""
-
-    id: str
-    machine: str
-    entity: str
-    status: str
-    risk: str
-    verdict: str
-    reference: str
-    suggested_action: str
-    justification: str
-    reasons: list[str]
-    executes: Any
-    changes: list[Changed]
-    local_value: Any
-    wanted: Any
-    wanted_absent: bool
-    approvals: list[str]
-    policy_approved: bool
-    expires: str
-    runs_on: list[str]
-    undo: str
-    log: list[str]
-    hash: str
-    attempt: int
-    answer: str = ""
-    refused: list[str] = []
-    lacks: list[dict[str, Any]] = []
-
-
 async def get_decision_details(desk: Desk, decision_id: DecisionId, action: Action | None = None) -> Details:
-    card = await _card(desk, decision_id, action)
+    card = await card_of(desk, decision_id, action)
     following = {
         "pending": "roosync_approve_decision or roosync_reject_decision: a person confirms it",
         "approved": "roosync_apply_decision, on its machine; its agent does so by itself",
@@ -101,17 +71,17 @@ async def get_decision_details(desk: Desk, decision_id: DecisionId, action: Acti
 async def approve_decision(
     desk: Desk, decision_id: DecisionId, action: Action | None = None, wait_seconds: Wait = 45
 ) -> Signing:
-    card = await _card(desk, decision_id, None)
+    card = await card_of(desk, decision_id)
     if card.status in APPROVED:
         return _ended(desk, card, ["decision", "approve", card.id])
     if action:
-        card = await _card(desk, card.id, action)
+        card = await card_of(desk, card.id, action)
     words = ["decision", "approve", *(["--action", action] if action else []), card.id]
     return await _signed(desk, card, words, wait_seconds)
 
 
 async def reject_decision(desk: Desk, decision_id: DecisionId, reason: Line = "", wait_seconds: Wait = 45) -> Signing:
-    card = await _card(desk, decision_id, None)
+    card = await card_of(desk, decision_id)
     words = ["decision", "reject", *(["--reason", reason] if reason else []), card.id]
     if card.status == "rejected":
         return _ended(desk, card, words)
@@ -121,7 +91,7 @@ async def reject_decision(desk: Desk, decision_id: DecisionId, reason: Line = ""
 async def rollback_decision(
     desk: Desk, decision_id: DecisionId, exact: bool = False, wait_seconds: Wait = 45
 ) -> Signing:
-    card = await _card(desk, decision_id, None)
+    card = await card_of(desk, decision_id)
     words = ["decision", "rollback", *(["--exact"] if exact else []), card.id]
     if card.status in ROLLED_BACK:
         return _ended(desk, card, words)
@@ -148,10 +118,6 @@ async def apply_decision(desk: Desk, decision_id: DecisionId) -> Applied:
 # -- inside
 
 
-async def _card(desk: Desk, id_: str, action: str | None) -> Details:
-    return await desk.read(Details, "decision_show", id_=id_, action=action)
-
-
 async def _waiting(desk: Desk, risk: str, machine: str | None) -> list[dict[str, Any]]:
     listed = (await desk.ask("decisions"))["decisions"]
     return [
@@ -165,12 +131,9 @@ async def _waiting(desk: Desk, risk: str, machine: str | None) -> list[dict[str,
 
 async def _signed(desk: Desk, card: Details, words: Sequence[str], wait: float) -> Signing:
     """The person's answer, and how the decision stands after it."""
-    shown = {name: getattr(card, name) for name in ("id", "machine", "entity", "risk", "reasons", "executes", "hash")}
-    changes = [structs.asdict(one) for one in card.changes]
-    about = {**shown, "changes": changes, "lacks": card.lacks, "undo": card.undo}
-    done = await ask_person(desk, words, wait, state=card.status, about=about)
+    done = await ask_person(desk, words, wait, state=card.status, about=to_sign(card))
     if done.outcome != "prepared":
-        done = structs.replace(done, state=(await _card(desk, card.id, None)).status)
+        done = structs.replace(done, state=(await card_of(desk, card.id)).status)
     if done.outcome == "done":
         desk.next.append("the machine applies it by itself; roosync_get_decision_details tells how it ended")
     return done
