@@ -129,6 +129,26 @@ def test_sharing_a_server_asks_the_machines_that_would_get_it(fleet):
     assert "    =   - " in fleet.sites["alpha"].roosync(*words).out or "    = args: " in fleet.sites["alpha"].said[-2]
 
 
+def test_before_a_value_becomes_everybodys_all_others_are_asked(fleet, homes, waiting):
+    alpha, beta = fleet.sites["alpha"], fleet.sites["beta"]
+    servers = json.loads(ALPHA.replace("HOME", str(beta.home)))
+    servers["mcpServers"]["fetch"]["command"] = "fetch-of-beta"
+    beta.write(homes.mcp, json.dumps(servers, indent=2))
+    decision = alpha.decision("pending", machine="beta", entity="roo.mcp/fetch")
+
+    def promoted():  # once beta has published it, the others can look it up
+        card = alpha.ask("decision_show", id_=decision["id"], action="override_remote")
+        return card if len(card["lacks"]) == 2 else None
+
+    card = waiting("everybody knows what beta published", promoted)
+    assert sorted(card["asked"]) == ["alpha", "delta", "gamma"]
+    assert {(one["machine"], one["name"]) for one in card["lacks"]} == {
+        (m, "fetch-of-beta") for m in ("alpha", "gamma")
+    }
+    assert list(card["not_said"]) == ["delta"]
+    assert alpha.ask("decision_show", id_=decision["id"], action="keep_special")["asked"] == [], "nobody gets it"
+
+
 def test_a_machine_that_is_off_is_named_at_once(fleet):
     fleet.sites["gamma"].stop()
     began = time.monotonic()

@@ -13,13 +13,14 @@ from roosync_agent.session import Session
 from roosync_broker.errors import BusError
 from roosync_protocol import baseline as content
 from roosync_protocol import package
-from roosync_protocol.entity import Entities, target_of
+from roosync_protocol.entity import Entities, Entity, target_of
 from roosync_protocol.messages import Baseline, PackageReport
 from roosync_protocol.names import known as known_names
 from roosync_protocol.placing import NOWHERE, Placing
 
 BASELINE = "baseline"
 KEPT = 64 * 1024 * 1024  # bytes of contents kept in memory
+FEW, FILE = 20, 1024 * 1024  # files, and bytes of each, that are read because somebody else asks
 
 
 class NothingToCompareError(Exception):
@@ -95,6 +96,21 @@ class Library:
             files |= dict.fromkeys(found.entities, file.path)
             placing = placing.beside(found.placing)
         return Received(report=report, manifest=manifest, entities=entities, placing=placing, files=files)
+
+    async def published(self, machine: str, key: str) -> Entity | None:
+        """One thing of a machine's latest package, reading no more of it than FEW files of its target, each FILE bytes.
+
+        For who did not choose to read it: a member may publish as much as it likes.
+        """
+        report = self._session.fleet.package(machine)
+        if report is None:
+            raise NothingToCompareError(self._no_package(machine))
+        manifest = package.read_manifest(await self.bytes_of(report.manifest), machine)
+        files = [file for file in manifest.files if file.type == target_of(key) and file.size <= FILE][:FEW]
+        for file in files:
+            if (found := package.read_contents(file, await self.bytes_of(file.hash)).entities.get(key)) is not None:
+                return found
+        return None
 
     async def packages(self, machines: Iterable[str]) -> tuple[dict[str, Received], dict[str, str]]:
         """The latest package of each of these machines; and of the others, why theirs does not count.

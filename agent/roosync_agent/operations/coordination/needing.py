@@ -162,12 +162,12 @@ class Answering:
         self._waiting = 0
 
     async def about(self, question: needs.Question) -> list[Told]:
-        """ValueError when too many ask at once."""
+        """ValueError when too many ask at once; TimeoutError when the broker gives too slowly what it is about."""
         if self._waiting >= WAITING:
             raise ValueError("too many questions at once")
         self._waiting += 1
         try:
-            async with self._room:
+            async with self._room, asyncio.timeout(2 * PATIENCE):  # nobody waits for it any longer
                 kept = await asyncio.to_thread(_kept, self._machine)
                 return [await self._one(asked, kept) for asked in question.asked]
         finally:
@@ -200,10 +200,9 @@ class Answering:
             entity = entity_of(await whole(machine.library, decision))
             return (entity, decision.wanted.digest, decision.reference == BASELINE) if entity else None
         if asked.source == BASELINE:
-            entities = (await machine.library.of_baseline(machine.name)).entities
+            entity = (await machine.library.of_baseline(machine.name)).entities.get(asked.entity)
         else:
-            entities = (await machine.library.package(asked.source.removeprefix("machine:"))).entities
-        entity = entities.get(asked.entity)
+            entity = await machine.library.published(asked.source.removeprefix("machine:"), asked.entity)
         if entity is None or (asked.target and entity.kind is not Kind.MCP_SERVER):
             return None
         entity = shared(entity, asked.target) if asked.target else entity
