@@ -31,6 +31,8 @@ BELOW = ("agent/roosync_agent", "broker/roosync_broker", "protocol/roosync_proto
 NOT_SAID = (  # modules whose literals are for programs or assistants
     "agent/roosync_agent/mcp_server",
     "agent/roosync_agent/heard_words.py",
+    "agent/roosync_agent/operations/service/units.py",
+    "agent/roosync_agent/unlocking/table.py",
     "agent/roosync_agent/wording.py",
     "broker/roosync_broker/server_config.py",
     "broker/roosync_broker/memory",

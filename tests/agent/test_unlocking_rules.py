@@ -7,7 +7,8 @@ import click
 import pytest
 
 from roosync_agent.cli.app import roosync
-from roosync_agent.unlocking.rules import FREE, RULES, NotAskedForError, read
+from roosync_agent.unlocking.rules import NotAskedForError, read
+from roosync_agent.unlocking.table import FREE, RULES
 
 ASKED = {  # words -> the command that runs
     "decision approve d-1": "roosync decision approve d-1",

@@ -1,6 +1,6 @@
 """Every command that signs gets the same first step: where a key is unlocked (`roosync unlock`), it is asked for there.
 
-Which commands those are is said by the table of what may be asked for, `unlocking.rules`; they get `--here` with it.
+Which commands those are is said by the table of what may be asked for, `unlocking.table`; they get `--here` with it.
 """
 
 import functools
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from roosync_agent.unlocking.rules import RULES
+from roosync_agent.unlocking.table import RULES
 from roosync_agent.wording import mark
 
 HERE = mark("Ask for the passphrase here, though a key is unlocked elsewhere.")
