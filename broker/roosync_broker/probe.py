@@ -33,6 +33,7 @@ Stage: TypeAlias = Literal[
     "name",  # its name is not known here
     "refused",  # its system is there, and nothing listens on the port
     "silent",  # no answer at all: it is off, elsewhere, or a firewall drops us
+    "mute",  # something listens and says nothing, and a NATS server speaks first
     "foreign",  # something listens that is no NATS server
     "plain",  # it speaks in clear to another computer
     "certificate",
@@ -106,7 +107,7 @@ async def _hello(host: str, port: int) -> tuple[Stage, str, dict[str, Any]]:
     except TimeoutError:
         if writer is None:
             return "silent", f"no answer within {TCP:g} s", {}
-        return "foreign", "what listens there says nothing; a NATS server speaks first", {}
+        return "mute", f"what listens there says nothing within {HELLO:g} s; a NATS server speaks first", {}
     except OSError as error:
         return ("refused" if "refused" in str(error).lower() else "silent"), error.strerror or str(error), {}
     finally:

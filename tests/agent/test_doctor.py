@@ -15,8 +15,10 @@ from types import SimpleNamespace
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
+from roosync_agent.cli.doctor import doctor
 from roosync_agent.cli.doctor_text import shown_diagnosis
 from roosync_agent.operations.doctoring import (
     agent_here,
@@ -700,3 +702,58 @@ async def test_a_check_of_the_fleet_that_takes_too_long():
     checks = [table.OfFleet("slow", "", slow, 0.05), table.OfFleet("broken", "", broken)]
     told = examining.diagnosis(await examining.examine_fleet(Machine(), checks), "ana", "resident", 0.0)
     assert [one.kind for one in told.findings] == ["check-late", "check-failed"]
+
+
+def test_a_broker_that_is_cut_off_is_told_once():
+    here, fleet = (table.Here(name, "", lambda patient: Seen("")) for name in ("broker", "clocks"))
+    cut = examining.diagnosis([(here, Seen("", [finding(kind="broker-mute", severity="error")]))], "", "", 0.0)
+    late = examining.diagnosis([(fleet, examining.late("clocks", 5))], "", "", 0.0)
+    told = examining.together(cut, late, "ana", "resident", 1.0)
+    assert [one.kind for one in told.findings] == ["broker-mute"]
+    assert [area.state for area in told.areas] == ["error", "not looked at"]
+    well = examining.diagnosis([(here, Seen("fine"))], "", "", 0.0)
+    assert [one.kind for one in examining.together(well, late, "ana", "resident", 1.0).findings] == ["check-late"]
+
+
+# -- the command
+
+
+@pytest.fixture
+def run(ana, monkeypatch):
+    def invoke(*words, typed=""):
+        found = ana.patient()
+        monkeypatch.setattr("roosync_agent.operations.doctoring.patient.Patient", lambda *_: found)
+        for name, value in ana.env.items():
+            monkeypatch.setenv(name, value)
+        return CliRunner().invoke(doctor, words, input=typed)
+
+    return invoke
+
+
+def test_the_key_is_sealed_after_a_question(ana, run):
+    _plain(ana)
+    assert "no passphrase" in run("--mend", "unprotected", typed="n\n").output
+    assert keys.load(ana.state.operator_key) == ROOT.seed
+    done = run("--mend", "unprotected", typed="y\nfour plain words\nfour plain words\n")
+    assert "is sealed" in done.output
+    assert keys.unseal(keys.load(ana.state.operator_key), "four plain words") == ROOT.seed
+    assert "four plain words" not in done.output
+
+
+@pytest.mark.parametrize("typed", ["y\n\n", "y\na\nb\n"], ids=["none", "two that differ"])
+def test_a_passphrase_that_is_none(ana, run, typed):
+    _plain(ana)
+    assert run("--mend", "unprotected", typed=typed).exit_code != 0
+    assert keys.load(ana.state.operator_key) == ROOT.seed
+
+
+@pytest.mark.parametrize("words", [("--yes",), ("--dry-run",), ("--mend", "nothing-such")])
+def test_what_makes_no_sense(run, words):
+    assert run(*words).exit_code == 2  # click's; the command line makes 1 of it
+
+
+@pytest.mark.parametrize("columns", ["1", "20", "400"])
+def test_absurd_widths(ana, run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    _plain(ana)
+    assert run("--all").exit_code == 1

@@ -62,4 +62,4 @@ async def test_who_listens_and_says_nothing_is_waited_for_briefly(broker, monkey
     monkeypatch.setattr("roosync_broker.probe.HELLO", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         seen = await look(broker, url=f"nats://127.0.0.1:{mute.getsockname()[1]}")
-    assert seen.stage == "foreign"
+    assert seen.stage == "mute"

@@ -140,18 +140,11 @@ def _nobody(why: str) -> Any:
 def _together(patient: "Patient", here: "Diagnosis", fleet: Any, who: str, seconds: float) -> "Diagnosis":
     import msgspec
 
-    from roosync_agent.operations.doctoring.findings import SEVERITIES, Diagnosis
+    from roosync_agent.operations.doctoring import examining
+    from roosync_agent.operations.doctoring.findings import Diagnosis
 
-    seen = msgspec.convert(fleet, Diagnosis)
-    findings = sorted([*here.findings, *seen.findings], key=lambda finding: SEVERITIES.index(finding.severity))
-    return Diagnosis(
-        machine=patient.identity.machine if patient.identity else "",
-        findings=findings,
-        areas=[*here.areas, *seen.areas],
-        seconds=round(seconds, 2),
-        version=here.version,
-        agent=who,
-    )
+    machine = patient.identity.machine if patient.identity else ""
+    return examining.together(here, msgspec.convert(fleet, Diagnosis), machine, who, seconds)
 
 
 # -- mending

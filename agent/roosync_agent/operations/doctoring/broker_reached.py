@@ -122,6 +122,13 @@ def _silent(patient: Patient, one: Glimpse) -> Told:
     return says, AWAY, "is it on, in this network, and does its firewall let that port through?", "roosync doctor"
 
 
+def _mute(patient: Patient, one: Glimpse) -> Told:
+    says = f"at {one.url} the port is taken and nothing is said: the broker hangs, or another program has it"
+    if patient.embedded:
+        return says, AWAY, "end `roosync up` here, and start it again", "roosync up"
+    return says, AWAY, "look at it there: a disk that hangs stops a broker too", "roosync doctor"
+
+
 def _foreign(patient: Patient, one: Glimpse) -> Told:
     mend, command = "stop that program, or choose another port for the broker", "roosync up --port 0"
     if not patient.embedded:
@@ -150,15 +157,15 @@ def _key(patient: Patient, one: Glimpse) -> Told:
     assert identity is not None
     member = patient.law.members.get(identity.machine) if patient.law else None
     back = "an operator invites it again, if it shall come back"
+    if patient.embedded and not _ours(patient, one):
+        says = f"at {one.url} answers the broker of another fleet ({one.server_name or 'unnamed'})"
+        return says, AWAY, "stop that one, or give this one another port", "roosync up --port 0"
     if member is not None and member.revoked:
         says = f"the broker at {one.url} refuses this key: {identity.machine} was revoked"
         return says, "this machine is no longer part of the fleet, and applies nothing", back, "roosync join CODE"
     if member is None:
         says = f"the broker at {one.url} refuses this key: {identity.machine} is no member of {identity.fleet} yet"
         return says, AWAY, "an operator admits it, on the machine where the code was made", "roosync admit"
-    if patient.embedded and not _ours(patient, one):
-        says = f"at {one.url} answers the broker of another fleet ({one.server_name or 'unnamed'})"
-        return says, AWAY, "stop that one, or give this one another port", "roosync up --port 0"
     says = (
         f"the broker at {one.url} refuses this key, and the law known here has {identity.machine} as a member: it was "
         "revoked since, or the broker was put back, or is another fleet's"
@@ -180,6 +187,7 @@ TROUBLE: dict[str, Callable[[Patient, Glimpse], Told]] = {
     "name": _name,
     "refused": _refused,
     "silent": _silent,
+    "mute": _mute,
     "foreign": _foreign,
     "plain": _plain,
     "certificate": _certificate,

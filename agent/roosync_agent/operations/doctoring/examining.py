@@ -147,6 +147,32 @@ def diagnosis(examined: Examined, machine: str, agent: str, seconds: float) -> D
     )
 
 
+def together(here: Diagnosis, fleet: Diagnosis, machine: str, agent: str, seconds: float) -> Diagnosis:
+    """Both halves. Where the way to the broker is cut, that a check of the fleet failed for it says nothing more."""
+    findings, areas = fleet.findings, fleet.areas
+    if any(one.area == "broker" and one.severity == "error" for one in here.findings):
+        findings = [one for one in findings if one.kind not in ECHOES]
+        left = {one.area for one in findings}
+        areas = [
+            area if area.state in ("well", "not looked at") or area.name in left else _skipped(area) for area in areas
+        ]
+    return Diagnosis(
+        machine=machine,
+        findings=sorted([*here.findings, *findings], key=lambda one: SEVERITIES.index(one.severity)),
+        areas=[*here.areas, *areas],
+        seconds=round(seconds, 2),
+        version=here.version,
+        agent=agent,
+    )
+
+
+ECHOES = frozenset({"check-failed", "check-late"})
+
+
+def _skipped(area: Area) -> Area:
+    return replace(area, state="not looked at", says="the broker does not answer")
+
+
 def _with_area(finding: Finding, name: str) -> Finding:
     return replace(finding, area=name)
 

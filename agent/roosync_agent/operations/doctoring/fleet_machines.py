@@ -22,7 +22,7 @@ async def check(machine: "Machine") -> Seen:
     findings += versions_differ({name: version for name, version in versions.items() if version})
     findings += _silent(machine, present)
     if present is None:
-        return Seen("who is there could not be read", findings)
+        return Seen("", findings, skipped="who is there could not be read")
     there = len(present.keys() & {*names})
     return Seen(f"{there} of {len(names)} machines are there; version {__version__}", findings)
 
