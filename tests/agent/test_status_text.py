@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from roosync_agent.cli.status_text import shown_status
+from roosync_agent.cli.text import folded
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout.gate import opens
 
@@ -143,3 +144,11 @@ def test_all_that_wait_for_a_rollout_are_one_line(monkeypatch, status):
         "! b: roo.mcp waits: the file is locked",
         "! b, c, d: waiting for ro-1",
     ]
+
+
+@pytest.mark.parametrize("room", range(20, 40))
+def test_no_line_ends_before_a_stop_that_has_a_blank_in_front_of_it(room):
+    text = "Ensuite : roosync up ; puis « roosync status » ? Oui : tout concorde, sauf : ceci !"
+    lines = folded(text, room, 0)
+    assert " ".join(lines) == text
+    assert not [line for line in lines if line[0] in ":;?!»" or line[-1] == "«"]

@@ -11,6 +11,7 @@ import click
 
 from roosync_agent.cli.signing import signing
 from roosync_agent.cli.spoken import spoken
+from roosync_agent.cli.text import unbroken
 from roosync_agent.wording import speak_to_click, tr
 from roosync_protocol import __version__
 
@@ -134,7 +135,7 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section(tr("Commands")):
-            formatter.write_dl([(name, tr(text)) for name, (_, _, text) in COMMANDS.items()])
+            formatter.write_dl([(name, unbroken(tr(text))) for name, (_, _, text) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

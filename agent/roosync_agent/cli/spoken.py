@@ -4,6 +4,7 @@ from inspect import cleandoc
 
 import click
 
+from roosync_agent.cli.text import unbroken
 from roosync_agent.wording import language, tr
 
 _done: set[int] = set()
@@ -14,12 +15,12 @@ def spoken(command: click.Command) -> click.Command:
     if language() == "en" or id(command) in _done:
         return command
     _done.add(id(command))
-    command.help = tr(cleandoc(command.help)) if command.help else command.help
+    command.help = unbroken(tr(cleandoc(command.help))) if command.help else command.help
     command.short_help = tr(command.short_help) if command.short_help else command.short_help
-    command.epilog = tr(command.epilog) if command.epilog else command.epilog
+    command.epilog = unbroken(tr(command.epilog)) if command.epilog else command.epilog
     for parameter in command.params:
         if isinstance(parameter, click.Option):
-            parameter.help = tr(parameter.help) if parameter.help else parameter.help
+            parameter.help = unbroken(tr(parameter.help)) if parameter.help else parameter.help
             if isinstance(parameter.prompt, str):
                 parameter.prompt = tr(parameter.prompt)
     if isinstance(command, click.Group):

@@ -19,6 +19,8 @@ from roosync_agent.characters import harmless as harmless
 from roosync_agent.wording import heard, tr, trn
 
 COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
+UNBROKEN = "\u00a0"
+_BEFORE_STOP = re.compile(r" (?=[:;?!\u00bb](?:\s|$))|(?<=\u00ab) ")
 _HIDDEN_IN_JSON = re.compile(
     "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -206,7 +208,12 @@ def folded(text: str, room: int, place: int) -> list[str]:
     if not room:
         return [" " * place + text]
     fold = textwrap.TextWrapper(max(room - place, 20), break_long_words=False, break_on_hyphens=False)
-    return [" " * place + line for line in fold.wrap(text)] or [""]
+    return [" " * place + line.replace(UNBROKEN, " ") for line in fold.wrap(unbroken(text))] or [""]
+
+
+def unbroken(text: str) -> str:
+    """`text`, in which no line ends before a stop that has a blank in front of it, as French has."""
+    return _BEFORE_STOP.sub(UNBROKEN, text)
 
 
 def hanging(text: str, room: int, place: int) -> list[str]:
