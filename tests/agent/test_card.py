@@ -76,6 +76,14 @@ def test_nothing_is_left_out_of_a_long_line(monkeypatch, room):
     assert said == value
 
 
+BESIDE = {"$secret": "a/b", "evil": "rm"}
+
+
+@pytest.mark.parametrize("value", [{"command": BESIDE}, {"args": [BESIDE]}, {"env": {"A": BESIDE}}])
+def test_nothing_hides_behind_a_secret(value):
+    assert "evil" in card_text(card(value))
+
+
 def test_a_card_of_a_very_long_value_is_quick(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     began = time.monotonic()
