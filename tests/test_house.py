@@ -11,7 +11,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PURE_PARSERS = {"msgspec", "yaml", "tomlkit", "rfc8785"}
 NATS = {"nats", "nkeys", "nacl", "anyio", "cryptography", "psutil"}
-FACES = {"pydantic", "click", "markdown_it", "rich", "watchfiles", "platformdirs", "keyring"} | {"mcp", "mcp_types"}
+FACES = {"pydantic", "click", "markdown_it", "rich", "watchfiles", "platformdirs", "keyring"} | {
+    "mcp",
+    "mcp_types",
+    "uvicorn",
+}
 MAY_IMPORT = {  # room: what its modules may import, beside the standard library and themselves
     "protocol": PURE_PARSERS,
     "broker": {"roosync_protocol"} | PURE_PARSERS | NATS,

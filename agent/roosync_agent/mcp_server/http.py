@@ -13,9 +13,9 @@ import ipaddress
 import logging
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import uvicorn
 from mcp.server.mcpserver import MCPServer
@@ -25,8 +25,12 @@ from roosync_agent.running.signals import stop_event
 from roosync_agent.state import StateError
 from roosync_broker.private_files import read_private, write_private
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+# What an ASGI application is: asgi.readthedocs.io, "Applications".
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = logging.getLogger("roosync.mcp")
 
@@ -91,11 +95,11 @@ def address_of(listening: socket.socket) -> str:
 class Guarded:
     """The application for whoever has the token; nothing else is looked at before."""
 
-    def __init__(self, app: "ASGIApp", token: str) -> None:
+    def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._wanted = f"Bearer {token}".encode()
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -106,7 +110,7 @@ class Guarded:
             await _refuse(send)
 
 
-async def _refuse(send: "Send") -> None:
+async def _refuse(send: Send) -> None:
     told = b'{"error": "the token of `roosync mcp --http` is missing or wrong"}\n'
     headers = [
         (b"content-type", b"application/json"),
@@ -166,8 +170,3 @@ class _Quiet(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-def headers(token: str) -> dict[str, Any]:
-    """What a client sends with each request."""
-    return {"Authorization": f"Bearer {token}"}
