@@ -98,7 +98,7 @@ def _installed(done: dict[str, Any]) -> str:
     lines += ["", tr("Written, and it runs.") if done["started"] else tr("Written.")]
     following = [tr("Next: roosync service status")]
     if done["manager"] == "systemd":
-        linger = f"loginctl enable-linger {harmless(getpass.getuser())}"
+        linger = " ".join(("loginctl enable-linger", harmless(getpass.getuser())))
         following += [tr("      {command}    (so that it runs also while you are not logged in)", command=linger)]
     return "\n".join([*lines, "", *following])
 
