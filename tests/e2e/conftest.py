@@ -501,6 +501,7 @@ class Typed:
 
     def interrupt(self, what):
         """Ctrl-C until this was written: Python misses one that comes just before it begins to read a line."""
+        self.read(0.1)
         for _ in range(5):
             self.type("\x03")
             with contextlib.suppress(AssertionError):

@@ -107,21 +107,25 @@ def _pane(view: View, seen: Seen, pane: str, wide: int, room: int) -> list[Line]
     if room <= 0:
         return []
     rows, at = view.rows(seen, pane), view.place(seen, pane)
-    heads = [_machines_head(rows, wide)] if pane == "machines" else [_decisions_head(view, seen, rows)]
-    heads = heads if room > 1 else []
-    fit = room - len(heads)
+    with_head = room > 1
+    fit = room - with_head
     looked_at = view.pane == pane
     if looked_at:
         view.page = max(1, fit)
-    top = min(max(view.tops[pane], at - fit + 1), at, max(0, len(rows) - fit))
+    top = max(0, min(max(view.tops[pane], at - fit + 1), at, len(rows) - fit))
     view.tops[pane] = top
-    row_of = _machine if pane == "machines" else _decision
-    lines: list[Line] = [
-        row_of(rows[number], wide, looked_at and number == at) for number in range(top, min(len(rows), top + fit))
-    ]
-    if not rows and fit:
-        lines = [[("  " + _nothing(view, pane), "dim")]]
-    return [*heads, *lines, *([[("", "")]] if len(heads) + len(lines) < room else [])]
+    near, chosen = range(top, min(len(rows), top + fit)), at if looked_at else -1
+    if pane == "machines":
+        lines = _machines([rows[number] for number in near], len(rows), wide, chosen - top)
+    else:
+        lines = [
+            _decisions_head(view, seen, rows),
+            *(_decision(rows[number], wide, number == chosen) for number in near),
+        ]
+    if not rows:
+        lines.append([("  " + _nothing(view, pane), "dim")])
+    lines = lines if with_head else lines[1:]
+    return [*lines, *([[("", "")]] if len(lines) < room else [])]
 
 
 def _nothing(view: View, pane: str) -> str:
@@ -130,28 +134,44 @@ def _nothing(view: View, pane: str) -> str:
     return tr("No decision waits.") if pane == "decisions" else tr("No machine yet.")
 
 
-def _machines_head(rows: Sequence[dict[str, Any]], wide: int) -> Line:
-    count = len(rows)
-    heads = [padded(tr("MACHINES {count}", count=count), NAME + 2), padded(tr("SEEN"), 8), padded(tr("STATE"), 16)]
-    if wide >= ROOMY:
-        heads += [padded(tr("VERSION"), 12), padded(tr("BASELINE"), 10), tr("WAITS FOR")]
-    return [(" ".join(heads).rstrip(), "bold")]
-
-
-def _machine(row: dict[str, Any], wide: int, chosen: bool) -> Line:
+def _machine_cells(row: dict[str, Any]) -> list[tuple[str, str]]:
     state = row["state"] + (f" ({tr('paused')})" if row.get("paused") else "")
-    cells = [
-        (padded(("> " if chosen else "  ") + harmless(row["machine"]), min(NAME + 2, max(2, wide - 10))), ""),
-        (padded(row["seen"], 8), TONES.get(row["seen"], "")),
-        (padded(state, 16), TONES.get(row["state"], "")),
+    return [
+        (harmless(row["machine"]), ""),
+        (harmless(row["seen"]), TONES.get(row["seen"], "")),
+        (harmless(state), TONES.get(row["state"], "")),
+        (brief(harmless(row["roosync_version"] or "-"), 12), ""),
+        (harmless(row["baseline_version"] or "-"), ""),
+        (harmless(heard(row["waiting_for"] or "-")), ""),
     ]
-    if wide >= ROOMY:
-        cells += [
-            (padded(brief(harmless(row["roosync_version"] or "-")), 12), ""),
-            (padded(harmless(row["baseline_version"] or "-"), 10), ""),
-            (harmless(heard(row["waiting_for"] or "-")), ""),
+
+
+def _machines(rows: Sequence[dict[str, Any]], count: int, wide: int, chosen: int) -> list[Line]:
+    """The head, and these rows; `count` machines there are in all. Columns as wide as what is shown in them."""
+    heads = [
+        tr("MACHINES {count}", count=count),
+        tr("SEEN"),
+        tr("STATE"),
+        tr("VERSION"),
+        tr("BASELINE"),
+        tr("WAITS FOR"),
+    ]
+    shown = heads if wide >= ROOMY else heads[:3]
+    cells = [_machine_cells(row) for row in rows]
+    most = [max([columns(head), *(min(NAME, columns(row[at][0])) for row in cells)]) for at, head in enumerate(shown)]
+    most[0] = min(most[0], max(3, wide - 12))
+    lines: list[Line] = [
+        [("  ".join([padded(head, room) for head, room in zip(shown, most, strict=True)]).rstrip(), "bold")]
+    ]
+    for number, row in enumerate(cells):
+        sign = [("> " if number == chosen else "  ", "")]
+        last = len(shown) - 1
+        parts = [
+            (text if at == last else padded(text, most[at]) + " ", tone)
+            for at, (text, tone) in enumerate(row[: last + 1])
         ]
-    return _row(cells, chosen)
+        lines.append(_row([*sign, *parts], number == chosen))
+    return lines
 
 
 def _decisions_head(view: View, seen: Seen, rows: Sequence[dict[str, Any]]) -> Line:
@@ -166,15 +186,15 @@ def _decision(row: dict[str, Any], wide: int, chosen: bool) -> Line:
     status = "failed" if row["failed"] else row["status"]
     told = ("" if status == "pending" else f"   {status}") + f"   {row['id']}"
     what = f"{harmless(row['entity'])} {tr('on {machine}', machine=harmless(row['machine']))}"
-    risk = (("> " if chosen else "  ") + padded(row["risk"], min(9, max(1, wide // 4))), TONES.get(row["risk"], ""))
+    risk = padded(harmless(row["risk"]), min(9, max(1, wide // 4))) + " "
+    cells = [("> " if chosen else "  ", ""), (risk, TONES.get(row["risk"], ""))]
     if wide < ROOMY:
-        return _row([risk, (what, "")], chosen)
-    return _row([risk, (padded(what, wide - columns(risk[0]) - 2 - columns(told)), ""), (told, "dim")], chosen)
+        return _row([*cells, (what, "")], chosen)
+    return _row([*cells, (padded(what, wide - columns(risk) - 2 - columns(told)), ""), (told, "dim")], chosen)
 
 
 def _row(cells: Sequence[tuple[str, str]], chosen: bool) -> Line:
-    parts = [part for cell in cells for part in (cell, (" ", ""))]
-    return [(text, "chosen" if chosen else tone) for text, tone in parts]
+    return [(text, "chosen" if chosen else tone) for text, tone in cells]
 
 
 def _work(seen: Seen) -> list[Line]:
