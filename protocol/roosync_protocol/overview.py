@@ -29,7 +29,7 @@ Overall = Literal["synced", "diverged", "conflict", "unknown"]
 COLLIDING = frozenset({"conflict", "delete_modify"})  # verdicts of `diff` that only a person resolves
 UNDER_WAY = frozenset({"approved", "applying", "failed"})
 FAILED = frozenset({"failed", "rolled_back", "overwritten", "rollback_failed"})
-DECISIONS = ("1 decision", "{count} decisions")  # as a person reads them
+DECISIONS = ("a person: 1 decision", "a person: {count} decisions")  # as a person reads them
 APPROVED = ("1 approved change", "{count} approved changes")
 REFUSALS_SHOWN = 20
 
@@ -267,8 +267,8 @@ def _waiting_for(
             state == "quarantined" and report,
             f"a person: repair or accept {_names(report.quarantine if report else ())}",
         ),
-        (state == "conflict" and pending, f"a person: {_many(pending, *DECISIONS)}, with a conflict"),
-        (pending, f"a person: {_many(pending, *DECISIONS)}"),
+        (state == "conflict" and pending, f"{_many(pending, *DECISIONS)}, with a conflict"),
+        (pending, _many(pending, *DECISIONS)),
         (
             report and report.unread,
             f"a person: repair {_names(report.unread if report else ())}, which can not be read",

@@ -66,8 +66,8 @@ def _meant(name: str, everybody: list[str], sender: str, law: Law) -> list[str]:
     if name in everybody:
         return [name]
     revoked = law.ever_key(name) is not None
-    told = "was revoked, so mail can not reach it" if revoked else "is nobody of this fleet"
-    raise NoRecipientError(f"{name!r} {told}; there are {_listed(everybody)}")
+    told = f"{name!r} was revoked, so mail can not reach it" if revoked else f"{name!r} is nobody of this fleet"
+    raise NoRecipientError(f"{told}; there are {_listed(everybody)}")
 
 
 def _chosen(text: str, law: Law) -> list[str]:
