@@ -48,8 +48,8 @@ FOUNDING = [
     "roosync_archive_message",
     "roosync_mark_message_read",
 ]
-LEAN = 64_000  # bytes of tools/list
-SEEN = 27_000  # of them what a model reads: names, descriptions, input schemas
+LEAN = 54_000  # bytes of tools/list
+SEEN = 24_000  # of them what a model reads: names, descriptions, input schemas
 
 
 @pytest.fixture(scope="module")

@@ -11,21 +11,17 @@ RISKS = ("none", "low", "medium", "high", "critical")
 
 Limit = Annotated[int, Field(ge=1, le=200)]
 Offset = Annotated[int, Field(ge=0)]  # rows to pass over: `left` says how many come
-DecisionId = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$", description="Id of a decision, or its beginning")
-]
+DecisionId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$", description="Or its beginning")]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,119}$")]
-Machine = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="Name of a machine of the fleet")]
+Machine = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Choosing = Annotated[
     str, Field(max_length=500, pattern=r"^[^-@\x00-\x1f][^@\x00-\x1f]*$",
                description="Machines: names, patterns, label=value, with and, or, not")
 ]  # fmt: skip
-Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.@-]{0,99}$", description="Target, assistant or group: roo.mcp")]
+Target = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.@-]{0,99}$", description="Or assistant: roo.mcp")]
 Entity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\x00-\x1f\\]{0,299}$", description="A thing: roo.mcp/github")]
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
-Line = Annotated[
-    str, Field(max_length=500, pattern=r"^([^-\x00-\x1f][^\x00-\x1f]*)?$", description="A line for people")
-]
+Line = Annotated[str, Field(max_length=500, pattern=r"^([^-\x00-\x1f][^\x00-\x1f]*)?$")]
 Body = Annotated[str, Field(max_length=100_000, description="Markdown")]
 Risk = Literal["none", "low", "medium", "high", "critical"]
 DryRun = Annotated[bool, Field(description="True only shows what would happen")]

@@ -10,23 +10,24 @@ from typing import Any
 import msgspec
 
 DEEP = 2  # records inside each other that are described field by field
+UNSAID = (("default", None), ("default", ""))
 _NOISE = frozenset({"title", "default", "description"})
 
 
 def output_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
-    """Of an answer: an object with the fields of `type_`, and `next` and `notes` of every answer."""
-    _, parts = msgspec.json.schema_components([type_], ref_template="{name}")
-    schema = _lean({"$ref": msgspec.json.schema_components([type_], ref_template="{name}")[0][0]["$ref"]}, parts, DEEP)
-    schema["properties"] |= {"next": TEXTS, "notes": TEXTS}
+    """Of an answer: an object with the fields of `type_`, and `next` of every answer. (`notes` are there when needed.)"""
+    (root,), parts = msgspec.json.schema_components([type_], ref_template="{name}")
+    schema = _lean(root, parts, DEEP)
+    schema["properties"]["next"] = {"type": "array", "items": {"type": "string"}}
     schema["required"] = [*schema.get("required", ()), "next"]
     return schema
 
 
-TEXTS = {"type": "array", "items": {"type": "string"}}
-
-
 def input_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """What pydantic makes of arguments, said shortly: no titles; what may be left out is no choice with null."""
+    """What pydantic makes of arguments, said shortly: no titles; what may be left out is no choice with null.
+
+    The patterns are not told: who breaks one learns it from the error, and a model is only read them again and again.
+    """
     kept = _short(schema)
     assert isinstance(kept, dict)
     kept.setdefault("properties", {})
@@ -49,7 +50,7 @@ def _lean(schema: dict[str, Any], parts: dict[str, Any], deep: int) -> dict[str,
     for inner in ("items", "additionalProperties"):
         if isinstance(lean.get(inner), dict):
             lean[inner] = _lean(lean[inner], parts, deep)
-            if not lean[inner]:
+            if not lean[inner].get("properties"):  # of plain things: the name of the field says which
                 lean.pop(inner)
     lean.pop("prefixItems", None)
     return lean
@@ -71,7 +72,7 @@ def _short(schema: Any) -> Any:
     if len(ways) == 1:
         schema = {key: value for key, value in schema.items() if key != "anyOf"} | ways[0]
     kept = {key: value for key, value in schema.items() if not (key == "title" and isinstance(value, str))}
-    kept = {key: value for key, value in kept.items() if (key, value) != ("default", None)}
+    kept = {key: value for key, value in kept.items() if key != "pattern" and (key, value) not in UNSAID}
     return {
         key: {name: _short(one) for name, one in value.items()} if key == "properties" else _short(value)
         for key, value in kept.items()
