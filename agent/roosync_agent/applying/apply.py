@@ -232,7 +232,7 @@ def _run(
             transaction.replace()
             locks.close()
             log += [
-                f"{'removed' if change.after is None else 'wrote'} {change.label}"
+                f"removed {change.label}" if change.after is None else f"wrote {change.label}"
                 for change in transaction.plan.changes
             ]
             transaction.step("verify")
