@@ -10,7 +10,6 @@ and click's own words. `below.po` holds what the rooms below say, f-strings as p
 """
 
 import ast
-import fcntl
 import importlib.util
 import json
 import re
@@ -218,6 +217,11 @@ CATALOGUES = {"roosync": faces, "below": below}
 @contextmanager
 def alone() -> Iterator[None]:
     """One at a time, where several people translate in one checkout."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
     with (LOCALE / "fr" / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -121,7 +121,7 @@ def _target(node: ast.AnnAssign | ast.Assign) -> ast.expr:
 def test_no_text_escapes_the_catalogue(path):
     name = path.relative_to(AGENT).as_posix()
     found = [
-        (line, text) for line, text in escaped(ast.parse(path.read_text())) if text not in NO_SENTENCES.get(name, ())
+        (line, text) for line, text in escaped(ast.parse(path.read_text("utf-8"))) if text not in NO_SENTENCES.get(name, ())
     ]
     told = "".join(f"\n  {name}:{line}: {text!r}" for line, text in found)
     assert not found, f"say these with tr(), trn() or mark() (docs/translating.md):{told}"
@@ -298,7 +298,7 @@ def run(*words, code=None, **given):
     environment = {name: value for name, value in os.environ.items() if name not in ("LANGUAGE", "LC_ALL", "LANG")}
     done = subprocess.run(
         [sys.executable, "-c", code] if code else [sys.executable, "-m", "roosync_agent", *words],
-        env=environment | given | {"COLUMNS": "200"},
+        env=environment | given | {"COLUMNS": "200", "PYTHONUTF8": "1"},
         capture_output=True,
         check=False,
         timeout=60,
