@@ -43,7 +43,6 @@ from roosync_broker.children import OneAtATime
 from roosync_broker.keys import KeyPair
 from roosync_broker.probe import Glimpse
 from roosync_broker.spool import Spool
-from roosync_protocol.entity import Entity, Kind
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Member
 
@@ -594,18 +593,21 @@ def test_assistants_files(ana):
 @pytest.mark.parametrize(
     ("value", "program"),
     [
-        ({"command": "npx"}, "npx"),
-        ({"command": ["npx", "-y"]}, "npx"),
-        ({"command": "npx", "disabled": True}, ""),
-        ({"command": "${home}/bin/server"}, ""),
-        ({"url": "https://example.com"}, ""),
-        ({"command": 5}, ""),
-        ({"command": []}, ""),
-        ("npx", ""),
+        ({"command": "no-such-thing"}, "no-such-thing"),
+        ({"command": "sh"}, None),
+        ({"command": "no-such-thing", "disabled": True}, None),
+        ({"command": "${home}/bin/no-such-server"}, None),  # the assistant fills something in
+        ({"command": "/no/such/program"}, "/no/such/program"),
+        ({"command": "env", "args": ["A=b", "no-such-thing"]}, "no-such-thing"),
+        ({"url": "https://example.com"}, None),
+        ({"command": 5}, None),
     ],
 )
-def test_the_program_of_a_server(value, program):
-    assert assistants.program_of(Entity(key="roo.mcp/a", kind=Kind.MCP_SERVER, value=value)) == program
+def test_the_program_of_a_server(ana, value, program):
+    (ana.home / ".claude").mkdir()
+    (ana.home / ".claude.json").write_text(json.dumps({"mcpServers": {"a": value}}))
+    one = found(assistants.check, ana.patient()).get("program")
+    assert (one.about if one else None) == program
 
 
 # -- running them

@@ -1,17 +1,15 @@
 """The assistants of this machine: found, managed, readable; and the programs that their MCP servers start."""
 
-import os
-import shutil
+import shlex
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
+from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local
+from roosync_agent.operations.coordination.needing import missing
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient
 from roosync_agent.operations.targets_list import TargetRow, TargetsAnswer, rows_of
 from roosync_agent.running.where import SettingsError
-from roosync_protocol.entity import Entity, Kind
 
 OF_STATE: dict[str, tuple[str, Callable[[TargetRow], str], str, str, str]] = {
     # state of a target -> severity, what is said, why it matters, mend, command
@@ -50,7 +48,7 @@ def check(patient: Patient) -> Seen:
     answer = rows_of(local, looked)
     managed = sorted({row.assistant for row in answer.targets if row.managed and row.things})
     findings = [*_none(patient, answer), *_targets(answer), *_single(answer)]
-    findings += programs(looked.collection.entities.values())
+    findings += programs(looked.collection)
     return Seen(f"{', '.join(managed)}: {sum(row.things for row in answer.targets if row.managed)} things", findings)
 
 
@@ -107,13 +105,15 @@ def _single(answer: TargetsAnswer) -> Iterator[Finding]:
             )
 
 
-def programs(entities: Any) -> Iterator[Finding]:
-    """MCP servers whose program this computer does not have, as far as the PATH of this process shows."""
+def programs(collection: Collection) -> Iterator[Finding]:
+    """What is started here and is not there, as far as the PATH of this process shows. What is off needs none."""
     lacking: dict[str, list[str]] = {}
-    for entity in entities:
-        program = program_of(entity)
-        if program and not _there(program):
-            lacking.setdefault(program, []).append(entity.key)
+    for entity in collection.entities.values():
+        off = isinstance(entity.value, dict) and entity.value.get("disabled") is True
+        lacks, _ = ([], []) if off else missing(collection, entity, by_path=True)
+        for need in lacks:
+            if need.kind == "program":
+                lacking.setdefault(need.name, []).append(entity.key)
     for program, keys in sorted(lacking.items()):
         more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
         yield Finding(
@@ -123,24 +123,5 @@ def programs(entities: Any) -> Iterator[Finding]:
             says=f"{program} is not on the path here, and {keys[0]}{more} is started with it",
             matters="the assistant can not start that server on this machine",
             mend="install it; or, if an assistant finds it on a path of its own, leave it",
-            command=f"command -v {program}",
+            command=f"command -v {shlex.quote(program)}",
         )
-
-
-def program_of(entity: Entity) -> str:
-    """The program of an MCP server that is started here; "" when it is none, is off, or is somewhere else."""
-    value = entity.value
-    if entity.kind is not Kind.MCP_SERVER or not isinstance(value, dict) or value.get("disabled") is True:
-        return ""
-    command = value.get("command")
-    if isinstance(command, list):  # as OpenCode writes it
-        command = command[0] if command else ""
-    if not isinstance(command, str) or "${" in command or not command.strip() or command.startswith("~"):
-        return ""
-    return command
-
-
-def _there(program: str) -> bool:
-    if os.sep in program or (os.altsep and os.altsep in program):
-        return Path(program).exists()
-    return shutil.which(program) is not None
