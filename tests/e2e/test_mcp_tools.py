@@ -193,14 +193,23 @@ async def test_a_decision_is_declined_left_waiting_approved_and_rolled_back(alph
         with person(alpha, "n"):
             done = await call("approve_decision", decision_id=id_)
             assert (done["outcome"], done["state"]) == ("declined", "pending")
-        with person(alpha, ""):  # does not answer
+        with person(alpha, "") as somebody:  # does not answer yet
             done = await call("reject_decision", decision_id=id_, reason="no", wait_seconds=0.5)
             assert (done["outcome"], done["state"]) == ("waiting", "pending")
+            somebody.answer = "n"
+            await until("an answer", lambda: _said(somebody, "--reason no", 1))
+            done = await call("approve_decision", decision_id=id_, wait_seconds=0.5)
+            assert done["outcome"] == "declined"
         assert (await call("get_decision_details", decision_id=id_))["attempt"] == before["attempt"]
-        with person(alpha):
+        with person(alpha, "") as somebody:
+            done = await call("approve_decision", decision_id=id_, wait_seconds=0.5)
+            assert done["outcome"] == "waiting"
+            assert done["about"]["hash"] == before["hash"]
+            somebody.answer = "y"  # while nobody waits for it
+            await until("it is approved", lambda: _left(call, id_, "pending"))
             done = await call("approve_decision", decision_id=id_)
             assert done["outcome"] == "done", done
-            assert done["about"]["hash"] == before["hash"]
+            assert somebody.said.count("[y/N]: ") == 1
             assert (await call("approve_decision", decision_id=id_))["says"].startswith(f"{id_} is ")  # level
             await until("it is applied", lambda: _status(call, id_, "applied"))
             assert b"Something else" not in alpha.read(homes.rule)
@@ -219,6 +228,14 @@ async def test_a_decision_is_declined_left_waiting_approved_and_rolled_back(alph
 async def _diverged(call):
     found = await call("compare_config")
     return found if found["rows"] else None
+
+
+async def _said(somebody, text, questions):
+    return text in somebody.said and somebody.said.count("[y/N]: ") == questions and not somebody.said.endswith(": ")
+
+
+async def _left(call, id_, status):
+    return not await _status(call, id_, status)
 
 
 async def _status(call, id_, status):

@@ -15,7 +15,7 @@ _NOISE = frozenset({"title", "default", "description"})
 
 
 def output_schema(type_: type[msgspec.Struct]) -> dict[str, Any]:
-    """Of an answer: an object with the fields of `type_`, and `next` of every answer. (`notes` are there when needed.)"""
+    """Of an answer: an object with the fields of `type_`, and `next` of every answer; `notes` come when needed."""
     (root,), parts = msgspec.json.schema_components([type_], ref_template="{name}")
     schema = _lean(root, parts, DEEP)
     schema["properties"]["next"] = {"type": "array", "items": {"type": "string"}}
