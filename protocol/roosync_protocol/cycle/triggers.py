@@ -32,20 +32,23 @@ LEVELS = {
     "rollback_failed": 3,
     "contradiction": 3,
 }
-NEXT = {  # what a person does about it, as commands; CYCLE stands for the id
-    "time_over": "roosync cycle excuse MACHINE, roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
-    "apply_failed": "roosync decisions, then roosync decision approve ID, or roosync decision reject ID",
-    "critical_divergence": "roosync decisions, then roosync decision approve ID, or roosync decision reject ID",
+DECISIONS = "roosync decisions, then roosync decision approve {id}, or roosync decision reject {id}"
+DECISION = "roosync decision approve {id}, or roosync decision reject {id}"  # where it is a single one
+NEXT = {  # what a person does about it, as commands
+    "time_over": "roosync cycle excuse {machine}, roosync cycle resume {cycle}, or roosync cycle abort {cycle}",
+    "apply_failed": DECISIONS,
+    "critical_divergence": DECISIONS,
     "corruption_suspected": "roosync quarantine show, on the machine that is named",
-    "bus_lost": "roosync ping, then roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
+    "bus_lost": "roosync ping, then roosync cycle resume {cycle}, or roosync cycle abort {cycle}",
     "corruption_confirmed": "roosync baseline versions, then roosync baseline restore VERSION",
-    "rollback_failed": "roosync snapshots, on the machine named; then roosync decision approve ID, or roosync decision "
-    "reject ID",
-    "contradiction": "roosync diffs, on each machine; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE",
+    "rollback_failed": "roosync snapshots, on the machine named; then roosync decision approve {id}, or roosync "
+    "decision reject {id}",
+    "contradiction": "roosync diffs, on each machine; then roosync cycle resume {cycle}, or roosync cycle abort "
+    "{cycle}",
 }
 PACKAGES = 2  # complete ones from which a baseline is made, at least
 FAILED = frozenset({"failed", "rolled_back", "rollback_failed"})
-RESUMED = "roosync cycle resume CYCLE    (what it waited for is there)"
+RESUMED = "roosync cycle resume {cycle}    (what it waited for is there)"
 SLOW_AT, WARN_AT = 0.25, 0.8  # shares of the time for a checkpoint
 SLOWER = 10  # times as long as the longest checkpoint so far: then it is slow
 OF_TIME = frozenset({"time_nearly_over", "slow", "time_over", "contradiction"})  # they speak of machines that are late
@@ -185,17 +188,18 @@ def next_step(cycle: Cycle, view: View | None = None, waits: Sequence[str] = ())
         return ""
     trigger = _trigger(cycle)
     said = NEXT.get(trigger, NEXT["time_over"])
+    machine, id_ = "MACHINE", "ID"
     if view is None:
-        return said.replace("CYCLE", cycle.id)
+        return said.format(cycle=cycle.id, machine=machine, id=id_)
     if trigger in LATE and settled(cycle, waits):
         said = RESUMED
     elif trigger == "time_over" and answering:
-        said = f"{answering}; then roosync cycle resume CYCLE, or roosync cycle abort CYCLE"
+        return f"{answering}; then roosync cycle resume {cycle.id}, or roosync cycle abort {cycle.id}"
     elif trigger == "time_over" and len(waits) == 1:
-        said = said.replace("MACHINE", waits[0])
+        machine = waits[0]
     elif len(ids := _asked_about(cycle, view)) == 1:
-        said = said.replace("roosync decisions, then ", "").replace(" ID", f" {ids[0]}")
-    return said.replace("CYCLE", cycle.id)
+        said, id_ = DECISION if said == DECISIONS else said, ids[0]
+    return said.format(cycle=cycle.id, machine=machine, id=id_)
 
 
 def question(cycle: Cycle, view: View, waits: Sequence[str], arrived: Iterable[str]) -> str:
