@@ -30,8 +30,13 @@ def mcp(context: click.Context, over_http: bool, port: int, host: str) -> None:
     if over_http:
         _serve_http(host, port)
     else:
+        import sys
+
         from roosync_agent.mcp_server.stdio import serve
 
+        if sys.stdin is not None and sys.stdin.isatty():
+            told = tr("An assistant starts this and talks to it; `roosync mcp config` shows how. Ctrl-C ends it.")
+            click.echo(told, err=True)
         serve()
 
 
@@ -100,6 +105,7 @@ def _token_told(state: str) -> str:
 def _serve_http(host: str, port: int) -> None:
     """Until the first signal."""
     import logging
+    import os
 
     import anyio
 
@@ -116,4 +122,5 @@ def _serve_http(host: str, port: int) -> None:
     click.echo(
         tr("Their token is in {file}; `roosync mcp config --http` shows where each one wants it.", file=file), err=True
     )
+    os.environ["LANGUAGE"] = "en"  # from here on programs read it, as with --json
     anyio.run(http.serve, build(), listening, token)
