@@ -17,7 +17,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
@@ -253,10 +253,19 @@ def updated(language: str, domain: str, given: dict[str, Any] | None = None) -> 
 
 def write(language: str, domain: str, catalogue: Catalog) -> None:
     folder = LOCALE / language
-    with (folder / f"{domain}.po").open("wb") as file:
+    with replaced(folder / f"{domain}.po") as file:
         write_po(file, catalogue, width=110, omit_header=False, include_lineno=False)
-    with (folder / "LC_MESSAGES" / f"{domain}.mo").open("wb") as file:
+    with replaced(folder / "LC_MESSAGES" / f"{domain}.mo") as file:
         write_mo(file, catalogue)
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file that nobody reads half: a command may speak at this moment."""
+    new = path.with_name(f".{path.name}.new")
+    with new.open("wb") as file:
+        yield file
+    new.replace(path)
 
 
 def missing(catalogue: Catalog) -> dict[str, Any]:

@@ -120,9 +120,8 @@ def _target(node: ast.AnnAssign | ast.Assign) -> ast.expr:
 @pytest.mark.parametrize("path", FACES, ids=lambda path: path.relative_to(AGENT).as_posix())
 def test_no_text_escapes_the_catalogue(path):
     name = path.relative_to(AGENT).as_posix()
-    found = [
-        (line, text) for line, text in escaped(ast.parse(path.read_text("utf-8"))) if text not in NO_SENTENCES.get(name, ())
-    ]
+    tree = ast.parse(path.read_text("utf-8"))
+    found = [(line, text) for line, text in escaped(tree) if text not in NO_SENTENCES.get(name, ())]
     told = "".join(f"\n  {name}:{line}: {text!r}" for line, text in found)
     assert not found, f"say these with tr(), trn() or mark() (docs/translating.md):{told}"
 
