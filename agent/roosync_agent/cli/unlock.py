@@ -91,8 +91,8 @@ def elsewhere(context: click.Context) -> None:
         if not context.params.get("as_json"):
             click.echo(f"! {heard(str(error))}.", err=True)
         return
-    if asked is not None:
-        raise click.exceptions.Exit(_put(asked))
+    if asked is not None and (code := _put(asked)) is not None:
+        raise click.exceptions.Exit(code)
 
 
 def _locked() -> bool:
@@ -111,8 +111,8 @@ def _locked() -> bool:
     return sealed and settings.passphrase_file is None
 
 
-def _put(asked: Any) -> int:
-    """Asks there, prints what came of it; the exit code."""
+def _put(asked: Any) -> int | None:
+    """Asks there, prints what came of it; the exit code. None: it was not taken there, so it goes on here."""
     from roosync_agent.running.where import state_folder
     from roosync_agent.unlocking.asking import ask_to_sign
 
@@ -136,7 +136,7 @@ def _put(asked: Any) -> int:
         after = tr("It was allowed already, and goes on there. Next: roosync history")
         click.echo("\n" + (after if signing[0] else tr("Withdrawn; nothing was signed.")), err=True)
         return 130
-    return _told(asked, answer)
+    return None if answer.outcome == "nobody" and not answer.command else _told(asked, answer)
 
 
 def _where(queued: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from roosync_agent.unlocking.rules import Asked
 
 MOST = 10  # questions that wait
 STAYS = 900.0  # seconds that a question stays after its asker went away
+NO_MEANS_NO = 30.0  # seconds in which an assistant that asks the same again is told so, and the person is not asked
 MOST_SAID = 200_000  # characters of what a command printed, for those who asked
 
 
@@ -73,6 +74,7 @@ class Desk:
         self._changed = threading.Condition()
         self._closed = False
         self._unheard: dict[tuple[str, ...], tuple[float, Answer]] = {}  # their askers wait in turns
+        self._declined: dict[tuple[str, ...], tuple[float, Answer]] = {}  # and take a no for one, for a while
         self.turned_away = 0
 
     def put(self, question: Question, outlet: Outlet) -> int | None:
@@ -80,6 +82,8 @@ class Desk:
         with self._changed:
             self._clear()
             unheard = self._unheard.pop(question.asked.words, None) if outlet.stays else None
+            if unheard is None and outlet.stays:
+                unheard = self._declined.get(question.asked.words)
             if unheard is not None:
                 outlet.tell(unheard[1])
                 return 0
@@ -123,6 +127,8 @@ class Desk:
         with self._changed:
             question.end(answer)
             self._now = None
+            if answer.outcome == "declined" and not question.withdrawn:
+                self._declined[question.asked.words] = (time.monotonic(), answer)
             for outlet in question.outlets:
                 if outlet.left is not None:
                     self._keep(question, outlet)
@@ -133,12 +139,12 @@ class Desk:
             self._clear()
             return len(self._waiting)
 
-    def close(self, answer: Answer) -> None:
+    def close(self, why: str) -> None:
         """The key is locked: everybody is told, and nobody can ask any more."""
         with self._changed:
             self._closed = True
             for question in self._all():
-                question.end(answer)
+                question.end(Answer("nobody", why, question.asked.command))
             self._waiting.clear()
             self._now = None
 
@@ -149,3 +155,5 @@ class Desk:
         self._waiting = deque(one for one in self._waiting if not one.withdrawn)
         old = time.monotonic() - STAYS
         self._unheard = {words: told for words, told in self._unheard.items() if told[0] > old}
+        lately = time.monotonic() - NO_MEANS_NO
+        self._declined = {words: told for words, told in self._declined.items() if told[0] > lately}

@@ -12,6 +12,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ class Keeper:
         held.key = None
         del self._pair
         self._door.close()
-        self._desk.close(Answer("nobody", "the key was locked before this was answered; nothing was signed"))
+        self._desk.close("the key was locked before this was answered; nothing was signed")
         time.sleep(0.05)  # those who asked are told by their own threads
 
     def _is_over(self) -> bool:
@@ -138,6 +139,10 @@ class Keeper:
                 if not rule.asks and not self._allowed_first():
                     return STOPPED, ended
                 return guarded(roosync), ended
+        except Exception as error:  # noqa: BLE001 - with ROOSYNC_DEBUG, or where there is no stdout: the key is kept
+            traceback.print_exc()
+            ended.error = {"kind": "internal", "message": f"a fault of roosync itself: {type(error).__name__}"}
+            return 1, ended
         finally:
             held.listeners.remove(ended.hear)
             sys.argv, sys.stdin = before

@@ -24,7 +24,10 @@ class NoAnswerError(KeyboardInterrupt):
 
 
 class Tee(TextIOBase):
-    """Writes to the terminal, and to `also`; a terminal that hung up is no error."""
+    """Writes to the terminal, and to `also`; a terminal that hung up is no error.
+
+    It has no file number: a command that redirects its standard output must not take the terminal from the next one.
+    """
 
     def __init__(self, terminal: TextIO, also: Callable[[str], None]) -> None:
         self._terminal, self._also = terminal, also
@@ -43,9 +46,6 @@ class Tee(TextIOBase):
 
     def isatty(self) -> bool:
         return self._terminal.isatty()
-
-    def fileno(self) -> int:
-        return self._terminal.fileno()
 
     def writable(self) -> bool:
         return True
