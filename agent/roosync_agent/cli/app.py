@@ -9,7 +9,6 @@ import sys
 
 import click
 
-from roosync_agent.cli.signing import signing
 from roosync_agent.cli.spoken import spoken
 from roosync_agent.cli.text import unbroken
 from roosync_agent.wording import speak_to_click, tr
@@ -131,6 +130,8 @@ class Commands(click.Group):
             from roosync_agent.cli.completion import completed
 
             completed(command, cmd_name)
+        from roosync_agent.cli.signing import signing  # not for `--help`, which shows no command's own options
+
         return spoken(signing(cmd_name, command))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
