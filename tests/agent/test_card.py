@@ -181,3 +181,15 @@ def test_an_agent_of_the_release_before_gives_a_card_too():
     text = card_text(old)
     assert "  Who         ben asks\n" in text
     assert not re.search("Lacks|Unasked|From", text)
+
+
+def test_of_a_value_that_nobody_has_nothing_is_made_up():
+    told = "(too large to show; the file has it)"
+    text = card_text(card(told, executes=told, whole=False))
+    assert "  !           nobody has published the value that would stand: what it does is not known\n" in text
+    assert "Unasked" not in text
+
+
+def test_a_card_of_several_machines_names_them_all_as_those_who_ask():
+    text = card_text(card({"command": "npx"}), machines=["ada", "ben"], following=False)
+    assert "  Machines    ada, ben\n  Who         each of these machines asks\n" in text

@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
+from roosync_agent.cli.policy import _consequences
 from roosync_agent.cli.policy import policy as command
+from roosync_agent.operations.decisions import seen
 from roosync_agent.operations.membership import policy
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_protocol.law import Law
@@ -114,3 +116,18 @@ def test_nobody_is_asked_about_what_can_not_be(monkeypatch, words):
     ran = CliRunner().invoke(command, ["set", *words], input="y\n")
     assert isinstance(ran.exception, RefusedRequestError)
     assert "Sign it" not in ran.output
+
+
+def test_what_waits_and_would_not_any_more_is_told_with_the_way_back(monkeypatch):
+    def waiting(risk, status="pending"):
+        return SimpleNamespace(risk=risk, status=status)
+
+    monkeypatch.setattr(seen, "judged", lambda one: (one.risk, []))
+    found = [waiting("medium"), waiting("medium"), waiting("medium", "rejected"), waiting("high")]
+    session = SimpleNamespace(fleet=SimpleNamespace(decisions=lambda: found))
+    before = {"medium": "one", "high": "one"}
+    assert list(_consequences(session, before, {"medium": "automatic", "high": "two"})) == [
+        "! 2 decisions of risk medium that wait now may then be applied without another question",
+        "Undo: roosync policy set medium=one high=one",
+    ]
+    assert list(_consequences(session, before, {})) == []

@@ -15,11 +15,11 @@ KINDS = {"program": mark("the program {name}"), "secret": mark("the secret {name
 MANY = 10  # machines that are named with their files
 
 
-def agreed_lines(card: dict[str, Any]) -> Iterator[str]:
-    """Who asks, and who signed what it asks for."""
+def agreed_lines(card: dict[str, Any], *, several: bool = False) -> Iterator[str]:
+    """Who asks, and who signed what it asks for. `several`: the card stands for more machines than its own."""
     machine = harmless(card["machine"])
-    asks = tr("{machine} asks", machine=machine)
-    if card.get("created"):
+    asks = tr("each of these machines asks") if several else tr("{machine} asks", machine=machine)
+    if card.get("created") and not several:
         asks = tr("{machine} asks, since {at}", machine=machine, at=moment(card["created"]))
     if agreed := card.get("agreed"):
         asks += "; " + tr(

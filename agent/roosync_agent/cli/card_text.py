@@ -34,7 +34,7 @@ def card_text(card: dict[str, Any], *, following: bool = True, full: bool = Fals
     `machines`: all that are asked for exactly this, when the card stands for several decisions.
     """
     changed = told(_changes(card), card["kind"], full=full)
-    lines = [*_heads(card, machines), *_about(card), *marked_lines(card.get("marks", ()))]
+    lines = [*_heads(card, machines), *_about(card, machines), *marked_lines(card.get("marks", ()))]
     lines += [f"  {tr('Changes')}", *fitted(changed.lines, width(), 4)]
     if changed.left:
         left = trn("{count} line", "{count} lines", changed.left)
@@ -49,9 +49,9 @@ def card_text(card: dict[str, Any], *, following: bool = True, full: bool = Fals
     return "\n".join([*lines, *(_following(card) if following else [])])
 
 
-def _about(card: dict[str, Any]) -> Iterator[str]:
+def _about(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:
     """Who asks for what, and why; how dangerous it is."""
-    yield from agreed_lines(card)
+    yield from agreed_lines(card, several=len(machines) > 1)
     yield from origin_lines(card.get("origins", ()))
     yield from titled(tr("What"), f"{said(card['verdict'])}: {said(card['justification'])}")
     compared = tr("with {reference}", reference=reference_text(card["reference"]))
@@ -75,7 +75,10 @@ def _afterwards(card: dict[str, Any], changed: Told) -> Iterator[str]:
     if isinstance(card["executes"], dict) and card["executes"]:
         yield f"  {tr('Executes')}"
         yield from fitted(_executes(card, changed), width(), 4)
-    yield from unasked_lines(card)
+    if card.get("whole", True):
+        yield from unasked_lines(card)
+    else:
+        yield from titled("!", tr("nobody has published the value that would stand: what it does is not known"))
     yield from titled(tr("Already on"), harmless(", ".join(card["runs_on"])) or tr("no machine"))
     yield from lacking_lines(card)
 

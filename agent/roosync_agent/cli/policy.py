@@ -6,9 +6,12 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, next_line
-from roosync_agent.wording import heard, mark, tr
+from roosync_agent.wording import heard, mark, tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from roosync_agent.session import Session
     from roosync_protocol.messages.law import Answer, RiskName
 
@@ -51,14 +54,35 @@ def policy_set(
         from roosync_agent.operations.membership import policy as operation
 
         operation.changed(session, wanted, add=frozenset(add), remove=frozenset(remove))
-        easier = operation.loosened(operation.shown(session.fleet.law), wanted, frozenset(add))
+        before = operation.shown(session.fleet.law)
+        easier = operation.loosened(before, wanted, frozenset(add))
         if easier and not yes:
             click.echo("\n".join(f"! {harmless(heard(line))}" for line in easier), err=True)
-            click.confirm(tr("Sign it for the whole fleet"), abort=True, err=True)
+            click.echo("\n".join(_consequences(session, before.answers, wanted)), err=True)
+            confirm(tr("Sign it for the whole fleet"), abort=True, err=True)
         done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
         return msgspec.to_builtins(done)
 
     show(signed(work), as_json, _text)
+
+
+def _consequences(
+    session: "Session", before: "Mapping[RiskName, Answer]", wanted: "Mapping[RiskName, Answer]"
+) -> "Iterator[str]":
+    """What waits now and would not wait any more, and the way back."""
+    from roosync_agent.operations.decisions.seen import judged
+
+    waiting = [judged(one)[0] for one in session.fleet.decisions() if one.status == "pending"]
+    for risk, answer in wanted.items():
+        if answer == "automatic" and (count := waiting.count(risk)):
+            yield "! " + trn(
+                "{count} decision of risk {risk} that waits now may then be applied without another question",
+                "{count} decisions of risk {risk} that wait now may then be applied without another question",
+                count, risk=risk,
+            )  # fmt: skip
+    back = " ".join(f"{risk}={before[risk]}" for risk in wanted)
+    if back:
+        yield tr("Undo: {command}", command=f"roosync policy set {back}")
 
 
 def _answers(words: tuple[str, ...]) -> "dict[RiskName, Answer]":

@@ -213,6 +213,7 @@ class Card(Struct, frozen=True, kw_only=True):
     hash: str
     answer: str = ""  # the other answer than the suggested one that this card is about
     seen: str = ""  # digest of all that is decided; who signs after this card asks for it
+    whole: bool = True  # False: the value that would stand is too large to travel, and nobody has published it
     agreed: Agreed | None = None  # of what is compared with the baseline
     origins: list[Origin] = []  # who published exactly the value that would stand, the first publication first
     yes: list[Yes] = []  # who said yes, and since when

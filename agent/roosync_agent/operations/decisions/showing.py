@@ -151,6 +151,7 @@ def card(fleet: Fleet, shown_: "facts.Shown", known: "facts.Facts", missing: Mis
         log=list(decision.log),
         refused=list(folded.refused),
         hash=decision.surface,
+        whole=after.digest is None or after.value is not UNSET,
         agreed=known.agreed(shown_),
         origins=origins,
         yes=_yes(fleet, decision),
