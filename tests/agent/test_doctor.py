@@ -30,6 +30,7 @@ from roosync_agent.operations.doctoring import (
     keys_kept,
     mending,
     room,
+    service_kept,
     settings_read,
     table,
     unsaid,
@@ -368,6 +369,50 @@ def test_an_agent_that_hangs(ana, monkeypatch):
         silent.listen()
         one = found(agent_here.check, ana.patient())["agent-hangs"]
     assert one.command == "kill 77"
+
+
+# -- the service
+
+
+@pytest.fixture
+def unit(ana, monkeypatch):
+    """The unit that this terminal would install, and what its manager says of it."""
+    monkeypatch.setattr(service_kept.managing, "_require_manager", lambda wanted: None)
+    monkeypatch.setattr(service_kept.managing, "_lingers", lambda: True)
+    says = SimpleNamespace(runs=True)
+    monkeypatch.setattr(service_kept.managing, "_runs", lambda wanted: says.runs)
+    monkeypatch.setattr(service_kept.managing.Path, "home", lambda: ana.home)
+    says.plan = service_kept.managing.plan(ana.state.folder, ana.env)
+    says.plan.path.parent.mkdir(parents=True, exist_ok=True)
+    return says
+
+
+def test_no_service(ana, unit):
+    assert service_kept.check(ana.patient()).fine.startswith("none is installed")
+
+
+def test_a_service_that_runs_does_not_run_and_lingers_not(ana, unit, monkeypatch):
+    unit.plan.path.write_text(unit.plan.text)
+    assert kinds(service_kept.check, ana.patient()) == []
+    monkeypatch.setattr(service_kept.managing, "_lingers", lambda: False)
+    expected = ["service-lingers"] if unit.plan.manager == "systemd" else []
+    assert kinds(service_kept.check, ana.patient()) == expected
+    unit.runs = False
+    assert [one.severity for one in service_kept.check(ana.patient()).findings] == ["warning"]
+
+
+def test_a_service_with_another_home_than_the_terminal(ana, unit):
+    unit.plan.path.write_text(unit.plan.text.replace(str(ana.home), "/home/other"))
+    (one,) = service_kept.check(ana.patient()).findings
+    assert (one.kind, "ROOSYNC_HOME" in one.says, "ROOSYNC_STATE" in one.says) == ("service-settings", True, False)
+
+
+def test_the_service_has_a_folder_that_the_terminal_does_not_name(ana, unit):
+    (ana.state.folder / "identity.json").unlink()
+    text = unit.plan.text.replace(str(ana.state.folder), "/var/other")
+    unit.plan.path.with_name(f"roosync-other{unit.plan.path.suffix}").write_text(text)
+    one = found(service_kept.check, ana.patient())["two-states"]
+    assert one.command == "export ROOSYNC_STATE=/var/other"
 
 
 # -- the broker

@@ -1,5 +1,6 @@
 """docs/troubleshooting.md speaks of messages that the product says, and of commands that there are."""
 
+import ast
 import importlib.util
 import re
 from pathlib import Path
@@ -60,21 +61,38 @@ def _commands(text):
         yield [word for word in words if word != "..."]
 
 
+def _require_command(words):
+    context = click.Context(roosync)
+    command, left = roosync.get_command(context, words[0]), words[1:]
+    assert command is not None, f"there is no command {words[0]}"
+    while isinstance(command, click.Group) and left and re.fullmatch("[a-z][a-z-]*", left[0]):
+        command, left = command.get_command(context, left[0]), left[1:]
+        assert command is not None, f"roosync {' '.join(words)}"
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    given = {word for word in left if word.startswith("--")}
+    assert given <= known, f"roosync {' '.join(words)}: {given - known}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_commands_are_there(page):
-    seen = 0
-    for words in _commands(page.read_text("utf-8")):
-        context = click.Context(roosync)
-        command, seen = roosync.get_command(context, words[0]), seen + 1
-        assert command is not None, f"there is no command {words[0]}"
-        left = words[1:]
-        while isinstance(command, click.Group) and left and not left[0].startswith("-") and left[0].islower():
-            command, left = command.get_command(context, left[0]), left[1:]
-            assert command is not None, f"roosync {' '.join(words)}"
-        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        given = {word for word in left if word.startswith("--")}
-        assert given <= known, f"roosync {' '.join(words)}: {given - known}"
-    assert seen > 3
+    found = list(_commands(page.read_text("utf-8")))
+    for words in found:
+        _require_command(words)
+    assert len(found) > 3
+
+
+def test_the_doctors_commands_are_there():
+    """Those that a finding names, and those in its words."""
+    made, found = _catalogue(), []
+    for path in (ROOT / "agent" / "roosync_agent" / "operations" / "doctoring").glob("*.py"):
+        tree = ast.parse(path.read_text("utf-8"))
+        aside = set(made._not_said(tree))
+        texts = [made.pattern(node) or "" for node in ast.walk(tree) if id(node) not in aside]
+        found += [text.removeprefix("roosync ").split() for text in texts if text.startswith("roosync ") and " runs " not in text]
+        found += [words for text in texts for words in _commands(text)]
+    for words in found:
+        _require_command(words)
+    assert len(found) > 40
 
 
 def test_it_would_find_a_message_that_is_gone(sentences):

@@ -14,6 +14,7 @@ AREAS = {
     "folder": mark("folder"),
     "keys": mark("keys"),
     "agent": mark("agent"),
+    "service": mark("service"),
     "broker": mark("broker"),
     "durability": mark("durability"),
     "disk": mark("disk"),

@@ -19,6 +19,7 @@ from roosync_agent.operations.doctoring import (
     folders,
     keys_kept,
     room,
+    service_kept,
     settings_read,
     unsaid,
 )
@@ -52,6 +53,11 @@ HERE: tuple[Here, ...] = (
     Here("folder", "the state folder: who may read it, whose it is, whether its files are whole", folders.check),
     Here("keys", "this machine's key, and the operator's", keys_kept.check),
     Here("agent", "whether the agent of this machine answers", agent_here.check),
+    Here(
+        "service",
+        "the service that starts `roosync up` at login: whether it runs, with which settings",
+        service_kept.check,
+    ),
     Here("broker", "each address of the broker: name, port, TLS, key", broker_reached.check, 15.0),
     Here("durability", "whether the broker has on its disk what it acknowledges", durable.check),
     Here("disk", "free room, backups, staged releases", room.check),
