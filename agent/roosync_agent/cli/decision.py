@@ -9,6 +9,7 @@ from roosync_agent.cli.decisions_text import approved_text, listed_text, step_te
 from roosync_agent.cli.outcomes_text import exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.wording import tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -67,7 +68,7 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
         shown = ask_machine("decision_show", id_=id_, action=action)
         expected, id_ = shown["seen"], shown["id"]
         click.echo(card_text(shown, following=False))
-        click.confirm("\n" + tr("Approve this"), abort=True)
+        confirm("\n" + tr("Approve this"), abort=True)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
@@ -194,7 +195,7 @@ def _ask(count: int, left: int) -> None:
             left,
         )
         click.echo(f"! {more}", err=True)
-    click.confirm(trn("Approve this one", "Approve these {count}", count), abort=True)
+    confirm(trn("Approve this one", "Approve these {count}", count), abort=True)
 
 
 def _signed(seen: dict[str, str], wait: float) -> tuple[dict[str, Any], list[str]]:

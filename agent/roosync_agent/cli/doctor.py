@@ -9,6 +9,7 @@ from roosync_agent.cli.doctor_text import shown_diagnosis
 from roosync_agent.cli.running import json_option, show
 from roosync_agent.cli.text import harmless, next_line
 from roosync_agent.wording import heard, tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.operations.doctoring.findings import Diagnosis, Finding
@@ -164,7 +165,7 @@ def _mend(
     for finding in [one for one in wanted if one.safe and one.kind in MENDS]:
         if not quiet:
             click.echo(f"{harmless(heard(finding.says))}\n    {harmless(finding.command)}")
-        if dry_run or not (yes or click.confirm(tr("Do it"), default=False, err=quiet)):
+        if dry_run or not (yes or confirm(tr("Do it"), default=False, err=quiet)):
             if dry_run:
                 done.append({"kind": finding.kind, "about": finding.about, "command": finding.command})
             continue
@@ -192,10 +193,10 @@ def _asking(patient: "Patient", findings: "list[Finding]") -> list[dict[str, str
     for kind in dict.fromkeys(finding.kind for finding in findings):
         told = next(finding for finding in findings if finding.kind == kind)
         click.echo(f"{harmless(heard(told.says))}\n    {harmless(told.command)}")
-        if kind == "law" and patient.state.operator_key.exists() and click.confirm(tr("Renew it now"), default=False):
+        if kind == "law" and patient.state.operator_key.exists() and confirm(tr("Renew it now"), default=False):
             click.get_current_context().invoke(renew)
             done.append({"kind": kind, "about": told.about, "done": "roosync renew"})
-        elif kind == "unprotected" and click.confirm(tr("Choose a passphrase now"), default=False):
+        elif kind == "unprotected" and confirm(tr("Choose a passphrase now"), default=False):
             words = click.prompt(tr("New passphrase"), hide_input=True, confirmation_prompt=True)
             text = seal_operator_key(patient.state, words)
             click.echo(harmless(text))

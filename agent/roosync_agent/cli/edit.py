@@ -12,6 +12,7 @@ import click
 from roosync_agent.cli.running import CommandError, json_option
 from roosync_agent.cli.text import harmless, paint, print_json, want_colour
 from roosync_agent.wording import heard, tr
+from roosync_agent.yes_no import confirm
 from roosync_protocol.documents import FORMATS
 from roosync_protocol.secrets.values import HIDDEN
 
@@ -145,7 +146,7 @@ def _ask(as_json: bool) -> None:
         why = tr("--json asks nothing") if as_json else tr("there is no terminal to ask on")
         told = tr("{why}, so nothing was written. Next: --yes writes it, --dry-run shows it", why=why)
         raise CommandError("request", told)
-    if not click.confirm("\n" + tr("Write this")):
+    if not confirm("\n" + tr("Write this")):
         click.echo(tr("Nothing was written."))
         raise click.exceptions.Exit(REFUSED)
 

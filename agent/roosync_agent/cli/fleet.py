@@ -13,6 +13,7 @@ from roosync_agent.cli.text import columns, harmless
 from roosync_agent.settings import Settings, load
 from roosync_agent.state import State
 from roosync_agent.wording import heard, tr
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.operations.membership.joining import Asking
@@ -201,7 +202,7 @@ def revoke(machine: str, yes: bool, as_json: bool) -> None:
     from roosync_agent.operations.membership import lawmaking
 
     if not yes:
-        click.confirm(
+        confirm(
             tr("Revoke {machine}? It can not connect any more, and has to join again with a new code", machine=machine),
             abort=True,
         )
@@ -310,7 +311,7 @@ async def _admit(
     async for asking in joining.arrivals(session, code, session.now() + patience):
         if not quiet:
             click.echo(_asks(asking))
-        if not yes and not await asyncio.to_thread(click.confirm, tr("Is it the same there? Admit it")):
+        if not yes and not await asyncio.to_thread(confirm, tr("Is it the same there? Admit it")):
             click.echo(tr("Not admitted."))
             continue
         await joining.confirm(session, asking)

@@ -8,6 +8,7 @@ from roosync_agent.cli.choosing import choosing_options, expanded, labels_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import harmless, table, want_colour
 from roosync_agent.wording import heard, tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -58,7 +59,7 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
                 raise click.UsageError(tr("with --json nobody is asked: add --yes, or look first with --preview"))
             click.echo(_planned(msgspec.to_builtins(plan)))
             question = trn("Sign this for {count} machine?", "Sign this for {count} machines?", len(machines))
-            await asyncio.to_thread(click.confirm, question, abort=True)  # the connection lives on meanwhile
+            await asyncio.to_thread(confirm, question, abort=True)  # the connection lives on meanwhile
         return await labelling.label(session, plan)
 
     done = msgspec.to_builtins(signed(work))

@@ -14,6 +14,7 @@ from roosync_agent.cli.running import configure_logging, told
 from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_agent.wording import tr
+from roosync_agent.yes_no import confirm
 
 PART = "--part-of-up"
 GLANCE = 0.2  # seconds after which a command that looked whether `up` runs has certainly looked
@@ -40,7 +41,7 @@ def up(port: int | None) -> None:
         if not sys.stdin.isatty():
             raise
         question = tr("There is no fleet in {folder} yet. Create one now", folder=state.folder)
-        click.confirm(question, default=True, abort=True)
+        confirm(question, default=True, abort=True)
         click.get_current_context().invoke(init, port=port)
         identity = identity_of(state)
     lock = OneAtATime(state.run / "up.lock")

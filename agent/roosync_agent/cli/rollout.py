@@ -22,6 +22,7 @@ from roosync_agent.cli.rollout_text import (
 from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, show, signed, with_options
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -253,7 +254,7 @@ def ask_or_go_on(text: str, question: str, yes: bool, as_json: bool) -> None:
     if not as_json:
         click.echo(text)
     if not yes:
-        click.confirm(f"\n{question}", abort=True)
+        confirm(f"\n{question}", abort=True)
 
 
 def _go_on(work: Any, no_watch: bool, as_json: bool, end: End = _told, before: dict[str, Any] | None = None) -> None:

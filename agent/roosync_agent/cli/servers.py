@@ -14,6 +14,7 @@ from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
 from roosync_agent.cli.text import columns, harmless, next_line, print_json, table, width
 from roosync_agent.wording import heard, mark, tr, trn
+from roosync_agent.yes_no import confirm
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -151,7 +152,7 @@ def _confirmed(
             click.echo(f"\n{tr('Nothing was signed.')} {next_line(tr('the same without --dry-run'))}")
         raise click.exceptions.Exit(0)
     if not yes:
-        click.confirm(f"\n{question}", abort=True, err=as_json)
+        confirm(f"\n{question}", abort=True, err=as_json)
 
 
 def _removal_lines(plan: dict[str, Any]) -> Iterator[str]:

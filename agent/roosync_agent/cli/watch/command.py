@@ -23,6 +23,7 @@ from roosync_agent.cli.watch.view import View
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.running.where import state_folder
 from roosync_agent.wording import tr
+from roosync_agent.yes_no import confirm
 
 CARD = 10.0  # seconds in which the agent shows a card
 HUNG_UP = 129  # the exit code of whoever's terminal is closed
@@ -158,7 +159,7 @@ def answered(what: str, id_: str) -> None:
             _wait_for_enter()
             return
         try:
-            if not click.confirm("\n" + tr("Reject this")):
+            if not confirm("\n" + tr("Reject this")):
                 return
         except click.Abort:
             return
