@@ -6,7 +6,17 @@ import click
 
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import columns, harmless, paint, reference_text, table, value_text, want_colour
+from roosync_agent.cli.text import (
+    columns,
+    hanging,
+    harmless,
+    paint,
+    reference_text,
+    table,
+    value_text,
+    want_colour,
+    width,
+)
 from roosync_agent.wording import heard, tr, trn
 
 IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4
@@ -107,7 +117,8 @@ def _package_text(answer: dict[str, Any]) -> str:
     lines = [table(rows, (tr("TARGET"), tr("FILE"), tr("ENTITIES"), tr("BYTES"), tr("SHA-256")), colour=want_colour())]
     if answer["skipped"]:
         lines += ["", tr("Skipped:")]
-        lines += [f"  {harmless(one['path'])}: {harmless(heard(one['reason']))}" for one in answer["skipped"]]
+        told = [f"  {harmless(one['path'])}: {harmless(heard(one['reason']))}" for one in answer["skipped"]]
+        lines += [part for line in told for part in hanging(line, width(), 4)]
     if answer["quarantine"]:
         lines += ["", tr("Quarantined, and not published:")]
         lines += [f"  {harmless(target)}: {harmless(heard(reason))}" for target, reason in answer["quarantine"].items()]

@@ -5,7 +5,6 @@ connection to the bus 300.
 """
 
 import os
-import signal
 import sys
 
 QUICK = {"status": "status", "get-status": "status", "ping": "ping"}
@@ -19,6 +18,8 @@ def main() -> None:
     except KeyboardInterrupt:  # while something was imported, or before there was anything to stop
         code = _stopped()
     try:
+        import signal
+
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the command is over, and Python's own end shows a traceback
         code = _told_all(code)
     except KeyboardInterrupt:
