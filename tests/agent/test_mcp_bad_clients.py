@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import sys
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
@@ -333,6 +334,24 @@ async def test_sessions_are_bounded_and_end(state, resident):
         assert (await call())[0] == 200  # who comes back has a place
         assert psutil.Process(process.pid).memory_info().rss < 250 * MEGABYTE
         assert (await call(request(2), Mcp_Session_Id=opened[1][1]))[0] == 200
+
+
+async def test_open_streams_and_calls_end_with_it(state, resident):
+    async with serving(state) as (process, call):
+        _, session, _ = await call()
+        await call({"jsonrpc": "2.0", "method": "notifications/initialized"}, Mcp_Session_Id=session)
+        stream = asyncio.create_task(call(b"", method="GET", Mcp_Session_Id=session))
+        resident.slow.clear()
+        waiting = asyncio.create_task(call(read(1), Mcp_Session_Id=session))
+        async with asyncio.timeout(PATIENCE):
+            while not resident.now:
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), over_http.GRACE) == 0
+        assert (await stream)[0] == 200
+        assert (await waiting)[0] in (200, 503)
+        told = (await process.stderr.read()).decode()
+        assert "Traceback" not in told, told
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.evil.example"])

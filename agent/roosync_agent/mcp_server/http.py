@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import anyio
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
@@ -93,11 +94,12 @@ def address_of(listening: socket.socket) -> str:
 
 
 class Guarded:
-    """The application for whoever has the token; nothing else is looked at before."""
+    """The application for whoever has the token; nothing else is looked at before. `end` ends every open answer."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app
         self._wanted = f"Bearer {token}".encode()
+        self._open: set[anyio.CancelScope] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -105,9 +107,44 @@ class Guarded:
             return
         given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
         if scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted):
-            await self._app(scope, receive, send)
+            await self._served(scope, receive, send)
         elif scope["type"] == "http":
             await _refuse(send)
+
+    def end(self) -> None:
+        """Streams of notifications would go on for ever otherwise."""
+        for one in list(self._open):
+            one.cancel()
+
+    async def _served(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = _Answer(send)
+        with anyio.CancelScope() as cut:
+            self._open.add(cut)
+            try:
+                await self._app(scope, receive, answer)
+            finally:
+                self._open.discard(cut)
+        if cut.cancelled_caught:
+            await answer.finish()
+
+
+class _Answer:
+    """What is sent, so that an answer that was cut can be ended in order."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._begun = self._over = False
+
+    async def __call__(self, message: Message) -> None:
+        self._begun = True
+        self._over = message["type"] == "http.response.body" and not message.get("more_body", False)
+        await self._send(message)
+
+    async def finish(self) -> None:
+        if not self._begun:
+            await self._send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        if not self._over:
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(send: Send) -> None:
@@ -141,8 +178,9 @@ def application(server: MCPServer, listening: socket.socket, token: str) -> Guar
 
 async def serve(server: MCPServer, listening: socket.socket, token: str) -> None:
     """Until the first signal, or until cancelled."""
+    app = application(server, listening, token)
     config = uvicorn.Config(
-        application(server, listening, token),
+        app,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -158,6 +196,7 @@ async def serve(server: MCPServer, listening: socket.socket, token: str) -> None
     try:
         await asyncio.wait([stopping, running], return_when=asyncio.FIRST_COMPLETED)
         serving.should_exit = True
+        app.end()
         await running
     finally:
         stopping.cancel()
