@@ -12,7 +12,7 @@ from textwrap import wrap
 from typing import Any
 
 from roosync_agent.cli.changes import block, ordered
-from roosync_agent.cli.text import columns, harmless, next_line, shell_word, table
+from roosync_agent.cli.text import columns, hanging, harmless, next_line, shell_word, table, width
 from roosync_agent.wording import heard, tr
 
 WIDE = 80
@@ -37,8 +37,8 @@ def table_text(found: dict[str, Any]) -> str:
         lines += ["", table([(name, *(cells[row["name"], t] for t in shown)) for row, name in rows], heads)]
     lines += [
         "",
-        tr("A, B: what is started; a, b: the same, off"),
-        tr("-: not there; .: no such assistant on that machine"),
+        *hanging(tr("A, B: what is started; a, b: the same, off"), width(), 2),
+        *hanging(tr("-: not there; .: no such assistant on that machine"), width(), 2),
         "",
     ]
     for row, name in rows:
