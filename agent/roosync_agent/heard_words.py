@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 _NAME = re.compile(r"\{(\w+)\}")
 BETWEEN = ("\n", "; ", ". ", ": ", ", ", " (")  # where sentences are put together, the strongest first
+_LEADS = ("; ", ", ", ": ")  # with which a part is in the catalogue that is only said after another
 _ENDS = (")", ".", ":")
 DEEPEST = 4  # reasons inside of reasons
 LONGEST = 4000  # characters; what is longer is a document, not a sentence
@@ -39,8 +40,10 @@ class Sentences:
         return found if found is not None else self._in_parts(text, depth)
 
     def _known(self, text: str, depth: int) -> str | None:
-        if "{" not in text and text in self._catalogue:
-            return self._catalogue[text]
+        for lead in ("", *_LEADS) if "{" not in text else ():  # some stand in the catalogue with what joins them
+            if lead + text in self._catalogue:
+                whole = self._catalogue[lead + text]
+                return whole.lstrip(" ;,:") if lead else whole
         for pattern in self._that_can_fit(text):
             if pattern.longest in text and (found := pattern.found(text)) is not None:
                 values = {name: self.said(value, depth + 1) for name, value in found.items()}
