@@ -401,7 +401,32 @@ def test_nobody_else_reads_the_key(site, terminals):
         assert memory.stat().st_uid == 0, "no other program of this user may look"
 
 
+def test_one_that_hangs_is_not_waited_for(site, terminals):
+    """Ctrl-Z where the key is: what is asked elsewhere goes on there, with the passphrase."""
+    there = terminals.unlock()
+    there.process.send_signal(signal.SIGSTOP)
+    assert ask_to_sign(site.state, ["renew"], asker="x", wait=0.5).outcome == "nobody"
+    here = terminals.open("renew")
+    here.until("Passphrase of the operator's key: ")
+    there.process.send_signal(signal.SIGCONT)
+
+
 # -- what is gone meanwhile
+
+
+def test_somebody_else_was_faster(site, terminals):
+    id_ = changed(site, "Two people.")
+    there = terminals.unlock()
+    here = terminals.open("decision", "approve", id_)
+    there.until(QUESTION)
+    site.roosync("decision", "approve", id_, "--yes", env={"ROOSYNC_PASSPHRASE_FILE": str(site.word)})
+    there.type("y\n")
+    assert here.end() == 1
+    assert re.search(rf"{id_} is (approved already, by op-ana|applying|applied).*", here.said), here.said
+    assert "op-ana" in here.said
+    there.until("Ctrl-C locks.")
+    assert "Traceback" not in there.said + here.said
+    site.decision("applied", entity="roo.rules/rules/00-base.md")
 
 
 def test_another_key_lies_there_meanwhile(site, terminals):
@@ -425,11 +450,12 @@ def test_another_key_lies_there_meanwhile(site, terminals):
 
 
 def test_agent_and_broker_are_away(site, terminals):
-    """Comes last: the machine is stopped, and the key outlives that."""
+    """Comes last: the machine is stopped between a question and its answer, and the key outlives that."""
     there = terminals.unlock()
-    site.stop()
-    here = terminals.open("label", "beta", "role=away")
+    id_ = changed(site, "Nobody is there.")
+    here = terminals.open("decision", "approve", id_)
     there.until(QUESTION)
+    site.stop()
     there.type("y\n")
     assert here.end() == 1
     assert "no broker runs at" in here.said

@@ -8,6 +8,7 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from roosync_agent.unlocking.asking import Answer
@@ -22,9 +23,10 @@ MOST_SAID = 200_000  # characters of what a command printed, for those who asked
 class Outlet:
     """One asker's line: what it is told goes in here, and its own thread sends it."""
 
-    def __init__(self, stays: bool) -> None:
+    def __init__(self, stays: bool, gone: Callable[[], bool] = lambda: False) -> None:
+        """`gone` looks at this moment: its thread may not have noticed yet."""
         self.lines: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.stays = stays
+        self.stays, self._gone = stays, gone
         self.answer: Answer | None = None
         self.left: float | None = None  # when it went away, by the monotonic clock
 
@@ -33,7 +35,9 @@ class Outlet:
         self.lines.put({"answer": {name: getattr(answer, name) for name in Answer.__dataclass_fields__}})
 
     def wants(self, now: float) -> bool:
-        return self.left is None or (self.stays and now - self.left < STAYS)
+        if self.left is None:
+            return self.stays or not self._gone()
+        return self.stays and now - self.left < STAYS
 
 
 class Question:

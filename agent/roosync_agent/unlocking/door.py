@@ -9,6 +9,7 @@ import json
 import os
 import queue
 import secrets
+import select
 import socket
 import struct
 import sys
@@ -101,7 +102,7 @@ class Door:
             why = f"{error}; the person runs it in a terminal, where the passphrase is asked for"
             _send(connection, _answer(Answer("refused", why)))
             return
-        outlet = Outlet(stays=request.get("stays") is True)
+        outlet = Outlet(request.get("stays") is True, lambda: _gone(connection))
         question = Question(asked, who, str(request.get("asker", ""))[:CLAIM])
         before = self._desk.put(question, outlet)
         if before is None:
@@ -148,13 +149,11 @@ def _answer(answer: Answer) -> dict[str, Any]:
 
 
 def _gone(connection: socket.socket) -> bool:
-    connection.setblocking(False)
+    """Nothing is taken away. May be asked from two threads."""
     try:
-        return connection.recv(1, socket.MSG_PEEK) == b""
-    except BlockingIOError:
-        return False
-    finally:
-        connection.settimeout(PATIENCE)
+        return bool(select.select([connection], [], [], 0)[0]) and connection.recv(1, socket.MSG_PEEK) == b""
+    except (OSError, ValueError):  # closed on this side
+        return True
 
 
 def asker_of(connection: socket.socket) -> str | None:
