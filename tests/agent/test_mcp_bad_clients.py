@@ -347,7 +347,7 @@ async def test_open_streams_and_calls_end_with_it(state, resident):
             while not resident.now:
                 await asyncio.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(process.wait(), over_http.GRACE) == 0
+        assert await asyncio.wait_for(process.wait(), PATIENCE) == 0
         assert (await stream)[0] == 200
         assert (await waiting)[0] in (200, 503)
         told = (await process.stderr.read()).decode()
