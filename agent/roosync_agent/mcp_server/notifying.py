@@ -20,7 +20,6 @@ import anyio.to_thread
 import msgspec
 from mcp.server.connection import Connection
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver.exceptions import ResourceError
 from mcp.server.subscriptions import InMemorySubscriptionBus
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
@@ -146,8 +145,8 @@ class Notifying:
                 if not mark or change["everything"] or change["kinds"]:
                     await self._rest_after(self._look, missed=away > 0 and self._seen is None)
                 mark, away = str(change["mark"]), 0
-            except (OSError, ValueError, LookupError, TypeError, ResourceError) as error:  # no agent, or an older one
-                log.debug("changes are not told at this moment: %s", error)
+            except Exception as error:  # noqa: BLE001 - no agent, an older one, a fault of ours: tools go on
+                log.debug("changes are not told at this moment: %r", error)
                 await anyio.sleep(AGAIN[min(away, len(AGAIN) - 1)])
                 mark, away = "", away + 1
 
