@@ -44,13 +44,14 @@ def tr(text: str, /, **values: Any) -> str:
     `text` is a literal, in English: `docs/make_catalogue.py` finds it there. A translation that
     lost a name is not used.
     """
-    return _filled(_faces().gettext(text), text, values)
+    return _filled(text if language() == "en" else _faces().gettext(text), text, values)
 
 
 def trn(one: str, several: str, count: int, /, **values: Any) -> str:
     """As `tr`, of which `count` there are: `{count}` is filled in too."""
     values = {"count": count, **values}
-    return _filled(_faces().ngettext(one, several, count), one if count == 1 else several, values)
+    text = one if count == 1 else several
+    return _filled(text if language() == "en" else _faces().ngettext(one, several, count), text, values)
 
 
 def mark(text: str) -> str:
@@ -90,9 +91,7 @@ def _faces() -> "NullTranslations":
 def _catalogue(domain: str, spoken: str) -> "NullTranslations":
     import gettext
 
-    return (
-        gettext.translation(domain, FOLDER, [spoken], fallback=True) if spoken != "en" else gettext.NullTranslations()
-    )
+    return gettext.translation(domain, FOLDER, [spoken], fallback=True)
 
 
 @cache
