@@ -34,6 +34,8 @@ RIGHT = (  # what is asked of a fleet in step, and of one whose memory was edite
     "request beta --action compare --timeout 1", "message send beta --subject Bonjour --body Salut", "message inbox",
     "rollout list", "update show", "report status", "export {folder}/export", "imported", "pause", "resume --fleet",
     "renew", "edit {folder}/a.json --set a 1 --dry-run", "edit {folder}/a.json --set a 1 --yes", "inventory",
+    "cycle report", "observer create", "label beta role=new --preview", "doctor", "doctor --all",
+    "broker nodes {folder}/nodes --node a=127.0.0.1:5000 --node b=127.0.0.1:5001 --node c=127.0.0.1:5002",
 )  # fmt: skip
 WRONG = (
     "nonsense", "decision show d-000000000000", "decision approve d-000000000000", "label zzz role=dev",
