@@ -158,6 +158,8 @@ def _gone(connection: socket.socket) -> bool:
 
 def asker_of(connection: socket.socket) -> str | None:
     """The process at the other end, with those that started it; "" where the system does not tell; None: not ours."""
+    if connection.family != getattr(socket, "AF_UNIX", None):
+        return ""  # it had the token
     if sys.platform == "linux":
         pid, user, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return _told_of(pid) if user == os.getuid() else None
