@@ -1,6 +1,7 @@
 """What `roosync mcp config` prints for each assistant is what roosync itself reads from that assistant's file."""
 
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from click.testing import CliRunner
+from mcp.client.client import Client
+from mcp.client.stdio import StdioServerParameters, stdio_client
 
 from roosync_agent.cli.mcp import mcp
 from roosync_agent.mcp_server import snippets
@@ -95,3 +98,15 @@ def test_the_command_names_an_absolute_program_and_the_folder_of_the_machine(set
     assert held["env"] == {"ROOSYNC_STATE": str(settings.state), "ROOSYNC_HOME": str(settings.home)}
     assert one["add"].startswith("claude mcp add --scope user --env ROOSYNC_STATE=")
     assert "Bearer ${ROOSYNC_MCP_TOKEN}" in CliRunner().invoke(mcp, ["config", "claude", "--http"]).output
+
+
+async def test_what_is_printed_starts_the_server_in_a_bare_environment(settings):
+    (one,) = snippets.snippets(settings, snippets.server(snippets.own_command(), os.environ), "claude")
+    held = json.loads(one.text)["mcpServers"]["roosync"]
+    bare = {"HOME": str(settings.home)}  # an assistant hands on little more
+    command = StdioServerParameters(command=held["command"], args=held["args"], env=bare | held["env"])
+    async with Client(stdio_client(command)) as client:
+        assert client.server_info.name == "roosync"
+        answer = await client.call_tool("roosync_list_targets", {})
+        assert not answer.is_error, answer.content
+        assert str(settings.state) in (await client.call_tool("roosync_get_status", {})).content[0].text
