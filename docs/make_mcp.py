@@ -18,7 +18,7 @@ def does(row: tool.Row) -> str:
         return "reads"
     if row.annotations is tool.ASKS:
         return "asks a person"
-    return "writes files here" if row.annotations is tool.WRITES else "speaks as this machine"
+    return "writes files here" if row.annotations is tool.WRITES else "acts as this machine"
 
 
 def tools() -> str:

@@ -3,6 +3,7 @@
 No file goes along, and none is saved: a tool reads and writes no file of the person's.
 """
 
+import secrets
 from typing import Annotated, Any, Literal
 
 from msgspec import Struct, field
@@ -15,7 +16,10 @@ from roosync_agent.mcp_server.tool import READS, SAYS, SAYS_ONCE, Row
 LETTER = 40_000  # characters of one that are shown
 Recipient = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w:.-]{0,99}$", description="Machine, operator, or all")]
 Recipients = Annotated[list[Recipient], Field(min_length=1, max_length=100)]
-Ids = Annotated[list[Id], Field(min_length=1, max_length=100)]
+MessageId = Annotated[  # or sender/id, where two senders chose the same
+    str, Field(pattern=r"^([a-z0-9][a-z0-9-]{0,62}/)?[A-Za-z0-9][A-Za-z0-9_.:-]{0,119}$")
+]
+Ids = Annotated[list[MessageId], Field(min_length=1, max_length=100)]
 Priority = Literal["LOW", "MEDIUM", "HIGH", "URGENT"]
 Tags = Annotated[list[Annotated[str, Field(pattern=r"^\w[\w.-]{0,49}$")]], Field(max_length=20)]
 Box = Literal["inbox", "unread", "read", "archived", "sent", "all"]
@@ -60,7 +64,7 @@ async def read_inbox(
     })  # fmt: skip
 
 
-async def get_message(desk: Desk, message_id: Id, keep_unread: bool = False) -> Read:
+async def get_message(desk: Desk, message_id: MessageId, keep_unread: bool = False) -> Read:
     found = await desk.read(Read, "message_read", id_=message_id, keep_unread=keep_unread)
     desk.room = LETTER
     desk.next += ["roosync_reply_message", "roosync_archive_message when it is done"]
@@ -81,11 +85,13 @@ class Sent(Struct, frozen=True, kw_only=True):
 async def send_message(
     desk: Desk, to: Recipients, subject: Line, body: Body, priority: Priority = "MEDIUM", tags: Tags | None = None
 ) -> Sent:
-    return await desk.read(Sent, "message_send", to=to, subject=subject, body=body, priority=priority, tags=tags or [])
+    return await desk.read(
+        Sent, "message_send", to=to, subject=subject, body=body, priority=priority, tags=tags or [], id_=_new_id()
+    )
 
 
-async def reply_message(desk: Desk, message_id: Id, body: Body, priority: Priority | None = None) -> Sent:
-    return await desk.read(Sent, "message_reply", id_=message_id, body=body, priority=priority or "")
+async def reply_message(desk: Desk, message_id: MessageId, body: Body, priority: Priority | None = None) -> Sent:
+    return await desk.read(Sent, "message_reply", id_=message_id, body=body, priority=priority or "", new_id=_new_id())
 
 
 class Marked(Struct, frozen=True, kw_only=True):
@@ -99,6 +105,11 @@ async def archive_message(desk: Desk, message_ids: Ids) -> Marked:
 async def mark_message_read(desk: Desk, message_ids: Ids, unread: bool = False) -> Marked:
     status = "unread" if unread else "read"
     return typed(Marked, {"rows": await desk.ask("message_mark", ids=message_ids, status=status)})
+
+
+def _new_id() -> str:
+    """Made here: where the agent restarts in the middle and is asked again, it is still one letter."""
+    return "m-" + secrets.token_hex(8)
 
 
 ROWS = (

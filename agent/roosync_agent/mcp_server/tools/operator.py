@@ -15,7 +15,7 @@ from roosync_agent.mcp_server.asking import NEXT, Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault
 from roosync_agent.mcp_server.parameters import Choosing, Id, Line, Machine, Version, Wait
 from roosync_agent.mcp_server.standing import LOOKS
-from roosync_agent.mcp_server.tool import ASKS, SAYS_ONCE, Row
+from roosync_agent.mcp_server.tool import ASKS, READS, Row
 
 What = Literal[
     "resume", "pause", "set_policy", "revoke", "renew", "label", "restore_baseline", "resume_rollout", "stop_rollout",
@@ -124,7 +124,7 @@ def words_of(what: str, given: Mapping[str, str | Sequence[str]]) -> list[str]:
 
 
 ROWS = (
-    Row("roosync_init", init, "Found a fleet", SAYS_ONCE,
+    Row("roosync_init", init, "Found a fleet", READS,
         "Is this machine in a fleet? If not, what the person runs to found or join one. Safe to call."),
     Row("roosync_ask_operator", ask_operator, "Ask the operator", ASKS,
         "Asks the person to sign one of the rarer commands: pause or resume a machine, policy, labels, revoke, "
