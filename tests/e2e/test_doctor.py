@@ -173,13 +173,13 @@ def test_the_broker_is_away_and_then_its_port_is_taken(alpha):
     assert answer["exit_code"] == 1
     port = int(url.rsplit(":", 1)[1])
     with socket.create_server(("127.0.0.1", port)):
-        assert "broker-foreign" in kinds(doctor(alpha))
+        assert "broker-mute" in kinds(doctor(alpha))
     alpha.up("up")
     assert kinds(doctor(alpha)) >= WELL
 
 
 def test_ctrl_c_in_the_middle(alpha):
-    (agent,) = (p for p in alpha.tree() if "agent" in p.cmdline())
+    (agent,) = (process for process in alpha.tree() if "agent" in process.cmdline())
     agent.suspend()
     try:
         process = alpha.talk("doctor")
