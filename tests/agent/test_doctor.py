@@ -804,3 +804,16 @@ def test_absurd_widths(ana, run, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     _plain(ana)
     assert run("--all").exit_code == 1
+
+
+def test_a_law_that_ends_is_renewed_with_the_usual_question(ana, run, monkeypatch):
+    asked = []
+    law = finding(kind="law", about="the roster", says="the roster expires on 2026-01-20", command="roosync renew")
+    told = examining.diagnosis([(table.Here("law", "", lambda patient: Seen("")), Seen("", [law]))], "ana", "", 0.0)
+    monkeypatch.setattr("roosync_agent.cli.doctor.diagnose", lambda patient: told)
+    monkeypatch.setattr("roosync_agent.cli.fleet.signed", lambda work: asked.append(work) or ["the roster"])
+    run("--mend", "law", "--yes")
+    run("--mend", "law", typed="n\n")
+    assert asked == []
+    assert "Renewed" in run("--mend", "law", typed="y\n").output
+    assert len(asked) == 1
