@@ -184,6 +184,20 @@ async def test_who_is_off_who_is_old_and_who_hangs_are_told_apart(world):
         assert [one.why for one in await said_by(alpha)] == ["no answer within 0.2 s"]
 
 
+async def test_many_that_hang_keep_nobody_waiting(world, monkeypatch):
+    alpha, _, _ = world
+
+    async def hang(*_):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(needing, "_told", hang)
+    async with asyncio.timeout(2):
+        found = await needing.ask_each(alpha, {f"pc-{number}": [ITEM] for number in range(500)}, 0.05)
+    assert {one.why for said in found.values() for one in said} == {
+        "no answer within 0.2 s, with many others to be asked"
+    }
+
+
 async def test_the_real_other_side_knows_its_own_decisions_only(world):
     alpha, beta, _ = world
     await needing.serve(beta)

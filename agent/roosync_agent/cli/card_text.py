@@ -72,7 +72,7 @@ def _afterwards(card: dict[str, Any], changed: Told) -> Iterator[str]:
     if card["wanted_absent"]:
         yield from titled(tr("Afterwards"), tr(GONE.get(card["answer"], GONE[""])))
         return  # who lacks it already is not counted
-    if isinstance(card["executes"], dict) and card["executes"]:
+    if card["executes"] and _is_known_beyond(card):
         yield f"  {tr('Executes')}"
         yield from fitted(_executes(card, changed), width(), 4)
     if card.get("whole", True):
@@ -134,8 +134,16 @@ def _changes(card: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
+def _is_known_beyond(card: dict[str, Any]) -> bool:
+    """Does what executes say more than the changes do? A list of which all changes stand above as a whole does not."""
+    in_part = [change["path"] for change in card["changes"]] != [[]]
+    return isinstance(card["executes"], dict) or (isinstance(card["executes"], list) and in_part)
+
+
 def _executes(card: dict[str, Any], changed: Told) -> list[str]:
     """All of it; only a text of a mode that stands above in full is not printed twice."""
+    if not isinstance(card["executes"], dict):
+        return block("=", tr("(all of it)"), card["executes"], apart=True)
     lines, above = [], []
     for name, value in ordered(card["executes"], card["kind"]).items():
         if card["kind"] == "mode" and name in changed.whole and isinstance(value, str) and "\n" in value:

@@ -25,6 +25,7 @@ from roosync_agent.operations.decisions.seen import whole
 from roosync_broker.errors import BusError, NoResponderError
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored, Subscription
+from roosync_broker.tasks import end
 from roosync_protocol import needs
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entity, Kind
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from roosync_agent.running.machine import Machine
 
 PATIENCE = 1.0  # seconds for an answer
+ALTOGETHER = 4  # times that, for all machines of one question
 AT_ONCE = 64  # machines that are asked at the same time
 ANSWERED_AT_ONCE = 2  # questions that this machine works on
 WAITING = 20  # questions that wait for that; whoever comes then is left without an answer
@@ -70,15 +72,25 @@ class Said(Struct, frozen=True, kw_only=True):
 async def ask_each(
     machine: "Machine", asked: Mapping[str, Sequence[Item]], patience: float = PATIENCE
 ) -> dict[str, list[Said]]:
-    """What each machine says of each of its items, in their order. About what needs nothing nobody is asked."""
+    """What each machine says of each of its items, in their order. About what needs nothing nobody is asked.
+
+    A thousand machines that hang keep nobody waiting: after ALTOGETHER times `patience` who has not answered is silent.
+    """
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(name: str, items: Sequence[Item]) -> list[Said]:
         async with room:
             return await _ask(machine, name, items, patience)
 
-    found = await asyncio.gather(*(one(name, items) for name, items in asked.items()))
-    return dict(zip(asked, found, strict=True))
+    tasks = {name: asyncio.create_task(one(name, items)) for name, items in asked.items()}
+    late: set[asyncio.Task[list[Said]]] = set()
+    try:
+        if tasks:
+            _, late = await asyncio.wait(tasks.values(), timeout=ALTOGETHER * patience)
+    finally:
+        await end(tasks.values())
+    silent = Said(why=f"no answer within {ALTOGETHER * patience:g} s, with many others to be asked")
+    return {name: [silent] * len(asked[name]) if task in late else task.result() for name, task in tasks.items()}
 
 
 async def _ask(machine: "Machine", name: str, items: Sequence[Item], patience: float) -> list[Said]:
