@@ -138,7 +138,6 @@ def test_no_line_of_a_table_is_wider_than_the_terminal(alpha, wide):
         "snapshots",
         "ping",
         "locks",
-        "collect",
     ):
         _code, out, _err = run(alpha, command, {"COLUMNS": str(wide)})
         for line in out.split("\n"):

@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
+from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
@@ -88,18 +89,21 @@ def _follow(id_: str | None, seconds: float | None, as_json: bool) -> NoReturn:
     import time
 
     end, last = time.monotonic() + (math.inf if seconds is None else seconds), ""
-    while True:
-        answer = ask_machine("cycle_show", id_=id_)
-        id_ = answer["id"]
-        line = _line(answer)
-        if line != last and not as_json:
-            click.echo(line)
-            last = line
-        left = end - time.monotonic()
-        if answer["status"] != "running" or left <= 0:
-            show(answer, as_json, _text)
-            raise click.exceptions.Exit(_code(answer))
-        time.sleep(min(0.5, left))
+    with Bar(tr("Waiting for the machines")) as bar:
+        while True:
+            answer = ask_machine("cycle_show", id_=id_)
+            id_ = answer["id"]
+            line = _line(answer)
+            if line != last and not as_json:
+                bar.say(line)
+                last = line
+            bar.at(len(answer["participants"]) - len(answer["waits_for"]), total=len(answer["participants"]))
+            left = end - time.monotonic()
+            if answer["status"] != "running" or left <= 0:
+                break
+            time.sleep(min(0.5, left))
+    show(answer, as_json, _text)
+    raise click.exceptions.Exit(_code(answer))
 
 
 @cycle.command("metrics")

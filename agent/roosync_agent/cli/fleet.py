@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import columns, harmless
 from roosync_agent.settings import Settings, load
@@ -176,7 +177,8 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
             click.echo(tr("Joining the fleet {fleet} as {machine}.", fleet=harmless(read.fleet), machine=name))
             click.echo(tr("Fingerprint of this machine:  {fingerprint}", fingerprint=fingerprint(pair.public)))
             click.echo(tr("The operator sees the same on the other side and confirms. Waiting ..."))
-        return await joining.join(settings, state, read, name, pair)
+        with Bar(tr("Waiting for the operator")):
+            return await joining.join(settings, state, read, name, pair)
 
     done = msgspec.to_builtins(asyncio.run(work()))
     show(

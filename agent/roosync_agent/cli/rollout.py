@@ -8,8 +8,10 @@ import click
 
 from roosync_agent.cli.choosing import limit_options, on_option
 from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.rollout_text import (
     ENDS,
+    OPEN,
     code_of,
     event_text,
     events,
@@ -231,15 +233,17 @@ def follow(
     resident = ask_agent("rollout_show", id_=answer["id"]) is not None
     pause = LOOK
     try:
-        while True:
-            for line in () if as_json else events(before, answer):
-                click.echo(event_text(line))
-            if answer["status"] in ENDS or (over is not None and time.monotonic() >= over):
-                break
-            time.sleep(pause)
-            began = time.monotonic()
-            before, answer = answer, _look(answer["id"], resident)
-            pause = max(LOOK, min(LONGEST, REST * (time.monotonic() - began)))
+        with Bar(tr("Waiting for the machines"), len(answer["machines"])) as bar:
+            while True:
+                for line in () if as_json else events(before, answer):
+                    bar.say(event_text(line))
+                bar.at(sum(row["state"] not in OPEN for row in answer["machines"]))
+                if answer["status"] in ENDS or (over is not None and time.monotonic() >= over):
+                    break
+                time.sleep(pause)
+                began = time.monotonic()
+                before, answer = answer, _look(answer["id"], resident)
+                pause = max(LOOK, min(LONGEST, REST * (time.monotonic() - began)))
     except KeyboardInterrupt:
         following = next_line(f"roosync rollout watch {answer['id']}")
         click.echo(f"\n{tr('The rollout goes on.')} {following}", err=True)

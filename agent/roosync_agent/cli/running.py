@@ -114,10 +114,12 @@ def _fault_of(error: Exception) -> str | None:
 
 def ask_machine(verb: str, **args: Any) -> Any:
     """The answer of this machine: from its resident agent, or worked out here when none runs."""
+    from roosync_agent.cli.progress import asking
     from roosync_agent.running.reaching import answer_of
     from roosync_agent.settings import load
 
-    answer = answer_of(load(), verb, args, alone=lambda: _tell_alone(verb))
+    with asking(verb):
+        answer = answer_of(load(), verb, args, alone=lambda: _tell_alone(verb))
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     _tell_away(bool(answer.get("away")))
