@@ -88,7 +88,8 @@ def test_the_doctors_commands_are_there():
         tree = ast.parse(path.read_text("utf-8"))
         aside = set(made._not_said(tree))
         texts = [made.pattern(node) or "" for node in ast.walk(tree) if id(node) not in aside]
-        found += [text.removeprefix("roosync ").split() for text in texts if text.startswith("roosync ") and " runs " not in text]
+        lines = [text for text in texts if text.startswith("roosync ") and " runs " not in text]
+        found += [line.split()[1:] for line in lines]
         found += [words for text in texts for words in _commands(text)]
     for words in found:
         _require_command(words)
