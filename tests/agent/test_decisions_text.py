@@ -102,3 +102,30 @@ def test_the_list_is_bounded_on_a_screen_and_whole_for_programs(monkeypatch):
     for words in ((), ("--json",), ("--all",), ("--limit", "7"), ("--json", "--limit", "7")):
         CliRunner().invoke(decision.decisions, words)
     assert asked == [decision.ROWS, 0, 0, 7, 7]
+
+
+NAMED = {  # words -> ids that are chosen, or what is refused
+    "one": (("d-1",), ["d-1"]),
+    "by its beginning": (("e",), ["e-1"]),
+    "beyond the risk": (("d-1", "--risk", "low"), []),
+    "of another machine": (("d-1", "--machine", "pc-z"), []),
+    "several by one beginning": (("d-",), "means 2 of the decisions that wait"),
+    "nobody's": (("x",), "means 0 of the decisions that wait"),
+}
+
+
+@pytest.mark.parametrize(("words", "chosen"), NAMED.values(), ids=NAMED)
+def test_a_named_decision_is_the_one_that_is_meant(monkeypatch, words, chosen):
+    asked = []
+
+    def ask_machine(verb, **args):
+        rows = [row(id_) for id_ in ("d-1", "d-2", "e-1")]
+        if verb == "decisions":
+            return {"decisions": [one for one in rows if one["id"].startswith(tuple(args["named"]))]}
+        asked.extend(args["ids"])
+        return []
+
+    monkeypatch.setattr(decision, "ask_machine", ask_machine)
+    ran = CliRunner().invoke(decision.approve_many, list(words), input="n\n")
+    assert asked == (chosen if isinstance(chosen, list) else [])
+    assert isinstance(chosen, list) or chosen in ran.output

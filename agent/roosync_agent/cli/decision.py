@@ -182,9 +182,20 @@ def approve_many(
 
 def _chosen(ids: tuple[str, ...], risk: str | None, machine: str | None) -> list[str]:
     """The ids of the decisions that wait and are meant."""
-    listed = ask_machine("decisions", risk=risk or "", of=machine or "", named=list(ids))["decisions"]
+    if not ids:
+        listed = ask_machine("decisions", risk=risk or "", of=machine or "")["decisions"]
+        return [d["id"] for d in listed if d["status"] == "pending"]
+    listed = ask_machine("decisions", named=list(ids))["decisions"]
     named = {_one_of(listed, id_) for id_ in ids}
-    return [d["id"] for d in listed if d["status"] == "pending" and (d["id"] in named or not ids)]
+    most = RISKS.index(risk) if risk else len(RISKS)
+    return [
+        d["id"]
+        for d in listed
+        if d["id"] in named
+        and d["status"] == "pending"
+        and RISKS.index(d["risk"]) <= most
+        and machine in (None, d["machine"])
+    ]
 
 
 def _ask(count: int, left: int) -> None:
