@@ -14,6 +14,7 @@ import pytest
 
 from roosync_agent.mcp_server import desk, wire
 from roosync_agent.mcp_server import http as over_http
+from roosync_agent.running import loopback
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.state import StateError
 
@@ -179,7 +180,7 @@ async def test_who_does_not_read_is_not_read_from(state, resident):
     async with connected(state) as process:
         process.stdout._transport.pause_reading()
         process.stdin.transport.set_write_buffer_limits(high=1 << 30)
-        for number in range(1, 60_001):
+        for number in range(1, 40_001):
             process.stdin.write(json.dumps(request(number)).encode() + b"\n")
         left = -1
         async with asyncio.timeout(PATIENCE):
@@ -258,7 +259,7 @@ async def serving(state):
     async with started(state, "--http", "--port", "0") as process:
         told = (await asyncio.wait_for(process.stderr.readline(), PATIENCE)).decode()
         port = int(told.rsplit(":", 1)[1].split("/")[0])
-        yield process, Caller(port, over_http.token(state))
+        yield process, Caller(port, loopback.token(state))
 
 
 class Caller:
@@ -357,19 +358,19 @@ async def test_open_streams_and_calls_end_with_it(state, resident):
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", "", "127.0.0.1.evil.example"])
 def test_it_does_not_listen_beyond_this_computer(host):
     with pytest.raises(StateError, match="loopback"):
-        over_http.bound(host, 0)
+        loopback.bound(host, 0)
 
 
 def test_a_taken_port_and_a_token_that_others_may_read_are_told(tmp_path):
-    with over_http.bound("127.0.0.1", 0) as held, pytest.raises(StateError, match="--port"):
-        over_http.bound("localhost", held.getsockname()[1])
-    assert over_http.token(tmp_path) == over_http.token(tmp_path)
-    over_http.token_file(tmp_path).chmod(0o644)
+    with loopback.bound("127.0.0.1", 0) as held, pytest.raises(StateError, match="--port"):
+        loopback.bound("localhost", held.getsockname()[1])
+    assert loopback.token(tmp_path) == loopback.token(tmp_path)
+    loopback.token_file(tmp_path).chmod(0o644)
     with pytest.raises(StateError, match="others may read"):
-        over_http.token(tmp_path)
-    over_http.token_file(tmp_path).write_text("short\n")
+        loopback.token(tmp_path)
+    loopback.token_file(tmp_path).write_text("short\n")
     with pytest.raises(StateError, match="no token"):
-        over_http.token(tmp_path)
+        loopback.token(tmp_path)
 
 
 def test_nobody_is_asked_for_more_than_it_may():

@@ -111,14 +111,15 @@ def _serve_http(host: str, port: int) -> None:
 
     from roosync_agent.mcp_server import http
     from roosync_agent.mcp_server.server import build
+    from roosync_agent.running import loopback
     from roosync_agent.settings import load
 
     logging.getLogger().setLevel(logging.WARNING)
     state = load().state
-    token = http.token(state)
-    listening = http.bound(host, port)
+    token = loopback.token(state)
+    listening = loopback.bound(host, port)
     click.echo(tr("Assistants are served at {address}.", address=http.address_of(listening)), err=True)
-    file = harmless(str(http.token_file(state)))
+    file = harmless(str(loopback.token_file(state)))
     click.echo(
         tr("Their token is in {file}; `roosync mcp config --http` shows where each one wants it.", file=file), err=True
     )

@@ -9,12 +9,9 @@ connections are bounded.
 import asyncio
 import contextlib
 import hmac
-import ipaddress
 import logging
-import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -23,8 +20,6 @@ from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
 from roosync_agent.running.signals import stop_event
-from roosync_agent.state import StateError
-from roosync_broker.private_files import read_private, write_private
 
 # What an ASGI application is: asgi.readthedocs.io, "Applications".
 Scope = MutableMapping[str, Any]
@@ -42,50 +37,6 @@ IDLE = 1800.0  # seconds after which a session that nobody uses ends
 BODY = 1 << 20  # bytes, as a line over stdio
 CONNECTIONS = 256
 GRACE = 3  # seconds that open answers have at the end
-LEAST_TOKEN = 32
-
-
-def token_file(state: Path) -> Path:
-    return state / "mcp-token"
-
-
-def token(state: Path) -> str:
-    """The token of this state folder, made at first use; it stays, so that an assistant's configuration does."""
-    path = token_file(state)
-    with contextlib.suppress(FileNotFoundError):
-        found = read_private(path, 1024).decode("ascii", "replace").strip()
-        if len(found) < LEAST_TOKEN or not found.isascii() or not found.isalnum():
-            raise StateError(f"{path} holds no token; remove it, and a new one is made")
-        if path.stat().st_mode & 0o077 and hasattr(socket, "AF_UNIX"):
-            raise StateError(f"others may read {path}; remove it, and a new one is made")
-        return found
-    made = secrets.token_hex(32)
-    write_private(path, made.encode() + b"\n")
-    return made
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A listening socket on a loopback address; port 0 is any free one. StateError in words."""
-    address = "127.0.0.1" if host == "localhost" else host
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        parsed = None
-    if parsed is None or not parsed.is_loopback:
-        raise StateError(
-            f"the MCP server listens on loopback alone, and {host} is not: whoever reaches it acts as this machine. "
-            "From another computer, go through SSH: ssh -L 7317:127.0.0.1:7317 HOST"
-        )
-    listening = socket.socket(socket.AF_INET6 if parsed.version == 6 else socket.AF_INET)
-    try:
-        if hasattr(socket, "AF_UNIX"):
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((address, port))
-        listening.listen(CONNECTIONS)
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise StateError(f"port {port} on {host} can not be had ({error}); name another one with --port") from error
-    return listening
 
 
 def address_of(listening: socket.socket) -> str:
