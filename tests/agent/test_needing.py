@@ -53,7 +53,8 @@ def programs(tmp_path, monkeypatch):
 LOOKED_FOR = {  # command and more of the value, may paths be looked at -> there, lacking, or not known (None)
     "on the path": ({"command": "npx"}, False, True),
     "not on the path": ({"command": "serve"}, False, False),
-    "on the value's own path": ({"command": "serve", "env": {"PATH": "FOLDER/opt"}}, False, True),
+    "on the value's own path": ({"command": "serve", "env": {"PATH": "FOLDER/opt"}}, True, True),
+    "on a path that nobody signed": ({"command": "serve", "env": {"PATH": "FOLDER/opt"}}, False, None),
     "by its path": ({"command": "FOLDER/opt/serve"}, True, True),
     "by a path without anything": ({"command": "FOLDER/opt/none"}, True, False),
     "a file that is no program": ({"command": "FOLDER/opt/text"}, True, False),

@@ -259,8 +259,8 @@ def _there(collection: Collection, program: Program, *, by_path: bool) -> bool |
     if any(sign in name for sign in "$%~") or any(sign in path for sign in "$%"):
         return None  # the assistant fills something in
     is_path = "/" in name or "\\" in name
-    if is_path and not by_path:
-        return None
+    if (is_path or path) and not by_path:
+        return None  # whoever published it chose where we would look
     if is_path and not _absolute(name):
         if not _absolute(folder):
             return None  # from the folder that is open there
