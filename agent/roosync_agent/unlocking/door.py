@@ -30,6 +30,7 @@ LIMIT = 1 << 20  # bytes of a request
 PATIENCE = 5.0  # seconds for an asker to say its line, and to take one of ours
 LOOK = 0.2  # seconds between two looks whether an asker is still there
 FOREBEARS = 3  # that are named: the shell, and what started it
+NAME_SHOWN = 60  # characters of each
 _FILES = ("token", "port")
 CLAIM = 120  # characters of what an asker says of itself
 BUSY = "too much waits there already: the person answers one question after the other"
@@ -182,7 +183,7 @@ def _name(process: psutil.Process) -> str:
     """What a person would call it: of an interpreter the script or module that it runs."""
     with contextlib.suppress(psutil.Error):
         words = process.cmdline()
-        if len(words) > 1 and Path(words[0]).name.startswith(("python", "node")):
-            script = words[2] if words[1] == "-m" and len(words) > 2 else words[1]
-            return f"{Path(words[0]).name} {Path(script).name}"
-    return process.name()
+        if words and Path(words[0]).name.startswith(("python", "node")):
+            script = next((Path(word).name for word in words[1:] if not word.startswith("-")), "")
+            return f"{Path(words[0]).name} {script}".strip()[:NAME_SHOWN]
+    return process.name()[:NAME_SHOWN]

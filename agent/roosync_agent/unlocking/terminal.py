@@ -7,6 +7,7 @@ is locked, and when nobody asks it any more.
 
 import contextlib
 import os
+import re
 import select
 import sys
 import time
@@ -17,6 +18,9 @@ from typing import TextIO
 QUIET = 0.3  # seconds in which nothing is typed, before the prompt is shown
 LOOK = 0.3  # seconds between two looks whether the question is still wanted
 MOST_TYPED = 4096
+# All that moves the cursor, hides, or makes a terminal answer by itself; colours pass. Commands make hostile text
+# harmless where they show it: this is the second wall, where an answer signs.
+_NOT_SHOWN = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 class NoAnswerError(KeyboardInterrupt):
@@ -35,9 +39,10 @@ class Tee(TextIOBase):
     def write(self, text: str) -> int:
         if not isinstance(text, str):
             raise TypeError("text")  # click asks so whether this takes bytes
+        shown = _NOT_SHOWN.sub("", text)
         with contextlib.suppress(OSError):
-            self._terminal.write(text)
-        self._also(text)
+            self._terminal.write(shown)
+        self._also(shown)
         return len(text)
 
     def flush(self) -> None:
