@@ -41,7 +41,8 @@ class Terminal:
         self._wakeup = -1
         self._shown: list[str] | None = None
         self._reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
+        if not WINDOWS:
+            os.set_blocking(self._writer, False)
 
     def __enter__(self) -> "Terminal":
         for name, handler in (("SIGWINCH", self._resized), ("SIGTSTP", self._stopped), ("SIGCONT", self._resized),
