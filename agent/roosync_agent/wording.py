@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gettext import NullTranslations
-
+    from roosync_agent.catalogue_file import Catalogue
     from roosync_agent.heard_words import Sentences
 
 FOLDER = Path(__file__).parent / "locale"
@@ -83,23 +82,22 @@ def _filled(said: str, text: str, values: dict[str, Any]) -> str:
         return text.format(**values)
 
 
-def _faces() -> "NullTranslations":
+def _faces() -> "Catalogue":
     return _catalogue(FACES, language())
 
 
 @cache
-def _catalogue(domain: str, spoken: str) -> "NullTranslations":
-    import gettext
+def _catalogue(domain: str, spoken: str) -> "Catalogue":
+    from roosync_agent.catalogue_file import Catalogue
 
-    return gettext.translation(domain, FOLDER, [spoken], fallback=True)
+    return Catalogue(FOLDER / spoken / "LC_MESSAGES" / f"{domain}.mo")
 
 
 @cache
 def _sentences(spoken: str) -> "Sentences":
     from roosync_agent.heard_words import Sentences
 
-    catalogue = vars(_catalogue(BELOW, spoken)).get("_catalog", {})
-    return Sentences({said: told for said, told in catalogue.items() if said and isinstance(said, str)})
+    return Sentences(_catalogue(BELOW, spoken))
 
 
 def _of_the_desktop() -> str:
