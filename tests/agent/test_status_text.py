@@ -37,7 +37,7 @@ def test_the_last_line(seen, last):
 
 WARNING = "the fleet has no roster yet: nobody may sign for it"
 FRENCH = {
-    "in step": ("present", {}, "Tout concorde : rien à faire."),
+    "in step": ("present", {}, "En phase : rien à faire."),
     "somebody is away": ("silent", {}, "Ensuite : roosync up    (sur pc-b)"),
     "mail": ("present", {"mail_unread": 3}, "Courrier non lu pour pc-a : 3    (roosync message inbox)"),
     "what another room said": ("present", {"warnings": [WARNING]}, "! la flotte n'a pas encore de registre"),
