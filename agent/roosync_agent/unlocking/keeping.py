@@ -28,6 +28,7 @@ from roosync_agent.unlocking.desk import Desk, Question
 from roosync_agent.unlocking.door import Door
 from roosync_agent.unlocking.terminal import Keyboard, NoAnswerError, Tee
 from roosync_agent.wording import tr, trn
+from roosync_agent.yes_no import confirm, understood
 from roosync_broker.keys import KeyPair
 
 STOPPED = 130  # exit code of a command that was stopped, or whose question was answered with no
@@ -150,7 +151,7 @@ class Keeper:
     def _allowed_first(self) -> bool:
         """Of a command that signs without a question of its own."""
         try:
-            return click.confirm(tr("Run it, and sign"))
+            return confirm(tr("Run it, and sign"))
         except click.Abort:
             return False
 
@@ -167,10 +168,10 @@ class Keeper:
         except OSError:  # the terminal is gone
             self._signalled = True
             raise NoAnswerError from None
-        if said in ("y", "yes"):
-            if self._question is not None:
-                self._question.allowed = True
-        elif said in ("", "n", "no"):
+        meant = understood(said)
+        if meant and self._question is not None:
+            self._question.allowed = True
+        elif meant is False or not said:
             self._declined = True
         return said
 
