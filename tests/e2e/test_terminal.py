@@ -57,8 +57,8 @@ WAYS = [
     {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"},
     {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "LANGUAGE": "fr"},
     {CLOSED: "stdin stdout"},
-]  # each command gets one of them, in turn; the commands that look get all
-LOOKS = ("status", "machines", "decisions", "decision show", "diffs", "mcp-servers", "history")
+]  # each command gets one of them, in turn; these get all
+LOOKS = ("status", "decision show", "mcp-servers")
 
 
 def leaves(command, words, context):

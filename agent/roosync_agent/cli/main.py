@@ -17,6 +17,10 @@ def main() -> None:
         code = _run(sys.argv[1:])
     except KeyboardInterrupt:  # while something was imported, or before there was anything to stop
         code = _stopped()
+    except RuntimeError as error:  # so Python 3.11 calls a Ctrl-C while a class is made
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        code = _stopped()
     try:
         import signal
 

@@ -61,6 +61,8 @@ def guarded(command: click.Command) -> int:
     except KeyboardInterrupt:
         return _stopped()
     except Exception as error:  # noqa: BLE001 (the last line of defence: one clear message instead of a traceback)
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python 3.11, while a class is made of what is imported
+            return _stopped()
         return told(error)
     return code if isinstance(code, int) else 0
 
