@@ -13,19 +13,22 @@ def confirm(question: str, *, default: bool = False, abort: bool = False, err: b
 
     `err`: asked on standard error, where standard output is for a program.
     """
-    yes, no = _words(tr("y"), tr("yes")), _words(tr("n"), tr("no"))
-    choice = f"{yes[0].upper()}/{no[0]}" if default else f"{yes[0]}/{no[0].upper()}"
+    yes, no = tr("y"), tr("n")
+    choice = f"{yes.upper()}/{no}" if default else f"{yes}/{no.upper()}"
     while True:
-        said = click.prompt(f"{question} [{choice}]", default="", show_default=False, err=err)
-        word = str(said).strip().lower()
-        if word in ("", *yes, *no, "y", "yes"):
+        said = str(click.prompt(f"{question} [{choice}]", default="", show_default=False, err=err)).strip()
+        agreed = understood(said) if said else default
+        if agreed is not None:
             break
-        click.echo(tr("Answer {yes} or {no}.", yes=yes[0], no=no[0]), err=err)
-    agreed = word not in no if word else default
+        click.echo(tr("Answer {yes} or {no}.", yes=yes, no=no), err=err)
     if abort and not agreed:
         raise click.Abort
     return agreed
 
 
-def _words(*words: str) -> tuple[str, ...]:
-    return tuple(word.lower() for word in words)
+def understood(word: str) -> bool | None:
+    """Yes or no, in the person's language or in English; None for anything else, nothing at all among it."""
+    word = word.strip().lower()
+    if word in ("y", "yes", tr("y"), tr("yes")):
+        return True
+    return False if word in ("n", "no", tr("n"), tr("no")) else None

@@ -5,7 +5,7 @@ import io
 import click
 import pytest
 
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import confirm, understood
 
 ANSWERS = {  # language, what is typed, the answer without one -> what is understood, how it is asked
     "yes": ("en", "y\n", False, True, "Sign it [y/N]: "),
@@ -44,3 +44,8 @@ def test_it_is_asked_as_click_asks(monkeypatch, capsys):
         ask("\nWrite this", default=True, err=True)
         asked.append(capsys.readouterr())
     assert asked[0] == asked[1]
+
+
+@pytest.mark.parametrize("word", ["", "yn", "2", "jein"])
+def test_what_is_neither_is_not_understood(word):
+    assert understood(word) is None

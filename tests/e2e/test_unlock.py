@@ -192,6 +192,24 @@ def test_what_has_no_question_of_its_own_is_asked_first(site, terminals):
     assert "Traceback" not in there.said
 
 
+def test_yes_and_no_are_understood_in_the_language_of_the_person(site, terminals, monkeypatch):
+    monkeypatch.setitem(site.extra, "LANGUAGE", "fr")
+    there = terminals.open("unlock")
+    there.until("Phrase secrète de la clé de l'opérateur : ")
+    there.type(f"{WORD}\n")
+    there.until("Ctrl-C")
+    no = terminals.open("label", "beta", "role=non")
+    there.until("[o/N]: ")
+    there.type("non\n")
+    assert no.end() == 130
+    assert "rien n'a été signé" in no.said
+    yes = terminals.open("label", "beta", "role=oui")
+    there.until("[o/N]: ")
+    there.type("oui\n")
+    assert yes.end() == 0
+    assert labels(site)["beta"] == {"role": "oui"}
+
+
 GOES_ON_HERE = {  # words -> what is said: what is not asked for there wants its passphrase here
     "by its option": (["label", "beta", "role=x", "--here"], ""),
     "with yes": (["revoke", "beta", "--yes"], "! --yes is not asked for there."),
