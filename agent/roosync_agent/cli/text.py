@@ -247,10 +247,6 @@ def value_text(value: Any) -> str:
     return harmless(json.dumps(value, ensure_ascii=False))
 
 
-def many(count: int, word: str) -> str:
-    return f"{count} {word}" + ("s" if count != 1 else "")
-
-
 def columns(text: str) -> int:
     """Columns that a text takes on a terminal."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
