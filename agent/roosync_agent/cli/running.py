@@ -43,7 +43,7 @@ def guarded(command: click.Command) -> int:
             told_ = tr("Nobody answered, and nothing further was done; --yes answers beforehand.")
             click.echo(f"\n{told_}", err=True)
             return 1
-        return _stopped()
+        return _stopped(on_a_new_line=error.__cause__ is not None)  # of a question click leaves the line open
     except click.ClickException as error:
         held.tell({"error": {"kind": "usage", "message": error.format_message()}})
         if "--json" in sys.argv:
@@ -67,8 +67,8 @@ def guarded(command: click.Command) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _stopped() -> int:
-    click.echo("\n" + tr("Stopped; nothing further was done."), err=True)
+def _stopped(*, on_a_new_line: bool = False) -> int:
+    click.echo("\n" * (not on_a_new_line) + tr("Stopped; nothing further was done."), err=True)
     return 130
 
 
