@@ -137,3 +137,11 @@ def test_the_state_never_holds_the_managed_home(env, tmp_path, state):
 def test_a_file_elsewhere_may_be_named(env, tmp_path):
     (tmp_path / "mine.toml").write_text('machine = "ana"\n')
     assert load(env | {"ROOSYNC_CONFIG": str(tmp_path / "mine.toml")}).machine == "ana"
+
+
+def test_the_usual_state_folder_is_that_of_the_environment_that_is_asked_about(tmp_path):
+    """The doctor asks for other processes' folders: their home is not ours."""
+    from roosync_agent.running.where import state_folder
+
+    theirs = state_folder({"HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)})
+    assert theirs.is_relative_to(tmp_path)

@@ -15,7 +15,7 @@ class SettingsError(ValueError):
 
 def state_folder(env: Mapping[str, str]) -> Path:
     """ROOSYNC_STATE, or the platform's data folder. The settings file can not change it: it lies in there."""
-    return folder(env, "ROOSYNC_STATE", _default_state)
+    return folder(env, "ROOSYNC_STATE", lambda: _default_state(env))
 
 
 def folder(env: Mapping[str, str], name: str, default: Callable[[], Path]) -> Path:
@@ -33,11 +33,11 @@ def plain_path(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - the names are meant, not what they link to
 
 
-def _default_state() -> Path:
+def _default_state(env: Mapping[str, str]) -> Path:
     """The platform's data folder for a user's program (the same answer as platformdirs, without its import)."""
-    home = Path.home()
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "roosync"
+        return Path(env.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "roosync"
+    home = Path(env["HOME"]) if env.get("HOME") else Path.home()
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "roosync"
-    return Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"
+    return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"
