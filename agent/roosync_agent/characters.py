@@ -6,6 +6,7 @@ middle of a long line. Standard library only: every command needs it.
 """
 
 import re
+import shlex
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -58,6 +59,17 @@ def harmless(text: object, *, lines: bool = False) -> str:
         before = char
     shown = "".join(out)
     return shown if shown.isascii() else _WORD.sub(_with_foreign_letters_spelled, shown)
+
+
+def brief(text: object, most: int = 30) -> str:
+    """A word that a machine says of itself, for a cell: no run of blanks, and no width, makes a row look like two."""
+    word = "_".join(str(text).split())
+    return word if len(word) <= most else f"{word[: most - 3]}..."
+
+
+def shell_word(text: object) -> str:
+    """`text` in a command that is proposed: who pastes the line must not run what a name says."""
+    return shlex.quote(harmless(text))
 
 
 def spelled(char: str) -> str:

@@ -17,12 +17,13 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.applying.plan import plan
+from roosync_agent.characters import harmless
 from roosync_agent.cli import decision as decision_cli
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.fleet import _asks
 from roosync_agent.cli.questions import question_lines
-from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.cli.text import print_json
 from roosync_agent.collecting.watch import watched
 from roosync_agent.operations import machine_side
 from roosync_agent.operations.baseline import promoting, proposing

@@ -7,7 +7,7 @@ import pytest
 
 from roosync_agent.characters import found_in
 from roosync_agent.cli.card_text import card_text
-from roosync_agent.cli.text import columns
+from roosync_agent.columns import columns
 
 NOW = "2026-11-21T09:30:00.000000Z"
 # How the lines of a card begin: a title, a text that goes on below it, or the mark of a value's line.

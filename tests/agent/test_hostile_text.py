@@ -2,11 +2,12 @@
 
 import pytest
 
-from roosync_agent.characters import found_in, harmless
+from roosync_agent.characters import brief, found_in, harmless
 from roosync_agent.cli.machines import _all_of, _text
 from roosync_agent.cli.rollout_text import events, list_text, rollout_text
-from roosync_agent.cli.text import brief, columns, shown_ping
+from roosync_agent.cli.text import shown_ping
 from roosync_agent.cli.update import update_text
+from roosync_agent.columns import columns
 
 EVIL = "0.3.0\x1b[2J\x1b]0;x\x07\u202egnp\u2066\u200b\x9b2K\r\nbeta  1  A\u0430"
 POSING = f"0.3.0{' ' * 40}gamma    2     0.2.0  0.3.0  confirmed"

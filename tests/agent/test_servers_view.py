@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.cli.servers_text import WIDE, shown_text, table_text
-from roosync_agent.cli.text import columns
+from roosync_agent.columns import columns
 from roosync_agent.operations.membership.lawmaking import NotYetError, RefusedRequestError
 from roosync_agent.operations.servers import known as servers_known
 from roosync_agent.operations.servers.known import Known

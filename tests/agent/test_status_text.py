@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from roosync_agent.cli.status_text import shown_status
-from roosync_agent.cli.text import folded
+from roosync_agent.columns import folded
 from roosync_protocol.messages import Rollout
 from roosync_protocol.rollout.gate import opens
 

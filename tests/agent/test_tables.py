@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from roosync_agent.cli.text import columns, hanging, table, table_with_lines
+from roosync_agent.cli.text import table, table_with_lines
+from roosync_agent.columns import columns, hanging
 
 HEADS = ("MACHINE", "STATE", "WAITING FOR", "NOTE")
 ROWS = [

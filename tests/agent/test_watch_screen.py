@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from roosync_agent.cli.text import columns
 from roosync_agent.cli.watch import plain
 from roosync_agent.cli.watch.following import Seen, _urgent
 from roosync_agent.cli.watch.keys import Keys
 from roosync_agent.cli.watch.lines import cut, drawn, folded_lines, padded
 from roosync_agent.cli.watch.screen import frame, machine_text
 from roosync_agent.cli.watch.view import View
+from roosync_agent.columns import columns
 
 EVIL = "x\x1b[2J\x1b]0;t\x07\u202egnp\u2066\u200b\x9b2K\r\nbeta\ud800 日本語" + "y" * 300
 SIZES = list(itertools.product((1, 2, 5, 20, 61, 80, 400), (1, 2, 3, 5, 10, 24, 60)))

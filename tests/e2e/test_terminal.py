@@ -16,7 +16,7 @@ import click
 import pytest
 
 from roosync_agent.cli.app import COMMANDS, roosync
-from roosync_agent.cli.text import columns
+from roosync_agent.columns import columns
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pty and signals as POSIX has them")
 OUTSIDE = {"service install", "service uninstall"}  # they write into the person's own session

@@ -10,7 +10,7 @@ import sys
 import click
 
 from roosync_agent.cli.spoken import spoken
-from roosync_agent.cli.text import unbroken
+from roosync_agent.columns import unbroken
 from roosync_agent.wording import speak_to_click, tr
 from roosync_protocol import __version__
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
 from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import table
+from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:

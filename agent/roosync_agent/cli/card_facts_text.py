@@ -6,9 +6,11 @@ An agent of the version before says none of it; then it is left out, and nothing
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_lines import moment, said, titled
 from roosync_agent.cli.changes import fitted
-from roosync_agent.cli.text import harmless, value_text, width
+from roosync_agent.cli.text import value_text
+from roosync_agent.columns import width
 from roosync_agent.wording import mark, tr, trn
 
 KINDS = {"program": mark("the program {name}"), "secret": mark("the secret {name}")}

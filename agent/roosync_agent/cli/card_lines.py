@@ -4,8 +4,9 @@ Texts come from other machines. A word that is longer than a line would be broke
 follows would stand where the card's own titles stand.
 """
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import chopped
-from roosync_agent.cli.text import columns, hanging, harmless, width
+from roosync_agent.columns import columns, hanging, width
 from roosync_agent.wording import heard
 
 PLACE = 14  # column at which texts begin

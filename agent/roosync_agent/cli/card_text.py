@@ -7,10 +7,12 @@ card: each line of a value has its mark, also where the terminal is too narrow f
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_facts_text import agreed_lines, lacking_lines, marked_lines, origin_lines, unasked_lines
 from roosync_agent.cli.card_lines import PLACE, moment, said, titled, within
 from roosync_agent.cli.changes import Told, block, fitted, ordered, told
-from roosync_agent.cli.text import TONES, hanging, harmless, paint, reference_text, want_colour, width
+from roosync_agent.cli.text import TONES, reference_text
+from roosync_agent.columns import hanging, paint, want_colour, width
 from roosync_agent.wording import mark, tr, trn
 
 OWN = {"drift", "local_deletion", "join_differs", "conflict", "delete_modify"}  # this machine has a say of its own

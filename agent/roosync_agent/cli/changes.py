@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from roosync_agent.cli.text import columns, harmless, value_text
+from roosync_agent.characters import harmless
+from roosync_agent.cli.text import value_text
+from roosync_agent.columns import columns
 from roosync_agent.wording import tr, trn
 
 CONTEXT = 2  # lines that stay, shown around a change

@@ -105,7 +105,8 @@ def preview(on: str | list[str] | None, limit: str, seed: str, *, as_json: bool)
 
 def chosen_text(chosen: dict[str, Any]) -> str:
     """Who was chosen, in a line: how many of how many, and by which limit."""
-    from roosync_agent.cli.text import harmless, listed
+    from roosync_agent.characters import harmless
+    from roosync_agent.cli.text import listed
 
     names = listed(chosen["machines"], 8)
     number = len(chosen["machines"])
@@ -125,7 +126,7 @@ def chosen_text(chosen: dict[str, Any]) -> str:
 
 def claims_text(claims: list[str]) -> str:
     """That machines were chosen by their own word, which a person should know before anything is signed."""
-    from roosync_agent.cli.text import harmless
+    from roosync_agent.characters import harmless
 
     return tr(
         "! Chosen by what machines say of themselves, and could say falsely: {claims}",

@@ -4,19 +4,11 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import (
-    columns,
-    hanging,
-    harmless,
-    paint,
-    reference_text,
-    table,
-    value_text,
-    want_colour,
-    width,
-)
+from roosync_agent.cli.text import reference_text, table, value_text
+from roosync_agent.columns import columns, hanging, paint, want_colour, width
 from roosync_agent.wording import heard, tr, trn
 
 IN_STEP, DRIFT, PENDING, CONFLICT = 0, 2, 3, 4

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import hanging, harmless, table, want_colour, width
+from roosync_agent.cli.text import table
+from roosync_agent.columns import hanging, want_colour, width
 from roosync_agent.wording import heard, mark, tr
 
 if TYPE_CHECKING:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.outcomes_text import accounted, counted
-from roosync_agent.cli.text import hanging, harmless, next_line, reference_text, table_with_lines, width
+from roosync_agent.cli.text import next_line, reference_text, table_with_lines
+from roosync_agent.columns import hanging, width
 from roosync_agent.wording import heard, mark, tr, trn
 
 LESSER = ("none", "low")  # that a person may well approve together

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.doctor_text import shown_diagnosis
 from roosync_agent.cli.running import json_option, show
-from roosync_agent.cli.text import harmless, next_line
+from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, tr, trn
 from roosync_agent.yes_no import confirm
 

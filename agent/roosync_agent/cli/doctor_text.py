@@ -3,7 +3,9 @@
 import sys
 from typing import Any
 
-from roosync_agent.cli.text import folded, hanging, harmless, next_line, paint, want_colour, width
+from roosync_agent.characters import harmless
+from roosync_agent.cli.text import next_line
+from roosync_agent.columns import folded, hanging, paint, want_colour, width
 from roosync_agent.wording import heard, mark, tr, trn
 
 MARKS = {"error": "✗", "warning": "!", "note": "·", "well": "✓", "not looked at": "-"}

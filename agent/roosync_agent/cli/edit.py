@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import CommandError, json_option
-from roosync_agent.cli.text import harmless, paint, print_json, want_colour
+from roosync_agent.cli.text import print_json
+from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, tr
 from roosync_agent.yes_no import confirm
 from roosync_protocol.documents import FORMATS

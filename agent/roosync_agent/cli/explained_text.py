@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-from roosync_agent.cli.text import harmless, paint, shell_word, table, want_colour
+from roosync_agent.characters import harmless, shell_word
+from roosync_agent.cli.text import table
+from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, mark, tr, trn
 
 WIDTH = 46  # of a value in the table; `--json` has it whole

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless
 from roosync_agent.wording import heard, mark, tr, trn
 
 SHOWN = 40  # names of a kind

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from roosync_agent.cli.text import folded, harmless, paint
+from roosync_agent.characters import harmless
+from roosync_agent.columns import folded, paint
 from roosync_agent.wording import heard, mark, tr, trn
 
 LEVELS = {1: mark("warning"), 2: mark("a person must act"), 3: mark("EMERGENCY")}

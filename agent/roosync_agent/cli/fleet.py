@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import columns, harmless
+from roosync_agent.columns import columns
 from roosync_agent.settings import Settings, load
 from roosync_agent.state import State
 from roosync_agent.wording import heard, tr

@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import TONES, columns, folded, harmless, paint, want_colour, width
+from roosync_agent.cli.text import TONES
+from roosync_agent.columns import columns, folded, paint, want_colour, width
 from roosync_agent.wording import heard, tr, trn
 
 MOST = 34  # columns of an action with what it is about; what is longer stands below

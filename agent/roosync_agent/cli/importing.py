@@ -5,9 +5,11 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import table
+from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr, trn
 
 DRIFT = 2

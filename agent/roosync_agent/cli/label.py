@@ -4,9 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, expanded, labels_text
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, table, want_colour
+from roosync_agent.cli.text import table
+from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr, trn
 from roosync_agent.yes_no import confirm
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import folded, harmless, table_with_lines, width
+from roosync_agent.cli.text import table_with_lines
+from roosync_agent.columns import folded, width
 from roosync_agent.wording import heard, mark, tr
 
 DRIFT, NO_ANSWER = 2, 5

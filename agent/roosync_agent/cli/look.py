@@ -9,7 +9,8 @@ import click
 
 from roosync_agent.cli.running import ask_machine, json_option, machine_link, show
 from roosync_agent.cli.status_text import shown_status
-from roosync_agent.cli.text import table, want_colour, width
+from roosync_agent.cli.text import table
+from roosync_agent.columns import want_colour, width
 from roosync_agent.wording import heard, mark, tr
 
 if TYPE_CHECKING:

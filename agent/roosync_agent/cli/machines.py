@@ -4,21 +4,11 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import brief, harmless
 from roosync_agent.cli.choosing import chosen_text, labels_text, limit_options, on_option, wanted
 from roosync_agent.cli.running import ask_machine, json_option
-from roosync_agent.cli.text import (
-    brief,
-    columns,
-    folded,
-    harmless,
-    paint,
-    print_json,
-    table,
-    table_with_lines,
-    this_one,
-    want_colour,
-    width,
-)
+from roosync_agent.cli.text import print_json, table, table_with_lines, this_one
+from roosync_agent.columns import columns, folded, paint, want_colour, width
 from roosync_agent.wording import heard, mark, tr
 
 HEADS = (mark("MACHINE"), mark("SEEN"), mark("VERSION"), mark("OS"), mark("STATE"))

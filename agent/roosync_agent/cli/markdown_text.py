@@ -6,7 +6,8 @@ is text; a link shows where it leads; and each line stands behind a bar, so noth
 
 import shutil
 
-from roosync_agent.cli.text import columns, harmless
+from roosync_agent.characters import harmless
+from roosync_agent.columns import columns
 
 BAR = "\u2502 "
 NARROWEST, WIDEST = 40, 100

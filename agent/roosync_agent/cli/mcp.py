@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.running import CommandError, json_option
-from roosync_agent.cli.text import harmless, print_json, shell_word
+from roosync_agent.cli.text import print_json
 from roosync_agent.wording import tr
 
 if TYPE_CHECKING:

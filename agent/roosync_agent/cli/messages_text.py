@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from roosync_agent.cli.text import harmless, next_line, paint, shell_word, table, want_colour
+from roosync_agent.characters import harmless, shell_word
+from roosync_agent.cli.text import next_line, table
+from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, tr, trn
 
 TONES = {"URGENT": "bad", "HIGH": "warn"}

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from roosync_agent.cli.text import columns, folded, harmless, paint, want_colour, width
+from roosync_agent.characters import harmless
+from roosync_agent.columns import columns, folded, paint, want_colour, width
 from roosync_agent.wording import heard, mark, tr, trn
 
 DRIFT, PENDING, FAILED, SILENT = 2, 3, 4, 5

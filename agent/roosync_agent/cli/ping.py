@@ -4,7 +4,8 @@ import click
 
 from roosync_agent.cli.choosing import limit_options, on_option, wanted
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import shown_ping, want_colour
+from roosync_agent.cli.text import shown_ping
+from roosync_agent.columns import want_colour
 
 NO_ANSWER = 5
 

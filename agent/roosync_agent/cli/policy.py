@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, next_line
+from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, mark, tr, trn
 from roosync_agent.yes_no import confirm
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, listed, next_line, paint, want_colour
+from roosync_agent.cli.text import listed, next_line
+from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:

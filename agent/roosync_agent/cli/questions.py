@@ -7,7 +7,8 @@ its sides, of a list only what the others do not have. `*` marks what is suggest
 from itertools import takewhile
 from typing import Any
 
-from roosync_agent.cli.text import harmless, shell_word, value_text
+from roosync_agent.characters import harmless, shell_word
+from roosync_agent.cli.text import value_text
 from roosync_agent.wording import heard, tr, trn
 
 LEAVES = 8  # of one question; more are in the JSON

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from roosync_agent.cli.status_text import shown_status
-from roosync_agent.cli.text import print_json, shown_ping, want_colour
+from roosync_agent.cli.text import print_json, shown_ping
+from roosync_agent.columns import want_colour
 from roosync_agent.running.control import HangsError, NobodyThereError, ask
 from roosync_agent.running.where import SettingsError, state_folder
 from roosync_agent.wording import tr

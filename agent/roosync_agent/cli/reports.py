@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, value_text
+from roosync_agent.cli.text import value_text
 from roosync_agent.wording import heard
 
 MET, NOT_MET = 0, 2

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import harmless, next_line, table_with_lines
+from roosync_agent.cli.text import next_line, table_with_lines
 from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.choosing import claims_text
 from roosync_agent.cli.outcomes_text import (
@@ -18,7 +19,8 @@ from roosync_agent.cli.outcomes_text import (
     in_words,
     tallied,
 )
-from roosync_agent.cli.text import columns, hanging, harmless, next_line, table, table_with_lines, want_colour, width
+from roosync_agent.cli.text import next_line, table, table_with_lines
+from roosync_agent.columns import columns, hanging, want_colour, width
 from roosync_agent.operations.rollouts.words import called
 from roosync_agent.wording import heard, tr, trn
 

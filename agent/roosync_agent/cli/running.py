@@ -14,7 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
-from roosync_agent.cli.text import hanging, harmless, print_json, width
+from roosync_agent.characters import harmless
+from roosync_agent.cli.text import print_json
+from roosync_agent.columns import hanging, width
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr
 

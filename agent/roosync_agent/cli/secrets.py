@@ -4,8 +4,10 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, next_line, shell_word, table, want_colour
+from roosync_agent.cli.text import next_line, table
+from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, mark, tr, trn
 
 WORDS = {"set": mark("set"), "missing": mark("MISSING"), "keyring": mark("keyring")}

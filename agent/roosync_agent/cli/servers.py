@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
 from roosync_agent.cli.card_lines import PLACE, within
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
-from roosync_agent.cli.text import columns, harmless, next_line, print_json, table, width
+from roosync_agent.cli.text import next_line, print_json, table
+from roosync_agent.columns import columns, width
 from roosync_agent.wording import heard, mark, tr, trn
 from roosync_agent.yes_no import confirm
 

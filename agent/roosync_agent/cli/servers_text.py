@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
+from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.changes import block, ordered
-from roosync_agent.cli.text import columns, hanging, harmless, next_line, shell_word, table, width
+from roosync_agent.cli.text import next_line, table
+from roosync_agent.columns import columns, hanging, width
 from roosync_agent.wording import heard, tr
 
 WIDE = 80

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import json_option, show
-from roosync_agent.cli.text import harmless
 from roosync_agent.wording import heard, mark, tr
 
 dry_option = click.option("--dry-run", is_flag=True, help="Show what would be written and run; do nothing.")

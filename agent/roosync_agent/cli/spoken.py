@@ -4,7 +4,7 @@ from inspect import cleandoc
 
 import click
 
-from roosync_agent.cli.text import unbroken
+from roosync_agent.columns import unbroken
 from roosync_agent.wording import language, tr
 
 _done: set[int] = set()

@@ -7,20 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from roosync_agent.cli.text import (
-    TONES,
-    brief,
-    columns,
-    hanging,
-    harmless,
-    listed,
-    next_line,
-    paint,
-    table,
-    table_with_lines,
-    this_one,
-    width,
-)
+from roosync_agent.characters import brief, harmless
+from roosync_agent.cli.text import TONES, listed, next_line, table, table_with_lines, this_one
+from roosync_agent.columns import columns, hanging, paint, width
 from roosync_agent.operations.rollouts.words import called
 from roosync_agent.wording import heard, tr, trn
 

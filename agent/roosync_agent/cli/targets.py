@@ -5,8 +5,10 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import harmless, next_line, table, want_colour
+from roosync_agent.cli.text import next_line, table
+from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr
 
 BROKEN = 1  # the exit code where a declaration of the person's own can not be used

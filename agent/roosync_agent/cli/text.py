@@ -5,22 +5,16 @@ direction-changing character gets through as itself.
 """
 
 import json
-import os
 import re
-import shlex
-import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from roosync_agent.characters import harmless as harmless
+from roosync_agent.characters import brief, harmless
+from roosync_agent.columns import columns, first_columns, folded, paint, want_colour, width
 from roosync_agent.wording import heard, tr, trn
 
-COLOURS = {"good": "32", "warn": "33", "bad": "31", "dim": "2", "bold": "1"}
-UNBROKEN = "\u00a0"
-_BEFORE_STOP = re.compile(r" (?=[:;?!\u00bb](?:\s|$))|(?<=\u00ab) ")
 _HIDDEN_IN_JSON = re.compile(
     "[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
@@ -44,25 +38,6 @@ TONES = {
     "Synced": "good",
     "Diverged": "warn",
 }
-
-
-def brief(text: object, most: int = 30) -> str:
-    """A word that a machine says of itself, for a cell: no run of blanks, and no width, makes a row look like two."""
-    word = "_".join(str(text).split())
-    return word if len(word) <= most else f"{word[: most - 3]}..."
-
-
-def shell_word(text: object) -> str:
-    """`text` in a command that is proposed: who pastes the line must not run what a name says."""
-    return shlex.quote(harmless(text))
-
-
-def want_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def paint(text: str, tone: str, colour: bool) -> str:
-    return f"\x1b[{COLOURS[tone]}m{text}\x1b[0m" if colour and tone in COLOURS else text
 
 
 def table(
@@ -105,7 +80,7 @@ def _table(
         below = [line for i in apart for line in _broken(f"{heads[i].lower()}: {row[i]}".removeprefix(": "), room, 4)]
         line = "  ".join(shown).rstrip()
         blocks.append([*([line] if len(beside) > 1 or not room else _broken(line, room, 0, plain=row[0])), *below])
-    return paint(first if not room else _first(first, room), "bold", colour), blocks
+    return paint(first if not room else first_columns(first, room), "bold", colour), blocks
 
 
 def _fitting(widths: Sequence[int], room: int) -> list[int]:
@@ -126,20 +101,10 @@ def _broken(line: str, room: int, place: int, plain: str | None = None) -> list[
     found = []
     for part in fold.wrap(plain):
         while part:  # wide characters take two
-            piece = _first(part, room - place) or part[0]
+            piece = first_columns(part, room - place) or part[0]
             found.append(" " * place + piece)
             part = part[len(piece) :]
     return found
-
-
-def _first(text: str, room: int) -> str:
-    """As much of it as so many columns take."""
-    used = 0
-    for at, char in enumerate(text):
-        used += columns(char)
-        if used > room:
-            return text[:at]
-    return text
 
 
 def print_json(value: Any) -> None:
@@ -198,32 +163,6 @@ def next_line(command: str, why: str = "") -> str:
     return tr("Next: {command}", command=command) + (f"    ({why})" if why else "")
 
 
-def width() -> int:
-    """Columns of this terminal, or as COLUMNS says; 0 when neither is there, as in a pipe: nothing is folded."""
-    return shutil.get_terminal_size((0, 0)).columns
-
-
-def folded(text: str, room: int, place: int) -> list[str]:
-    """A text in lines that end at `room` columns and begin at `place`; 0 room is endless. Long words stay whole."""
-    if not room:
-        return [" " * place + text]
-    fold = textwrap.TextWrapper(max(room - place, 20), break_long_words=False, break_on_hyphens=False)
-    return [" " * place + line.replace(UNBROKEN, " ") for line in fold.wrap(unbroken(text))] or [""]
-
-
-def unbroken(text: str) -> str:
-    """`text`, in which no line ends before a stop that has a blank in front of it, as French has."""
-    return _BEFORE_STOP.sub(UNBROKEN, text)
-
-
-def hanging(text: str, room: int, place: int) -> list[str]:
-    """A text in lines of `room` columns, of which all but the first begin at `place`; 0 room is endless."""
-    if not room or columns(text) <= room:
-        return [text]
-    first, *rest = folded(text, room, 0)
-    return [first, *(folded(" ".join(rest), room, place) if rest else ())]
-
-
 def reference_text(reference: str) -> str:
     """What something was compared with, in words: the baseline, or another machine."""
     if reference == "baseline":
@@ -245,11 +184,6 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return harmless(value)
     return harmless(json.dumps(value, ensure_ascii=False))
-
-
-def columns(text: str) -> int:
-    """Columns that a text takes on a terminal."""
-    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _pad(text: str, width: int) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from roosync_agent.cli.text import harmless, print_json
+from roosync_agent.characters import harmless
+from roosync_agent.cli.text import print_json
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr
 

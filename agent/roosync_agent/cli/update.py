@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from roosync_agent.characters import brief, harmless
 from roosync_agent.cli.choosing import limit_options, on_option
 from roosync_agent.cli.outcomes_text import accounted, counted
 from roosync_agent.cli.pace import pace_of, pace_options
@@ -19,7 +20,8 @@ from roosync_agent.cli.rollout import (
 )
 from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, named, notes, stands, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import brief, folded, harmless, next_line, table, want_colour, width
+from roosync_agent.cli.text import next_line, table
+from roosync_agent.columns import folded, want_colour, width
 from roosync_agent.wording import tr, trn
 
 if TYPE_CHECKING:

@@ -6,14 +6,13 @@ No tool signs, says yes in a person's place, or names a passphrase. What it can 
 """
 
 import os
-import shlex
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
 from msgspec import Struct
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import shell_word
 from roosync_agent.mcp_server.desk import Desk, ToolFault
 from roosync_agent.running.reaching import Withdrawal
 from roosync_agent.unlocking.asking import Answer, ask_to_sign
@@ -53,11 +52,11 @@ def command_of(desk: Desk, words: Sequence[str]) -> str:
     """As a person types it, in whatever terminal: harmless, quoted, for this state folder."""
     from roosync_agent.running.where import state_folder
 
-    typed = " ".join(["roosync", *(shlex.quote(harmless(word)) for word in words)])
+    typed = " ".join(["roosync", *map(shell_word, words)])
     state = desk.office.settings().state
     if os.name == "nt" or state == state_folder({}):
         return typed
-    return f"ROOSYNC_STATE={shlex.quote(harmless(state))} {typed}"
+    return f"ROOSYNC_STATE={shell_word(state)} {typed}"
 
 
 def unasked(desk: Desk, outcome: Outcome, words: Sequence[str], says: str, state: str = "") -> Signing:

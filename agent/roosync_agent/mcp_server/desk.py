@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 from roosync_agent.mcp_server.plain import TEXT
 from roosync_agent.running.reaching import Withdrawal, answer_of
 

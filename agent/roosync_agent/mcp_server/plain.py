@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 
 MOST = 48_000  # bytes of an answer as JSON: about 12,000 tokens
 TEXT = 4_000  # characters of one text; of an answer that is still too large fewer

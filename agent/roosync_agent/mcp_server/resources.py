@@ -17,7 +17,7 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS
 
-from roosync_agent.cli.text import brief, harmless
+from roosync_agent.characters import brief, harmless
 from roosync_agent.mcp_server.desk import Desk, Office, ToolFault
 from roosync_agent.mcp_server.plain import MOST, plain
 

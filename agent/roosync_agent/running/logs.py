@@ -5,7 +5,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 from roosync_protocol.secrets import scrub
 
 

@@ -21,7 +21,8 @@ from typing import Any
 import click
 from click import termui
 
-from roosync_agent.cli.text import hanging, harmless, paint, want_colour, width
+from roosync_agent.characters import harmless
+from roosync_agent.columns import hanging, paint, want_colour, width
 from roosync_agent.unlocking import held
 from roosync_agent.unlocking.asking import Answer
 from roosync_agent.unlocking.desk import Desk, Question

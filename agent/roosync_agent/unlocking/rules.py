@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from roosync_agent.cli.text import shell_word
+from roosync_agent.characters import shell_word
 from roosync_agent.unlocking.table import FREE, TABLE, Rule
 
 MOST_WORDS = 200

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 from roosync_agent.state import State, StateError
 from roosync_agent.updating.releases import size_of
 from roosync_broker.children import start_child

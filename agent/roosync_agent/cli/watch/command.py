@@ -11,15 +11,16 @@ from typing import Any
 
 import click
 
+from roosync_agent.characters import harmless
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.running import CommandError, ask_machine, show
 from roosync_agent.cli.status_text import shown_status
-from roosync_agent.cli.text import harmless, want_colour
 from roosync_agent.cli.watch import plain
 from roosync_agent.cli.watch.following import AnswerError, Following, Seen, read
 from roosync_agent.cli.watch.screen import frame, machine_text
 from roosync_agent.cli.watch.terminal import ClosedError, Terminal
 from roosync_agent.cli.watch.view import View
+from roosync_agent.columns import want_colour
 from roosync_agent.running.control import NobodyThereError, ask
 from roosync_agent.running.where import state_folder
 from roosync_agent.wording import tr

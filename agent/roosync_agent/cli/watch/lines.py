@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from roosync_agent.cli.text import columns, paint
+from roosync_agent.columns import columns, first_columns, paint
 
-Part = tuple[str, str]  # a text without anything that moves, and its tone of `cli.text.COLOURS`, "" or "chosen"
+Part = tuple[str, str]  # a text without anything that moves, and its tone of `columns.COLOURS`, "" or "chosen"
 Line = Sequence[Part]
 CUT = "..."
 _SET = re.compile("\x1b\\[[0-9;]*m")
@@ -16,7 +16,7 @@ def cut(text: str, room: int) -> str:
     if columns(text) <= room:
         return text
     dots = CUT if room > 2 * len(CUT) else ""
-    return _first(text, room - len(dots)) + dots
+    return first_columns(text, room - len(dots)) + dots
 
 
 def padded(text: str, room: int) -> str:
@@ -45,19 +45,10 @@ def folded_lines(lines: Iterable[str], room: int) -> list[str]:
             found.append(line)
             continue
         while bare:
-            piece = _first(bare, room) or bare[0]
+            piece = first_columns(bare, room) or bare[0]
             found.append(piece if columns(piece) <= room else "?")
             bare = bare[len(piece) :]
     return found
-
-
-def _first(text: str, room: int) -> str:
-    used = 0
-    for at, char in enumerate(text):
-        used += columns(char)
-        if used > room:
-            return text[:at]
-    return text
 
 
 def _chosen(text: str) -> str:

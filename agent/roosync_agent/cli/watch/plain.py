@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 from roosync_agent.cli.watch.following import Seen
 from roosync_agent.wording import heard, tr
 

@@ -7,10 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from roosync_agent.cli.text import TONES, brief, columns, harmless
+from roosync_agent.characters import brief, harmless
+from roosync_agent.cli.text import TONES
 from roosync_agent.cli.watch.following import RISKS, Seen
 from roosync_agent.cli.watch.lines import Line, drawn, folded_lines, padded
 from roosync_agent.cli.watch.view import View
+from roosync_agent.columns import columns
 from roosync_agent.wording import heard, tr, trn
 
 LOW = 8  # lines; below, only the pane that is looked at is shown between title and last line

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from roosync_agent.cli.text import harmless
+from roosync_agent.characters import harmless
 from roosync_agent.cli.watch.following import Seen
 from roosync_agent.wording import mark, tr
 
