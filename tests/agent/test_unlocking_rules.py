@@ -7,7 +7,9 @@ import click
 import pytest
 
 from roosync_agent.cli.app import roosync
-from roosync_agent.unlocking.rules import NotAskedForError, read
+from roosync_agent.cli.unlock import command_line
+from roosync_agent.unlocking.rules import NotAskedForError
+from roosync_agent.unlocking.rules import read as read_by
 from roosync_agent.unlocking.table import FREE, RULES
 
 ASKED = {  # words -> the command that runs
@@ -51,6 +53,9 @@ REFUSED = {  # words -> why
     "label --on @- role=dev": "a file of names",
     "rollout start --on '(@/etc/passwd)' --all": "a file of names",
     "update require 1.2.3 --on @-": "a file of names",
+    "rollout start --all --on=@/etc/passwd": "a file of names",
+    "label --on=@- role=dev": "a file of names",
+    "update require 1.2.3 --on='(@\"/etc/passwd\")'": "a file of names",
     "message send bob --subject x --as-operator": "signs nothing",
     "message send bob --subject x --body y": "signs nothing",
     "message send bob --subject x --body-file /etc/passwd --as-operator": "--body-file",
@@ -62,6 +67,10 @@ REFUSED = {  # words -> why
     "--version": "none of the commands",
     "invite --json": "--json of it",
 }
+
+
+def read(words):
+    return read_by(words, command_line())
 
 
 @pytest.mark.parametrize(("words", "command"), ASKED.items(), ids=ASKED)
@@ -85,6 +94,18 @@ def test_what_may_not_be_asked_for(words, why, capsys):
         read(shlex.split(words) or [""])
     assert why in str(told.value)
     assert capsys.readouterr() == ("", ""), "nothing is printed where the key is"
+
+
+@pytest.mark.parametrize("form", ["--on=@{}", "--on=beta or @{}", '--on=@"{}"', "--on=(@{})"])
+def test_no_file_is_opened_to_understand_words(form, tmp_path):
+    """A name in it would come back in the message; of `@-` the person's next keys."""
+    file = tmp_path / "names"
+    file.write_text("token: sk-123 abc\n")
+    for words in (["rollout", "start", "--all"], ["update", "require", "1.2.3"], ["label", "role=dev"]):
+        with pytest.raises(NotAskedForError) as told:
+            read([*words, form.format(file)])
+        assert "sk-123" not in str(told.value)
+        assert "a file of names" in str(told.value)
 
 
 def test_floods_of_words():

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr, trn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -21,6 +22,8 @@ _COMMENT = re.compile(r"(^|\s)#.*")
 
 def expanded(text: str) -> str:
     """The expression with the lines of its files in their places; click.UsageError names a file and a line."""
+    if held.of_another.get() and _FILE.search(text):  # it would be read with the person's rights, `@-` from their keys
+        raise click.UsageError(tr("a file of names is not read for somebody else"))
     return _FILE.sub(lambda found: f"({_of_file(found[1] or found[2])})", text)
 
 

@@ -27,6 +27,7 @@ from roosync_agent.unlocking import held
 from roosync_agent.unlocking.asking import Answer
 from roosync_agent.unlocking.desk import Desk, Question
 from roosync_agent.unlocking.door import Door
+from roosync_agent.unlocking.rules import CommandLine, read
 from roosync_agent.unlocking.terminal import Keyboard, NoAnswerError, Tee
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm, understood
@@ -54,13 +55,14 @@ class Ended:
 class Keeper:
     """The whole of it, in the main thread; `Door` and its askers are others."""
 
-    def __init__(self, state: Path, pair: KeyPair, seconds: float) -> None:
+    def __init__(self, state: Path, pair: KeyPair, seconds: float, line: CommandLine) -> None:
         self._pair = pair
         self._end = time.monotonic() + seconds
         self._until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
         self._desk = Desk()
         where = {"pid": os.getpid(), "terminal": _terminal_name()}
-        self._door = Door(state, self._desk, where)
+        self._line = line
+        self._door = Door(state, self._desk, where, lambda words: read(words, line))
         self._signalled = False
         self._declined = False
         self._question: Question | None = None
@@ -126,13 +128,10 @@ class Keeper:
 
     def _ran(self, question: Question) -> tuple[int, Ended]:
         """The command's exit code, and what it told; every error has been said by then."""
-        from roosync_agent.cli.app import roosync
-        from roosync_agent.cli.running import guarded
-
         ended, rule = Ended([]), question.asked.rule
         out = Tee(sys.stdout, lambda text: question.tell(_COLOUR.sub("", text), err=False))
         err = Tee(sys.stderr, lambda text: question.tell(_COLOUR.sub("", text), err=True))
-        before = sys.argv, sys.stdin
+        before, others = (sys.argv, sys.stdin), held.of_another.set(True)
         sys.argv = ["roosync", *question.asked.words]
         sys.stdin = io.StringIO()  # no command reads what the person types
         held.listeners.append(ended.hear)
@@ -140,13 +139,14 @@ class Keeper:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 if not rule.asks and not self._allowed_first():
                     return STOPPED, ended
-                return guarded(roosync), ended
+                return self._line.run(), ended
         except Exception as error:  # noqa: BLE001 - with ROOSYNC_DEBUG, or where there is no stdout: the key is kept
             traceback.print_exc()
             ended.error = {"kind": "internal", "message": f"a fault of roosync itself: {type(error).__name__}"}
             return 1, ended
         finally:
             held.listeners.remove(ended.hear)
+            held.of_another.reset(others)
             sys.argv, sys.stdin = before
 
     def _allowed_first(self) -> bool:

@@ -5,7 +5,7 @@ was parsed, so that what is shown is what runs. Nothing is run, read or printed 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 
 from roosync_agent.characters import shell_word
+from roosync_agent.unlocking import held
 from roosync_agent.unlocking.table import FREE, TABLE, Rule
 
 MOST_WORDS = 200
@@ -23,6 +24,15 @@ _FILE = re.compile(r"(?<![^\s(])@")
 
 class NotAskedForError(ValueError):
     """These words can not be asked for; says why."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The command line, given by itself: what reads words, and what runs those in `sys.argv`."""
+
+    group: click.Group
+    aliases: Mapping[str, str]  # another name -> the words that it stands for
+    run: Callable[[], int]  # the exit code; every error is told by then
 
 
 @dataclass(frozen=True)
@@ -40,13 +50,11 @@ class Asked:
         return " ".join(("roosync", *map(shell_word, self.words)))
 
 
-def read(words: Sequence[str]) -> Asked:
+def read(words: Sequence[str], line: CommandLine) -> Asked:
     """What the words mean; NotAskedForError when that may not be asked for. Nothing is run, read or printed."""
     if not words or len(words) > MOST_WORDS or sum(map(len, words)) > MOST_CHARS:
         raise NotAskedForError("no words, or too many")
-    from roosync_agent.cli.app import ALIASES
-
-    words = [*ALIASES.get(words[0], words[0]).split(" "), *words[1:]]
+    words = [*line.aliases.get(words[0], words[0]).split(" "), *words[1:]]
     rule = TABLE.get(words[0]) or TABLE.get(" ".join(words[:2]))
     if rule is None:
         raise NotAskedForError(f"`roosync {shell_word(words[0])}` is none of the commands that may be asked for")
@@ -54,22 +62,26 @@ def read(words: Sequence[str]) -> Asked:
         raise NotAskedForError("help is not asked for there")
     if rule.names and any(_FILE.search(word) for word in words):
         raise NotAskedForError("a file of names is not read there")
+    others = held.of_another.set(True)
     try:
-        found = of_context(_parsed(words))
+        found = of_context(_parsed(words, line.group), line.aliases)
     except click.ClickException as error:
         raise NotAskedForError(error.format_message()) from None
     except (click.exceptions.Exit, click.Abort):
         raise NotAskedForError("they mean no signing command") from None
+    finally:
+        held.of_another.reset(others)
     if found is None:
         raise NotAskedForError("that command signs nothing")
     return found
 
 
-def of_context(context: click.Context) -> Asked | None:
+def of_context(context: click.Context, aliases: Mapping[str, str]) -> Asked | None:
     """A command that was parsed; None when it signs nothing as it was given. NotAskedForError as `read`."""
-    rule = TABLE.get(_path(context))
+    path = _path(context, aliases)
+    rule = TABLE.get(path)
     if rule is None:
-        raise NotAskedForError(f"`{_path(context)}` is none of the commands that may be asked for")
+        raise NotAskedForError(f"`{path}` is none of the commands that may be asked for")
     given = {p.name: p for p in context.command.params if p.name and _given(context, p.name) and p.name != "here"}
     if not_allowed := [name for name in given if name not in rule.given and name not in FREE]:
         named = ", ".join(given[name].opts[0] for name in not_allowed)
@@ -104,22 +116,18 @@ def _given(context: click.Context, name: str) -> bool:
     return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
-def _path(context: click.Context) -> str:
+def _path(context: click.Context, aliases: Mapping[str, str]) -> str:
     """`decision approve`: the names that the commands have themselves, not those that they were called by."""
     names: list[str] = []
     at: click.Context | None = context
     while at is not None and at.parent is not None:
         names.insert(0, at.info_name or "")
         at = at.parent
-    from roosync_agent.cli.app import ALIASES
-
-    return " ".join([ALIASES.get(names[0], names[0]), *names[1:]]) if names else ""
+    return " ".join([aliases.get(names[0], names[0]), *names[1:]]) if names else ""
 
 
-def _parsed(words: Sequence[str]) -> click.Context:
-    from roosync_agent.cli.app import roosync
-
-    context = roosync.make_context("roosync", list(words))
+def _parsed(words: Sequence[str], group: click.Group) -> click.Context:
+    context = group.make_context("roosync", list(words))
     while isinstance(context.command, click.Group):
         name, command, rest = context.command.resolve_command(context, [*context._protected_args, *context.args])
         if command is None:
