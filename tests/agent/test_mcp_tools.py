@@ -17,6 +17,7 @@ import msgspec
 import pytest
 from mcp.client.client import Client
 
+from roosync_agent.cli.unlock import command_line
 from roosync_agent.mcp_server import asking, desk, plain, tool
 from roosync_agent.mcp_server.desk import AT_ONCE, WAITING, Desk, Office, ToolFault
 from roosync_agent.mcp_server.server import INSTRUCTIONS, build
@@ -223,7 +224,7 @@ WORDS = [
 def test_the_words_that_a_person_is_asked_for_are_a_command_that_may_be_asked_for(what, given, words):
     made = operator.words_of(what, given)
     assert " ".join(made) == words
-    assert read(made).rule  # by the table of `roosync unlock`
+    assert read(made, command_line()).rule  # by the table of `roosync unlock`
 
 
 def test_every_way_has_its_words():

@@ -8,14 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from roosync_agent.cli.unlock import command_line
 from roosync_agent.running.control import token
 from roosync_agent.unlocking import desk as desk_module
 from roosync_agent.unlocking.asking import Answer, ask_to_sign, unlocked
 from roosync_agent.unlocking.desk import MOST, Desk, Outlet, Question
 from roosync_agent.unlocking.door import Door
-from roosync_agent.unlocking.rules import read
+from roosync_agent.unlocking.rules import read as read_by
 
 WORDS = ["label", "beta", "role=dev"]
+
+
+def read(words):
+    return read_by(words, command_line())
 
 
 def question(*words):
@@ -141,7 +146,7 @@ def door(request, tmp_path, monkeypatch):
     elif not hasattr(socket, "AF_UNIX"):
         pytest.skip("none here")
     (tmp_path / "run").mkdir(mode=0o700)
-    made = Door(tmp_path, Desk(), {"pid": 1, "terminal": ""})
+    made = Door(tmp_path, Desk(), {"pid": 1, "terminal": ""}, read)
     made.open()
     made.desk, made.state = made._desk, tmp_path
     yield made

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from roosync_agent.characters import harmless
 from roosync_agent.cli.text import print_json
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr
+
+if TYPE_CHECKING:
+    from roosync_agent.unlocking.rules import CommandLine
 
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 LONGEST = 12 * 3600.0  # seconds
@@ -55,7 +58,7 @@ def unlock(seconds: float) -> None:
         raise StateError(told)
     try:
         pair = opened(settings, state, ask_on_terminal)
-        keeper = Keeper(settings.state, pair, seconds)
+        keeper = Keeper(settings.state, pair, seconds, command_line())
         del pair
         if keys.sealed_public(keys.load(state.operator_key)) is None:
             click.echo(tr("! The operator's key has no passphrase: whoever reads this account can sign without you."))
@@ -74,6 +77,15 @@ def _require_operator(state: Any, operator: str | None) -> None:
         raise NoOperatorError(tr("no operator's key lies on this machine: unlock it where `roosync init` was run"))
 
 
+def command_line() -> "CommandLine":
+    """Ours, for those who read what is asked for and run it."""
+    from roosync_agent.cli.app import ALIASES, roosync
+    from roosync_agent.cli.running import guarded
+    from roosync_agent.unlocking.rules import CommandLine
+
+    return CommandLine(roosync, ALIASES, lambda: guarded(roosync))
+
+
 # -- from another terminal
 
 
@@ -87,7 +99,7 @@ def elsewhere(context: click.Context) -> None:
     if held.key is not None or os.environ.get(HERE) or context.meta.get(HERE) or not _locked():
         return
     try:
-        asked = of_context(context)
+        asked = of_context(context, command_line().aliases)
     except NotAskedForError as error:
         if not context.params.get("as_json"):
             click.echo(f"! {heard(str(error))}.", err=True)
@@ -176,8 +188,5 @@ def _id_of(values: list[Any]) -> str:
 
 def _follow(asked: Any, id_: str) -> int:
     """What was begun is followed here, where it was asked for; the terminal of the key stays free."""
-    from roosync_agent.cli.app import roosync
-    from roosync_agent.cli.running import guarded
-
     sys.argv = ["roosync", *asked.rule.follows.split(" "), id_, *(["--json"] if asked.as_json else [])]
-    return guarded(roosync)
+    return command_line().run()

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import psutil
 from roosync_agent.running.control import endpoint, require_private
 from roosync_agent.unlocking.asking import NAME, Answer
 from roosync_agent.unlocking.desk import Desk, Outlet, Question
-from roosync_agent.unlocking.rules import NotAskedForError, read
+from roosync_agent.unlocking.rules import Asked, NotAskedForError
 from roosync_broker.private_files import write_private
 
 MOST_OPEN = 64  # askers at once
@@ -37,9 +38,10 @@ BUSY = "too much waits there already: the person answers one question after the 
 
 
 class Door:
-    def __init__(self, state: Path, desk: Desk, where: dict[str, Any]) -> None:
-        """`where`: told to each asker, so that it can say where the person is asked."""
+    def __init__(self, state: Path, desk: Desk, where: dict[str, Any], read: Callable[[Sequence[str]], Asked]) -> None:
+        """`where`: told to each asker, so that it can say where the person is asked. `read`: `rules.read`."""
         self._state, self._desk, self._where = state, desk, where
+        self._read = read
         self._token = ""
         self._room = threading.BoundedSemaphore(MOST_OPEN)
         self._listener: socket.socket | None = None
@@ -98,7 +100,7 @@ class Door:
         if who is None:
             return
         try:
-            asked = read([str(word) for word in request["words"]])
+            asked = self._read([str(word) for word in request["words"]])
         except NotAskedForError as error:
             why = f"{error}; the person runs it in a terminal, where the passphrase is asked for"
             _send(connection, _answer(Answer("refused", why)))
