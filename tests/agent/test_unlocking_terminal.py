@@ -16,6 +16,7 @@ WRITTEN = {  # text -> as it reaches the terminal
     "colour": ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
     "the screen cleared": ("\x1b[2Jx", "[2Jx"),
     "a question to the terminal": ("\x1b[6n\x1b[c\x1bZ", "[6n[cZ"),
+    "letters that nobody sees": ("\x1b[8mx\x1b[30;40my", "[8mx[30;40my"),
     "a title": ("\x1b]0;evil\x07", "]0;evil"),
     "a line written over": ("approve no\rapprove yes\b\b", "approve noapprove yes"),
     "C1": ("\x9b2J\x85", "2J"),
@@ -108,3 +109,21 @@ def test_a_question_ends_without_an_answer(person, change):
         setattr(type(person), name, value)
     with pytest.raises(NoAnswerError):
         person.keyboard.line("[y/N]: ")
+
+
+def test_who_was_about_to_answer_a_question_that_vanished_does_not_answer_the_next(person, monkeypatch):
+    """Another process can take its question back at any moment, and have a worse one wait behind it."""
+    monkeypatch.setattr(terminal, "QUIET_AFTER_GONE", 1.0)
+    type(person).wanted = False
+    with pytest.raises(NoAnswerError):
+        person.keyboard.line("[y/N]: ")
+    type(person).wanted = True
+    began = time.monotonic()
+    late = threading.Timer(0.6, person.type, ["y\n"])
+    late.start()
+    assert person.line_of("n\n") == "n\n"
+    assert time.monotonic() - began > 1.5, "the quiet begins anew with each key"
+    late.join()
+    began = time.monotonic()
+    assert person.line_of("n\n") == "n\n"
+    assert time.monotonic() - began < 1.0, "only the question after it waits"

@@ -2,7 +2,7 @@
 
 What was typed before a question was shown is thrown away, and the answer counts only after the keys were quiet for a
 moment: a finger that stays on y, or a paste, answers nothing that comes later. A question ends by itself when the key
-is locked, and when nobody asks it any more.
+is locked, and when nobody asks it any more; whoever was about to answer it has time to see that the next is another.
 """
 
 import contextlib
@@ -16,11 +16,12 @@ from io import TextIOBase
 from typing import TextIO
 
 QUIET = 0.3  # seconds in which nothing is typed, before the prompt is shown
+QUIET_AFTER_GONE = 2.5  # the same, where a question vanished that the person may have been about to answer
 LOOK = 0.3  # seconds between two looks whether the question is still wanted
 MOST_TYPED = 4096
-# All that moves the cursor, hides, or makes a terminal answer by itself; colours pass. Commands make hostile text
-# harmless where they show it: this is the second wall, where an answer signs.
-_NOT_SHOWN = re.compile(r"\x1b(?!\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
+# All that moves the cursor, hides, or makes a terminal answer by itself; colours that are seen pass. Commands make
+# hostile text harmless where they show it: this is the second wall, where an answer signs.
+_NOT_SHOWN = re.compile(r"\x1b(?!\[(?:0|1|2|3[1-6])m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]")
 
 
 class NoAnswerError(KeyboardInterrupt):
@@ -69,18 +70,25 @@ class Keyboard:
 
     def __init__(self, over: Callable[[], bool], wanted: Callable[[], bool]) -> None:
         self._over, self._wanted = over, wanted
+        self._gone = False  # did the last question end without an answer?
 
     def line(self, prompt: str) -> str:
         """Shows the prompt when the keys are quiet, and reads what is typed from then on.
 
         EOFError for Ctrl-D; NoAnswerError when it is not to be answered; OSError when the terminal is gone.
         """
+        quiet = QUIET_AFTER_GONE if self._gone else QUIET
+        self._gone = False
         if sys.platform == "win32" or sys.__stdin__ is None:
-            return _console_line(prompt)
-        return self._terminal_line(sys.__stdin__.fileno(), prompt)
+            return _console_line(prompt, quiet)
+        try:
+            return self._terminal_line(sys.__stdin__.fileno(), prompt, quiet)
+        except NoAnswerError:
+            self._gone = True
+            raise
 
-    def _terminal_line(self, keys: int, prompt: str) -> str:
-        self._settle(keys)
+    def _terminal_line(self, keys: int, prompt: str, quiet: float) -> str:
+        self._settle(keys, quiet)
         _write(prompt)
         data = b""
         while not data.endswith(b"\n"):
@@ -93,12 +101,12 @@ class Keyboard:
         self._look()
         return data.decode("utf-8", "replace")
 
-    def _settle(self, keys: int) -> None:
+    def _settle(self, keys: int, quiet: float) -> None:
         import termios
 
         while True:
             termios.tcflush(keys, termios.TCIFLUSH)
-            end = time.monotonic() + QUIET
+            end = time.monotonic() + quiet
             while (left := end - time.monotonic()) > 0 and not select.select([keys], [], [], left)[0]:
                 self._look()
             if left <= 0:
@@ -115,12 +123,12 @@ def _write(prompt: str) -> None:
     sys.stdout.flush()
 
 
-def _console_line(prompt: str) -> str:
+def _console_line(prompt: str, quiet: float) -> str:
     """Windows: what was typed before is thrown away; the question itself waits for the person."""
     if sys.platform == "win32":
         import msvcrt
 
-        time.sleep(QUIET)
+        time.sleep(quiet)
         while msvcrt.kbhit():
             msvcrt.getwch()
     _write(prompt)
