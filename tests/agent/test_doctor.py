@@ -810,7 +810,7 @@ def test_a_law_that_ends_is_renewed_with_the_usual_question(ana, run, monkeypatc
     asked = []
     law = finding(kind="law", about="the roster", says="the roster expires on 2026-01-20", command="roosync renew")
     told = examining.diagnosis([(table.Here("law", "", lambda patient: Seen("")), Seen("", [law]))], "ana", "", 0.0)
-    monkeypatch.setattr("roosync_agent.cli.doctor.diagnose", lambda patient: told)
+    monkeypatch.setattr("roosync_agent.operations.doctoring.diagnosing.diagnose", lambda patient: told)
     monkeypatch.setattr("roosync_agent.cli.fleet.signed", lambda work: asked.append(work) or ["the roster"])
     run("--mend", "law", "--yes")
     run("--mend", "law", typed="n\n")

@@ -1,7 +1,7 @@
 """`roosync doctor`: what is wrong, why it matters, and how it is mended; with `--mend` it does what is safe to do."""
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -36,6 +36,7 @@ def doctor(kind: str | None, yes: bool, dry_run: bool, monitor: str, everything:
     """
     import msgspec
 
+    from roosync_agent.operations.doctoring.diagnosing import diagnose
     from roosync_agent.operations.doctoring.patient import Patient
 
     if (yes or dry_run) and kind is None:
@@ -54,99 +55,6 @@ def doctor(kind: str | None, yes: bool, dry_run: bool, monitor: str, everything:
     answer = msgspec.to_builtins(found) | {"exit_code": found.exit_code}
     show(answer, as_json, lambda told: shown_diagnosis(told, everything=everything))
     raise click.exceptions.Exit(found.exit_code)
-
-
-def diagnose(patient: "Patient") -> "Diagnosis":
-    """This computer by this process; the fleet by the resident agent, or over a connection of our own meanwhile."""
-    import threading
-    import time
-
-    from roosync_agent.operations.doctoring import examining
-
-    began = time.perf_counter()
-    examining.prepare(patient)
-    box: list[tuple[str, Any]] = []
-    thread = threading.Thread(target=lambda: box.append(_fleet(patient)), daemon=True)
-    thread.start()
-    here = examining.diagnosis(examining.examine_here(patient), "", "", 0.0)
-    hangs = any(finding.kind == "agent-hangs" for finding in here.findings)
-    thread.join(0 if hangs else FLEET_WITHIN)
-    who, fleet = box[0] if box else ("silent", _nobody(tr("the agent did not answer in time")))
-    return _together(patient, here, fleet, who, time.perf_counter() - began)
-
-
-FLEET_WITHIN = 20.0  # seconds
-
-
-def _fleet(patient: "Patient") -> tuple[str, Any]:
-    """Who looked at the fleet, and what was seen as JSON builtins."""
-    from roosync_agent.running.control import HangsError, NobodyThereError, ask
-
-    if patient.identity is None:
-        return "none", _nobody(tr("there is no fleet here"))
-    try:
-        answer = ask(patient.state.folder, "doctor", {"part": "fleet"}, timeout=FLEET_WITHIN)
-    except NobodyThereError:
-        return "none", _alone(patient)
-    except (HangsError, TimeoutError):
-        return "silent", _nobody(tr("the agent does not answer"))
-    except OSError as error:
-        return "silent", _nobody(str(error))
-    if "result" in answer:
-        return "resident", answer["result"]
-    return "none", _alone(patient)  # an agent of an older version: it has no such verb
-
-
-def _alone(patient: "Patient") -> Any:
-    """The checks of the fleet in a session of our own. Nothing is applied or recovered, and no lock is taken."""
-    import asyncio
-
-    from roosync_agent.operations.faults import fault_of
-
-    try:
-        return asyncio.run(_in_session(patient))
-    except Exception as error:  # noqa: BLE001 (the check of the broker tells what is in the way; this is why nobody looked)
-        return _nobody(str(error) if fault_of(error) else f"{type(error).__name__}: {error}")
-
-
-async def _in_session(patient: "Patient") -> Any:
-    import asyncio
-
-    import msgspec
-
-    from roosync_agent.connect import as_machine
-    from roosync_agent.operations.doctoring import examining
-    from roosync_agent.running.machine import Machine
-
-    session = await as_machine(patient.settings, patient.state, timeout=4.0)
-    try:
-        async with asyncio.timeout(10):
-            await session.refresh()
-        machine = Machine(patient.settings, patient.state, session)
-        machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
-        machine.looked = await asyncio.to_thread(machine.local.look)
-        examined = await examining.examine_fleet(machine)
-        return msgspec.to_builtins(examining.diagnosis(examined, machine.name, "none", 0.0), str_keys=True)
-    finally:
-        await session.close()
-
-
-def _nobody(why: str) -> Any:
-    import msgspec
-
-    from roosync_agent.operations.doctoring import examining
-
-    return msgspec.to_builtins(examining.diagnosis(examining.nobody_looked(why), "", "", 0.0))
-
-
-def _together(patient: "Patient", here: "Diagnosis", fleet: Any, who: str, seconds: float) -> "Diagnosis":
-    import msgspec
-
-    from roosync_agent.operations.doctoring import examining
-    from roosync_agent.operations.doctoring.findings import Diagnosis
-
-    machine = patient.identity.machine if patient.identity else ""
-    return examining.together(here, msgspec.convert(fleet, Diagnosis), machine, who, seconds)
 
 
 # -- mending

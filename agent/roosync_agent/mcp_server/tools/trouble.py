@@ -36,7 +36,7 @@ def _diagnosis(desk: Desk) -> Any:
 
     import msgspec
 
-    from roosync_agent.cli.doctor import diagnose
+    from roosync_agent.operations.doctoring.diagnosing import diagnose
     from roosync_agent.operations.doctoring.patient import Patient
 
     settings = desk.office.settings()
