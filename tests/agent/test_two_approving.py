@@ -11,8 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from roosync_agent.operations.decisions import deciding
+from roosync_agent.operations.decisions.seen import seen
 from roosync_agent.operations.membership import lawmaking, policy
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.stepping import moved_on
 from roosync_agent.session import Session, new_operation
 from roosync_broker import topology
 from roosync_broker.keys import KeyPair, verify
@@ -93,7 +95,7 @@ async def test_one_yes_counts_where_one_is_needed_and_the_other_is_told_whose(wo
     first = getattr(world, pair[told.index("approved")]).name
     (late,) = (one for one in told if one != "approved")
     assert isinstance(late, deciding.AnsweredError)
-    assert f"{id_} is approved already, by {first}; alpha applies it" in str(late)
+    assert f"{id_} is approved already, by {first} at 2026-11-21 09:00:00 UTC; alpha applies it" in str(late)
     decision = world.alpha.fleet.decision("alpha", id_).state
     assert decision.status == "approved"
     assert len(decision.approvals) == 1
@@ -129,6 +131,58 @@ async def test_yes_and_no_at_the_same_moment_are_one_answer(world):
     assert world.alpha.fleet.decision("alpha", id_).state.status in ("approved", "rejected")
 
 
+async def rejected(world, id_):
+    await deciding.reject(world.bob, deciding.find(world.bob, id_))
+
+
+async def rolled_back(world, id_):
+    await deciding.approve(world.bob, deciding.find(world.bob, id_))
+    for status in ("applying", "applied", "rolled_back"):
+        if status == "rolled_back":
+            await world.bob.refresh()
+            await deciding.request_rollback(world.bob, deciding.find(world.bob, id_))
+        await world.alpha.refresh()
+        folded = world.alpha.fleet.decision("alpha", id_)
+        await world.alpha.advance(moved_on(world.alpha, folded.state, status=status, snapshot="s"), folded.sequence)
+
+
+@pytest.mark.parametrize("meanwhile", [rejected, rolled_back])
+async def test_a_yes_to_what_was_seen_waiting_does_not_overturn_what_somebody_else_decided_meanwhile(world, meanwhile):
+    id_ = await ask(world)
+    expected = seen(deciding.find(world.ann, id_))
+    await meanwhile(world, id_)
+    await read(world)
+    with pytest.raises(deciding.AnsweredError, match=f"{id_} is .* since 2026.* UTC, by .*nothing was signed"):
+        await deciding.approve(world.ann, deciding.find(world.ann, id_), expected=expected)
+    stood = await deciding.approve_each(world.ann, {id_: expected})
+    assert [one.status for one in stood] == [meanwhile.__name__]
+    again = deciding.find(world.ann, id_)  # whoever saw how it ended may open it again
+    assert (await deciding.approve(world.ann, again, expected=seen(again))).status == "approved"
+
+
+async def test_the_same_no_twice_is_one_and_the_other_is_told_whose_and_when(world):
+    id_ = await ask(world)
+    found = [deciding.find(one, id_) for one in (world.ann, world.bob)]
+    work = (deciding.reject(one, decision) for one, decision in zip((world.ann, world.bob), found, strict=True))
+    (late,) = (one for one in await asyncio.gather(*work, return_exceptions=True) if isinstance(one, Exception))
+    assert "(rejected since 2026-11-21 09:00:00 UTC, by op-" in str(late)
+
+
+async def test_two_who_want_it_put_back_ask_once(world):
+    id_ = await ask(world)
+    await deciding.approve(world.bob, deciding.find(world.bob, id_))
+    for status in ("applying", "applied"):
+        await world.alpha.refresh()
+        folded = world.alpha.fleet.decision("alpha", id_)
+        await world.alpha.advance(moved_on(world.alpha, folded.state, status=status, snapshot="s"), folded.sequence)
+    await read(world)
+    found = [deciding.find(one, id_) for one in (world.ann, world.bob)]
+    work = (deciding.request_rollback(*one) for one in zip((world.ann, world.bob), found, strict=True))
+    first, second = await asyncio.gather(*work)
+    assert first.rollback_requested
+    assert first.revision == second.revision == found[0].revision + 1
+
+
 async def test_who_comes_after_it_was_applied_is_told_who_approved(world):
     id_ = await ask(world)
     late = deciding.find(world.bob, id_)
@@ -142,5 +196,5 @@ async def test_who_comes_after_it_was_applied_is_told_who_approved(world):
         )  # fmt: skip
         await world.alpha.advance(moved, folded.sequence)
     await world.bob.refresh()
-    with pytest.raises(deciding.AnsweredError, match=f"{id_} is applied and can not be approved now.*op-ann approved"):
+    with pytest.raises(deciding.AnsweredError, match=f"{id_} is applied and can not .*; approved by op-ann at 2026"):
         await deciding.approve(world.bob, late)

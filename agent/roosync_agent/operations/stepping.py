@@ -51,11 +51,18 @@ async def post_step(session: Session, moved: R, deed: str = "", details: str = "
             await session.advance(moved, after)
             told.outcome = moved.status
     except StaleError as error:
+        state = session.fleet.folded(moved).state
+        told = "" if state is None else f" ({stands(state)})"
         raise MovedError(
-            f"{moved.id} was moved by somebody else at the same moment; look at it again with "
+            f"{moved.id} was moved by somebody else at the same moment{told}; look at it again with "
             f"`{SHOWN[type(moved)].format(moved.id)}`"
         ) from error
     return counted(session, moved)
+
+
+def stands(record: Decision | Proposal | Cycle | Request | Rollout) -> str:
+    """How it stands, and who made it so and when: for whoever came too late."""
+    return f"{record.status} since {record.timestamp:%Y-%m-%d %H:%M:%S} UTC, by {record.agent}"
 
 
 def counted(session: Session, moved: R) -> R:

@@ -15,7 +15,7 @@ from roosync_agent.operations.baseline.proposing import Proposed, believed, gath
 from roosync_agent.operations.decisions.deciding import conclude, reopen
 from roosync_agent.operations.decisions.seen import require_seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError, enact
-from roosync_agent.operations.stepping import moved_on, post_step
+from roosync_agent.operations.stepping import moved_on, post_step, stands
 from roosync_agent.session import Session
 from roosync_broker.errors import SenderError, UnavailableError
 from roosync_protocol import approval
@@ -127,7 +127,9 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
             "value, or share what is new here with `roosync baseline propose`"
         )
     if decision.status not in ("pending", "approved", *AGAIN):
-        raise RefusedRequestError(f"{decision.id} is {decision.status} and can not be answered this way now")
+        raise RefusedRequestError(
+            f"{decision.id} is {decision.status} and can not be answered this way now; {stands(decision)}"
+        )
     library = Library(session)
     commons, overlays = await library.whole(law)
     local = await _local(library, decision)

@@ -16,7 +16,7 @@ from roosync_agent.operations.coordination import requests
 from roosync_agent.operations.decisions.seen import answered_with, require_seen, require_shown, seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.rollouts import hanging
-from roosync_agent.operations.stepping import MovedError, moved_on, post_step
+from roosync_agent.operations.stepping import MovedError, moved_on, post_step, stands
 from roosync_agent.session import Session
 from roosync_broker.keys import verify
 from roosync_broker.link import Stored
@@ -58,7 +58,10 @@ async def approve(
     opens its wave. Returns the decision as it stands then: approved, or pending when a second operator has to sign as
     well.
     """
-    require_seen(answered_with(decision, action), expected)
+    asked = answered_with(decision, action)
+    if decision.status in AGAIN and expected == seen(replace(asked, status="pending")):
+        raise AnsweredError(f"{_not_now(decision, 'approved')}, and nothing was signed")
+    require_seen(asked, expected)
     hangs = hanging.hangs(session.fleet, decision, session.now())
     if again := decision.status in AGAIN or hangs:
         await require_shown(Library(session), decision)
@@ -89,10 +92,10 @@ async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decis
 async def _approve(
     session: Session, decision: Decision, action: Action | None, expected: str, rollout: str
 ) -> Decision:
+    if decision.status not in ("pending", "approved"):
+        raise AnsweredError(_not_now(decision, "approved") + _by_whom(session, decision, "; approved by {}"))
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
-    if decision.status not in ("pending", "approved"):
-        raise AnsweredError(_not_now(decision, "approved") + _by_whom(session, decision, "; {} approved it"))
     if decision.status == "approved":
         waits = hanging.open_rollout(session.fleet, decision, session.now())
         when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
@@ -151,7 +154,15 @@ async def request_rollback(session: Session, decision: Decision, *, exact: bool 
         raise RefusedRequestError(_not_now(decision, "rolled back"))
     if not decision.snapshot:
         raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
-    return await _advance(session, decision, status="applied", rollback_requested=True, rollback_exact=exact)
+    for _ in range(TRIES):
+        if decision.rollback_requested and decision.rollback_exact == exact:
+            return decision  # somebody asked for the same, and its machine is at it
+        with contextlib.suppress(MovedError):
+            return await _advance(session, decision, status="applied", rollback_requested=True, rollback_exact=exact)
+        decision = _as_it_stands(session, decision)
+        if decision.status != "applied":
+            break
+    raise AnsweredError(_not_now(decision, "rolled back"))
 
 
 async def reopen(session: Session, decision: Decision) -> Decision:
@@ -214,12 +225,13 @@ def _not_now(decision: Decision, what: str) -> str:
         hint = "; a new divergence of it would open it again"
     elif decision.status == "applying":
         hint = f"; {decision.machine} is applying it at this moment"
-    return f"{decision.id} is {decision.status} and can not be {what} now{hint}"
+    return f"{decision.id} is {decision.status} and can not be {what} now{hint}; {stands(decision)}"
 
 
 def _by_whom(session: Session, decision: Decision, told: str) -> str:
-    """Who was faster, where somebody was: two people may answer at the same moment, or one in two terminals."""
-    names = sorted(approval.approvers(decision, session.fleet.law, verify, None))
+    """Who was faster, and when: two people may answer at the same moment, or one in two terminals."""
+    yes = approval.given(decision, session.fleet.law, verify, None)
+    names = sorted(f"{one.operator} at {one.issued:%Y-%m-%d %H:%M:%S} UTC" for one in yes)
     return told.format(" and ".join(names)) if names else ""
 
 

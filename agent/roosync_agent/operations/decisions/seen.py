@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from roosync_agent.collecting.reference import BASELINE, Library, NothingToCompareError
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
+from roosync_agent.operations.stepping import stands
 from roosync_broker.errors import BusError
+from roosync_protocol.decision import AGAIN
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entities
 from roosync_protocol.messages import Decision, Side
@@ -31,15 +33,16 @@ def seen(decision: Decision) -> str:
     """A digest of all that the answer is about; any other content has another one."""
     sides = [decision.local.digest, decision.remote.digest, decision.wanted.digest]
     place = [decision.machine, decision.id, decision.entity, decision.kind.value, decision.reference]
-    return digest([*place, decision.attempt, decision.action, *sides, decision.surface])
+    ended = ["ended"] if decision.status in AGAIN else []  # a yes opens it again: whoever saw it wait did not mean that
+    return digest([*place, decision.attempt, decision.action, *sides, decision.surface, *ended])
 
 
 def require_seen(decision: Decision, expected: str | None) -> None:
     """RefusedRequestError when this is not what the person was shown."""
     if expected is not None and seen(decision) != expected:
         raise RefusedRequestError(
-            f"{decision.id} changed after it was shown, and nothing was signed: look at it again with "
-            f"`roosync decision show {decision.id}`"
+            f"{decision.id} changed after it was shown ({stands(decision)}), and nothing was signed: "
+            f"look at it again with `roosync decision show {decision.id}`"
         )
 
 
