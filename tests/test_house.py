@@ -85,6 +85,74 @@ def test_arrows_point_one_way(room, file):
     assert not foreign, f"{file} may not import {sorted(foreign)}"
 
 
+FACE = "roosync_agent.cli"
+OF_THE_FACE = ("agent/roosync_agent/cli/", "agent/roosync_agent/__main__.py")
+
+
+@pytest.mark.parametrize("file", [f for room, f in FILES if room == "agent"], ids=lambda f: f.stem)
+def test_nobody_below_leans_on_the_command_line(file):
+    if not file.relative_to(ROOT).as_posix().startswith(OF_THE_FACE):
+        found = leaning(tree_of(file))
+        assert not found, f"{file} imports {found}: what both need lies below the command line"
+
+
+def leaning(tree):
+    return sorted(name for name in imported(tree) if f"{name}.".startswith(f"{FACE}."))
+
+
+def arrows():
+    """Module -> the modules of ours that it imports while it is imported itself, in all rooms."""
+    paths = {module_of(file): file for _, file in FILES}
+    found = {}
+    for name, file in paths.items():
+        at_once = ast.Module([*top_level(tree_of(file).body)], [])
+        found[name] = {other for other in imported(at_once) if other in paths and other != name}
+    return found
+
+
+def module_of(file):
+    parts = file.relative_to(ROOT).with_suffix("").parts[1:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def top_level(body):
+    """Its imports, those under `if` and `try` too; not what only type checkers read."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.unparse(node.test):
+            yield from top_level([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try):
+            yield from top_level(node.body)
+
+
+def in_a_circle(found):
+    """What is left when every module is taken away that imports nobody who is left."""
+    left = dict(found)
+    while gone := [name for name, others in left.items() if not others & left.keys()]:
+        for name in gone:
+            del left[name]
+    return set(left)
+
+
+def test_no_module_imports_itself_round_a_circle():
+    found = arrows()
+    # a package's own __init__ is imported before any module of it: its parts may be named there, and name it
+    found = {name: {other for other in others if not name.startswith(f"{other}.")} for name, others in found.items()}
+    assert in_a_circle(found) == set()
+
+
+@pytest.mark.parametrize(
+    "text", ["from roosync_agent import cli", "def f():\n    from roosync_agent.cli.text import table"]
+)
+def test_the_check_sees_who_leans(text):
+    assert leaning(ast.parse(text))
+
+
+def test_the_check_sees_a_circle():
+    assert in_a_circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"a", "b", "c"}
+
+
 @each_file
 def test_imports_are_absolute(room, file):
     relative = [n.lineno for n in ast.walk(tree_of(file)) if isinstance(n, ast.ImportFrom) and n.level]
