@@ -52,9 +52,9 @@ async def post_step(session: Session, moved: R, deed: str = "", details: str = "
             told.outcome = moved.status
     except StaleError as error:
         state = session.fleet.folded(moved).state
-        told = "" if state is None else f" ({stands(state)})"
+        how = "" if state is None else f" ({stands(state)})"
         raise MovedError(
-            f"{moved.id} was moved by somebody else at the same moment{told}; look at it again with "
+            f"{moved.id} was moved by somebody else at the same moment{how}; look at it again with "
             f"`{SHOWN[type(moved)].format(moved.id)}`"
         ) from error
     return counted(session, moved)
