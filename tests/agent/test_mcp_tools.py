@@ -484,6 +484,34 @@ async def test_an_answer_of_another_version_is_told_as_that(office, monkeypatch)
     assert error["kind"] == "version"
 
 
+IN_FORCE = {"kind": "baseline", "id": "b-1", "status": "in force", "version": "1.0.0", "arbitrations": []}
+OPEN = {"kind": "proposal", "id": "p-1", "status": "arbitrated", "version": "1.1.0", "arbitrations": [],
+        "commons": {"roo.mcp/a": {}}, "overlays": {"alpha": {"entities": {"roo.mcp/b": {}}}}}  # fmt: skip
+BASELINE_ASKED = {  # tool, arguments, what there is -> done, or the kind of the error
+    "published already": ("publish_baseline", {}, IN_FORCE, "done"),
+    "published already, by its version": ("publish_baseline", {"version": "1.0.0"}, IN_FORCE, "done"),
+    "another version than is in force": ("publish_baseline", {"version": "9.9.9"}, IN_FORCE, "missing"),
+    "an answer that was given": ("choose_baseline", {"choice": "union", "field": "roo.mcp/a"}, OPEN, "done"),
+    "for one machine": ("choose_baseline", {"choice": "special", "field": "roo.mcp/b"}, OPEN, "done"),
+    "left out already": ("choose_baseline", {"choice": "omit", "field": "roo.mcp/gone"}, OPEN, "done"),
+    "a field that nobody has": ("choose_baseline", {"choice": "union", "field": "roo.mcp/typo"}, OPEN, "missing"),
+}
+
+
+@pytest.mark.parametrize(("name", "args", "there", "told"), BASELINE_ASKED.values(), ids=BASELINE_ASKED)
+async def test_what_is_not_so_is_not_told_as_done(office, monkeypatch, name, args, there, told):
+    async def ask(self, verb, **args):
+        return there
+
+    monkeypatch.setattr(Desk, "ask", ask)
+    async with Client(build(office)) as client:
+        result = await client.call_tool(f"roosync_{name}", args)
+    if told == "done":
+        assert result.structured_content["outcome"] == "done"
+    else:
+        assert json.loads(result.content[0].text)["error"]["kind"] == told
+
+
 # -- the document
 
 

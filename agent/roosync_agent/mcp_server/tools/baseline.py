@@ -64,6 +64,8 @@ async def choose_baseline(
     asked = [one for one in shown["arbitrations"] if field in (None, one["key"])]
     way = {"suggested": ["--suggested"], "machine": ["--take", machine or ""]}.get(choice, [f"--{choice}"])
     words = ["baseline", "choose", *way, *([field] if field else [])]
+    if not asked and field and choice != "omit" and not _has(shown, field):
+        raise ToolFault("missing", f"{shown['id']} has no field {field!r}", "roosync_get_baseline names the fields")
     if not asked:
         return _over(desk, shown, words, "no such question is open")
     return await _signed(desk, shown, words, wait_seconds, {"questions": asked})
@@ -86,6 +88,8 @@ async def publish_baseline(
     shown = await desk.ask("baseline_show")
     options = [*(["--version", version] if version else []), *(["--note", note] if note else [])]
     words = ["baseline", "publish", *options, *([shown["id"]] if shown["kind"] == "proposal" else [])]
+    if shown["kind"] == "baseline" and version not in (None, shown["version"]):
+        _require_proposal(shown)
     if shown["kind"] == "baseline":
         return _over(desk, shown, words, f"baseline {shown['version']} is in force, and no proposal waits")
     if shown["arbitrations"]:
@@ -127,6 +131,10 @@ def _require_proposal(found: dict[str, Any]) -> None:
     if found["kind"] != "proposal":
         raise ToolFault("missing", f"no proposal waits; baseline {found['version']} is in force",
                         "roosync_propose_baseline")  # fmt: skip
+
+
+def _has(shown: dict[str, Any], field: str) -> bool:
+    return any(field in found for found in (shown["commons"], *(one["entities"] for one in shown["overlays"].values())))
 
 
 def _over(desk: Desk, found: dict[str, Any], words: list[str], says: str) -> Signing:
