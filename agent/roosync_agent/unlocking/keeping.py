@@ -28,6 +28,7 @@ from roosync_agent.unlocking.asking import Answer
 from roosync_agent.unlocking.desk import Desk, Question
 from roosync_agent.unlocking.door import Door
 from roosync_agent.unlocking.rules import CommandLine, read
+from roosync_agent.unlocking.span import Span
 from roosync_agent.unlocking.terminal import Keyboard, NoAnswerError, Tee
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm, understood
@@ -57,8 +58,8 @@ class Keeper:
 
     def __init__(self, state: Path, pair: KeyPair, seconds: float, line: CommandLine) -> None:
         self._pair = pair
-        self._end = time.monotonic() + seconds
-        self._until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
+        self._span = Span(seconds)
+        self._until = time.strftime("%H:%M", time.localtime(self._span.until))
         self._desk = Desk()
         where = {"pid": os.getpid(), "terminal": _terminal_name()}
         self._line = line
@@ -77,7 +78,7 @@ class Keeper:
                 self._door.open()
                 click.echo(self.standing())
                 while not self._is_over():
-                    question = self._desk.take(min(max(self._end - time.monotonic(), 0.01), 1.0))
+                    question = self._desk.take(min(max(self._span.left(), 0.01), 1.0))
                     if question is not None:
                         self._put(question)
             except KeyboardInterrupt:
@@ -97,7 +98,7 @@ class Keeper:
         time.sleep(0.05)  # those who asked are told by their own threads
 
     def _is_over(self) -> bool:
-        return self._signalled or time.monotonic() >= self._end
+        return self._signalled or not self._span.left()
 
     def _put(self, question: Question) -> None:
         """Shows one question, runs it when the person says yes, and tells whoever asked."""
