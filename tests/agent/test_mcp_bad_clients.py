@@ -1,6 +1,7 @@
 """Clients that are wrong in every way: what they send is answered or refused, memory is bounded, the agent unharmed."""
 
 import asyncio
+import contextlib
 import http.client
 import json
 import os
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from roosync_agent.mcp_server import desk, wire
+from roosync_agent.mcp_server import desk, strangers, wire
 from roosync_agent.mcp_server import http as over_http
 from roosync_agent.running import loopback
 from roosync_agent.running.control_server import ControlServer
@@ -321,6 +322,43 @@ async def test_over_http_only_this_computer_with_the_token_is_served(state, resi
         assert (state / "mcp-token").stat().st_mode & 0o777 == 0o600
         process.terminate()
         assert await asyncio.wait_for(process.wait(), 15) == 0
+
+
+async def test_who_has_no_token_holds_no_place(state, resident):
+    """Other accounts of this computer reach loopback too; they say nothing, or a word now and then."""
+    async with serving(state) as (process, call):
+        idle = [await asyncio.open_connection("127.0.0.1", call.port) for _ in range(over_http.CONNECTIONS + 20)]
+        for _, writer in idle[-40:]:
+            writer.write(b"POST /mcp HTTP/1.1\r\n")
+        assert (await call())[0] == 200
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.gather(*(_ended(reader) for reader, _ in idle[: over_http.CONNECTIONS - strangers.MOST]))
+        assert len(psutil.Process(process.pid).net_connections()) <= strangers.MOST + 10
+        for _, writer in idle:
+            writer.close()
+
+
+async def _ended(reader):
+    with contextlib.suppress(ConnectionError):
+        assert await reader.read(1) == b""
+
+
+async def test_a_stranger_is_turned_out_after_a_while(monkeypatch):
+    monkeypatch.setattr(strangers, "WITHIN", 0.05)
+    room, turned_out = strangers.Strangers(), []
+
+    class Line:
+        def __init__(self, name):
+            self.abort = lambda: turned_out.append(name)
+
+    room.came(("127.0.0.1", 1), Line("says nothing"))
+    room.came(("127.0.0.1", 2), Line("has the token"))
+    room.known(["127.0.0.1", 2])
+    async with asyncio.timeout(PATIENCE):
+        while not turned_out:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    assert turned_out == ["says nothing"]
 
 
 async def test_sessions_are_bounded_and_end(state, resident):

@@ -19,6 +19,7 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 
+from roosync_agent.mcp_server.strangers import Strangers
 from roosync_agent.running.signals import stop_event
 
 # What an ASGI application is: asgi.readthedocs.io, "Applications".
@@ -35,7 +36,7 @@ PATH = "/mcp"
 MOST_SESSIONS = 64
 IDLE = 1800.0  # seconds after which a session that nobody uses ends
 BODY = 1 << 20  # bytes, as a line over stdio
-CONNECTIONS = 256
+CONNECTIONS = 256  # strangers among them (`strangers.MOST`)
 GRACE = 3  # seconds that open answers have at the end
 
 
@@ -51,6 +52,7 @@ class Guarded:
         self._app = app
         self._wanted = f"Bearer {token}".encode()
         self._open: set[anyio.CancelScope] = set()
+        self.strangers = Strangers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -58,6 +60,7 @@ class Guarded:
             return
         given = [value for name, value in scope.get("headers", ()) if name == b"authorization"]
         if scope["type"] == "http" and len(given) == 1 and hmac.compare_digest(given[0], self._wanted):
+            self.strangers.known(scope.get("client"))
             await self._served(scope, receive, send)
         elif scope["type"] == "http":
             await _refuse(send)
@@ -132,6 +135,7 @@ async def serve(server: MCPServer, listening: socket.socket, token: str) -> None
     app = application(server, listening, token)
     config = uvicorn.Config(
         app,
+        http=app.strangers.protocol(),
         log_config=None,
         access_log=False,
         lifespan="on",
