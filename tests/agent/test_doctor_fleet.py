@@ -249,6 +249,8 @@ async def test_versions(monkeypatch, version, expected):
         monkeypatch.setattr(fleet_machines, "__version__", "0.2.0")
     world = World(reports=[report(roosync_version=version), report("ana", roosync_version="")])
     assert await kinds(fleet_machines.check, world) == expected
+    for command in [one.command for one in (await fleet_machines.check(world)).findings if "update" in one.command]:
+        assert command == "roosync update require 0.2.0 --on ben"
 
 
 async def test_two_agents_in_one_name():

@@ -62,7 +62,7 @@ def versions_differ(versions: dict[str, str]) -> Iterator[Finding]:
             if far
             else "both work together; what is newer than that machine is not done there",
             mend="bring that machine to the same version",
-            command=f"roosync update require {__version__} {name}",
+            command=f"roosync update require {__version__} --on {name}",
         )
     if new:
         newest = sorted(new.items(), key=lambda one: one[1])[-1]
