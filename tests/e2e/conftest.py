@@ -4,10 +4,13 @@ A `Site` is one machine: a home folder, a state folder, an environment. `fleet` 
 and takes every process away at its end. Nothing is slept for: whatever takes time is waited for, with a bound.
 """
 
+import codecs
 import contextlib
+import io
 import json
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -466,15 +469,20 @@ def pytest_runtest_makereport(item, call):
 
 
 class Typed:
-    """A command on a terminal of its own (a pty): what it wrote, what is typed, and how large the terminal is."""
+    """A command on a terminal of its own (a pty): what it wrote, what is typed, and how large the terminal is.
 
-    def __init__(self, site, words, *, columns=80, lines=24, env=None, program=None):
+    `said` is all that was written, its lines ended by \\n; `passed` the part of it that the last `until` waited for.
+    """
+
+    def __init__(self, site, words, *, columns=80, lines=24, env=None, program=None, cwd=None):
         import fcntl
         import pty
         import struct
         import termios
 
-        self.said, self.words = "", words
+        self.said, self.passed, self.words = "", "", words
+        self._seen = 0
+        self._decoded = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8")("replace"), translate=True)
         master, slave = pty.openpty()
         self.fd = master
         self._size = lambda c, n: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", n, c, 0, 0))
@@ -490,8 +498,9 @@ class Typed:
 
         program = program or [sys.executable, "-m", "roosync_agent", *words]
         self.process = subprocess.Popen(
-            program, env=given, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=own_terminal
-        )
+            program, env=given, cwd=cwd, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=own_terminal,
+        )  # fmt: skip
         site.started.append(psutil.Process(self.process.pid))
         site.begun.append(site.started[-1])
 
@@ -505,7 +514,7 @@ class Typed:
         for _ in range(5):
             self.type("\x03")
             with contextlib.suppress(AssertionError):
-                return self.until(what, 4)
+                return self.until(what, patience=4)
         return self.until(what)
 
     def resize(self, columns, lines):
@@ -513,8 +522,6 @@ class Typed:
 
     def read(self, seconds=0.0):
         """What came since, waited for at most so long."""
-        import select
-
         while select.select([self.fd], [], [], seconds)[0]:
             try:
                 data = os.read(self.fd, 1 << 16)
@@ -522,16 +529,19 @@ class Typed:
                 break
             if not data:
                 break
-            self.said += data.decode("utf-8", "replace")
+            self.said += self._decoded.decode(data)
             seconds = 0.0
         return self.said
 
-    def until(self, what, patience=PATIENCE):
-        """Waits until this text was written after what was waited for before."""
-        end, start = time.monotonic() + patience, getattr(self, "_seen", 0)
-        while (at := self.read(0.05).find(what, start)) < 0:
-            assert time.monotonic() < end, f"{self.words}: {what!r} was not written: {self.said[start:][-3000:]!r}"
-        self._seen = at + len(what)
+    def until(self, *texts, patience=PATIENCE):
+        """Waits until one of these was written after what was waited for before."""
+        end = time.monotonic() + patience
+        while not (found := [at + len(one) for one in texts if (at := self.said.find(one, self._seen)) >= 0]):
+            rest = self.said[self._seen :][-3000:]
+            assert time.monotonic() < end, f"{self.words}: {texts} was not written: {rest!r}"
+            known, ended = len(self.said), self.process.poll() is not None
+            assert len(self.read(0.05)) > known or not ended, f"{self.words}: it ended without {texts}: {rest!r}"
+        self.passed, self._seen = self.said[self._seen : min(found)], min(found)
         return self
 
     def ended(self, patience=PATIENCE):
@@ -548,13 +558,17 @@ class Typed:
         """Is the terminal as it was before the command?"""
         return self._attributes() == self.before
 
+    def hang_up(self):
+        """The window of the terminal is closed."""
+        os.close(self.fd)
+        self.fd = -1
+
     def close(self):
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        for descriptor in (self.fd, self._slave):
-            with contextlib.suppress(OSError):
-                os.close(descriptor)
+        for descriptor in {self.fd, self._slave} - {-1}:
+            os.close(descriptor)
 
 
 @pytest.fixture

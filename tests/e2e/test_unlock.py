@@ -4,13 +4,10 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -21,73 +18,6 @@ from roosync_agent.unlocking.asking import ask_to_sign, unlocked
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="pseudo terminals")
 WORD = "correct horse"
 CTRL_C, CTRL_D = "\x03", "\x04"
-
-
-class Terminal:
-    """A command on a pseudo terminal of its own: what it says is read, what a person types is typed."""
-
-    def __init__(self, site, *words, env=None, cwd=None):
-        import pty
-
-        self.ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "roosync_agent", *words],
-            env=site.env | (env or {}), cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
-            start_new_session=True, preexec_fn=_own_terminal,
-        )  # fmt: skip
-        os.close(theirs)
-        self.said, self.at = "", 0
-
-    def until(self, *texts, patience=30.0):
-        """Waits until one of these was said after what was waited for before; returns what was said till then."""
-        end = time.monotonic() + patience
-        while True:
-            found = [
-                (self.said.index(text, self.at) + len(text), text) for text in texts if text in self.said[self.at :]
-            ]
-            if found:
-                start, (self.at, _) = self.at, min(found)
-                return self.said[start : self.at]
-            assert time.monotonic() < end, f"{texts} was not said:\n{self.said}"
-            if not self._read(0.1) and self.process.poll() is not None and not self._read(0.1):
-                raise AssertionError(f"it ended without {texts}:\n{self.said}")
-
-    def _read(self, seconds):
-        if not select.select([self.ours], [], [], seconds)[0]:
-            return False
-        try:
-            part = os.read(self.ours, 1 << 16)
-        except OSError:
-            return False
-        self.said += part.decode("utf-8", "replace").replace("\r\n", "\n")
-        return bool(part)
-
-    def type(self, text):
-        os.write(self.ours, text.encode())
-
-    def end(self, patience=30.0):
-        """The exit code, with everything read."""
-        end = time.monotonic() + patience
-        while self.process.poll() is None:
-            self._read(0.1)
-            assert time.monotonic() < end, self.said
-        while self._read(0.05):
-            pass
-        return self.process.returncode
-
-    def close(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(10)
-        with contextlib.suppress(OSError):
-            os.close(self.ours)
-
-
-def _own_terminal():
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 @pytest.fixture(scope="module")
@@ -109,26 +39,20 @@ def site(fleets, homes, tmp_path_factory, new_port):
 
 
 @pytest.fixture
-def terminals(site):
-    """Opens terminals; `unlocked()` one with the key."""
-    opened = []
+def terminals(site, typed):
+    """Opens terminals; `unlock()` one with the key."""
 
     class Terminals:
         def open(self, *words, **options):
-            opened.append(Terminal(site, *words, **options))
-            return opened[-1]
+            return typed(site, *words, columns=0, lines=0, env={"TERM": "dumb", "NO_COLOR": "1"}, **options)
 
         def unlock(self, *words):
             one = self.open("unlock", *words)
-            one.until("Passphrase of the operator's key: ")
-            one.type(f"{WORD}\n")
-            one.until("Ctrl-C locks.")
+            one.until("Passphrase of the operator's key: ").type(f"{WORD}\n").until("Ctrl-C locks.")
             assert unlocked(site.state)
             return one
 
-    yield Terminals()
-    for one in opened:
-        one.close()
+    return Terminals()
 
 
 def changed(site, text):
@@ -150,20 +74,20 @@ def test_the_card_is_shown_where_the_key_is_and_a_yes_there_signs(site, terminal
     there = terminals.unlock()
     here = terminals.open("decision", "approve", id_)
     here.until(ASKED)
-    card = there.until(QUESTION)
+    card = there.until(QUESTION).passed
     assert f"roosync decision approve {id_}" in card
     assert "Hash" in card
     assert "nothing else waits" in card
     assert re.search(rf"Asked by +.*roosync_agent.*\(pid {here.process.pid}\)", card), card
     there.type("y\n")
-    assert here.end() == 0
+    assert here.ended() == 0
     assert f"{id_}  approved" in here.said
     assert "Passphrase" not in here.said
     assert "Risk" not in here.said, "the card is shown where the person answers"
     there.until("Ctrl-C locks.")
     site.decision("applied", entity="roo.rules/rules/00-base.md")
     there.type(CTRL_C)
-    assert there.end() == 0
+    assert there.ended() == 0
     assert not unlocked(site.state)
     assert WORD not in there.said
 
@@ -171,22 +95,22 @@ def test_the_card_is_shown_where_the_key_is_and_a_yes_there_signs(site, terminal
 def test_what_has_no_question_of_its_own_is_asked_first(site, terminals):
     there = terminals.unlock()
     no = terminals.open("label", "beta", "role=no")
-    shown = there.until(QUESTION)
+    shown = there.until(QUESTION).passed
     assert "roosync label beta role=no" in shown
     assert "Run it, and sign" in shown
     there.type("n\n")
-    assert no.end() == 130
+    assert no.ended() == 130
     assert "Declined where the key is unlocked; nothing was signed." in no.said
     yes = terminals.open("label", "beta", "role=yes", "--json")
     there.until(QUESTION)
     there.type("y\n")
-    assert yes.end() == 0
+    assert yes.ended() == 0
     assert json.loads(yes.said)["changed"][0]["machine"] == "beta"
     assert labels(site)["beta"] == {"role": "yes"}
     wrong = terminals.open("revoke", "nobody-there")
     there.until(QUESTION)
     there.type("y\n")
-    assert wrong.end() == 1
+    assert wrong.ended() == 1
     assert "nobody-there" in wrong.said
     assert "Error" in wrong.said
     assert "Traceback" not in there.said
@@ -201,12 +125,12 @@ def test_yes_and_no_are_understood_in_the_language_of_the_person(site, terminals
     no = terminals.open("label", "beta", "role=non")
     there.until("[o/N]: ")
     there.type("non\n")
-    assert no.end() == 130
+    assert no.ended() == 130
     assert "rien n'a été signé" in no.said
     yes = terminals.open("label", "beta", "role=oui")
     there.until("[o/N]: ")
     there.type("oui\n")
-    assert yes.end() == 0
+    assert yes.ended() == 0
     assert labels(site)["beta"] == {"role": "oui"}
 
 
@@ -223,7 +147,7 @@ def test_what_can_not_be_asked_for_there_goes_on_here(site, terminals, tmp_path)
     (tmp_path / "names").write_text("beta\n")
     opened = {name: terminals.open(*words, cwd=tmp_path) for name, (words, _) in GOES_ON_HERE.items()}
     for name, here in opened.items():
-        told = here.until("Passphrase of the operator's key: ", "Error: ")
+        told = here.until("Passphrase of the operator's key: ", "Error: ").passed
         assert GOES_ON_HERE[name][1] in told, name
         assert ASKED not in told, name
     assert QUESTION not in there.said
@@ -239,7 +163,7 @@ def test_without_a_key_to_open_here_nobody_is_asked_elsewhere(site, terminals):
 def test_there_is_one_such_terminal(site, terminals):
     terminals.unlock()
     second = terminals.open("unlock")
-    assert second.end() == 1
+    assert second.ended() == 1
     assert "unlocked already" in second.said
     assert unlocked(site.state)
     site.fails("unlock", says="at a terminal")
@@ -257,7 +181,7 @@ def test_no_is_no_and_the_key_stays(site, terminals):
         here = terminals.open("label", "beta", "role=never")
         there.until(QUESTION)
         there.type(typed)
-        assert here.end() == 130, name
+        assert here.ended() == 130, name
         assert "Declined" in here.said, name
         assert unlocked(site.state), name
     assert labels(site) == before
@@ -266,7 +190,7 @@ def test_no_is_no_and_the_key_stays(site, terminals):
 LOCKED = "The key was locked before this was answered; nothing was signed."
 ENDS = {  # what happens at the question -> what the asker is told
     "Ctrl-C": (lambda there: there.type(CTRL_C), LOCKED),
-    "the terminal is closed": (lambda there: os.close(there.ours), LOCKED),
+    "the terminal is closed": (lambda there: there.hang_up(), LOCKED),
     "a signal": (lambda there: there.process.send_signal(signal.SIGTERM), LOCKED),
     "it is killed": (lambda there: there.process.kill(), "ended in the middle: `roosync history` tells"),
 }
@@ -278,7 +202,7 @@ def test_a_question_ends_with_the_key(site, terminals, waiting, happens, told):
     here = terminals.open("label", "beta", "role=never")
     there.until(QUESTION)
     happens(there)
-    assert here.end() == 1
+    assert here.ended() == 1
     assert told in here.said
     waiting("the process that held the key ended", lambda: there.process.poll() is not None)
     assert not unlocked(site.state)
@@ -291,9 +215,9 @@ def test_the_time_ends_it_in_the_middle_of_a_question(site, terminals):
     there = terminals.unlock("--for", "3s")
     here = terminals.open("label", "beta", "role=never")
     there.until(QUESTION)
-    assert here.end() == 1
+    assert here.ended() == 1
     assert "locked before this was answered" in here.said
-    assert there.end() == 0
+    assert there.ended() == 0
     assert "The time is over: the key is locked." in there.said
     assert not unlocked(site.state)
 
@@ -306,7 +230,7 @@ def test_who_goes_away_asks_no_more(site, terminals):
     behind = terminals.open("label", "beta", "role=behind")
     behind.until(ASKED)
     behind.type(CTRL_C)
-    assert behind.end() == 130
+    assert behind.ended() == 130
     assert "Withdrawn; nothing was signed." in behind.said
     shown.process.kill()
     there.until("Whoever asked went away: nothing was signed.")
@@ -322,7 +246,7 @@ def test_an_assistant_waits_in_turns_and_the_question_stays(site, terminals):
     words = ["label", "beta", "role=turns"]
     first = ask_to_sign(site.state, words, asker="tool\x1b[2J of \u202ean assistant", wait=0.5)
     assert (first.outcome, first.command) == ("waiting", "roosync label beta role=turns")
-    shown = there.until(QUESTION)
+    shown = there.until(QUESTION).passed
     assert "\x1b[2J" not in shown
     assert "tool<U+001B>[2J of <U+202E>an assistant" in shown
     assert "(its own word)" in shown
@@ -360,7 +284,7 @@ def test_a_flood_is_turned_away_and_a_finger_on_y_answers_one(site, terminals, w
     there.until(QUESTION)
     there.type("y\n" * 20)
     there.until("beta")
-    shown = there.until(QUESTION)
+    shown = there.until(QUESTION).passed
     assert re.search(r"[0-9]+ more wait", shown)
 
     def outcomes():
@@ -369,7 +293,7 @@ def test_a_flood_is_turned_away_and_a_finger_on_y_answers_one(site, terminals, w
     waiting("all but those that wait are turned away", lambda: outcomes().count("busy") >= 100 - 12)
     assert outcomes().count("done") == 1, "what was typed ahead answers nothing"
     there.type(CTRL_C)
-    assert there.end() == 0
+    assert there.ended() == 0
     ended = [one.result().outcome for one in asking]
     assert ended.count("done") == 1
     assert set(ended) == {"done", "busy", "nobody"}
@@ -402,7 +326,7 @@ def test_garbage_is_left_behind(site, terminals):
     here = terminals.open("renew")
     there.until(QUESTION)
     there.type("y\n")
-    assert here.end() == 0
+    assert here.ended() == 0
     assert "Traceback" not in there.said
 
 
@@ -439,7 +363,7 @@ def test_somebody_else_was_faster(site, terminals):
     there.until(QUESTION)
     site.roosync("decision", "approve", id_, "--yes", env={"ROOSYNC_PASSPHRASE_FILE": str(site.word)})
     there.type("y\n")
-    assert here.end() == 1
+    assert here.ended() == 1
     assert re.search(rf"{id_} is (approved already, by op-ana|applying|applied).*", here.said), here.said
     assert "op-ana" in here.said
     there.until("Ctrl-C locks.")
@@ -475,7 +399,7 @@ def test_agent_and_broker_are_away(site, terminals):
     there.until(QUESTION)
     site.stop()
     there.type("y\n")
-    assert here.end() == 1
+    assert here.ended() == 1
     assert "no broker runs at" in here.said
     there.until("Ctrl-C locks.")
     assert "Traceback" not in there.said
@@ -483,7 +407,7 @@ def test_agent_and_broker_are_away(site, terminals):
     here = terminals.open("label", "beta", "role=back")
     there.until(QUESTION)
     there.type("y\n")
-    assert here.end() == 0
+    assert here.ended() == 0
 
 
 class Thread:
