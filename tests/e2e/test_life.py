@@ -313,51 +313,32 @@ def test_the_operators_key_is_locked(new_fleet, homes, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo terminal")
-def test_a_person_may_type_the_passphrase_three_times(new_fleet, homes, tmp_path):
+def test_a_person_may_type_the_passphrase_three_times(new_fleet, homes, tmp_path, typed):
     site = homes.lay(new_fleet.site("alpha"))
     word = tmp_path / "word"
     word.write_text("correct horse\n")
     word.chmod(0o600)
     site.roosync("init", "--port", "0", env={"ROOSYNC_PASSPHRASE_FILE": str(word)})
-    told = typed(site, "pause", "--fleet", lines=["battery", "staple", "correct horse"])
+    told = tried(typed(site, "pause", "--fleet"), "battery\n", "staple\n", "correct horse\n")
     assert told.count("It does not open the key. Once more:") == 2
     assert "no broker runs at" in told, "the key was opened, and the command went on"
-    told = typed(site, "pause", "--fleet", lines=["battery", "staple", "horse", "correct horse"])
+    told = tried(typed(site, "pause", "--fleet"), "battery\n", "staple\n", "horse\n")
     assert told.count("Once more:") == 2
     assert "none of the 3 passphrases opens" in told
     assert "roosync init" in told
-    assert "no passphrase was given" in typed(site, "pause", "--fleet", lines=["\x04"])
+    assert "no passphrase was given" in tried(typed(site, "pause", "--fleet"), "\x04")
     # nobody types: it is not asked again
     word.write_text("battery staple\n")
     told = site.fails("pause", "--fleet", env={"ROOSYNC_PASSPHRASE_FILE": str(word)}, says=["is wrong", str(word)])
     assert "Once more" not in told
 
 
-def typed(site, *words, lines):
-    """What a command says on a terminal on which these lines are typed, each when it is asked for."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "roosync_agent", *words]
-    process = subprocess.Popen(
-        command, env=site.env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-    )
-    os.close(theirs)
-    said, left = b"", list(lines)
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:  # Linux says so when the other end is closed
-            break
-        said += part
-        if not part:
-            break
-        if left and said.endswith(b": "):
-            line = left.pop(0)
-            os.write(ours, line.encode() + (b"" if line == "\x04" else b"\n"))
-    os.close(ours)
-    assert process.wait(30) == 1
-    return said.decode()
+def tried(terminal, *lines):
+    """What a command says on a terminal on which these are typed, each when it is asked for; it fails."""
+    for line in lines:
+        terminal.until("key: ", "Once more: ").type(line)
+    assert terminal.ended() == 1
+    return terminal.said
 
 
 # -- a server of somebody else

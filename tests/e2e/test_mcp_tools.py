@@ -4,12 +4,8 @@ The person is a process: `roosync unlock` on a pseudo terminal, at which somebod
 """
 
 import contextlib
-import os
-import select
-import subprocess
 import sys
 import threading
-import time
 
 import anyio
 import pytest
@@ -20,7 +16,6 @@ from roosync_agent.mcp_server.desk import Office
 from roosync_agent.mcp_server.server import build
 from roosync_agent.mcp_server.tools import TABLE
 from roosync_agent.settings import load
-from roosync_agent.unlocking.asking import unlocked
 
 SIGNED = {row.name for row in TABLE if row.annotations.destructive_hint} - {
     "roosync_apply_config",
@@ -61,52 +56,48 @@ async def assistant(site):
 
 
 class Person:
-    """`roosync unlock` in a terminal of its own, and whoever sits there: types `answer` at each question."""
+    """Whoever sits at the terminal of `roosync unlock`: types `answer` at each question; "" leaves them open."""
 
-    def __init__(self, site, answer):
-        import pty
+    def __init__(self, terminal, answer):
+        self.answer, self.terminal = answer, terminal
+        terminal.until("Ctrl-C locks.")
+        self._gone = threading.Event()
+        self._thread = threading.Thread(target=self._sit, daemon=True)
+        self._thread.start()
 
-        self.answer, self.said = answer, ""
-        self.ours, theirs = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "roosync_agent", "unlock"],
-            env=site.env, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-        )  # fmt: skip
-        os.close(theirs)
-        self.thread = threading.Thread(target=self._sit, daemon=True)
-        self.thread.start()
-        end = time.monotonic() + 30
-        while not unlocked(site.state):
-            assert time.monotonic() < end, self.said
-            assert self.process.poll() is None, self.said
-            time.sleep(0.02)
+    @property
+    def said(self):
+        return self.terminal.said
 
     def _sit(self):
         answered = 0
-        with contextlib.suppress(OSError):
-            while self.process.poll() is None:
-                if select.select([self.ours], [], [], 0.05)[0]:
-                    self.said += os.read(self.ours, 1 << 16).decode("utf-8", "replace")
-                asked = self.said.count("[y/N]: ")
-                if self.answer and asked > answered:
-                    time.sleep(0.05)  # typed ahead is thrown away
-                    os.write(self.ours, f"{self.answer}\n".encode())
-                    answered = asked
+        while not self._gone.is_set():
+            self.terminal.read(0.05)
+            asked = self.said.count("[y/N]: ")
+            if self.answer and asked > answered:
+                self.terminal.type(f"{self.answer}\n")
+                answered = asked
 
-    def close(self):
-        self.process.terminate()
-        self.process.wait(15)
-        self.thread.join(5)
-        os.close(self.ours)
+    def leave(self):
+        self._gone.set()
+        self._thread.join(5)
+        self.terminal.process.terminate()
+        self.terminal.ended(15)
 
 
-@contextlib.contextmanager
-def person(site, answer="y"):
-    somebody = Person(site, answer)
-    try:
-        yield somebody
-    finally:
-        somebody.close()
+@pytest.fixture
+def person(typed):
+    """`with person(site, "n") as somebody`: the key is unlocked meanwhile."""
+
+    @contextlib.contextmanager
+    def sits(site, answer="y"):
+        somebody = Person(typed(site, "unlock", columns=0, lines=0, env={"TERM": "dumb", "NO_COLOR": "1"}), answer)
+        try:
+            yield somebody
+        finally:
+            somebody.leave()
+
+    return sits
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +121,7 @@ async def until(what, asks):
     raise AssertionError(what)
 
 
-async def test_an_assistant_and_a_person_bring_two_machines_into_step(alpha, homes):
+async def test_an_assistant_and_a_person_bring_two_machines_into_step(alpha, homes, person):
     async with assistant(alpha) as call:
         assert (await call("init"))["outcome"] == "done"
         await until("both are there", lambda: _both_published(call))
@@ -183,7 +174,7 @@ async def _in_step(call):
     return (await call("get_status"))["states"] == {"synced": 2}
 
 
-async def test_a_decision_is_declined_left_waiting_approved_and_rolled_back(alpha, homes):
+async def test_a_decision_is_declined_left_waiting_approved_and_rolled_back(alpha, homes, person):
     alpha.write(homes.rule, "# Rules\n\n- Something else.\n")
     async with assistant(alpha) as call:
         compared = await until("a divergence", lambda: _diverged(call))
@@ -242,7 +233,7 @@ async def _status(call, id_, status):
     return (await call("get_decision_details", decision_id=id_))["status"] == status
 
 
-async def test_the_other_tools_answer_as_their_schemas_say(alpha, homes):
+async def test_the_other_tools_answer_as_their_schemas_say(alpha, homes, person):
     async with assistant(alpha) as call:
         assert (await call("get_machine_inventory", machine="beta"))["machine"] == "beta"
         assert (await call("ping"))["answered"] == 2
@@ -322,7 +313,7 @@ async def _letters(call):
     return (await call("read_inbox"))["rows"]
 
 
-async def test_a_process_serves_an_assistant_over_standard_input_and_output(alpha):
+async def test_a_process_serves_an_assistant_over_standard_input_and_output(alpha, person):
     server = StdioServerParameters(command=sys.executable, args=["-m", "roosync_agent", "mcp"], env=alpha.env)
     heard = []
 
