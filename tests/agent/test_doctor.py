@@ -24,6 +24,7 @@ from roosync_agent.operations.doctoring import (
     agent_here,
     assistants,
     broker_reached,
+    diagnosing,
     durable,
     examining,
     folders,
@@ -37,6 +38,7 @@ from roosync_agent.operations.doctoring import (
 )
 from roosync_agent.operations.doctoring.findings import Diagnosis, Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient, Running, _part
+from roosync_agent.running.where import SettingsError
 from roosync_agent.state import Identity, State
 from roosync_agent.updating.journal import Journal, Release
 from roosync_broker import keys
@@ -806,12 +808,21 @@ def test_absurd_widths(ana, run, monkeypatch, columns):
     assert run("--all").exit_code == 1
 
 
+@pytest.mark.parametrize("state", [" ", "~nobody-known/x"])
+def test_a_state_folder_that_names_none_is_told_once(monkeypatch, state):
+    in_threads = []
+    monkeypatch.setattr(threading, "excepthook", in_threads.append)
+    with pytest.raises(SettingsError, match="ROOSYNC_STATE"):
+        diagnosing.diagnose(Patient({"ROOSYNC_STATE": state}))
+    assert in_threads == []
+
+
 def test_a_law_that_ends_is_renewed_with_the_usual_question(ana, run, monkeypatch):
     asked = []
     law = finding(kind="law", about="the roster", says="the roster expires on 2026-01-20", command="roosync renew")
     told = examining.diagnosis([(table.Here("law", "", lambda patient: Seen("")), Seen("", [law]))], "ana", "", 0.0)
     monkeypatch.setattr("roosync_agent.operations.doctoring.diagnosing.diagnose", lambda patient: told)
-    monkeypatch.setattr("roosync_agent.cli.fleet.signed", lambda work: asked.append(work) or ["the roster"])
+    monkeypatch.setattr("roosync_agent.cli.fleet.signed", lambda work, *_: asked.append(work) or ["the roster"])
     run("--mend", "law", "--yes")
     run("--mend", "law", typed="n\n")
     assert asked == []

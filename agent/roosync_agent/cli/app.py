@@ -17,7 +17,7 @@ from roosync_protocol import __version__
 # name -> (module, function, what it does in a line)
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("look", "demo", "Show the whole story on three sample machines, in under a minute."),
-    "init": ("fleet", "init", "Create a fleet on this machine: keys, broker, first law."),
+    "init": ("founding", "init", "Create a fleet on this machine: keys, broker, first law."),
     "up": ("parts", "up", "Start broker and agent of this machine, and keep them running."),
     "broker": ("broker", "broker", "Run the embedded broker and its keeper alone; or keep a cluster of your own."),
     "agent": ("parts", "agent", "Run the agent alone."),

@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import table
@@ -33,9 +34,12 @@ def baseline() -> None:
 
 
 @baseline.command("propose")
+@dry_run_option
 @json_option
-def propose(as_json: bool) -> None:
+def propose(dry_run: bool, as_json: bool) -> None:
     """Consolidate the latest complete packages into a proposal."""
+    if dry_run:
+        previewed("baseline propose", {}, as_json)
     _show(ask_machine("baseline_propose"), as_json)
 
 
@@ -54,11 +58,15 @@ def show_(id_: str | None, as_json: bool) -> None:
 @click.option("--special", is_flag=True, help="Each machine keeps its own.")
 @click.option("--omit", is_flag=True, help="Leave it out of the baseline.")
 @click.option("--suggested", is_flag=True, help="As suggested; without a FIELD every open question.")
+@dry_run_option
 @json_option
 def choose(
-    field: str | None, take: str | None, union: bool, special: bool, omit: bool, suggested: bool, as_json: bool
-) -> None:
+    field: str | None, take: str | None, union: bool, special: bool, omit: bool, suggested: bool, dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Answer an open question of the proposal about FIELD; without a FIELD, all that are open, as suggested."""
+    import msgspec
+
     from roosync_protocol.messages import Choice
 
     given = sum((bool(take), union, special, omit))
@@ -87,12 +95,16 @@ def choose(
             tr("name a FIELD and one of --take MACHINE, --union, --special, --omit, --suggested; or --suggested alone")
         )
 
+    asked = {"answers": {key: msgspec.to_builtins(choice) for key, choice in answers.items()}}
+    if dry_run:
+        previewed("baseline choose", asked, as_json)
+
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
 
         return await promoting.arbitrate(session, answers)
 
-    done = signed(work)
+    done = signed(work, "baseline choose", asked)
     _told(
         done,
         as_json,
@@ -103,16 +115,21 @@ def choose(
 
 @baseline.command("validate")
 @click.argument("id_", metavar="[PROPOSAL]", required=False)
+@dry_run_option
 @json_option
-def validate(id_: str | None, as_json: bool) -> None:
+def validate(id_: str | None, dry_run: bool, as_json: bool) -> None:
     """Sign that the proposal is right: it is made again from the packages, and checked for secrets and paths."""
+    given = {"id_": id_}
+    if dry_run:
+        previewed("baseline validate", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
 
         return await promoting.validate_proposal(session, id_)
 
-    _told(signed(work), as_json, tr("No secret and no path of one machine in the commons."), "roosync baseline publish")
+    done = signed(work, "baseline validate", given)
+    _told(done, as_json, tr("No secret and no path of one machine in the commons."), "roosync baseline publish")
 
 
 @baseline.command("publish")
@@ -120,14 +137,20 @@ def validate(id_: str | None, as_json: bool) -> None:
 @click.option("--version", help="Version (default: the next one).")
 @click.option("--note", default="", help="A line about it.")
 @commit_option
+@dry_run_option
 @json_option
-def publish(id_: str | None, version: str | None, note: str, repository: Path | None, as_json: bool) -> None:
+def publish(
+    id_: str | None, version: str | None, note: str, repository: Path | None, dry_run: bool, as_json: bool
+) -> None:
     """Sign the proposal into law: every machine compares itself with it at once."""
     where = repository.absolute() if repository is not None else None
+    given = {"id_": id_, "version": version, "note": note}
     if where is not None:
         from roosync_agent.operations.baseline.committing import require_ready
 
         require_ready(where)  # before anything is signed
+    if dry_run:
+        previewed("baseline publish", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import committing, promoting
@@ -135,7 +158,7 @@ def publish(id_: str | None, version: str | None, note: str, repository: Path | 
         law = await promoting.publish(session, id_, version, note)
         return law, await committing.commit_law(session, law, where) if where else None
 
-    law, committed = signed(work)
+    law, committed = signed(work, "baseline publish", given)
     _law(law, as_json, committed)
 
 
@@ -162,12 +185,16 @@ def versions(as_json: bool) -> None:
 @baseline.command("restore")
 @click.argument("version", required=False)
 @click.option("--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An exported file.")
+@dry_run_option
 @json_option
-def restore(version: str | None, path: Path | None, as_json: bool) -> None:
+def restore(version: str | None, path: Path | None, dry_run: bool, as_json: bool) -> None:
     """Publish an earlier VERSION again, as a new revision."""
     if (version is None) == (path is None):
         raise click.UsageError(tr("name a VERSION, or a --file"))
     data = path.read_bytes() if path is not None else b""
+    given = {"version": version} if path is None else {"file": data.decode("utf-8", "replace")}
+    if dry_run:
+        previewed("baseline restore", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
@@ -177,7 +204,7 @@ def restore(version: str | None, path: Path | None, as_json: bool) -> None:
             return await promoting.restore_file(session, read(data))
         return await promoting.restore(session, version or "")
 
-    _law(signed(work), as_json)
+    _law(signed(work, "baseline restore", given), as_json)
 
 
 @baseline.command("export")

@@ -74,15 +74,20 @@ def _afterwards(card: dict[str, Any], changed: Told) -> Iterator[str]:
     if card["wanted_absent"]:
         yield from titled(tr("Afterwards"), tr(GONE.get(card["answer"], GONE[""])))
         return  # who lacks it already is not counted
+    yield from executing_lines(card, changed)
+    if not card.get("whole", True):
+        yield from titled("!", tr("nobody has published the value that would stand: what it does is not known"))
+    yield from titled(tr("Already on"), harmless(", ".join(card["runs_on"])) or tr("no machine"))
+    yield from lacking_lines(card)
+
+
+def executing_lines(card: dict[str, Any], changed: Told) -> Iterator[str]:
+    """All that runs, in full, and what it may do unasked; of a card, or of a value that a baseline would bring."""
     if card["executes"] and _is_known_beyond(card):
         yield f"  {tr('Executes')}"
         yield from fitted(_executes(card, changed), width(), 4)
     if card.get("whole", True):
         yield from unasked_lines(card)
-    else:
-        yield from titled("!", tr("nobody has published the value that would stand: what it does is not known"))
-    yield from titled(tr("Already on"), harmless(", ".join(card["runs_on"])) or tr("no machine"))
-    yield from lacking_lines(card)
 
 
 def _proof(card: dict[str, Any], machines: Sequence[str]) -> Iterator[str]:

@@ -78,7 +78,9 @@ on_option = click.option(
 )
 _LIMIT = click.option("--limit", default="", metavar="N|N%", help="Only so many of them.")
 _SEED = click.option("--seed", default="", metavar="TEXT", help="Which ones --limit takes: the same for the same seed.")
-_PREVIEW = click.option("--preview", is_flag=True, help="Tell which machines are meant, and do nothing.")
+_PREVIEW = click.option(
+    "--preview", "--dry-run", "preview", is_flag=True, help="Tell which machines are meant, and do nothing."
+)
 
 
 def limit_options(command: F) -> F:

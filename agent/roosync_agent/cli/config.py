@@ -6,6 +6,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import reference_text, table, value_text
 from roosync_agent.columns import columns, hanging, paint, want_colour, width
@@ -38,9 +39,12 @@ def collect(targets: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
 @click.command()
 @click.option("--version", help="Version of the package (default: the next one).")
 @click.option("--description", default="", help="A line about it.")
+@dry_run_option
 @json_option
-def publish(version: str | None, description: str, as_json: bool) -> None:
+def publish(version: str | None, description: str, dry_run: bool, as_json: bool) -> None:
     """Publish this machine's package: contents first, then the announcement."""
+    if dry_run:
+        previewed("publish", {"version": version, "description": description}, as_json)
     answer = ask_machine("publish", version=version, description=description)
     show(answer, as_json, _package_text)
     if answer["quarantine"]:

@@ -8,10 +8,11 @@ import click
 from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import table
+from roosync_agent.cli.text import print_json, table
 from roosync_agent.columns import hanging, want_colour, width
 from roosync_agent.wording import heard, mark, tr
 
@@ -78,16 +79,20 @@ def show_(id_: str | None, as_json: bool) -> None:
 @cycle.command("watch")
 @click.argument("id_", metavar="[CYCLE]", required=False)
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Look no longer; the cycle goes on.")
-def watch(id_: str | None, timeout: float | None) -> None:
+@json_option
+def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
     """Follow a cycle until it ends or is stopped; what a person has to answer meanwhile is told.
 
     Exit code as of `cycle show`: 0 done, 3 a person is asked, 5 machines are waited for still when the time is over.
     """
-    _follow(id_, timeout, as_json=False)
+    _follow(id_, timeout, as_json, each=True)
 
 
-def _follow(id_: str | None, seconds: float | None, as_json: bool) -> NoReturn:
-    """Tells each change of a cycle, and at last all of it; ends with the exit code of `cycle show`."""
+def _follow(id_: str | None, seconds: float | None, as_json: bool, *, each: bool = False) -> NoReturn:
+    """Tells each change of a cycle, and at last all of it; ends with the exit code of `cycle show`.
+
+    As JSON: with `each` a line for every change, the last of them how it ended.
+    """
     import time
 
     end, last = time.monotonic() + (math.inf if seconds is None else seconds), ""
@@ -96,15 +101,18 @@ def _follow(id_: str | None, seconds: float | None, as_json: bool) -> NoReturn:
             answer = ask_machine("cycle_show", id_=id_)
             id_ = answer["id"]
             line = _line(answer)
-            if line != last and not as_json:
+            if line != last and each and as_json:
+                print_json(answer, line=True)
+            elif line != last and not as_json:
                 bar.say(line)
-                last = line
+            last = line
             bar.at(len(answer["participants"]) - len(answer["waits_for"]), total=len(answer["participants"]))
             left = end - time.monotonic()
             if answer["status"] != "running" or left <= 0:
                 break
             time.sleep(min(0.5, left))
-    show(answer, as_json, _text)
+    if not (each and as_json):
+        show(answer, as_json, _text)
     raise click.exceptions.Exit(_code(answer))
 
 
@@ -124,45 +132,56 @@ cycle.add_command(closing, "report")
 @click.argument("machine")
 @click.option("--cycle", "id_", help="Which cycle; the running one without it.")
 @click.option("--reason", default="", help="Why.")
+@dry_run_option
 @json_option
-def excuse(machine: str, id_: str | None, reason: str, as_json: bool) -> None:
+def excuse(machine: str, id_: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """Let the others go on without MACHINE. Signed by an operator."""
+    given = {"name": machine, "id_": id_, "reason": reason}
+    if dry_run:
+        previewed("cycle excuse", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.excuse(session, id_, machine, reason)
 
-    _told(signed(work), as_json, tr("{machine} is excused", machine=harmless(machine)))
+    _told(signed(work, "cycle excuse", given), as_json, tr("{machine} is excused", machine=harmless(machine)))
 
 
 @cycle.command("resume")
 @click.argument("id_", metavar="[CYCLE]", required=False)
+@dry_run_option
 @json_option
-def resume(id_: str | None, as_json: bool) -> None:
+def resume(id_: str | None, dry_run: bool, as_json: bool) -> None:
     """Go on waiting, with fresh time. Signed by an operator."""
+    if dry_run:
+        previewed("cycle resume", {"id_": id_}, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.resume(session, id_)
 
-    _told(signed(work), as_json, tr("it goes on"))
+    _told(signed(work, "cycle resume", {"id_": id_}), as_json, tr("it goes on"))
 
 
 @cycle.command("abort")
 @click.argument("id_", metavar="[CYCLE]", required=False)
 @click.option("--reason", default="", help="Why.")
+@dry_run_option
 @json_option
-def abort(id_: str | None, reason: str, as_json: bool) -> None:
+def abort(id_: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """End a cycle. Nothing that was applied is taken back. Signed by an operator."""
+    given = {"id_": id_, "reason": reason}
+    if dry_run:
+        previewed("cycle abort", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.abort(session, id_, reason)
 
-    _told(signed(work), as_json, tr("it is ended"))
+    _told(signed(work, "cycle abort", given), as_json, tr("it is ended"))
 
 
 def _told(done: Any, as_json: bool, what: str) -> None:

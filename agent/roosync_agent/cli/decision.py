@@ -7,7 +7,9 @@ import click
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.decisions_text import approved_text, listed_text, step_text
 from roosync_agent.cli.outcomes_text import exit_code
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm
 
@@ -60,9 +62,12 @@ def decision_show(id_: str, full: bool, as_json: bool) -> None:
 @click.argument("id_", metavar="ID")
 @click.option("--action", type=click.Choice(ACTIONS), help="Another answer than the suggested one.")
 @click.option("--yes", is_flag=True, help="Do not show the card and ask.")
+@dry_run_option
 @json_option
-def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> None:
+def decision_approve(id_: str, action: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Sign that the change may be applied; the machine applies it by itself then."""
+    if dry_run:
+        previewed("decision approve", {"id_": id_, "action": action}, as_json)
     expected = None
     if not yes:
         shown = ask_machine("decision_show", id_=id_, action=action)
@@ -85,25 +90,35 @@ def decision_approve(id_: str, action: str | None, yes: bool, as_json: bool) -> 
 @decision.command("reject")
 @click.argument("id_", metavar="ID")
 @click.option("--reason", default="", help="A line for the others.")
+@dry_run_option
 @json_option
-def decision_reject(id_: str, reason: str, as_json: bool) -> None:
+def decision_reject(id_: str, reason: str, dry_run: bool, as_json: bool) -> None:
     """Say no: from now on this is an accepted difference."""
+    given = {"id_": id_, "reason": reason}
+    if dry_run:
+        previewed("decision reject", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.decisions import deciding
 
         return await deciding.reject(session, deciding.find(session, id_), reason)
 
-    _told(signed(work), as_json)
+    _told(signed(work, "decision reject", given), as_json)
 
 
 @decision.command("apply")
 @click.argument("id_", metavar="ID")
+@dry_run_option
 @json_option
-def decision_apply(id_: str, as_json: bool) -> None:
-    """Apply an approved decision of this machine now, and wait for the result."""
+def decision_apply(id_: str, dry_run: bool, as_json: bool) -> None:
+    """Apply an approved decision of this machine now, and wait for the result.
+
+    Exit code: 0 applied, 3 it waits, 4 it failed.
+    """
     from roosync_agent.cli.config import _applied_text
 
+    if dry_run:
+        previewed("decision apply", {"id_": id_}, as_json)
     answer = ask_machine("apply_decision", id_=id_)
     show(answer, as_json, _applied_text)
     raise click.exceptions.Exit(4 if answer["failed"] else PENDING if answer["waiting"] else 0)
@@ -115,9 +130,16 @@ def decision_apply(id_: str, as_json: bool) -> None:
 @click.option(
     "--exact", is_flag=True, help="The whole file as it was, without the edits made since (a backup has them)."
 )
+@dry_run_option
 @json_option
-def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None:
-    """Ask the machine to put back what was there before; later unrelated edits stay, unless --exact."""
+def decision_rollback(id_: str, wait: float, exact: bool, dry_run: bool, as_json: bool) -> None:
+    """Ask the machine to put back what was there before; later unrelated edits stay, unless --exact.
+
+    Exit code: 0 put back or asked for, 4 it failed.
+    """
+    given = {"id_": id_, "exact": exact}
+    if dry_run:
+        previewed("decision rollback", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.decisions import deciding
@@ -125,7 +147,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
         asked = await deciding.request_rollback(session, deciding.find(session, id_), exact=exact)
         return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
 
-    _told(signed(work), as_json)
+    _told(signed(work, "decision rollback", given), as_json)
 
 
 @click.command("approve")
@@ -142,6 +164,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, as_json: bool) -> None
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", type=click.FloatRange(0, 250), default=0.0, metavar="SECONDS", help="Wait for how they end.")
+@dry_run_option
 @json_option
 def approve_many(
     ids: tuple[str, ...],
@@ -151,6 +174,7 @@ def approve_many(
     most: int,
     yes: bool,
     wait: float,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Approve several decisions at once: by ID, or all that wait up to a risk. (With care: `roosync rollout start`.)
@@ -164,14 +188,20 @@ def approve_many(
     if not chosen:
         show({"decisions": []}, as_json, lambda _: tr("No decision waits that fits."))
         return
-    found = ask_machine("decision_cards", ids=chosen, most=0 if yes else most, ask=not yes)
+    found = ask_machine("decision_cards", ids=chosen, most=0 if yes else most, ask=dry_run or not yes)
     left = len(chosen) - sum(len(one["decisions"]) for one in found)
     cards = [one for one in found if RISKS.index(one["card"]["risk"]) <= limit]  # of a large value only the card knows
+    if dry_run and as_json:
+        show(cards, as_json, str)
+        return
     for one in cards[: most or None] if not as_json else ():
         machines = [decision["machine"] for decision in one["decisions"]]
         click.echo(card_text(one["card"], following=False, machines=machines) + "\n")
     if yes and most and len(cards) > most and not as_json:
         click.echo(trn("{count} more change, not shown.", "{count} more changes, not shown.", len(cards) - most) + "\n")
+    if dry_run:
+        click.echo(next_line(tr("the same without --dry-run")))
+        return
     seen = {decision["id"]: decision["seen"] for one in cards for decision in one["decisions"]}
     if not yes:
         _ask(len(seen), left)

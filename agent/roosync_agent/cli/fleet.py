@@ -1,18 +1,16 @@
-"""Commands about the fleet itself: init, invite, join, admit, revoke, renew, pause, resume, observer."""
+"""Commands about the fleet itself: invite, join, admit, revoke, renew, pause, resume, observer."""
 
 import asyncio
-import sys
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from roosync_agent.characters import harmless
+from roosync_agent.cli.previews import dry_run_option, preview_text, previewed, told_here
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.columns import columns
-from roosync_agent.settings import Settings, load
+from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_agent.wording import heard, tr
 from roosync_agent.yes_no import confirm
@@ -23,87 +21,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--fleet", help="Name of the fleet (default: home).")
-@click.option("--machine", help="Id of this machine (default: proposed from the host name).")
-@click.option("--operator", help="Your name as operator (default: your login name).")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
-@click.option("--no-passphrase", is_flag=True, help="Leave the operator's key unprotected.")
-@click.option(
-    "--node",
-    "nodes",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FOLDER",
-    help="Found it on a cluster: a folder of `roosync broker nodes` whose server runs. May be given several times.",
-)
-@json_option
-def init(
-    fleet: str | None,
-    machine: str | None,
-    operator: str | None,
-    port: int | None,
-    no_passphrase: bool,
-    nodes: tuple[Path, ...],
-    as_json: bool,
-) -> None:
-    """Create a fleet on this machine: keys, broker, streams, the first law, dashboard and roadmap."""
-    import msgspec
-
-    from roosync_agent.operations.membership.founding import init as found
-    from roosync_agent.operations.membership.founding import require_no_fleet
-    from roosync_agent.running.own_reports import KEYLESS
-
-    settings = load()
-    require_no_fleet(State(settings.state))
-    passphrase = None if no_passphrase else _new_passphrase(settings)
-    done = asyncio.run(
-        found(
-            settings,
-            State(settings.state),
-            passphrase=passphrase,
-            fleet=fleet,
-            machine=machine,
-            operator=operator,
-            port=port,
-            nodes=[node.absolute() for node in nodes],
-        )
-    )
-
-    keep = f"roosync broker keep {' '.join(map(str, nodes))}" if nodes else ""
-    show(msgspec.to_builtins(done), as_json, lambda answer: _founded(answer, KEYLESS, keep))
-
-
-def _founded(answer: dict[str, Any], keyless: str, keep: str) -> str:
-    """`keyless`: what is said of a fleet whose broker asks for no key. `keep`: the command that keeps its servers."""
-    rows = [
-        (tr("operator"), f"{answer['operator']}   {answer['operator_fingerprint']}"),
-        (tr("machine"), f"{answer['machine']}   {answer['machine_fingerprint']}"),
-        (tr("broker"), answer["broker"]),
-        (tr("state"), answer["state"]),
-        *((tr("written"), path) for path in answer["exports"]),
-    ]
-    wide = max(10, *(columns(name) for name, _ in rows))
-    lines = [tr("Fleet {fleet} is founded; this machine is {machine}.", **answer)]
-    lines += [f"  {name:{wide}}  {value}" for name, value in rows]
-    if not answer["enforced"]:
-        told = heard(keyless)
-        lines.append(f"! {told[0].upper()}{told[1:]}.")
-    if not answer["protected"]:
-        lines.append(tr("! The operator's key has no passphrase: whoever reads this account can approve."))
-    if keep:
-        lines += ["", tr("Next: {command}    (leave it running), then: {other}", command=keep, other="roosync up")]
-    else:
-        lines += ["", tr("Next: {command}", command="roosync up")]
-    return "\n".join(lines)
-
-
-@click.command()
 @click.option("--address", metavar="HOST", help="Address of this machine that the other one reaches.")
 @click.option("--machine", help="Only a machine of this name may join with the code.")
 @click.option("--minutes", type=click.FloatRange(0.1, 1440), default=15.0, show_default=True, help="Life of the code.")
 @click.option("--yes", is_flag=True, help="Admit the first machine that asks, without comparing fingerprints.")
 @click.option("--no-wait", is_flag=True, help="Print the code and return; `roosync admit` admits later.")
 @click.option("--no-orchestrate", is_flag=True, help="The machine may not take the orchestrator's role.")
+@dry_run_option
 @json_option
 def invite(
     address: str | None,
@@ -112,9 +36,13 @@ def invite(
     yes: bool,
     no_wait: bool,
     no_orchestrate: bool,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Print a one-time code, wait for the machine that joins with it, and admit it."""
+    given = {"minutes": minutes, "name": machine, "address": address, "orchestrate": not no_orchestrate}
+    if dry_run:
+        previewed("invite", given, as_json)
     from roosync_agent.operations.membership import joining
     from roosync_agent.operations.membership.codes import write_code
     from roosync_agent.operations.membership.listening import address_for_others
@@ -142,29 +70,35 @@ def invite(
             return 0
         return await _admit(session, code.id, timedelta(minutes=minutes), yes, once=True, quiet=as_json)
 
-    raise click.exceptions.Exit(signed(work))
+    raise click.exceptions.Exit(signed(work, "invite", given))
 
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Admit everybody who asks, without comparing fingerprints.")
 @click.option("--minutes", type=click.FloatRange(0, 1440), default=0.0, help="How long to wait for machines that ask.")
+@dry_run_option
 @json_option
-def admit(yes: bool, minutes: float, as_json: bool) -> None:
+def admit(yes: bool, minutes: float, dry_run: bool, as_json: bool) -> None:
     """Admit machines that asked to join with a code."""
+    if dry_run:
+        previewed("admit", {"minutes": minutes}, as_json)
 
     async def work(session: "Session") -> int:
         patience = timedelta(minutes=minutes) + timedelta(seconds=1)
         return await _admit(session, None, patience, yes, once=False, quiet=as_json)
 
-    raise click.exceptions.Exit(signed(work))
+    raise click.exceptions.Exit(signed(work, "admit", {"minutes": minutes}))
 
 
 @click.command()
 @click.argument("code")
 @click.option("--machine", help="Id of this machine (default: proposed from the host name).")
+@dry_run_option
 @json_option
-def join(code: str, machine: str | None, as_json: bool) -> None:
+def join(code: str, machine: str | None, dry_run: bool, as_json: bool) -> None:
     """Join a fleet with the CODE that `roosync invite` printed on another machine."""
+    if dry_run:
+        _would_join(code, machine, as_json)
     import msgspec
 
     from roosync_agent.operations.membership import joining
@@ -199,12 +133,18 @@ def join(code: str, machine: str | None, as_json: bool) -> None:
 @click.command()
 @click.argument("machine")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
 @json_option
-def revoke(machine: str, yes: bool, as_json: bool) -> None:
+def revoke(machine: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """End the membership of MACHINE; its connection ends at once."""
     from roosync_agent.operations.membership import lawmaking
 
+    if dry_run:
+        previewed("revoke", {"name": machine}, as_json)
     if not yes:
+        if not as_json:
+            shown = ask_machine("preview", deed="revoke", given={"name": machine})
+            click.echo(preview_text(shown, following=False) + "\n")
         confirm(
             tr("Revoke {machine}? It can not connect any more, and has to join again with a new code", machine=machine),
             abort=True,
@@ -221,27 +161,42 @@ def revoke(machine: str, yes: bool, as_json: bool) -> None:
 
 
 @click.command()
+@dry_run_option
 @json_option
-def renew(as_json: bool) -> None:
+def renew(dry_run: bool, as_json: bool) -> None:
     """Renew the roster and all memberships for another 90 days."""
+    if dry_run:
+        previewed("renew", {}, as_json)
     from roosync_agent.operations.membership import lawmaking
 
-    names = signed(lambda session: lawmaking.renew(session, always=True))
-    show({"renewed": names}, as_json, lambda a: tr("Renewed: {names}", names=", ".join(a["renewed"])))
+    names = signed(lambda session: lawmaking.renew(session, always=True), "renew", {})
+    show(
+        {"renewed": names},
+        as_json,
+        lambda a: _then(
+            tr("Renewed: {names}", names=", ".join(a["renewed"])), tr("Next: {command}", command="roosync status")
+        ),
+    )
 
 
 @click.command()
 @click.argument("machine", required=False)
 @click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet (signed by the operator).")
+@dry_run_option
 @json_option
-def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
+def pause(machine: str | None, whole_fleet: bool, dry_run: bool, as_json: bool) -> None:
     """Turn automatic application off: on this machine (needs no key), on MACHINE, or for the fleet."""
     from roosync_agent.operations.membership import lawmaking
 
+    if dry_run and machine is None and not whole_fleet:
+        then = ["nothing is applied by itself here; undo: `roosync resume`"]
+        told_here("pause", "turn automatic application off on this machine", {}, then, as_json)
+    if dry_run:
+        previewed("pause", {"name": machine}, as_json)
     if machine is None and not whole_fleet:
         answer = ask_machine("pause")
     else:
-        signed(lambda session: lawmaking.pause(session, machine))
+        signed(lambda session: lawmaking.pause(session, machine), "pause", {"name": machine})
         answer = {"machine": machine, "paused": True}
     show(
         answer,
@@ -256,20 +211,26 @@ def pause(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("machine", required=False)
 @click.option("--fleet", "whole_fleet", is_flag=True, help="The whole fleet.")
+@dry_run_option
 @json_option
-def resume(machine: str | None, whole_fleet: bool, as_json: bool) -> None:
+def resume(machine: str | None, whole_fleet: bool, dry_run: bool, as_json: bool) -> None:
     """Turn automatic application on again: here, on MACHINE, or for the fleet (signed by the operator)."""
     from roosync_agent.connect import identity_of
     from roosync_agent.operations.membership import lawmaking
 
     name = None if whole_fleet else machine or identity_of(State(load().state)).machine
-    signed(lambda session: lawmaking.resume(session, name))
+    if dry_run:
+        previewed("resume", {"name": name}, as_json)
+    signed(lambda session: lawmaking.resume(session, name), "resume", {"name": name})
     show(
         {"machine": name, "paused": False},
         as_json,
-        lambda a: tr(
-            "{who}: changes within the policy are applied by themselves again.",
-            who=a["machine"] or tr("The whole fleet"),
+        lambda a: _then(
+            tr(
+                "{who}: changes within the policy are applied by themselves again.",
+                who=a["machine"] or tr("The whole fleet"),
+            ),
+            tr("Next: {command}", command="roosync decisions"),
         ),
     )
 
@@ -281,13 +242,16 @@ def observer() -> None:
 
 @observer.command("create")
 @click.argument("name", default="watcher")
+@dry_run_option
 @json_option
-def observer_create(name: str, as_json: bool) -> None:
+def observer_create(name: str, dry_run: bool, as_json: bool) -> None:
     """Make a credential for `nats sub 'roosync.>'` and `nats micro ls`; its seed is printed once."""
+    if dry_run:
+        previewed("observer create", {"name": name}, as_json)
     from roosync_agent.connect import identity_of, url_of
     from roosync_agent.operations.membership import lawmaking
 
-    pair = signed(lambda session: lawmaking.add_observer(session, name))
+    pair = signed(lambda session: lawmaking.add_observer(session, name), "observer create", {"name": name})
     settings = load()
     identity = identity_of(State(settings.state))
     prefix = f"_INBOX.observer-{name}.rpc"  # below which agents may answer
@@ -340,20 +304,14 @@ def _then(told: str, following: str) -> str:
     return f"{told}\n\n{following}"
 
 
-def _new_passphrase(settings: Settings) -> str:
-    from roosync_agent.connect import ask_on_terminal, read_passphrase
+def _would_join(code: str, machine: str | None, as_json: bool) -> NoReturn:
+    """What the code says; nobody is asked, and no key is made."""
+    from roosync_agent.operations.membership.codes import read_code
+    from roosync_agent.operations.membership.founding import require_no_fleet
 
-    if settings.passphrase_file is not None:
-        return read_passphrase(settings.passphrase_file)
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            tr(
-                "a passphrase has to be chosen, and there is no terminal to ask on: name a file in "
-                "ROOSYNC_PASSPHRASE_FILE, or use --no-passphrase"
-            )
-        )
-    while True:
-        first = ask_on_terminal(tr("Choose a passphrase for the operator's key: "))
-        if first and first == ask_on_terminal(tr("Once more: ")):
-            return first
-        click.echo(tr("The two are not the same, or empty. Again."))
+    settings = load()
+    require_no_fleet(State(settings.state))
+    read = read_code(code)
+    facts = {"Fleet": read.fleet, "Broker": read.url, "Machine": machine or settings.machine or "", "Code": read.id}
+    then = ["a key of this machine is made, and an operator is asked there to compare its fingerprint"]
+    told_here("join", "ask to join a fleet", facts, then, as_json)

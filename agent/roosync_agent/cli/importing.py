@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import table
 from roosync_agent.columns import want_colour
@@ -29,11 +30,12 @@ def import_share(path: Path, dry_run: bool, as_json: bool) -> None:
 
 
 @click.group(invoke_without_command=True)
+@json_option
 @click.pass_context
-def imported(context: click.Context) -> None:
+def imported(context: click.Context, as_json: bool) -> None:
     """What was taken in with `import-share`."""
     if context.invoked_subcommand is None:
-        context.invoke(listed)
+        context.invoke(listed, as_json=as_json)
 
 
 @imported.command("list")
@@ -59,9 +61,12 @@ def compare(name: str, as_json: bool) -> None:
 @imported.command("propose")
 @click.argument("name", metavar="PACKAGE")
 @click.argument("fields", nargs=-1, metavar="[FIELD...]")
+@dry_run_option
 @json_option
-def propose(name: str, fields: tuple[str, ...], as_json: bool) -> None:
+def propose(name: str, fields: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Write a baseline file with values of PACKAGE in it, for an operator to sign: all of them without a FIELD."""
+    if dry_run:
+        previewed("imported propose", {"name": name, "fields": list(fields)}, as_json)
     show(ask_machine("imported_propose", name=name, fields=list(fields)), as_json, _proposed)
 
 

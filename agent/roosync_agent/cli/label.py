@@ -6,9 +6,11 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, expanded, labels_text
+from roosync_agent.cli.previews import previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import table
 from roosync_agent.columns import want_colour
+from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr, trn
 from roosync_agent.yes_no import confirm
 
@@ -52,11 +54,13 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
 
     from roosync_agent.operations.membership import labelling
 
+    given = {"machines": machines, "changes": changes}
+    if preview:
+        previewed("label", given, as_json)
+
     async def work(session: "Session") -> labelling.LabelAnswer:
         plan = labelling.planned(session.fleet.law, machines, changes)
-        if preview:
-            return labelling.LabelAnswer(changed=plan)
-        if len(machines) > 1 and not yes:
+        if len(machines) > 1 and not yes and held.shown is None:
             if as_json:
                 raise click.UsageError(tr("with --json nobody is asked: add --yes, or look first with --preview"))
             click.echo(_planned(msgspec.to_builtins(plan)))
@@ -64,10 +68,7 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
             await asyncio.to_thread(confirm, question, abort=True)  # the connection lives on meanwhile
         return await labelling.label(session, plan)
 
-    done = msgspec.to_builtins(signed(work))
-    if preview:
-        show(done["changed"], as_json, _planned)
-        return
+    done = msgspec.to_builtins(signed(work, "label", given))
     show(done, as_json, _done)
     raise click.exceptions.Exit(FAILED if done["failed"] else 0)
 

@@ -9,6 +9,7 @@ import click
 
 from roosync_agent.cli.choosing import expanded
 from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import F, ask_machine, json_option, show, signed, with_options
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, tr, trn
@@ -45,18 +46,25 @@ def message() -> None:
 @with_body
 @click.option("--thread", default="", help="The thread that it belongs to.")
 @as_operator
+@dry_run_option
 @json_option
 def send(
     to: tuple[str, ...], subject: str, body: str | None, body_file: Path | None, priority: str | None,
-    tags: tuple[str, ...], files: tuple[Path, ...], id_: str, thread: str, as_operator: bool, as_json: bool,
+    tags: tuple[str, ...], files: tuple[Path, ...], id_: str, thread: str, as_operator: bool, dry_run: bool,
+    as_json: bool,
 ) -> None:  # fmt: skip
     """Write to TO: machines, operators, 'web-*', 'role=dev and not lab-7', `machines`, `operators`, `all`, @FILE.
 
     Exit code: 0 stored on the bus, or kept here until the broker is back; 5 not sent to everybody.
     """
+    meant = [expanded(one) for one in to]
     given = {"subject": subject, "body": _body(body, body_file), "attachments": _files(files), "id_": id_ or _new_id()}
     more = {"priority": priority or "MEDIUM", "tags": list(tags), "thread_id": thread}
-    _sent(_ask("send", as_operator, to=[expanded(one) for one in to], **given, **more), as_json)
+    shown = {"to": meant, "subject": subject, "body": given["body"], "tags": list(tags), "thread": thread,
+             "priority": more["priority"], "sender": _sender(as_operator), "files": _names(files)}  # fmt: skip
+    if dry_run:
+        previewed("message send", shown, as_json)
+    _sent(_ask("send", as_operator, shown, to=meant, **given, **more), as_json)
 
 
 @message.command("reply")
@@ -64,15 +72,20 @@ def send(
 @click.option("--subject", default="", help="Instead of Re: and the old one.")
 @with_body
 @as_operator
+@dry_run_option
 @json_option
 def reply(
     id_of: str, subject: str, body: str | None, body_file: Path | None, priority: str | None, tags: tuple[str, ...],
-    files: tuple[Path, ...], id_: str, as_operator: bool, as_json: bool,
+    files: tuple[Path, ...], id_: str, as_operator: bool, dry_run: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Answer whoever wrote MESSAGE, in its thread."""
     given = {"subject": subject, "body": _body(body, body_file), "attachments": _files(files)}
     more = {"priority": priority or "", "tags": list(tags), "new_id": id_ or _new_id()}
-    _sent(_ask("reply", as_operator, id_=id_of, **given, **more), as_json)
+    shown = {"id_": id_of, "subject": subject, "body": given["body"], "tags": list(tags), "priority": more["priority"],
+             "sender": _sender(as_operator), "files": _names(files)}  # fmt: skip
+    if dry_run:
+        previewed("message reply", shown, as_json)
+    _sent(_ask("reply", as_operator, shown, id_=id_of, **given, **more), as_json)
 
 
 @message.command("inbox")
@@ -83,13 +96,18 @@ def reply(
 @click.option("--from", "sender", default="", help="Only of this sender.")
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="So many at most; 0 is all.")
 @as_operator
+@dry_run_option
 @json_option
 def inbox(
-    box: str, thread: str, tag: str, priority: str, sender: str, limit: int, as_operator: bool, as_json: bool
-) -> None:
+    box: str, thread: str, tag: str, priority: str, sender: str, limit: int, as_operator: bool, dry_run: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """What came, unread and urgent first."""
+    shown = _own("inbox", (), as_operator)
+    if dry_run:
+        previewed("message mail", shown, as_json)
     wanted = {"thread": thread, "tag": tag, "priority": priority, "sender": sender}
-    found = _ask("inbox", as_operator, box=box, limit=limit, **wanted)
+    found = _ask("inbox", as_operator, shown, box=box, limit=limit, **wanted)
     show(found, as_json, list_text)
 
 
@@ -100,40 +118,50 @@ def inbox(
 )
 @click.option("--keep-unread", is_flag=True)
 @as_operator
+@dry_run_option
 @json_option
-def read(id_: str, save: Path | None, keep_unread: bool, as_operator: bool, as_json: bool) -> None:
+def read(id_: str, save: Path | None, keep_unread: bool, as_operator: bool, dry_run: bool, as_json: bool) -> None:
     """One letter, whole. It counts as read from now on."""
+    shown = _own("read", (id_,), as_operator)
+    if dry_run:
+        previewed("message mail", shown, as_json)
     folder = str(save.absolute()) if save else ""
-    show(_ask("read", as_operator, id_=id_, keep_unread=keep_unread, save=folder), as_json, letter_text)
+    show(_ask("read", as_operator, shown, id_=id_, keep_unread=keep_unread, save=folder), as_json, letter_text)
 
 
 @message.command("archive")
 @click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
 @as_operator
+@dry_run_option
 @json_option
-def archive(ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
+def archive(ids: tuple[str, ...], as_operator: bool, dry_run: bool, as_json: bool) -> None:
     """Put letters away; `inbox --box archived` shows them."""
-    _mark(ids, "archived", as_operator, as_json)
+    _mark(ids, "archived", as_operator, as_json, dry_run)
 
 
 @message.command("mark")
 @click.argument("status", type=click.Choice(["read", "unread"]))
 @click.argument("ids", metavar="MESSAGE...", nargs=-1, required=True)
 @as_operator
+@dry_run_option
 @json_option
-def mark(status: str, ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
+def mark(status: str, ids: tuple[str, ...], as_operator: bool, dry_run: bool, as_json: bool) -> None:
     """Make letters read or unread; an archived one comes back."""
-    _mark(ids, status, as_operator, as_json)
+    _mark(ids, status, as_operator, as_json, dry_run)
 
 
 @message.command("remove")
 @click.argument("ids", metavar="[MESSAGE...]", nargs=-1)
 @click.option("--archived", is_flag=True, help="Everything that was archived.")
 @as_operator
+@dry_run_option
 @json_option
-def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, as_json: bool) -> None:
+def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, dry_run: bool, as_json: bool) -> None:
     """Take letters and their files from this disk for good."""
-    found = _ask("remove", as_operator, ids=list(ids), archived=archived)
+    shown = _own("remove", (*ids, *(["all that were archived"] if archived else [])), as_operator)
+    if dry_run:
+        previewed("message mail", shown, as_json)
+    found = _ask("remove", as_operator, shown, ids=list(ids), archived=archived)
     show(found, as_json, lambda rows: f"{_removed(len(rows))}\n\n{next_line('roosync message inbox')}")
 
 
@@ -149,7 +177,8 @@ def mark_read(ids: tuple[str, ...], as_operator: bool, as_json: bool) -> None:
 # -- inside
 
 
-def _ask(verb: str, as_operator: bool, **args: Any) -> Any:
+def _ask(verb: str, as_operator: bool, shown: dict[str, Any], **args: Any) -> Any:
+    """`shown`: what a preview of it is given."""
     if not as_operator:
         return ask_machine(f"message_{verb}", **args)
 
@@ -164,11 +193,33 @@ def _ask(verb: str, as_operator: bool, **args: Any) -> Any:
         answer = await getattr(mail, verb)(Desk(session, State(load().state)), **args)
         return msgspec.to_builtins(answer, str_keys=True)
 
-    return signed(work)
+    return signed(work, f"message {verb}" if verb in ("send", "reply") else "message mail", shown)
 
 
-def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool) -> None:
-    found = _ask("mark", as_operator, ids=list(ids), status=status)
+def _sender(as_operator: bool) -> str:
+    """The name under which it is signed; "": this machine's."""
+    if not as_operator:
+        return ""
+    from roosync_agent.connect import identity_of
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
+
+    return identity_of(State(load().state)).operator or ""
+
+
+def _names(files: tuple[Path, ...]) -> list[str]:
+    return [str(file.absolute()) for file in files]
+
+
+def _own(what: str, ids: tuple[str, ...], as_operator: bool) -> dict[str, Any]:
+    return {"what": what, "ids": list(ids), "sender": _sender(as_operator)}
+
+
+def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool, dry_run: bool = False) -> None:
+    shown = _own("mark read" if status == "read" else status, ids, as_operator)
+    if dry_run:
+        previewed("message mail", shown, as_json)
+    found = _ask("mark", as_operator, shown, ids=list(ids), status=status)
     show(found, as_json, lambda rows: f"{_marked(len(rows), status)}\n\n{next_line('roosync message inbox')}")
 
 

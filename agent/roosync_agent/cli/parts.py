@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from roosync_agent.cli.fleet import init
+from roosync_agent.cli.founding import init
 from roosync_agent.cli.running import configure_logging, told
 from roosync_agent.settings import load
 from roosync_agent.state import State

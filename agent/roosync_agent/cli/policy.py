@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import click
 
 from roosync_agent.characters import harmless
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, mark, tr, trn
@@ -40,14 +41,18 @@ def policy_show(as_json: bool) -> None:
 @click.option("--public-name", "add", multiple=True, help="A variable or header whose values are no secret.")
 @click.option("--remove-public-name", "remove", multiple=True, help="Take such a name back.")
 @click.option("--yes", is_flag=True, help="Do not ask before something gets easier than it is.")
+@dry_run_option
 @json_option
 def policy_set(
-    answers: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...], yes: bool, as_json: bool
+    answers: tuple[str, ...], add: tuple[str, ...], remove: tuple[str, ...], yes: bool, dry_run: bool, as_json: bool
 ) -> None:
     """Sign the policy anew, with these answers and names changed."""
     wanted = _answers(answers)
     if not (wanted or add or remove):
         raise click.UsageError(tr("nothing to change: name a class and its answer, such as medium=one"))
+    given = {"answers": wanted, "add": sorted(add), "remove": sorted(remove)}
+    if dry_run:
+        previewed("policy set", given, as_json)
 
     async def work(session: "Session") -> Any:
         import msgspec
@@ -64,7 +69,7 @@ def policy_set(
         done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
         return msgspec.to_builtins(done)
 
-    show(signed(work), as_json, _text)
+    show(signed(work, "policy set", given), as_json, _text)
 
 
 def _consequences(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from roosync_agent.characters import harmless
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
 from roosync_agent.cli.text import listed, next_line
 from roosync_agent.columns import paint, want_colour
@@ -40,9 +41,12 @@ def quarantine_show(as_json: bool) -> None:
 
 @quarantine.command("release")
 @click.argument("target")
+@dry_run_option
 @json_option
-def quarantine_release(target: str, as_json: bool) -> None:
+def quarantine_release(target: str, dry_run: bool, as_json: bool) -> None:
     """Say that what this machine has now is right, although much of TARGET is gone."""
+    if dry_run:
+        previewed("quarantine release", {"target": target}, as_json)
     answer = ask_machine("quarantine_release", target=target)
     show(
         answer,

@@ -9,6 +9,7 @@ from roosync_agent.characters import harmless
 from roosync_agent.cli.choosing import choosing_options, wanted
 from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import next_line, table_with_lines
 from roosync_agent.wording import heard, tr, trn
@@ -104,18 +105,24 @@ def ready(id_: str, as_json: bool) -> None:
 @request.command("done")
 @click.argument("id_", metavar="REQUEST")
 @click.option("--note", default="", help="What came of it.")
+@dry_run_option
 @json_option
-def done(id_: str, note: str, as_json: bool) -> None:
+def done(id_: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Answer REQUEST: it is done. Signed by an operator. (A decision is approved with `roosync decision approve`.)"""
+    if dry_run:
+        previewed("request done", {"id_": id_, "note": note}, as_json)
     _conclude(id_, "done", note, as_json)
 
 
 @request.command("refuse")
 @click.argument("id_", metavar="REQUEST")
 @click.option("--note", default="", help="Why.")
+@dry_run_option
 @json_option
-def refuse(id_: str, note: str, as_json: bool) -> None:
+def refuse(id_: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Answer REQUEST: it will not be done. Signed by an operator."""
+    if dry_run:
+        previewed("request refuse", {"id_": id_, "note": note}, as_json)
     _conclude(id_, "refused", note, as_json)
 
 
@@ -164,7 +171,8 @@ def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
 
     import msgspec
 
-    show(msgspec.to_builtins(signed(work)), as_json, _text)
+    deed = {"done": "request done", "refused": "request refuse"}[status]
+    show(msgspec.to_builtins(signed(work, deed, {"id_": id_, "note": note})), as_json, _text)
 
 
 def _waited(answer: dict[str, Any], seconds: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import click
 
 from roosync_agent.cli.choosing import limit_options, on_option
 from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.rollout_text import (
     ENDS,
@@ -40,6 +41,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 RESUME_OPTIONS = (
     click.option("--without", multiple=True, metavar="MACHINE", help="Go on without MACHINE; others are tried again."),
     click.option("--skip-failed", is_flag=True, help="Go on without all that failed."),
+    dry_run_option,
     yes_option,
     no_watch_option,
     json_option,
@@ -47,7 +49,7 @@ RESUME_OPTIONS = (
 
 
 def resume_options(command: F) -> F:
-    """Adds them; the command is given `without`, `skip_failed`, `yes`, `no_watch`, `as_json`."""
+    """Adds them; the command is given `without`, `skip_failed`, `dry_run`, `yes`, `no_watch`, `as_json`."""
     return with_options(command, RESUME_OPTIONS)
 
 
@@ -127,41 +129,47 @@ def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
 
 @rollout.command("approve")
 @click.argument("id_", metavar="ROLLOUT")
+@dry_run_option
 @yes_option
 @no_watch_option
 @json_option
-def approve(id_: str, yes: bool, no_watch: bool, as_json: bool) -> None:
+def approve(id_: str, dry_run: bool, yes: bool, no_watch: bool, as_json: bool) -> None:
     """Sign what a prepared rollout lacks: as the second operator, or where a command ended before it signed all."""
     found = ask_machine("rollout_resumption", id_=id_)
     if found["rollout"]["status"] != "prepared":
         stands = {"id": found["rollout"]["id"], "status": status_of(found["rollout"])}
         raise click.UsageError(tr("{id} is {status}, and lacks no signature", **stands))
-    resume_as_shown(found, yes, no_watch, as_json)
+    resume_as_shown(found, yes, no_watch, as_json, dry_run=dry_run)
 
 
 @rollout.command("resume")
 @click.argument("id_", metavar="[ROLLOUT]", required=False)
 @resume_options
 def resume(
-    id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
-) -> None:
+    id_: str | None, without: tuple[str, ...], skip_failed: bool, dry_run: bool, yes: bool, no_watch: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Go on after a halt: only what failed is tried again. Decisions that were put back are shown and signed anew."""
-    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json)
+    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json, dry_run=dry_run)
 
 
 @rollout.command("stop")
 @click.argument("id_", metavar="[ROLLOUT]", required=False)
 @click.option("--reason", default="", help="A line for the others.")
+@dry_run_option
 @json_option
-def stop(id_: str | None, reason: str, as_json: bool) -> None:
+def stop(id_: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """Begin nothing more. What was applied stays; what was approved and not begun is named."""
+    given = {"id_": id_, "reason": reason}
+    if dry_run:
+        previewed("rollout stop", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.rollouts import answering
 
         return await answering.stop(session, id_, reason)
 
-    show(plain(signed(work)), as_json, rollout_text)
+    show(plain(signed(work, "rollout stop", given)), as_json, rollout_text)
 
 
 # -- for `update` too
@@ -178,8 +186,10 @@ def resumption(id_: str | None, without: tuple[str, ...], skip_failed: bool) -> 
     return found
 
 
-def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: End = _told) -> None:
-    """Asks with what has to be seen again, signs that, and follows."""
+def resume_as_shown(
+    found: dict[str, Any], yes: bool, no_watch: bool, as_json: bool, end: End = _told, *, dry_run: bool = False
+) -> None:
+    """Asks with what has to be seen again, signs that, and follows. `dry_run`: only shows it."""
     id_, cards = found["rollout"]["id"], found["cards"]
     said = [tr("tried again: {machines}", machines=", ".join(found["again"]))] if found["again"] else []
     said += [tr("goes on without: {machines}", machines=", ".join(found["without"]))] if found["without"] else []
@@ -187,6 +197,9 @@ def resume_as_shown(found: dict[str, Any], yes: bool, no_watch: bool, as_json: b
 
     texts = [card_text(c["card"], following=False, machines=[d["machine"] for d in c["decisions"]]) for c in cards]
     text = "\n\n".join([*texts, f"{id_}: {'; '.join(said) or tr('goes on')}"])
+    if dry_run:
+        show(found, as_json, lambda _: f"{text}\n\n{next_line(tr('the same without --dry-run'))}")
+        return
     ask_or_go_on(text, tr("Approve and go on") if cards else tr("Go on"), yes, as_json)
 
     async def work(session: "Session") -> Any:

@@ -117,17 +117,30 @@ def _fault_of(error: Exception) -> str | None:
 
 
 def ask_machine(verb: str, **args: Any) -> Any:
-    """The answer of this machine: from its resident agent, or worked out here when none runs."""
+    """The answer of this machine: from its resident agent, or worked out here when none runs.
+
+    Where the key is unlocked, what a person is shown is always worked out here: nobody else chooses what they see.
+    """
     from roosync_agent.cli.progress import asking
-    from roosync_agent.running.reaching import answer_of
+    from roosync_agent.running.reaching import answer_of, seen_by_itself
     from roosync_agent.settings import load
 
     with asking(verb):
-        answer = answer_of(load(), verb, args, alone=lambda: _tell_alone(verb))
+        if held.key is not None and _is_shown(verb):
+            answer = seen_by_itself(load(), verb, args)
+        else:
+            answer = answer_of(load(), verb, args, alone=lambda: _tell_alone(verb))
     if "error" in answer:
         raise CommandError(answer["error"].get("kind", "internal"), answer["error"].get("message", "unknown"))
     _tell_away(bool(answer.get("away")))
     return answer["result"]
+
+
+def _is_shown(verb: str) -> bool:
+    """Is it looked at before something is signed, and not waited for after it?"""
+    from roosync_agent.operations.served import READ_ONLY
+
+    return verb in READ_ONLY and not verb.endswith("_settled") and verb != "wait_change"
 
 
 def _tell_alone(verb: str) -> None:
@@ -176,8 +189,11 @@ async def machine_link() -> AsyncIterator[Any]:
         await session.close()
 
 
-def signed(work: Callable[[Any], Awaitable[T]]) -> T:
-    """Runs `work` with a session of the operator, whose view is read; renews in passing what would expire."""
+def signed(work: Callable[[Any], Awaitable[T]], deed: str = "", given: dict[str, Any] | None = None) -> T:
+    """Runs `work` with a session of the operator, whose view is read; renews in passing what would expire.
+
+    `deed` and what it was `given`, as its preview has them: where a key is unlocked, only what was shown is signed.
+    """
     import asyncio
 
     from roosync_agent.connect import as_operator, ask_on_terminal
@@ -190,6 +206,10 @@ def signed(work: Callable[[Any], Awaitable[T]]) -> T:
         session = await as_operator(settings, State(settings.state), ask_on_terminal, held=held.key)
         try:
             await session.refresh()
+            if held.shown is not None:
+                from roosync_agent.operations.previewing import require_shown
+
+                require_shown(session, deed, given or {}, held.shown)
             result = await work(session)
             await renew(session)
             return result

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from roosync_agent.characters import harmless, shell_word
+from roosync_agent.cli.previews import dry_run_option, told_here
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
 from roosync_agent.cli.text import next_line, table
 from roosync_agent.columns import want_colour
@@ -33,8 +34,9 @@ def secrets(ctx: click.Context, as_json: bool) -> None:
 @secrets.command("set")
 @click.argument("address")
 @click.option("--keyring", "reference", metavar="SERVICE/USER", help="Refer to what the keyring has already.")
+@dry_run_option
 @json_option
-def set_(address: str, reference: str | None, as_json: bool) -> None:
+def set_(address: str, reference: str | None, dry_run: bool, as_json: bool) -> None:
     """Keep the secret of ADDRESS in this machine's keyring. Asks for the value, or reads it from standard input.
 
     It is put into the file when something is applied here that needs it and the file does not have it.
@@ -44,10 +46,14 @@ def set_(address: str, reference: str | None, as_json: bool) -> None:
 
     _require_address(address)
     store = KeyringStore(load().state)
+    service, slash, user = (reference or "").partition("/")
+    if reference and not (service and slash and user):
+        raise CommandError("request", tr("--keyring wants SERVICE/USER, as the keyring calls it"))
+    if dry_run:
+        what = "refer to a secret that the keyring has" if reference else "keep a secret in the keyring of this machine"
+        then = ["no value is asked for now", "what was refused for want of it is asked again: `roosync decisions`"]
+        told_here("secrets set", what, {"Secret": address, "Keyring": reference or ""}, then, as_json)
     if reference:
-        service, slash, user = reference.partition("/")
-        if not (service and slash and user):
-            raise CommandError("request", tr("--keyring wants SERVICE/USER, as the keyring calls it"))
         kept = Reference(service, user)
         store.refer(address, kept)
     else:
@@ -60,13 +66,18 @@ def set_(address: str, reference: str | None, as_json: bool) -> None:
 
 @secrets.command("forget")
 @click.argument("address")
+@dry_run_option
 @json_option
-def forget(address: str, as_json: bool) -> None:
+def forget(address: str, dry_run: bool, as_json: bool) -> None:
     """Take the secret of ADDRESS out of this machine's keyring. What stands in files stays there."""
     from roosync_agent.keyring_store import KeyringStore
     from roosync_agent.settings import load
 
-    if not KeyringStore(load().state).forget(address):
+    store = KeyringStore(load().state)
+    if dry_run and address in store.references():
+        then = ["what stands in files stays there"]
+        told_here("secrets forget", "take a secret out of the keyring", {"Secret": address}, then, as_json)
+    if dry_run or not store.forget(address):
         fault = tr("nothing is kept for {address}; `roosync secrets` lists the addresses", address=repr(address))
         raise CommandError("request", fault)
     told = tr("Forgotten: {address}.", address=harmless(address))

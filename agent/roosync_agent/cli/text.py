@@ -107,10 +107,11 @@ def _broken(line: str, room: int, place: int, plain: str | None = None) -> list[
     return found
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, line: bool = False) -> None:
+    """`line`: on one line, for a program that reads what happens as it happens."""
     readable = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
-    text = json.dumps(value, ensure_ascii=not readable, indent=2)
-    print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text))
+    text = json.dumps(value, ensure_ascii=not readable, indent=None if line else 2)
+    print(text if text.isascii() else _HIDDEN_IN_JSON.sub(_as_json_escape, text), flush=line)
 
 
 def _as_json_escape(found: re.Match[str]) -> str:

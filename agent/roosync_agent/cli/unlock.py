@@ -96,6 +96,8 @@ def elsewhere(context: click.Context) -> None:
     """
     from roosync_agent.unlocking.rules import NotAskedForError, of_context
 
+    if context.params.get("dry_run") or context.params.get("preview"):
+        return  # nothing is signed
     if held.key is not None or os.environ.get(HERE) or context.meta.get(HERE) or not _locked():
         return
     try:

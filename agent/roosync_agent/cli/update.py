@@ -8,6 +8,7 @@ from roosync_agent.characters import brief, harmless
 from roosync_agent.cli.choosing import limit_options, on_option
 from roosync_agent.cli.outcomes_text import accounted, counted
 from roosync_agent.cli.pace import pace_of, pace_options
+from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.rollout import (
     ask_or_go_on,
     follow,
@@ -106,25 +107,29 @@ def watch(id_: str | None, timeout: float | None, as_json: bool) -> None:
 @click.argument("id_", metavar="[CAMPAIGN]", required=False)
 @resume_options
 def resume(
-    id_: str | None, without: tuple[str, ...], skip_failed: bool, yes: bool, no_watch: bool, as_json: bool
-) -> None:
+    id_: str | None, without: tuple[str, ...], skip_failed: bool, dry_run: bool, yes: bool, no_watch: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Go on after a halt: only what failed is tried again."""
     id_ = ask_machine("update_show", id_=id_)["id"]
-    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json, end=_end)
+    resume_as_shown(resumption(id_, without, skip_failed), yes, no_watch, as_json, end=_end, dry_run=dry_run)
 
 
 @update.command("withdraw")
 @click.option("--reason", default="", help="A line for the others.")
+@dry_run_option
 @json_option
-def withdraw(reason: str, as_json: bool) -> None:
+def withdraw(reason: str, dry_run: bool, as_json: bool) -> None:
     """Require the version no more: nobody begins any further. Who has it keeps it."""
+    if dry_run:
+        previewed("update withdraw", {"reason": reason}, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.updates import requiring
 
         return await requiring.withdraw(session, reason)
 
-    show(plain(signed(work)), as_json, update_text)
+    show(plain(signed(work, "update withdraw", {"reason": reason})), as_json, update_text)
 
 
 # -- how it looks

@@ -149,7 +149,15 @@ async def decision_show(machine: Machine, id_: str, action: Action | None = None
 
 async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
     """A person looked: what this machine has now is what it should have."""
-    looked = await machine.look()
+    require_quarantined(machine, await machine.look(), target)
+    async with audited(machine.session, "release from quarantine", target):
+        machine.local.released.add(target)
+        await machine.take_turn()  # what is gone is now a decision, and the others are told
+    return {"machine": machine.name, "released": target, "quarantine": dict(machine.looked_now.quarantine)}
+
+
+def require_quarantined(machine: Machine, looked: Looked, target: str) -> None:
+    """RefusedRequestError when there is nothing to believe."""
     if target not in looked.quarantine:
         if not looked.quarantine:
             raise RefusedRequestError(f"{target!r} is not quarantined on {machine.name}; nothing is")
@@ -160,10 +168,6 @@ async def quarantine_release(machine: Machine, target: str) -> dict[str, Any]:
             f"{target!r} can not be read, so there is nothing to believe: `roosync quarantine repair {target}`, "
             "or move its file away first"
         )
-    async with audited(machine.session, "release from quarantine", target):
-        machine.local.released.add(target)
-        await machine.take_turn()  # what is gone is now a decision, and the others are told
-    return {"machine": machine.name, "released": target, "quarantine": dict(machine.looked_now.quarantine)}
 
 
 async def pause(machine: Machine) -> dict[str, Any]:

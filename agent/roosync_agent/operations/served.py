@@ -18,6 +18,7 @@ from roosync_agent.operations.doctoring import examining
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
+from roosync_agent.operations.previewing import preview
 from roosync_agent.operations.reports import history, locks, reporting, views
 from roosync_agent.operations.rollouts import answering, cards, planning
 from roosync_agent.operations.rollouts import showing as rollouts
@@ -47,6 +48,7 @@ VERBS: dict[str, Verb] = {
     "apply_decision": applying.apply_decision,
     "quarantine_release": machine_side.quarantine_release,
     "pause": machine_side.pause,
+    "preview": preview,
     "policy_show": policy.show,
     "export": views.export,
     "document": views.document,
@@ -104,7 +106,7 @@ READ_ONLY = frozenset(
     | {"cycle_show", "cycle_list", "cycle_metrics", "cycle_report"}
     | {"decision_cards", "decisions_settled", "requests_settled"}
     | {"rollout_plan", "rollout_show", "rollout_list", "rollout_resumption", "update_plan", "update_show"}
-    | {"wait_change"}
+    | {"wait_change", "preview"}
 )
 
 # Nothing on the bus tells what these change; who waits for a change is woken (`waiting`).

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 key: "KeyPair | None" = None
 # Are the words somebody else's? Then no file that they name is opened, neither to understand them nor to run them.
 of_another: ContextVar[bool] = ContextVar("of_another", default=False)
+# Digest of what was shown before a command that has no question of its own (`operations.previewing`): nothing else is
+# signed. None outside of such a command.
+shown: str | None = None
 listeners: list[Callable[[dict[str, Any]], None]] = []
 
 

@@ -138,8 +138,13 @@ class Keeper:
         held.listeners.append(ended.hear)
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                if not rule.asks and not self._allowed_first():
-                    return STOPPED, ended
+                if not rule.asks:
+                    if (shown := self._shown(question, ended)) is None:
+                        return 1, ended
+                    if not self._allowed_first():
+                        return STOPPED, ended
+                    held.shown = shown
+                    sys.argv = ["roosync", *question.asked.words]
                 return self._line.run(), ended
         except Exception as error:  # noqa: BLE001 - with ROOSYNC_DEBUG, or where there is no stdout: the key is kept
             traceback.print_exc()
@@ -147,8 +152,25 @@ class Keeper:
             return 1, ended
         finally:
             held.listeners.remove(ended.hear)
+            held.shown = None
             held.of_another.reset(others)
             sys.argv, sys.stdin = before
+
+    def _shown(self, question: Question, ended: Ended) -> str | None:
+        """Shows what the command would sign; a digest of that, or None when it could not be shown, and why was said."""
+        path, words = question.asked.rule.path.split(" "), question.asked.words
+        sys.argv = ["roosync", *path, "--dry-run", *words[len(path) :]]
+        code = self._line.run()
+        preview = ended.values[-1] if ended.values else None
+        ended.values.clear()
+        seen = preview.get("seen") if isinstance(preview, dict) else None
+        click.echo("")
+        if code or not isinstance(seen, str) or not seen:
+            click.echo(tr("What it would sign can not be shown, so it is not signed."))
+            why = "what it would sign can not be shown, so it is not signed"
+            ended.error = ended.error or {"kind": "request", "message": why}
+            return None
+        return seen
 
     def _allowed_first(self) -> bool:
         """Of a command that signs without a question of its own."""

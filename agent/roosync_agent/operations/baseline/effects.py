@@ -26,7 +26,7 @@ async def with_effects(machine: Machine, answer: BaselineAnswer, common: Entitie
     """The answer about a proposal, and what each of its common values that is not agreed yet would mean."""
     before = await _in_force(machine)
     fresh = {key: entity for key, entity in common.items() if not _agreed(before.get(key), entity)}
-    items = await _questions(machine, answer.pending, fresh)
+    items = await questions(machine, answer.pending, fresh)
     missing = await facts.lacking_each(machine, {key: (fresh[key], of) for key, of in items.items()})
     effects = {}
     for key, entity in sorted(fresh.items()):
@@ -54,7 +54,7 @@ def _agreed(old: Entity | None, new: Entity) -> bool:
     return old is not None and same(old.value, new.value)
 
 
-async def _questions(
+async def questions(
     machine: Machine, pending: Mapping[str, list[str]], fresh: Entities
 ) -> dict[str, list[tuple[str, Item]]]:
     """For each value that needs something, the machines that would get it, and how they find it: in a package."""

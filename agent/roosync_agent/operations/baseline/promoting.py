@@ -41,17 +41,33 @@ from roosync_protocol.package import MAX_CONTENT
 async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | None = None) -> Proposal:
     """Answers questions of a proposal; what is answered already stays answered."""
     proposal = find_proposal(session.fleet, id_)
-    if proposal.status not in ("open", "arbitrated"):
-        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")
-    made = await gather(session, Library(session), {**believed(session, proposal), **answers}, proposal.packages)
-    _require_answered(made, answers, proposal)
+    made = await arbitrated(session, Library(session), proposal, answers)
     await session.contents.put(made.report)
     return await _advance(session, proposal, **_content(made))
+
+
+async def arbitrated(
+    session: Session, library: Library, proposal: Proposal, answers: Mapping[str, Choice]
+) -> Proposed:
+    """What these answers would make of the proposal. RefusedRequestError when they can not be given."""
+    if proposal.status not in ("open", "arbitrated"):
+        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")
+    made = await gather(session, library, {**believed(session, proposal), **answers}, proposal.packages)
+    _require_answered(made, answers, proposal)
+    return made
 
 
 async def validate_proposal(session: Session, id_: str | None = None) -> Proposal:
     """Signs that the proposal is right: no open question, no secret, no path of one machine in the commons."""
     proposal = find_proposal(session.fleet, id_)
+    await validatable(session, Library(session), proposal)
+    text = proposals.validation_text(proposal)
+    signed = approval.sign_text(approval.VALIDATION, text, session.keys.public, session.keys.sign)
+    return await _advance(session, proposal, status="validated", validated=signed)
+
+
+async def validatable(session: Session, library: Library, proposal: Proposal) -> Proposed:
+    """The proposal, made again from its packages. RefusedRequestError when nobody should sign that it is right."""
     if proposal.status == "open":
         raise RefusedRequestError(
             f"{proposal.id} has {proposal.arbitrations} open questions; `roosync baseline show` lists them, "
@@ -64,7 +80,7 @@ async def validate_proposal(session: Session, id_: str | None = None) -> Proposa
             f"{proposal.id} has answers that no operator gave, from {proposal.agent}: {', '.join(forged[:5])}. "
             "`roosync baseline choose FIELD ...` answers them"
         )
-    made = await gather(session, Library(session), proposal.choices, proposal.packages)
+    made = await gather(session, library, proposal.choices, proposal.packages)
     if digest_bytes(made.report) != proposal.report:
         raise RefusedRequestError(
             f"{proposal.id} does not follow from its packages: whoever opened it is of another version, or not honest. "
@@ -76,9 +92,16 @@ async def validate_proposal(session: Session, id_: str | None = None) -> Proposa
             f"the proposal can not be validated: {'; '.join(problems[:10])}. `roosync baseline choose FIELD --special` "
             "keeps each machine's own, --omit leaves it out"
         )
-    text = proposals.validation_text(proposal)
-    signed = approval.sign_text(approval.VALIDATION, text, session.keys.public, session.keys.sign)
-    return await _advance(session, proposal, status="validated", validated=signed)
+    return made
+
+
+async def publishable(session: Session, library: Library, proposal: Proposal) -> Proposed:
+    """What publishing it would make law. RefusedRequestError when it can not become that."""
+    if proposal.status in ("open", "arbitrated"):
+        return await validatable(session, library, proposal)
+    if proposal.status != "validated":
+        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be published now")
+    return await gather(session, library, proposal.choices, proposal.packages)
 
 
 async def publish(session: Session, id_: str | None = None, version: str | None = None, note: str = "") -> Baseline:
@@ -86,10 +109,8 @@ async def publish(session: Session, id_: str | None = None, version: str | None 
     proposal = find_proposal(session.fleet, id_)
     if proposal.status in ("open", "arbitrated"):
         proposal = await validate_proposal(session, proposal.id)
-    if proposal.status != "validated":
-        raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be published now")
     library, follows = Library(session), in_force(session)
-    made = (await gather(session, library, proposal.choices, proposal.packages)).consolidation
+    made = (await publishable(session, library, proposal)).consolidation
     commons, overlays = made.baseline()
     law = await revise(
         session, library, commons, overlays, version, note, proposal.id, made.provenance, follows=follows
@@ -152,11 +173,17 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
 async def _restore(
     session: Session, library: Library, commons: Commons, overlays: Mapping[str, Overlay], note: str
 ) -> Baseline:
-    removed, follows = set(commons.removed), in_force(session)
-    if (now := await _in_force(session, library)) is not None:
+    follows = in_force(session)
+    commons = await restored(session, library, commons)
+    return await revise(session, library, commons, overlays, None, note, follows=follows)
+
+
+async def restored(session: Session, library: Library, commons: Commons) -> Commons:
+    """Earlier commons as they would be law again: what came since is taken away."""
+    removed = set(commons.removed)
+    if (now := await commons_in_force(session, library)) is not None:
         removed |= now.entities.keys() | now.removed
-    gone = frozenset(removed - commons.entities.keys())
-    return await revise(session, library, replace(commons, removed=gone), overlays, None, note, follows=follows)
+    return replace(commons, removed=frozenset(removed - commons.entities.keys()))
 
 
 def in_force(session: Session) -> int:
@@ -185,7 +212,7 @@ async def revise(
     import msgspec
 
     _require_readable(commons, overlays)
-    before = await _in_force(session, library)
+    before = await commons_in_force(session, library)
     commons_hash = await session.contents.put(encode(commons))
     named = {
         machine: await session.contents.put(encode(overlay))
@@ -218,7 +245,7 @@ async def revise(
     return made
 
 
-async def _in_force(session: Session, library: Library) -> Commons | None:
+async def commons_in_force(session: Session, library: Library) -> Commons | None:
     """The commons in force; None when there are none, or when nobody can read them: another baseline is the way out."""
     law = session.fleet.law.baseline
     try:

@@ -138,7 +138,16 @@ async def metrics(machine: Machine, id_: str | None = None) -> dict[str, Any]:
 
 async def excuse(session: Session, id_: str | None, machine: str, reason: str) -> Cycle:
     """A person says that the others go on without this machine."""
-    cycle = _open(session, id_)
+    cycle = excusable(session.fleet, id_, machine)
+    moved = {**cycle.excused, machine: reason[:500] or "excused"}
+    if cycle.waiting_for.startswith(ANSWER):  # about another machine too, perhaps: whoever leads sees what is left
+        return await _advance(session, cycle, excused=moved)
+    return await _advance(session, cycle, status="running", excused=moved, entered=session.now(), **GOES_ON)
+
+
+def excusable(fleet: Fleet, id_: str | None, machine: str) -> Cycle:
+    """The cycle that would go on without the machine. RefusedRequestError when it can not."""
+    cycle = open_cycle(fleet, id_)
     if machine not in cycle.participants:
         raise RefusedRequestError(
             f"{machine!r} takes no part in {cycle.id}; its machines: {', '.join(cycle.participants)}"
@@ -148,24 +157,27 @@ async def excuse(session: Session, id_: str | None, machine: str, reason: str) -
         raise RefusedRequestError(f"nobody would be left in {cycle.id}; `roosync cycle abort {cycle.id}` ends it")
     if machine in cycle.excused:
         raise RefusedRequestError(f"{machine} is excused from {cycle.id} already; `roosync cycle show {cycle.id}`")
-    moved = {**cycle.excused, machine: reason[:500] or "excused"}
-    if cycle.waiting_for.startswith(ANSWER):  # about another machine too, perhaps: whoever leads sees what is left
-        return await _advance(session, cycle, excused=moved)
-    return await _advance(session, cycle, status="running", excused=moved, entered=session.now(), **GOES_ON)
+    return cycle
 
 
 async def resume(session: Session, id_: str | None) -> Cycle:
     """A person says: go on waiting, with fresh time."""
-    cycle = _open(session, id_)
+    cycle = resumable(session.fleet, id_)
+    return await _advance(session, cycle, status="running", entered=session.now(), **GOES_ON)
+
+
+def resumable(fleet: Fleet, id_: str | None) -> Cycle:
+    """The cycle that waits for a person's word. RefusedRequestError when it does not."""
+    cycle = open_cycle(fleet, id_)
     if cycle.status != "waiting":
         raise RefusedRequestError(
             f"{cycle.id} is {cycle.status}, and waits for nobody's word: `roosync cycle watch {cycle.id}`"
         )
-    return await _advance(session, cycle, status="running", entered=session.now(), **GOES_ON)
+    return cycle
 
 
 async def abort(session: Session, id_: str | None, reason: str = "") -> Cycle:
-    cycle = _open(session, id_)
+    cycle = open_cycle(session.fleet, id_)
     return await _advance(session, cycle, status="aborted", note=reason[:500] or cycle.note, **GOES_ON)
 
 
@@ -262,8 +274,9 @@ def answer(fleet: Fleet, cycle: Cycle, present: Collection[str] | None = None) -
     )
 
 
-def _open(session: Session, id_: str | None) -> Cycle:
-    cycle = find(session.fleet, id_)
+def open_cycle(fleet: Fleet, id_: str | None) -> Cycle:
+    """One that has not ended; RefusedRequestError otherwise."""
+    cycle = find(fleet, id_)
     if cycle.status in ENDED:
         raise RefusedRequestError(f"{cycle.id} is {cycle.status}; `roosync cycle start` begins another one")
     return cycle

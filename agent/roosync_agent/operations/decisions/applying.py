@@ -51,13 +51,7 @@ async def apply(
 async def apply_decision(machine: Machine, id_: str) -> ApplyAnswer:
     """Applies one approved decision now, on the machine it is for."""
     decision = find(machine.session, id_)
-    if decision.machine != machine.name:
-        raise RefusedRequestError(
-            f"{decision.id} is for {decision.machine}, and only that machine applies it: it does so by itself once "
-            "the decision is approved"
-        )
-    if decision.status == "pending":
-        raise RefusedRequestError(f"{decision.id} is not approved yet: `roosync decision approve {decision.id}`")
+    require_applicable(machine, decision)
     await machine.look()
     baseline = await machine.baseline()
     await machine.applier.run(baseline)
@@ -67,6 +61,17 @@ async def apply_decision(machine: Machine, id_: str) -> ApplyAnswer:
     fresh = find(machine.session, decision.id)
     name = fresh.reference
     return _applied(machine, Reference(name=name, revision=0, version="", entities={}), [_row(machine, fresh)])
+
+
+def require_applicable(machine: Machine, decision: Decision) -> None:
+    """RefusedRequestError when this machine can not apply it now."""
+    if decision.machine != machine.name:
+        raise RefusedRequestError(
+            f"{decision.id} is for {decision.machine}, and only that machine applies it: it does so by itself once "
+            "the decision is approved"
+        )
+    if decision.status == "pending":
+        raise RefusedRequestError(f"{decision.id} is not approved yet: `roosync decision approve {decision.id}`")
 
 
 # -- inside

@@ -120,10 +120,9 @@ async def _taken_out(session: Session, decision: Decision) -> Decision:
 
 async def reject(session: Session, decision: Decision, reason: str = "") -> Decision:
     """From now on this difference is accepted as it is, also after it was applied and rolled back."""
-    if decision.status in AGAIN and decision.status != "rejected":
+    require_rejectable(decision)
+    if decision.status in AGAIN:
         decision = await reopen(session, decision)
-    if decision.status not in ("pending", "approved"):
-        raise RefusedRequestError(_not_now(decision, "rejected"))
     lines = (*decision.log, f"rejected by {session.name}{': ' + reason if reason else ''}")
     return await _advance(session, decision, status="rejected", log=lines[-50:])
 
@@ -150,10 +149,7 @@ async def conclude(session: Session, decision: Decision, status: str, revision: 
 
 async def request_rollback(session: Session, decision: Decision, *, exact: bool = False) -> Decision:
     """Asks the machine to put back what was there before, keeping later unrelated edits; `exact`: not keeping them."""
-    if decision.status != "applied":
-        raise RefusedRequestError(_not_now(decision, "rolled back"))
-    if not decision.snapshot:
-        raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
+    require_applied(decision)
     for _ in range(TRIES):
         if decision.rollback_requested and decision.rollback_exact == exact:
             return decision  # somebody asked for the same, and its machine is at it
@@ -163,6 +159,20 @@ async def request_rollback(session: Session, decision: Decision, *, exact: bool 
         if decision.status != "applied":
             break
     raise AnsweredError(_not_now(decision, "rolled back"))
+
+
+def require_applied(decision: Decision) -> None:
+    """RefusedRequestError when there is nothing that could be put back."""
+    if decision.status != "applied":
+        raise RefusedRequestError(_not_now(decision, "rolled back"))
+    if not decision.snapshot:
+        raise RefusedRequestError(f"{decision.id} changed nothing on disk, so there is nothing to roll back")
+
+
+def require_rejectable(decision: Decision) -> None:
+    """RefusedRequestError when no is no answer to it now."""
+    if decision.status not in ("pending", "approved", *AGAIN) or decision.status == "rejected":
+        raise RefusedRequestError(_not_now(decision, "rejected"))
 
 
 async def reopen(session: Session, decision: Decision) -> Decision:

@@ -59,9 +59,7 @@ async def init(
     """
     require_no_fleet(state)
     state.prepare()
-    fleet_name = token(fleet or settings.fleet or "home")
-    machine_name = machine_id(machine or settings.machine or proposed_machine())
-    operator_name = token(f"op-{operator or propose(_login())}")
+    fleet_name, machine_name, operator_name = wished(settings, fleet, machine, operator)
     root = _operator_key(state, passphrase)
     own = _machine_key(state)
     if nodes:
@@ -86,6 +84,17 @@ async def init(
         enforced=not identity.keyless,
         state=str(state.folder),
         exports=[str(settings.export_folder / name) for name in (*written.written, *written.unchanged)],
+    )
+
+
+def wished(
+    settings: Settings, fleet: str | None, machine: str | None, operator: str | None
+) -> tuple[str, str, str]:
+    """Names of the fleet, this machine and the operator, where they were not given."""
+    return (
+        token(fleet or settings.fleet or "home"),
+        machine_id(machine or settings.machine or proposed_machine()),
+        token(f"op-{operator or propose(_login())}"),
     )
 
 

@@ -140,11 +140,7 @@ async def revoke(session: Session, machine: str) -> Member:
     """Ends a membership; the broker ends the machine's connection as soon as its keeper reads this."""
 
     def make() -> Member:
-        known = session.fleet.law.members.get(machine)
-        if known is None:
-            raise _no_member(session, machine)
-        if known.revoked:
-            raise RefusedRequestError(f"{machine!r} was revoked already, on {known.timestamp:%Y-%m-%d %H:%M} UTC")
+        known = revocable(session, machine)
         return replace(known, agent=session.name, timestamp=session.now(), revoked=True)
 
     made = await enact(session, make)
@@ -152,25 +148,34 @@ async def revoke(session: Session, machine: str) -> Member:
     return made
 
 
+def revocable(session: Session, machine: str) -> Member:
+    """The membership that would end. RefusedRequestError when there is none."""
+    known = session.fleet.law.members.get(machine)
+    if known is None:
+        raise _no_member(session, machine)
+    if known.revoked:
+        raise RefusedRequestError(f"{machine!r} was revoked already, on {known.timestamp:%Y-%m-%d %H:%M} UTC")
+    return known
+
+
 async def pause(session: Session, machine: str | None) -> Policy:
     """Automatic application off, for the fleet or one machine."""
-    return await _policy(session, lambda policy: _paused(session, policy, machine))
+    return await _policy(session, lambda policy: paused(session, policy, machine))
 
 
 async def resume(session: Session, machine: str | None) -> Policy:
     """Automatic application on again; also ends a pause that a machine made by itself."""
+    return await _policy(session, lambda policy: resumed(session, policy, machine))
 
-    def change(policy: Policy) -> Policy:
-        now = session.now()
-        if machine is None:
-            everybody = dict.fromkeys(session.fleet.law.machines(), now)
-            return replace(policy, paused=False, paused_machines=frozenset(), resumed=everybody)
-        _known(session, machine)
-        return replace(
-            policy, paused_machines=policy.paused_machines - {machine}, resumed={**policy.resumed, machine: now}
-        )
 
-    return await _policy(session, change)
+def resumed(session: Session, policy: Policy, machine: str | None) -> Policy:
+    """The policy with a pause ended. RefusedRequestError for a stranger."""
+    now = session.now()
+    if machine is None:
+        everybody = dict.fromkeys(session.fleet.law.machines(), now)
+        return replace(policy, paused=False, paused_machines=frozenset(), resumed=everybody)
+    _known(session, machine)
+    return replace(policy, paused_machines=policy.paused_machines - {machine}, resumed={**policy.resumed, machine: now})
 
 
 async def add_observer(session: Session, name: str) -> KeyPair:
@@ -227,7 +232,8 @@ async def _policy(session: Session, change: Callable[[Policy], Policy]) -> Polic
     return made
 
 
-def _paused(session: Session, policy: Policy, machine: str | None) -> Policy:
+def paused(session: Session, policy: Policy, machine: str | None) -> Policy:
+    """The policy with a pause. RefusedRequestError for a stranger."""
     if machine is None:
         return replace(policy, paused=True)
     _known(session, machine)

@@ -65,15 +65,21 @@ async def imported_propose(machine: Machine, name: str, fields: list[str] | None
     `file` is empty, and none is written, when nothing of it is new.
     """
     found = kept.find(machine.state, name)
-    wanted = frozenset(fields or found.entities)
-    if unknown := sorted(wanted - found.entities.keys()):
-        raise RefusedRequestError(f"{found.name} has no {unknown[0]!r}; `roosync imported compare {name}` lists it")
-    made = await candidate(machine, {key: found.entities[key] for key in sorted(wanted)}, wanted)
+    made = await chosen(machine, name, fields)
     path = kept.folder_of(machine.state, found.name.split("/")[0]) / "baseline.json"
     if made.rows:
         write_private(path, made.data)
     file = str(path) if made.rows else ""
     return {"name": found.name, "file": file, "changes": made.rows, **made.told, "left_out": made.left_out}
+
+
+async def chosen(machine: Machine, name: str, fields: list[str] | None = None) -> "Candidate":
+    """That baseline, not written yet."""
+    found = kept.find(machine.state, name)
+    wanted = frozenset(fields or found.entities)
+    if unknown := sorted(wanted - found.entities.keys()):
+        raise RefusedRequestError(f"{found.name} has no {unknown[0]!r}; `roosync imported compare {name}` lists it")
+    return await candidate(machine, {key: found.entities[key] for key in sorted(wanted)}, wanted)
 
 
 # -- inside, and for the import

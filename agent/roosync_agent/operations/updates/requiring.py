@@ -144,13 +144,19 @@ def _signed(session: Session, wanted: UpdatePlan) -> tuple[Campaign, Rollout]:
 
 async def withdraw(session: Session, reason: str = "") -> UpdateAnswer:
     """Nothing more is begun of the campaign in force. Who has the new version keeps it."""
-    campaign, left = in_force(session.fleet), _left(session.fleet)
-    if campaign is None and not left:
-        raise RefusedRequestError("no update is required, so there is nothing to withdraw: `roosync update show`")
+    campaign, left = withdrawable(session.fleet)
     if campaign is not None:
         await _end(session, campaign, reason or "withdrawn")
     await _end_left(session, reason or "withdrawn")
     return answer(session.fleet, campaign.id if campaign is not None else left[-1].id, session.now())
+
+
+def withdrawable(fleet: Fleet) -> tuple[Campaign | None, list[Rollout]]:
+    """The campaign in force, and what is open of earlier ones. RefusedRequestError when there is neither."""
+    campaign, left = in_force(fleet), _left(fleet)
+    if campaign is None and not left:
+        raise RefusedRequestError("no update is required, so there is nothing to withdraw: `roosync update show`")
+    return campaign, left
 
 
 def require_over(fleet: Fleet, replace_: bool) -> str:
