@@ -72,7 +72,9 @@ def test_a_rejected_one_is_asked_about_and_what_was_typed_before_answers_nothing
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda n: str(n)
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131)],
+    ids=lambda n: str(n),
 )
 def test_whatever_ends_it_gives_the_terminal_back(two, typed, number, code):
     found = typed(two[0], "watch").until("DECISIONS")

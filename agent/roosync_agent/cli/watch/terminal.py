@@ -46,7 +46,7 @@ class Terminal:
 
     def __enter__(self) -> "Terminal":
         for name, handler in (("SIGWINCH", self._resized), ("SIGTSTP", self._stopped), ("SIGCONT", self._resized),
-                              ("SIGTERM", _ended), ("SIGHUP", _ended)):  # fmt: skip
+                              ("SIGTERM", _ended), ("SIGHUP", _ended), ("SIGQUIT", _ended)):  # fmt: skip
             if hasattr(signal, name):
                 number = getattr(signal, name)
                 self._handlers[number] = signal.signal(number, handler)
