@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from roosync_agent.running.where import SettingsError as SettingsError
-from roosync_agent.running.where import folder, state_folder
+from roosync_agent.running.where import folder, own_home, state_folder
 from roosync_protocol.names import machine_id, propose, token
 
 
@@ -73,18 +73,27 @@ class Settings:
         return self.exports or self.state / "exports"
 
 
+def _there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        told = f"{path} can not be looked at: {error.strerror}"
+        whose = "run this as the user whose folder it is, or name one of your own with ROOSYNC_STATE"
+        raise SettingsError(f"{told}; {whose}") from error
+
+
 def load(environ: dict[str, str] | None = None) -> Settings:
     """The settings in force; SettingsError names the one that is wrong."""
     env = dict(os.environ) if environ is None else environ
     state = state_folder(env)
     settings = Settings(
         state=state,
-        home=folder(env, "ROOSYNC_HOME", Path.home),
+        home=folder(env, "ROOSYNC_HOME", lambda: own_home(env)),
         config=folder(env, "ROOSYNC_CONFIG", lambda: state / "config.toml"),
     )
     if "ROOSYNC_CONFIG" in env and not settings.config.exists():
         raise SettingsError(f"ROOSYNC_CONFIG names {settings.config}, and there is no such file")
-    if settings.config.exists():
+    if _there(settings.config):
         from roosync_agent.settings_file import read
 
         settings = read(settings, home_given="ROOSYNC_HOME" in env)

@@ -1,5 +1,6 @@
 """Settings from a file and from the environment: who wins, and what is said when one can not be meant."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -137,6 +138,34 @@ def test_the_state_never_holds_the_managed_home(env, tmp_path, state):
 def test_a_file_elsewhere_may_be_named(env, tmp_path):
     (tmp_path / "mine.toml").write_text('machine = "ana"\n')
     assert load(env | {"ROOSYNC_CONFIG": str(tmp_path / "mine.toml")}).machine == "ana"
+
+
+def test_a_folder_of_somebody_else_is_told_as_that(env, monkeypatch):
+    def refused(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(SettingsError, match=r"config.toml can not be looked at: .* denied; run this as the user"):
+        load(env)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="HOME says nothing there")
+def test_a_user_that_the_system_does_not_know_is_told_what_to_set(monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    with pytest.raises(SettingsError, match="no home folder of this user: set HOME, or ROOSYNC_STATE"):
+        load({})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="HOME says nothing there")
+@pytest.mark.parametrize("home", ["", "rel", "./x"])
+def test_a_home_that_depends_on_where_one_stands_is_none(tmp_path, home):
+    for given in ({}, {"ROOSYNC_STATE": str(tmp_path)}):
+        with pytest.raises(SettingsError, match=r"HOME is .*no whole path"):
+            load({"HOME": home, **given})
+    assert load({"HOME": home, "ROOSYNC_STATE": str(tmp_path / "s"), "ROOSYNC_HOME": str(tmp_path / "h")})
 
 
 def test_the_usual_state_folder_is_that_of_the_environment_that_is_asked_about(tmp_path):

@@ -24,7 +24,9 @@ def folder(env: Mapping[str, str], name: str, default: Callable[[], Path]) -> Pa
         raise SettingsError(f"{name} is set and empty: unset it, or give a path")
     try:
         return plain_path(Path(given)) if given else default()
-    except RuntimeError as error:  # ~somebody who is not known here
+    except RuntimeError as error:  # ~somebody who is not known here, or nobody knows who runs this
+        if not given:
+            raise SettingsError(f"the system knows no home folder of this user: set HOME, or {name}") from error
         raise SettingsError(f"{name} ({given}) can not be found: {error}") from error
 
 
@@ -33,11 +35,19 @@ def plain_path(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - the names are meant, not what they link to
 
 
+def own_home(env: Mapping[str, str]) -> Path:
+    """The home folder of this user. A HOME that is no whole path means another folder wherever a command is run."""
+    given = env.get("HOME") if sys.platform != "win32" else None
+    if given is not None and not os.path.isabs(given):  # noqa: PTH117 - as it was given: Path("") is a folder
+        raise SettingsError(f"HOME is {given!r}, and that is no whole path of a folder: set it right, or unset it")
+    return Path(given) if given else Path.home()
+
+
 def _default_state(env: Mapping[str, str]) -> Path:
     """The platform's data folder for a user's program (the same answer as platformdirs, without its import)."""
     if sys.platform == "win32":
         return Path(env.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "roosync"
-    home = Path(env["HOME"]) if env.get("HOME") else Path.home()
+    home = own_home(env)
     if sys.platform == "darwin":
         return home / "Library" / "Application Support" / "roosync"
     return Path(env.get("XDG_DATA_HOME") or home / ".local" / "share") / "roosync"

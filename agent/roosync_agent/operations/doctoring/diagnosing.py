@@ -30,8 +30,12 @@ SESSION_WITHIN = 10.0  # seconds for a session of our own to read it
 
 
 def diagnose(patient: Patient) -> Diagnosis:
-    """Waits for both halves, and blocks meanwhile. What goes wrong is a finding, or a reason why nobody looked."""
+    """Waits for both halves, and blocks meanwhile. What goes wrong is a finding, or a reason why nobody looked.
+
+    SettingsError as `Patient.state`.
+    """
     began = time.perf_counter()
+    identity = patient.identity  # SettingsError where not even the state folder can be told: here, and in no thread
     prepare(patient)
     box: list[tuple[str, Diagnosis]] = []
     thread = threading.Thread(target=lambda: box.append(_fleet(patient)), daemon=True)
@@ -40,7 +44,7 @@ def diagnose(patient: Patient) -> Diagnosis:
     hangs = any(finding.kind == "agent-hangs" for finding in here.findings)
     thread.join(0 if hangs else FLEET_WITHIN)
     who, fleet = box[0] if box else ("silent", _nobody("the agent did not answer in time"))
-    machine = patient.identity.machine if patient.identity else ""
+    machine = identity.machine if identity else ""
     return together(here, fleet, machine, who, time.perf_counter() - began)
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient, Running
-from roosync_agent.running.where import state_folder
+from roosync_agent.running.where import SettingsError, state_folder
 from roosync_agent.state import Identity, State, StateError
 
 
 def check(patient: Patient) -> Seen:
     findings = [*_settings(patient), *_open_to_others(patient), *_elsewhere(patient)]
-    where = str(patient.settings.config) if patient.settings.config.exists() else "no settings file, which is fine"
-    return Seen(where, findings)
+    there = os.path.exists(patient.settings.config)  # noqa: PTH110 - the other one raises in a folder of somebody else
+    return Seen(str(patient.settings.config) if there else "no settings file, which is fine", findings)
 
 
 def _settings(patient: Patient) -> Iterator[Finding]:
@@ -105,7 +105,10 @@ def _twin(state: Path, machine: str, pid: int) -> Finding:
 
 
 def _default_forgotten(patient: Patient) -> Iterator[Finding]:
-    usual = state_folder({name: value for name, value in patient.env.items() if name != "ROOSYNC_STATE"})
+    try:
+        usual = state_folder({name: value for name, value in patient.env.items() if name != "ROOSYNC_STATE"})
+    except SettingsError:  # no such folder: HOME names none
+        return
     if patient.identity is not None or usual == patient.state.folder or not (usual / "identity.json").exists():
         return
     try:
