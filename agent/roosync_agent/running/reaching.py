@@ -98,6 +98,47 @@ async def _here(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[s
         return await answer(machine, verb, args)
 
 
+def seen_by_itself(settings: "Settings", verb: str, args: dict[str, Any]) -> dict[str, Any]:
+    """As `answer_of`, worked out in this process from what is signed, whether an agent runs or not.
+
+    For who signs what they are shown: another program of this account can stand where the agent's socket was.
+    """
+    import asyncio
+
+    async def work() -> dict[str, Any]:
+        from roosync_agent.operations.served import answer
+
+        async with beside(settings) as machine:
+            return await answer(machine, verb, args)
+
+    with _one_at_a_time:
+        return asyncio.run(work())
+
+
+@asynccontextmanager
+async def beside(settings: "Settings", *, patience: float = 5.0) -> AsyncIterator[Any]:
+    """A machine that looks for itself beside an agent that may run: it takes no lock, and recovers and writes nothing.
+
+    `patience`: seconds for the broker to answer.
+    """
+    import asyncio
+
+    from roosync_agent.connect import as_machine
+    from roosync_agent.running.machine import Machine
+    from roosync_agent.state import State
+
+    state = State(settings.state)
+    session = await as_machine(settings, state, timeout=patience)
+    try:
+        await session.refresh()
+        machine = Machine(settings, state, session)
+        machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
+        machine.looked = await asyncio.to_thread(machine.local.look)
+        yield machine
+    finally:
+        await session.close()
+
+
 @asynccontextmanager
 async def machine_session(settings: "Settings") -> AsyncIterator[Any]:
     """A machine made for one command, when no agent runs on its state folder."""
