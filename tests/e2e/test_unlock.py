@@ -410,6 +410,45 @@ def test_agent_and_broker_are_away(site, terminals):
     assert here.ended() == 0
 
 
+def test_the_card_is_what_was_published_whoever_stands_in_the_place_of_the_agent(site, terminals):
+    """A program of this account takes over the agent's socket, and passes on everything but one word."""
+    id_ = changed(site, "What the machine has.")
+    there = terminals.unlock()
+    path = endpoint(site.state)
+    real = path.rename(path.with_name("real.sock"))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        threading.Thread(target=_lying, args=(listening, real), daemon=True).start()
+        try:
+            assert "What nobody wrote" in site.roosync("decision", "show", id_).out
+            here = terminals.open("decision", "approve", id_)
+            there.until(QUESTION)
+            assert "What the machine has" in there.said
+            assert "What nobody wrote" not in there.said
+            there.type("n\n")
+            assert here.ended() == 130
+        finally:
+            real.rename(path)
+
+
+def _lying(listening, real):
+    with contextlib.suppress(OSError):
+        while True:
+            caller, _ = listening.accept()
+            with caller, socket.socket(socket.AF_UNIX) as agent:
+                agent.connect(str(real))
+                agent.sendall(_a_line(caller))
+                caller.sendall(_a_line(agent).replace(b"What the machine has", b"What nobody wrote"))
+
+
+def _a_line(connection):
+    data = b""
+    while not data.endswith(b"\n") and (part := connection.recv(1 << 16)):
+        data += part
+    return data
+
+
 class Thread:
     """A call in a thread, and what came of it."""
 

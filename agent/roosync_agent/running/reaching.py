@@ -116,10 +116,10 @@ def seen_by_itself(settings: "Settings", verb: str, args: dict[str, Any]) -> dic
 
 
 @asynccontextmanager
-async def beside(settings: "Settings", *, patience: float = 5.0) -> AsyncIterator[Any]:
+async def beside(settings: "Settings", *, patience: float = 5.0, reading: float = 60.0) -> AsyncIterator[Any]:
     """A machine that looks for itself beside an agent that may run: it takes no lock, and recovers and writes nothing.
 
-    `patience`: seconds for the broker to answer.
+    `patience`: seconds for the broker to answer; `reading`: seconds in which it gives the whole view.
     """
     import asyncio
 
@@ -130,7 +130,8 @@ async def beside(settings: "Settings", *, patience: float = 5.0) -> AsyncIterato
     state = State(settings.state)
     session = await as_machine(settings, state, timeout=patience)
     try:
-        await session.refresh()
+        async with asyncio.timeout(reading):
+            await session.refresh()
         machine = Machine(settings, state, session)
         machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
         machine.looked = await asyncio.to_thread(machine.local.look)

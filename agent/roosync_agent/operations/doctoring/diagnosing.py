@@ -10,7 +10,6 @@ import time
 
 import msgspec
 
-from roosync_agent.connect import as_machine
 from roosync_agent.operations.doctoring.examining import (
     diagnosis,
     examine_fleet,
@@ -23,7 +22,7 @@ from roosync_agent.operations.doctoring.findings import Diagnosis
 from roosync_agent.operations.doctoring.patient import Patient
 from roosync_agent.operations.faults import fault_of
 from roosync_agent.running.control import HangsError, NobodyThereError, ask
-from roosync_agent.running.machine import Machine
+from roosync_agent.running.reaching import beside
 
 FLEET_WITHIN = 20.0  # seconds for the resident agent to look at the fleet
 SESSION_WITHIN = 10.0  # seconds for a session of our own to read it
@@ -74,16 +73,8 @@ def _alone(patient: Patient) -> Diagnosis:
 
 
 async def _in_session(patient: Patient) -> Diagnosis:
-    session = await as_machine(patient.settings, patient.state, timeout=4.0)
-    try:
-        async with asyncio.timeout(SESSION_WITHIN):
-            await session.refresh()
-        machine = Machine(patient.settings, patient.state, session)
-        machine.local.public_names = frozenset(machine.fleet.law.policy.public_names)
-        machine.looked = await asyncio.to_thread(machine.local.look)
+    async with beside(patient.settings, patience=4.0, reading=SESSION_WITHIN) as machine:
         return diagnosis(await examine_fleet(machine), machine.name, "none", 0.0)
-    finally:
-        await session.close()
 
 
 def _nobody(why: str) -> Diagnosis:
