@@ -114,8 +114,11 @@ class Connection:
                     await self._changed.wait()
                 return self.wire
         except TimeoutError:
-            told = str(self._problem) if self._problem else "no connection to the broker in time"
-            raise UnavailableError(told) from None
+            if self._problem is not None:
+                raise UnavailableError(str(self._problem)) from None
+            where = ", ".join(self._urls())
+            silent = f"the broker at {where} did not answer in time: it hangs, or the way to it is cut"
+            raise UnavailableError(f"{silent}; `roosync doctor` tells more") from None
 
     async def close(self) -> None:
         if self.closed:
