@@ -77,9 +77,10 @@ def _there(path: Path) -> bool:
     try:
         return path.exists()
     except OSError as error:
-        told = f"{path} can not be looked at: {error.strerror}"
-        whose = "run this as the user whose folder it is, or name one of your own with ROOSYNC_STATE"
-        raise SettingsError(f"{told}; {whose}") from error
+        raise SettingsError(
+            f"{path} can not be looked at: {error.strerror}; run this as the user whose folder it is, or name one of "
+            "your own with ROOSYNC_STATE"
+        ) from error
 
 
 def load(environ: dict[str, str] | None = None) -> Settings:
