@@ -5,8 +5,11 @@ The law a machine believed last is where it starts from, so an older one that a 
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from roosync_agent.collecting.places import public_line
@@ -140,9 +143,24 @@ def ask_on_terminal(prompt: str) -> str:
             "the operator's key is locked and there is no terminal to ask on: name a file in ROOSYNC_PASSPHRASE_FILE"
         )
     try:
-        return getpass.getpass(prompt)
+        with _interrupted_at_once():
+            return getpass.getpass(prompt)
     except EOFError:
         raise KeyFileError("no passphrase was given, so nothing was signed") from None
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Ctrl-C ends a read of the terminal: asyncio would only note it, and go on reading until it is pressed again."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):  # ignored, or not Python's
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 async def _session(
