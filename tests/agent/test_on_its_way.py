@@ -65,3 +65,9 @@ def test_it_is_waited_for_where_it_is_to_be_expected(tmp_path, monkeypatch, up, 
     assert (answer is not None) == taken
     assert nobody.now <= on_its_way.UPDATING + 1
     assert up or nobody.asked == 0
+
+
+def test_looking_makes_no_folder(tmp_path):
+    state = State(tmp_path / "share" / "roosync")
+    assert asked_patiently(state, lambda: None) is None
+    assert list(tmp_path.iterdir()) == []

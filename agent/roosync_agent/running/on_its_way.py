@@ -34,7 +34,10 @@ def asked_patiently(state: State, ask: Callable[[], T]) -> T | None:
 
 def _patience(state: State) -> float:
     """Seconds that the agent of this folder is waited for in all; 0 when nobody starts one."""
-    lock = OneAtATime(state.run / "up.lock")
+    path = state.run / "up.lock"
+    if not path.exists():  # looking makes nothing: a folder of state would be there before anybody founds a fleet
+        return 0.0
+    lock = OneAtATime(path)
     if lock.acquire():
         lock.release()
         return 0.0
