@@ -50,7 +50,7 @@ def nearest(wanted: str, known: Iterable[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(wanted, list(known)[:20_000], 2, 0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"; did you mean {', '.join(near)}?" if near else ""
 
 
 def known(wanted: str, names: Sequence[str], most: int = 10) -> str:

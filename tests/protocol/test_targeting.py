@@ -107,7 +107,7 @@ def test_what_is_meant(text, names):
 NOBODYS = {  # expression -> what is said, and the part of the text that is shown as the place
     "": ("which machines?", None),
     "  \n": ("which machines?", None),
-    "lab-9": ("no machine of this fleet; did you mean lab-", "lab-9"),
+    "lab-9": ("; did you mean lab-", "lab-9"),
     "not lab-9": ("no machine of this fleet", "lab-9"),
     "lab-1 and rol=dev": ("no machine has a label 'rol', and it is no fact; did you mean role?", "rol"),
     "label.rol=dev": ("did you mean label.role", "label.rol"),

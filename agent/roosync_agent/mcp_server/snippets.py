@@ -110,8 +110,8 @@ def _names(spec: TargetSpec) -> set[str]:
 def _unknown(wanted: str, specs: list[TargetSpec]) -> str:
     known = sorted({name for spec in specs for name in _names(spec) - {spec.name}})
     near = get_close_matches(wanted.lower(), known, 2, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(assistants())}"
-    return f"{wanted!r} is no assistant that roosync knows; {hint}"
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return f"{wanted!r} is no assistant that holds MCP servers; known are {', '.join(assistants())}{hint}"
 
 
 def _snippet(target: Target, value: dict[str, Value], local: Local) -> Snippet:

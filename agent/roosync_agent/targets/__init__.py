@@ -91,5 +91,5 @@ def _names_of(spec: TargetSpec) -> tuple[str, str, str]:
 def _unknown(name: str, table: tuple[TargetSpec, ...]) -> str:
     known = sorted({known for spec in table for known in _names_of(spec)})
     near = get_close_matches(name, known, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+    hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
     return f"{name!r} is no target; {hint}"

@@ -116,7 +116,7 @@ def near(name: str, names: list[str]) -> str:
     """A hint for a name that is not there: those like it, or the first few that are."""
     alike = get_close_matches(name, names, NEAR, 0.5)
     if alike:
-        return f"did you mean {' or '.join(map(repr, alike))}?"
+        return f"did you mean {', '.join(map(repr, alike))}?"
     return listed(names)
 
 

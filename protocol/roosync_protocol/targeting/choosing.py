@@ -114,8 +114,8 @@ class _Check:
             case Names(names=places):
                 for name, (at, end) in places.items():
                     if name not in self._names:
-                        near = nearest(name, self._names).replace("?", "? It has", 1) or "; it has"
-                        refuse(self._text, at, end, f"{name!r} is no machine of this fleet{near} {self._some()}")
+                        there = self._some() + nearest(name, self._names)
+                        refuse(self._text, at, end, f"{name!r} is no machine of this fleet; its machines are {there}")
                 return Term("named", lambda one: one.name in places)
             case Pattern(glob=glob):
                 fits = _fits(glob)

@@ -57,7 +57,7 @@ class Known(Struct, frozen=True, kw_only=True):
         names = [row.name for row in rows]
         near = get_close_matches(name, names, 3, 0.5)
         known = f"known are {', '.join(names[:10])}" if names else "no machine has published one"
-        hint = f"did you mean {' or '.join(near)}?" if near else known
+        hint = f"did you mean {', '.join(near)}?" if near else known
         raise RefusedRequestError(f"no machine and no baseline has an MCP server {name!r}; {hint}")
 
     def servers(self, name: str) -> Iterator[tuple[str, Entity]]:
