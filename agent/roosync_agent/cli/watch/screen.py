@@ -162,14 +162,15 @@ def _machines(rows: Sequence[dict[str, Any]], count: int, wide: int, chosen: int
     cells = [_machine_cells(row) for row in rows]
     most = [max([columns(head), *(min(NAME, columns(row[at][0])) for row in cells)]) for at, head in enumerate(shown)]
     most[0] = min(most[0], max(3, wide - 12))
+    rooms = [most[0] + 2, *most[1:]]  # the sign of the chosen row stands before its first column
     lines: list[Line] = [
-        [("  ".join([padded(head, room) for head, room in zip(shown, most, strict=True)]).rstrip(), "bold")]
+        [("  ".join([padded(head, room) for head, room in zip(shown, rooms, strict=True)]).rstrip(), "bold")]
     ]
     for number, row in enumerate(cells):
         sign = [("> " if number == chosen else "  ", "")]
         last = len(shown) - 1
         parts = [
-            (text if at == last else padded(text, most[at]) + " ", tone)
+            (text if at == last else padded(text, most[at]) + "  ", tone)
             for at, (text, tone) in enumerate(row[: last + 1])
         ]
         lines.append(_row([*sign, *parts], number == chosen))
@@ -244,4 +245,5 @@ def machine_text(row: dict[str, Any]) -> list[str]:
         (tr("Pending decisions"), row["pending_decisions"]), (tr("Waits for"), heard(row["waiting_for"] or "-")),
     ]  # fmt: skip
     notes = [f"! {harmless(heard(note))}" for note in row.get("notes", ())]
-    return [*(f"{name + ':':<20}{harmless(value)}" for name, value in told), *([""] if notes else []), *notes]
+    room = max(len(name) for name, _ in told) + 2
+    return [*(f"{name:<{room}}{harmless(value)}" for name, value in told), *([""] if notes else []), *notes]

@@ -9,12 +9,12 @@ from roosync_agent.cli.watch.following import Seen
 from roosync_agent.wording import mark, tr
 
 HELP = (
-    ("j k", mark("down and up; also the arrows, Page Up and Page Down, Home and End (g and G)")),
+    ("j k", mark("down and up; also arrows, Page Up and Down, Home and End (g and G)")),
     ("Tab", mark("between decisions and machines")),
     ("Enter s", mark("show the card of the decision, or the machine; q goes back")),
-    ("a", mark("approve: the card in full, a question, and the passphrase where one is set")),
+    ("a", mark("approve: the card, a question, and the passphrase where one is set")),
     ("r", mark("reject: the same")),
-    ("/", mark("show only decisions in which these words are; Enter keeps them, Esc forgets them")),
+    ("/", mark("only decisions with these words; Enter keeps them, Esc forgets them")),
     ("Ctrl-L", mark("draw everything again")),
     ("? q", mark("this help; quit")),
 )
