@@ -200,6 +200,8 @@ def is_prose(text: str) -> bool:
         return False  # a command is the same in every language
     if re.fullmatch(r"(wrote|removed) \{\w+\}", text):
         return True  # in the log of a record
+    if re.fullmatch(r"an? [a-z]{4,}", text):
+        return True  # what is waited for: "a baseline"
     if re.search(r"(\}|^1) [a-z]{4,}(:| \{|$)", text):
         return True  # somebody does something, or so many of something: "{path} changes: {why}", "{count} decisions"
     plain = re.sub(r"\{\w+\}", " ", text)

@@ -85,7 +85,7 @@ def _mend(
             continue
         done.append({"kind": finding.kind, "about": finding.about, "done": told})
         if not quiet:
-            click.echo(harmless(told))
+            click.echo(harmless(heard(told)))
     asked = [one for one in wanted if one.kind in ASKING]
     if asked and not (yes or dry_run or quiet):
         done += _asking(patient, asked)
