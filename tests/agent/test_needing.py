@@ -241,6 +241,20 @@ async def test_a_flood_of_questions_is_bounded(world, monkeypatch):
     assert [isinstance(one, ValueError) for one in found] == [False] * 3 + [True] * 7
 
 
+async def test_one_that_floods_keeps_nobody_else_from_an_answer(world):
+    _, beta, _ = world
+    await beta.look()
+    answering = needing.Answering(beta)
+
+    def ask(asker):
+        question = needs.Question(fleet="home", machine="beta", asker=asker, nonce="0" * 16, asked=(ITEM.asked,))
+        return answering.about(question)
+
+    *flood, other = await asyncio.gather(*(ask("gamma") for _ in range(50)), ask("alpha"), return_exceptions=True)
+    assert [isinstance(one, ValueError) for one in flood] == [False] * needing.OF_ONE + [True] * (50 - needing.OF_ONE)
+    assert not isinstance(other, ValueError)
+
+
 async def test_the_broker_lets_members_ask_and_answer(world):
     alpha, _, _ = world
     named = {one.name: one for one in rights(alpha.fleet.law, alpha.session.now())}

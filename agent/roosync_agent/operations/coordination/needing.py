@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace as with_fields
 from pathlib import Path
@@ -46,6 +47,7 @@ ALTOGETHER = 4  # times that, for all machines of one question
 AT_ONCE = 64  # machines that are asked at the same time
 ANSWERED_AT_ONCE = 2  # questions that this machine works on
 WAITING = 20  # questions that wait for that; whoever comes then is left without an answer
+OF_ONE = 8  # of those by one asker: nobody's flood keeps the others from an answer
 OLD = "its agent is of a version before this question"
 AWAY = "the broker does not answer at this moment, so it could not be asked"
 
@@ -171,19 +173,19 @@ class Answering:
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
         self._room = asyncio.Semaphore(ANSWERED_AT_ONCE)
-        self._waiting = 0
+        self._waiting: Counter[str] = Counter()  # asker -> its questions
 
     async def about(self, question: needs.Question) -> list[Told]:
         """ValueError when too many ask at once; TimeoutError when the broker gives too slowly what it is about."""
-        if self._waiting >= WAITING:
+        if self._waiting.total() >= WAITING or self._waiting[question.asker] >= OF_ONE:
             raise ValueError("too many questions at once")
-        self._waiting += 1
+        self._waiting[question.asker] += 1
         try:
             async with self._room, asyncio.timeout(2 * PATIENCE):  # nobody waits for it any longer
                 kept = await asyncio.to_thread(_kept, self._machine)
                 return [await self._one(asked, kept) for asked in question.asked]
         finally:
-            self._waiting -= 1
+            self._waiting[question.asker] -= 1
 
     async def _one(self, asked: Asked, kept: dict[str, str]) -> Told:
         if self._machine.looked is None:
