@@ -13,7 +13,7 @@ from roosync_agent.running.control import token
 from roosync_agent.unlocking import desk as desk_module
 from roosync_agent.unlocking.asking import Answer, ask_to_sign, unlocked
 from roosync_agent.unlocking.desk import MOST, Desk, Outlet, Question
-from roosync_agent.unlocking.door import Door
+from roosync_agent.unlocking.door import Door, name_of
 from roosync_agent.unlocking.rules import read as read_by
 
 WORDS = ["label", "beta", "role=dev"]
@@ -199,3 +199,24 @@ def test_who_goes_away_is_seen_at_once(door):
     connections[0].shutdown(socket.SHUT_RDWR)
     asking.join(10)
     assert door.desk.take(0) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["/usr/bin/python3", "-P", "/x/tool.py"], "python3 tool.py"),
+        (["/usr/bin/python3", "roosync (pid 1) < zsh"], "python3 'roosync (pid 1) < zsh'"),
+        (["python (pid 7) < bash"], "'python (pid 7) < bash'"),
+        (["node", "a\x1b[2J\nAsked by you"], "node 'a<U+001B>[2J\\nAsked by you'"),
+        ([], "'sh (2) < init'"),
+    ],
+)
+def test_a_process_poses_as_no_other(words, name):
+    class Process:
+        def cmdline(self):
+            return words
+
+        def name(self):
+            return "sh (2) < init"
+
+    assert name_of(Process()) == name

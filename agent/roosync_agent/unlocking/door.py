@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from roosync_agent.characters import shell_word
 from roosync_agent.running.control import endpoint, require_private
 from roosync_agent.unlocking.asking import NAME, Answer
 from roosync_agent.unlocking.desk import Desk, Outlet, Question
@@ -174,18 +175,21 @@ def asker_of(connection: socket.socket) -> str | None:
 def _told_of(pid: int) -> str:
     try:
         process = psutil.Process(pid)
-        names = [f"{_name(process)} (pid {pid})"]
-        names += [f"{_name(one)} ({one.pid})" for one in process.parents()[:FOREBEARS] if one.pid > 1]
+        names = [f"{name_of(process)} (pid {pid})"]
+        names += [f"{name_of(one)} ({one.pid})" for one in process.parents()[:FOREBEARS] if one.pid > 1]
     except psutil.Error:
         return f"pid {pid}"
     return " < ".join(names)
 
 
-def _name(process: psutil.Process) -> str:
-    """What a person would call it: of an interpreter the script or module that it runs."""
+def name_of(process: psutil.Process) -> str:
+    """What a person would call it: of an interpreter the script or module that it runs.
+
+    A process calls itself what it likes, so what is no plain word stands in quotes: it can not pose as a chain.
+    """
     with contextlib.suppress(psutil.Error):
         words = process.cmdline()
         if words and Path(words[0]).name.startswith(("python", "node")):
             script = next((Path(word).name for word in words[1:] if not word.startswith("-")), "")
-            return f"{Path(words[0]).name} {script}".strip()[:NAME_SHOWN]
-    return process.name()[:NAME_SHOWN]
+            return " ".join(shell_word(word[:NAME_SHOWN]) for word in (Path(words[0]).name, script) if word)
+    return shell_word(process.name()[:NAME_SHOWN])
