@@ -45,6 +45,19 @@ def stands(site):
     return {"bus": json.dumps(bus, sort_keys=True)} | files
 
 
+def quiet(site, waiting):
+    """What stands, when an agent that was at work has written its last."""
+    before = {}
+
+    def still():
+        nonlocal before
+        before, last = stands(site), before
+        return before == last
+
+    waiting("the agent rests", still)
+    return before
+
+
 def same(site, before):
     now = stands(site)
     return not {name for name in now.keys() | before.keys() if now.get(name) != before.get(name)} or pytest.fail(
@@ -92,8 +105,8 @@ CASES = {  # words -> what is said
 
 
 @pytest.mark.parametrize("words", CASES)
-def test_nothing_is_changed_and_it_says_what_would_be(site, words):
-    before = stands(site)
+def test_nothing_is_changed_and_it_says_what_would_be(site, waiting, words):
+    before = quiet(site, waiting)
     path = words.split(" ")
     ran = site.roosync(*path, "--dry-run", env={"ROOSYNC_PASSPHRASE_FILE": ""})
     assert CASES[words] in ran.out, ran
@@ -102,7 +115,7 @@ def test_nothing_is_changed_and_it_says_what_would_be(site, words):
     assert same(site, before), words
 
 
-def test_decisions_are_shown_before_the_answer(site, homes):
+def test_decisions_are_shown_before_the_answer(site, homes, waiting):
     site.write(homes.rule, "# Rules\n\n- Preview.\n")
     id_ = site.decision("pending", machine="alpha")["id"]
     for words, told in {
@@ -110,20 +123,20 @@ def test_decisions_are_shown_before_the_answer(site, homes):
         f"decision reject {id_} --reason no": "keeps what it has",
         f"approve {id_}": "Preview.",
     }.items():
-        before = stands(site)
+        before = quiet(site, waiting)
         ran = site.roosync(*words.split(" "), "--dry-run")
         assert told in ran.out, ran
         assert same(site, before), words
     site.roosync("decision", "approve", id_, "--yes")
     site.decision("applied", machine="alpha", entity="roo.rules/rules/00-base.md")
-    before = stands(site)
+    before = quiet(site, waiting)
     ran = site.roosync("decision", "rollback", id_, "--dry-run")
     assert "+- Preview." in ran.out, ran
     assert same(site, before)
     site.until_synced()
 
 
-def test_a_hostile_value_stands_in_the_preview_of_a_baseline(site, homes):
+def test_a_hostile_value_stands_in_the_preview_of_a_baseline(site, homes, waiting):
     config = site.other.read(homes.mcp).decode()
     evil = json.dumps(EVIL)
     site.other.write(homes.mcp, config.replace('"fetch": {', f'"evil": {evil}, "fetch": {{'))
@@ -131,7 +144,7 @@ def test_a_hostile_value_stands_in_the_preview_of_a_baseline(site, homes):
     site.roosync("baseline", "propose", codes=(3,))
     site.fails("baseline", "publish", "--dry-run", says="open questions")
     choosing = ["baseline", "choose", "roo.mcp/evil", "--take", "beta"]
-    before = stands(site)
+    before = quiet(site, waiting)
     for words in (choosing, ["baseline", "choose", "--suggested"]):
         ran = site.roosync(*words, "--dry-run")
         assert "roo.mcp/evil" in ran.out, ran
@@ -139,12 +152,12 @@ def test_a_hostile_value_stands_in_the_preview_of_a_baseline(site, homes):
     assert EVIL_SHOWN in site.roosync(*choosing, "--dry-run").out
     site.roosync(*choosing)
     for words in (["validate"], ["publish", "--note", "trust me"]):
-        before = stands(site)
+        before = quiet(site, waiting)
         ran = site.roosync("baseline", *words, "--dry-run")
         assert EVIL_SHOWN in ran.out, ran
         assert "\u202e" not in ran.out, ran
         assert "1 value is other than in the baseline in force" in ran.out, ran
-        assert "Asked about   alpha" in ran.out, ran
+        assert "Asked about alpha" in ran.out, ran
         assert same(site, before), words
     made = site.json("baseline", "publish", "--dry-run")
     [value] = made["values"]

@@ -151,7 +151,7 @@ def _put(asked: Any) -> int | None:
         after = tr("It was allowed already, and goes on there. Next: roosync history")
         click.echo("\n" + (after if signing[0] else tr("Withdrawn; nothing was signed.")), err=True)
         return 130
-    return None if answer.outcome == "nobody" and not answer.command else _told(asked, answer)
+    return None if answer.outcome == "nobody" and not answer.command else _told(asked, answer, heard_it=signing[0])
 
 
 def _where(queued: dict[str, Any]) -> str:
@@ -160,7 +160,8 @@ def _where(queued: dict[str, Any]) -> str:
     return text + (" " + tr("{count} before it.", count=queued["before"]) if queued["before"] else "")
 
 
-def _told(asked: Any, answer: Any) -> int:
+def _told(asked: Any, answer: Any, *, heard_it: bool) -> int:
+    """`heard_it`: what was said there after a yes was printed here as it came; of what comes before, nothing is."""
     if answer.outcome == "done":
         if asked.watch and (id_ := _id_of(answer.values)):
             return _follow(asked, id_)
@@ -178,7 +179,7 @@ def _told(asked: Any, answer: Any) -> int:
         print_json({"error": answer.error or {"kind": answer.outcome, "message": answer.says}})
     elif answer.outcome != "failed" or answer.error is None:  # else it was told as it came
         click.echo(says if answer.outcome == "declined" else tr("Error: {what}", what=heard(says)), err=True)
-    elif asked.watch:
+    elif asked.watch or not heard_it:
         click.echo(tr("Error: {what}", what=heard(harmless(says, lines=True))), err=True)
     return 130 if answer.outcome == "declined" else 1
 
