@@ -58,6 +58,7 @@ def bound(host: str, port: int) -> socket.socket:
         listening.close()
         raise StateError(
             f"port {port} on {host} can not be had ({error}); name another one with --port. If it is no program of "
-            "yours that has it, assistants showed it the token: remove mcp-token from the state folder, and a new one is made"
+            "yours that has it, assistants showed it the token: remove mcp-token from the state folder, and a new one "
+            "is made"
         ) from error
     return listening
