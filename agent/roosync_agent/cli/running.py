@@ -78,11 +78,11 @@ def told(error: Exception) -> int:
     """Prints an error as one message; returns the exit code."""
     from roosync_protocol.secrets import scrub
 
-    kind = error.kind if isinstance(error, CommandError) else _fault_of(error)
+    kind, words = (error.kind, str(error)) if isinstance(error, CommandError) else _judged(error)
     if kind is None and os.environ.get("ROOSYNC_DEBUG"):
         raise error
     fault = f"{type(error).__name__}: {error}"
-    message = str(error) if kind else tr("a fault of roosync itself: {error}", error=fault)
+    message = words if kind else tr("a fault of roosync itself: {error}", error=fault)
     held.tell({"error": {"kind": kind or "internal", "message": scrub(message)}})
     if "--json" not in sys.argv:
         message = heard(message)
@@ -110,10 +110,10 @@ def _folded(text: str) -> str:
     return "\n".join(part for line in text.split("\n") for part in hanging(line, width(), 2))
 
 
-def _fault_of(error: Exception) -> str | None:
-    from roosync_agent.operations.faults import fault_of  # knows the errors of every part, and so imports them
+def _judged(error: Exception) -> tuple[str | None, str]:
+    from roosync_agent.operations.faults import fault_of, words_of  # knows the errors of every part: it imports them
 
-    return fault_of(error)
+    return fault_of(error), words_of(error)
 
 
 def ask_machine(verb: str, **args: Any) -> Any:

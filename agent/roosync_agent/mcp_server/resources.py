@@ -202,10 +202,10 @@ def bounded_roadmap(text: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    from roosync_agent.operations.faults import fault_of
+    from roosync_agent.operations.faults import fault_of, words_of
     from roosync_protocol.secrets import scrub
 
-    return f"{fault_of(error) or 'internal'}: {scrub(str(error))}"
+    return f"{fault_of(error) or 'internal'}: {scrub(words_of(error))}"
 
 
 def _reading(reader: Reader, one: Fixed) -> Callable[[], Awaitable[str]]:

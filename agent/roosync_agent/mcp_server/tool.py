@@ -137,7 +137,9 @@ def _fault(name: str, error: Exception) -> CallToolResult:
     if kind is None:
         log.error("%s failed in an unexpected way: %s: %s", name, type(error).__name__, scrub(str(error)))
         return failed("internal", scrub(f"{type(error).__name__}: {error}"), NEXT_OF["internal"])
-    return failed(kind, scrub(str(error)), NEXT_OF.get(kind, ""))
+    from roosync_agent.operations.faults import words_of
+
+    return failed(kind, scrub(words_of(error)), NEXT_OF.get(kind, ""))
 
 
 def _wrong(error: ValidationError) -> str:

@@ -6,6 +6,8 @@ package    somebody published what can not be believed          settings
 missing    no fault at all: something has to come first, and is not there yet
 """
 
+import errno
+
 from roosync_agent.collecting.reference import NothingToCompareError
 from roosync_agent.connect import NoFleetError, NoOperatorError
 from roosync_agent.keyring_store import KeyringError
@@ -43,6 +45,20 @@ HOPELESS = (KeyFileError, InTheWayError, SettingsError, NoFleetError, StateError
 def hopeless(error: BaseException) -> bool:
     """Has a person to change something before this can work?"""
     return isinstance(error, HOPELESS) and not isinstance(error, HeldError)
+
+
+NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def words_of(error: BaseException) -> str:
+    """What a person is told of it: of what the system says, which file, and what to do next."""
+    if not isinstance(error, OSError) or not str(error).startswith("[Errno"):
+        return str(error)
+    if error.errno in NO_ROOM:
+        where = f"there is no room to write {error.filename}" if error.filename else "there is no room on the disk"
+        return f"{where}: {error.strerror}; make room and try again, `roosync doctor` names the disk"
+    what = f"{error.filename} can not be used" if error.filename else "a file can not be used"
+    return f"{what}: {error.strerror}; `roosync doctor` looks at the folders of roosync"
 
 
 def fault_of(error: BaseException) -> str | None:

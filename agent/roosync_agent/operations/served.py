@@ -15,7 +15,7 @@ from roosync_agent.operations.baseline import baselines
 from roosync_agent.operations.coordination import cycling, pinging, requests, settling
 from roosync_agent.operations.decisions import applying, comparing
 from roosync_agent.operations.doctoring import examining
-from roosync_agent.operations.faults import fault_of
+from roosync_agent.operations.faults import fault_of, words_of
 from roosync_agent.operations.machines import listing
 from roosync_agent.operations.membership import policy
 from roosync_agent.operations.previewing import preview
@@ -140,4 +140,4 @@ async def answer(machine: Machine, verb: str, args: dict[str, Any]) -> dict[str,
         if fault is None:
             log.exception("%s failed in an unexpected way", verb)
             return {"error": {"kind": "internal", "message": scrub(f"{type(error).__name__}: {error}")}}
-        return {"error": {"kind": fault, "message": scrub(str(error))}}
+        return {"error": {"kind": fault, "message": scrub(words_of(error))}}
