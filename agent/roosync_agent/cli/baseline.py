@@ -39,7 +39,7 @@ def baseline() -> None:
 def propose(dry_run: bool, as_json: bool) -> None:
     """Consolidate the latest complete packages into a proposal."""
     if dry_run:
-        previewed("baseline propose", {}, as_json)
+        previewed("baseline_propose", {}, as_json)
     _show(ask_machine("baseline_propose"), as_json)
 
 
@@ -97,14 +97,14 @@ def choose(
 
     asked = {"answers": {key: msgspec.to_builtins(choice) for key, choice in answers.items()}}
     if dry_run:
-        previewed("baseline choose", asked, as_json)
+        previewed("baseline_choose", asked, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
 
         return await promoting.arbitrate(session, answers)
 
-    done = signed(work, "baseline choose", asked)
+    done = signed(work, "baseline_choose", asked)
     _told(
         done,
         as_json,
@@ -121,14 +121,14 @@ def validate(id_: str | None, dry_run: bool, as_json: bool) -> None:
     """Sign that the proposal is right: it is made again from the packages, and checked for secrets and paths."""
     given = {"id_": id_}
     if dry_run:
-        previewed("baseline validate", given, as_json)
+        previewed("baseline_validate", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
 
         return await promoting.validate_proposal(session, id_)
 
-    done = signed(work, "baseline validate", given)
+    done = signed(work, "baseline_validate", given)
     _told(done, as_json, tr("No secret and no path of one machine in the commons."), "roosync baseline publish")
 
 
@@ -150,7 +150,7 @@ def publish(
 
         require_ready(where)  # before anything is signed
     if dry_run:
-        previewed("baseline publish", given, as_json)
+        previewed("baseline_publish", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import committing, promoting
@@ -158,7 +158,7 @@ def publish(
         law = await promoting.publish(session, id_, version, note)
         return law, await committing.commit_law(session, law, where) if where else None
 
-    law, committed = signed(work, "baseline publish", given)
+    law, committed = signed(work, "baseline_publish", given)
     _law(law, as_json, committed)
 
 
@@ -194,7 +194,7 @@ def restore(version: str | None, path: Path | None, dry_run: bool, as_json: bool
     data = path.read_bytes() if path is not None else b""
     given = {"version": version} if path is None else {"file": data.decode("utf-8", "replace")}
     if dry_run:
-        previewed("baseline restore", given, as_json)
+        previewed("baseline_restore", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
@@ -204,7 +204,7 @@ def restore(version: str | None, path: Path | None, dry_run: bool, as_json: bool
             return await promoting.restore_file(session, read(data))
         return await promoting.restore(session, version or "")
 
-    _law(signed(work, "baseline restore", given), as_json)
+    _law(signed(work, "baseline_restore", given), as_json)
 
 
 @baseline.command("export")

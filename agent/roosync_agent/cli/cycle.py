@@ -138,14 +138,14 @@ def excuse(machine: str, id_: str | None, reason: str, dry_run: bool, as_json: b
     """Let the others go on without MACHINE. Signed by an operator."""
     given = {"name": machine, "id_": id_, "reason": reason}
     if dry_run:
-        previewed("cycle excuse", given, as_json)
+        previewed("cycle_excuse", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.excuse(session, id_, machine, reason)
 
-    _told(signed(work, "cycle excuse", given), as_json, tr("{machine} is excused", machine=harmless(machine)))
+    _told(signed(work, "cycle_excuse", given), as_json, tr("{machine} is excused", machine=harmless(machine)))
 
 
 @cycle.command("resume")
@@ -155,14 +155,14 @@ def excuse(machine: str, id_: str | None, reason: str, dry_run: bool, as_json: b
 def resume(id_: str | None, dry_run: bool, as_json: bool) -> None:
     """Go on waiting, with fresh time. Signed by an operator."""
     if dry_run:
-        previewed("cycle resume", {"id_": id_}, as_json)
+        previewed("cycle_resume", {"id_": id_}, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.resume(session, id_)
 
-    _told(signed(work, "cycle resume", {"id_": id_}), as_json, tr("it goes on"))
+    _told(signed(work, "cycle_resume", {"id_": id_}), as_json, tr("it goes on"))
 
 
 @cycle.command("abort")
@@ -174,14 +174,14 @@ def abort(id_: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """End a cycle. Nothing that was applied is taken back. Signed by an operator."""
     given = {"id_": id_, "reason": reason}
     if dry_run:
-        previewed("cycle abort", given, as_json)
+        previewed("cycle_abort", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.coordination import cycling
 
         return await cycling.abort(session, id_, reason)
 
-    _told(signed(work, "cycle abort", given), as_json, tr("it is ended"))
+    _told(signed(work, "cycle_abort", given), as_json, tr("it is ended"))
 
 
 def _told(done: Any, as_json: bool, what: str) -> None:

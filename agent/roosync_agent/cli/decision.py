@@ -12,13 +12,13 @@ from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm
+from roosync_protocol.risk_names import RISKS, danger
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 PENDING, FAILED = 3, 4
 ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
-RISKS = ["none", "low", "medium", "high", "critical"]
 ROWS = 40  # that a person is shown of a long list; counts tell of the rest
 CARDS = 50  # different changes that a person is shown, and asked about, at once
 risk_option = click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
@@ -67,7 +67,7 @@ def decision_show(id_: str, full: bool, as_json: bool) -> None:
 def decision_approve(id_: str, action: str | None, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Sign that the change may be applied; the machine applies it by itself then."""
     if dry_run:
-        previewed("decision approve", {"id_": id_, "action": action}, as_json)
+        previewed("decision_approve", {"id_": id_, "action": action}, as_json)
     expected = None
     if not yes:
         shown = ask_machine("decision_show", id_=id_, action=action)
@@ -96,14 +96,14 @@ def decision_reject(id_: str, reason: str, dry_run: bool, as_json: bool) -> None
     """Say no: from now on this is an accepted difference."""
     given = {"id_": id_, "reason": reason}
     if dry_run:
-        previewed("decision reject", given, as_json)
+        previewed("decision_reject", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.decisions import deciding
 
         return await deciding.reject(session, deciding.find(session, id_), reason)
 
-    _told(signed(work, "decision reject", given), as_json)
+    _told(signed(work, "decision_reject", given), as_json)
 
 
 @decision.command("apply")
@@ -118,7 +118,7 @@ def decision_apply(id_: str, dry_run: bool, as_json: bool) -> None:
     from roosync_agent.cli.config import _applied_text
 
     if dry_run:
-        previewed("decision apply", {"id_": id_}, as_json)
+        previewed("decision_apply", {"id_": id_}, as_json)
     answer = ask_machine("apply_decision", id_=id_)
     show(answer, as_json, _applied_text)
     raise click.exceptions.Exit(4 if answer["failed"] else PENDING if answer["waiting"] else 0)
@@ -139,7 +139,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, dry_run: bool, as_json
     """
     given = {"id_": id_, "exact": exact}
     if dry_run:
-        previewed("decision rollback", given, as_json)
+        previewed("decision_rollback", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.decisions import deciding
@@ -147,7 +147,7 @@ def decision_rollback(id_: str, wait: float, exact: bool, dry_run: bool, as_json
         asked = await deciding.request_rollback(session, deciding.find(session, id_), exact=exact)
         return await deciding.outcome(session, asked, ("rolled_back", "rollback_failed"), wait)
 
-    _told(signed(work, "decision rollback", given), as_json)
+    _told(signed(work, "decision_rollback", given), as_json)
 
 
 @click.command("approve")
@@ -183,14 +183,14 @@ def approve_many(
     """
     if not ids and not (everything and risk):
         raise click.UsageError(tr("name decisions, or use --all together with --risk"))
-    limit = RISKS.index(risk) if risk else len(RISKS)
+    limit = danger(risk) if risk else len(RISKS)
     chosen = _chosen(ids, risk, machine)
     if not chosen:
         show({"decisions": []}, as_json, lambda _: tr("No decision waits that fits."))
         return
     found = ask_machine("decision_cards", ids=chosen, most=0 if yes else most, ask=dry_run or not yes)
     left = len(chosen) - sum(len(one["decisions"]) for one in found)
-    cards = [one for one in found if RISKS.index(one["card"]["risk"]) <= limit]  # of a large value only the card knows
+    cards = [one for one in found if danger(one["card"]["risk"]) <= limit]  # of a large value only the card knows
     if dry_run and as_json:
         show(cards, as_json, str)
         return
@@ -217,13 +217,13 @@ def _chosen(ids: tuple[str, ...], risk: str | None, machine: str | None) -> list
         return [d["id"] for d in listed if d["status"] == "pending"]
     listed = ask_machine("decisions", named=list(ids))["decisions"]
     named = {_one_of(listed, id_) for id_ in ids}
-    most = RISKS.index(risk) if risk else len(RISKS)
+    most = danger(risk) if risk else len(RISKS)
     return [
         d["id"]
         for d in listed
         if d["id"] in named
         and d["status"] == "pending"
-        and RISKS.index(d["risk"]) <= most
+        and danger(d["risk"]) <= most
         and machine in (None, d["machine"])
     ]
 

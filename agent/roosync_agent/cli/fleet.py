@@ -189,8 +189,8 @@ def pause(machine: str | None, whole_fleet: bool, dry_run: bool, as_json: bool) 
     from roosync_agent.operations.membership import lawmaking
 
     if dry_run and machine is None and not whole_fleet:
-        then = ["nothing is applied by itself here; undo: `roosync resume`"]
-        told_here("pause", "turn automatic application off on this machine", {}, then, as_json)
+        then = [tr("nothing is applied by itself here; undo: `roosync resume`")]
+        told_here("pause", tr("turn automatic application off on this machine"), {}, then, as_json)
     if dry_run:
         previewed("pause", {"name": machine}, as_json)
     if machine is None and not whole_fleet:
@@ -247,11 +247,11 @@ def observer() -> None:
 def observer_create(name: str, dry_run: bool, as_json: bool) -> None:
     """Make a credential for `nats sub 'roosync.>'` and `nats micro ls`; its seed is printed once."""
     if dry_run:
-        previewed("observer create", {"name": name}, as_json)
+        previewed("observer_create", {"name": name}, as_json)
     from roosync_agent.connect import identity_of, url_of
     from roosync_agent.operations.membership import lawmaking
 
-    pair = signed(lambda session: lawmaking.add_observer(session, name), "observer create", {"name": name})
+    pair = signed(lambda session: lawmaking.add_observer(session, name), "observer_create", {"name": name})
     settings = load()
     identity = identity_of(State(settings.state))
     prefix = f"_INBOX.observer-{name}.rpc"  # below which agents may answer
@@ -312,6 +312,7 @@ def _would_join(code: str, machine: str | None, as_json: bool) -> NoReturn:
     settings = load()
     require_no_fleet(State(settings.state))
     read = read_code(code)
-    facts = {"Fleet": read.fleet, "Broker": read.url, "Machine": machine or settings.machine or "", "Code": read.id}
-    then = ["a key of this machine is made, and an operator is asked there to compare its fingerprint"]
-    told_here("join", "ask to join a fleet", facts, then, as_json)
+    name = machine or settings.machine or read.machine or ""
+    facts = {tr("Fleet"): read.fleet, tr("Broker"): read.url, tr("Machine"): name, tr("Code"): read.id}
+    then = [tr("a key of this machine is made, and an operator is asked there to compare its fingerprint")]
+    told_here("join", tr("ask to join a fleet"), facts, then, as_json)

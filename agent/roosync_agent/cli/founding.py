@@ -82,15 +82,16 @@ def _would_found(
     fleet, machine, operator = wished(settings, fleet, machine, operator)
     broker = settings.nats or (", ".join(map(str, nodes)) or tr("an embedded one, of this machine"))
     facts = {
-        "Fleet": fleet,
-        "Machine": machine,
-        "Operator": operator,
-        "Broker": f"{broker}{f', port {port}' if port else ''}",
-        "State": str(state.folder),
+        tr("Fleet"): fleet,
+        tr("Machine"): machine,
+        tr("Operator"): operator,
+        tr("Broker"): f"{broker}:{port}" if port else broker,
+        tr("State"): str(state.folder),
     }
-    key = "without a passphrase" if no_passphrase else "sealed with a passphrase that is asked for"
-    then = [f"keys of the machine and of the operator are made, the latter {key}", "the first law is signed"]
-    told_here("init", "create a fleet on this machine", facts, then, as_json)
+    sealed = tr("the operator's key is sealed with a passphrase that is asked for")
+    key = tr("the operator's key has no passphrase") if no_passphrase else sealed
+    then = [tr("keys of the machine and of the operator are made, and the first law is signed"), key]
+    told_here("init", tr("create a fleet on this machine"), facts, then, as_json)
 
 
 def _founded(answer: dict[str, Any], keyless: str, keep: str) -> str:

@@ -66,7 +66,7 @@ def compare(name: str, as_json: bool) -> None:
 def propose(name: str, fields: tuple[str, ...], dry_run: bool, as_json: bool) -> None:
     """Write a baseline file with values of PACKAGE in it, for an operator to sign: all of them without a FIELD."""
     if dry_run:
-        previewed("imported propose", {"name": name, "fields": list(fields)}, as_json)
+        previewed("imported_propose", {"name": name, "fields": list(fields)}, as_json)
     show(ask_machine("imported_propose", name=name, fields=list(fields)), as_json, _proposed)
 
 

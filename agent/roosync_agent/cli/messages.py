@@ -63,7 +63,7 @@ def send(
     shown = {"to": meant, "subject": subject, "body": given["body"], "tags": list(tags), "thread": thread,
              "priority": more["priority"], "sender": _sender(as_operator), "files": _names(files)}  # fmt: skip
     if dry_run:
-        previewed("message send", shown, as_json)
+        previewed("message_send", shown, as_json)
     _sent(_ask("send", as_operator, shown, to=meant, **given, **more), as_json)
 
 
@@ -84,7 +84,7 @@ def reply(
     shown = {"id_": id_of, "subject": subject, "body": given["body"], "tags": list(tags), "priority": more["priority"],
              "sender": _sender(as_operator), "files": _names(files)}  # fmt: skip
     if dry_run:
-        previewed("message reply", shown, as_json)
+        previewed("message_reply", shown, as_json)
     _sent(_ask("reply", as_operator, shown, id_=id_of, **given, **more), as_json)
 
 
@@ -105,7 +105,7 @@ def inbox(
     """What came, unread and urgent first."""
     shown = _own("inbox", (), as_operator)
     if dry_run:
-        previewed("message mail", shown, as_json)
+        previewed("message_mail", shown, as_json)
     wanted = {"thread": thread, "tag": tag, "priority": priority, "sender": sender}
     found = _ask("inbox", as_operator, shown, box=box, limit=limit, **wanted)
     show(found, as_json, list_text)
@@ -124,7 +124,7 @@ def read(id_: str, save: Path | None, keep_unread: bool, as_operator: bool, dry_
     """One letter, whole. It counts as read from now on."""
     shown = _own("read", (id_,), as_operator)
     if dry_run:
-        previewed("message mail", shown, as_json)
+        previewed("message_mail", shown, as_json)
     folder = str(save.absolute()) if save else ""
     show(_ask("read", as_operator, shown, id_=id_, keep_unread=keep_unread, save=folder), as_json, letter_text)
 
@@ -158,9 +158,9 @@ def mark(status: str, ids: tuple[str, ...], as_operator: bool, dry_run: bool, as
 @json_option
 def remove(ids: tuple[str, ...], archived: bool, as_operator: bool, dry_run: bool, as_json: bool) -> None:
     """Take letters and their files from this disk for good."""
-    shown = _own("remove", (*ids, *(["all that were archived"] if archived else [])), as_operator)
+    shown = _own("remove", (*ids, *([tr("all that were archived")] if archived else [])), as_operator)
     if dry_run:
-        previewed("message mail", shown, as_json)
+        previewed("message_mail", shown, as_json)
     found = _ask("remove", as_operator, shown, ids=list(ids), archived=archived)
     show(found, as_json, lambda rows: f"{_removed(len(rows))}\n\n{next_line('roosync message inbox')}")
 
@@ -193,7 +193,7 @@ def _ask(verb: str, as_operator: bool, shown: dict[str, Any], **args: Any) -> An
         answer = await getattr(mail, verb)(Desk(session, State(load().state)), **args)
         return msgspec.to_builtins(answer, str_keys=True)
 
-    return signed(work, f"message {verb}" if verb in ("send", "reply") else "message mail", shown)
+    return signed(work, f"message_{verb}" if verb in ("send", "reply") else "message_mail", shown)
 
 
 def _sender(as_operator: bool) -> str:
@@ -216,9 +216,9 @@ def _own(what: str, ids: tuple[str, ...], as_operator: bool) -> dict[str, Any]:
 
 
 def _mark(ids: tuple[str, ...], status: str, as_operator: bool, as_json: bool, dry_run: bool = False) -> None:
-    shown = _own("mark read" if status == "read" else status, ids, as_operator)
+    shown = _own("mark_read" if status == "read" else status, ids, as_operator)
     if dry_run:
-        previewed("message mail", shown, as_json)
+        previewed("message_mail", shown, as_json)
     found = _ask("mark", as_operator, shown, ids=list(ids), status=status)
     show(found, as_json, lambda rows: f"{_marked(len(rows), status)}\n\n{next_line('roosync message inbox')}")
 

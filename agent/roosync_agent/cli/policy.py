@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from roosync_agent.session import Session
-    from roosync_protocol.messages.law import Answer, RiskName
+    from roosync_protocol.messages.law import Answer
+    from roosync_protocol.risk_names import RiskName
 
 SAYS = {
     "automatic": mark("applies by itself"),
@@ -52,7 +53,7 @@ def policy_set(
         raise click.UsageError(tr("nothing to change: name a class and its answer, such as medium=one"))
     given = {"answers": wanted, "add": sorted(add), "remove": sorted(remove)}
     if dry_run:
-        previewed("policy set", given, as_json)
+        previewed("policy_set", given, as_json)
 
     async def work(session: "Session") -> Any:
         import msgspec
@@ -69,7 +70,7 @@ def policy_set(
         done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
         return msgspec.to_builtins(done)
 
-    show(signed(work, "policy set", given), as_json, _text)
+    show(signed(work, "policy_set", given), as_json, _text)
 
 
 def _consequences(
@@ -92,7 +93,8 @@ def _consequences(
 
 
 def _answers(words: tuple[str, ...]) -> "dict[RiskName, Answer]":
-    from roosync_protocol.messages.law import Answer, RiskName
+    from roosync_protocol.messages.law import Answer
+    from roosync_protocol.risk_names import RiskName
 
     found = {}
     for word in words:

@@ -46,7 +46,7 @@ def quarantine_show(as_json: bool) -> None:
 def quarantine_release(target: str, dry_run: bool, as_json: bool) -> None:
     """Say that what this machine has now is right, although much of TARGET is gone."""
     if dry_run:
-        previewed("quarantine release", {"target": target}, as_json)
+        previewed("quarantine_release", {"target": target}, as_json)
     answer = ask_machine("quarantine_release", target=target)
     show(
         answer,

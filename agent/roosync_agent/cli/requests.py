@@ -110,7 +110,7 @@ def ready(id_: str, as_json: bool) -> None:
 def done(id_: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Answer REQUEST: it is done. Signed by an operator. (A decision is approved with `roosync decision approve`.)"""
     if dry_run:
-        previewed("request done", {"id_": id_, "note": note}, as_json)
+        previewed("request_done", {"id_": id_, "note": note}, as_json)
     _conclude(id_, "done", note, as_json)
 
 
@@ -122,7 +122,7 @@ def done(id_: str, note: str, dry_run: bool, as_json: bool) -> None:
 def refuse(id_: str, note: str, dry_run: bool, as_json: bool) -> None:
     """Answer REQUEST: it will not be done. Signed by an operator."""
     if dry_run:
-        previewed("request refuse", {"id_": id_, "note": note}, as_json)
+        previewed("request_refuse", {"id_": id_, "note": note}, as_json)
     _conclude(id_, "refused", note, as_json)
 
 
@@ -171,7 +171,7 @@ def _conclude(id_: str, status: str, note: str, as_json: bool) -> None:
 
     import msgspec
 
-    deed = {"done": "request done", "refused": "request refuse"}[status]
+    deed = {"done": "request_done", "refused": "request_refuse"}[status]
     show(msgspec.to_builtins(signed(work, deed, {"id_": id_, "note": note})), as_json, _text)
 
 

@@ -26,11 +26,11 @@ from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, sh
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm
+from roosync_protocol.risk_names import RISKS
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
 
-RISKS = ["none", "low", "medium", "high", "critical"]
 LOOK = 0.1  # seconds between two looks at a rollout that is watched
 REST = 4  # times as long as a look took: of very many machines it is work for the agent
 LONGEST = 2.0  # seconds between two looks at most
@@ -162,14 +162,14 @@ def stop(id_: str | None, reason: str, dry_run: bool, as_json: bool) -> None:
     """Begin nothing more. What was applied stays; what was approved and not begun is named."""
     given = {"id_": id_, "reason": reason}
     if dry_run:
-        previewed("rollout stop", given, as_json)
+        previewed("rollout_stop", given, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.rollouts import answering
 
         return await answering.stop(session, id_, reason)
 
-    show(plain(signed(work, "rollout stop", given)), as_json, rollout_text)
+    show(plain(signed(work, "rollout_stop", given)), as_json, rollout_text)
 
 
 # -- for `update` too

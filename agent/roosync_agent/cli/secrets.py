@@ -50,9 +50,11 @@ def set_(address: str, reference: str | None, dry_run: bool, as_json: bool) -> N
     if reference and not (service and slash and user):
         raise CommandError("request", tr("--keyring wants SERVICE/USER, as the keyring calls it"))
     if dry_run:
-        what = "refer to a secret that the keyring has" if reference else "keep a secret in the keyring of this machine"
-        then = ["no value is asked for now", "what was refused for want of it is asked again: `roosync decisions`"]
-        told_here("secrets set", what, {"Secret": address, "Keyring": reference or ""}, then, as_json)
+        refer = tr("refer to a secret that the keyring has")
+        what = refer if reference else tr("keep a secret in the keyring of this machine")
+        facts = {tr("Secret"): address, tr("Keyring"): reference or ""}
+        asked = tr("what was refused for want of it is asked again: `roosync decisions`")
+        told_here("secrets_set", what, facts, [tr("no value is asked for now"), asked], as_json)
     if reference:
         kept = Reference(service, user)
         store.refer(address, kept)
@@ -75,8 +77,8 @@ def forget(address: str, dry_run: bool, as_json: bool) -> None:
 
     store = KeyringStore(load().state)
     if dry_run and address in store.references():
-        then = ["what stands in files stays there"]
-        told_here("secrets forget", "take a secret out of the keyring", {"Secret": address}, then, as_json)
+        then = [tr("what stands in files stays there")]
+        told_here("secrets_forget", tr("take a secret out of the keyring"), {tr("Secret"): address}, then, as_json)
     if dry_run or not store.forget(address):
         fault = tr("nothing is kept for {address}; `roosync secrets` lists the addresses", address=repr(address))
         raise CommandError("request", fault)

@@ -122,14 +122,14 @@ def resume(
 def withdraw(reason: str, dry_run: bool, as_json: bool) -> None:
     """Require the version no more: nobody begins any further. Who has it keeps it."""
     if dry_run:
-        previewed("update withdraw", {"reason": reason}, as_json)
+        previewed("update_withdraw", {"reason": reason}, as_json)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.updates import requiring
 
         return await requiring.withdraw(session, reason)
 
-    show(plain(signed(work, "update withdraw", {"reason": reason})), as_json, update_text)
+    show(plain(signed(work, "update_withdraw", {"reason": reason})), as_json, update_text)
 
 
 # -- how it looks

@@ -13,8 +13,9 @@ from roosync_agent.running.machine import Machine
 from roosync_protocol.fleet import Fleet
 from roosync_protocol.law import LIFETIME
 from roosync_protocol.messages import Policy
-from roosync_protocol.messages.law import Answer, RiskName
+from roosync_protocol.messages.law import Answer
 from roosync_protocol.names import token
+from roosync_protocol.risk_names import RiskName
 
 
 async def policy_set(

@@ -59,7 +59,7 @@ async def own(machine: Machine, what: str, ids: list[str], sender: str = "") -> 
         "inbox": "list the letters",
         "read": "open a letter",
         "archived": "put letters away",
-        "mark read": "mark letters as read",
+        "mark_read": "mark letters as read",
         "unread": "mark letters as unread",
         "remove": "take letters and their files from this disk for good",
     }
