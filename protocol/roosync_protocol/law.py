@@ -14,8 +14,9 @@ from msgspec.structs import FieldInfo, fields, replace
 from roosync_protocol.envelope import Heard
 from roosync_protocol.messages import Baseline, Campaign, Invitation, Member, Policy, Roster
 from roosync_protocol.messages.base import Law as LawMessage
-from roosync_protocol.messages.law import Answer, RiskName
+from roosync_protocol.messages.law import Answer
 from roosync_protocol.names import is_operator
+from roosync_protocol.risk_names import RiskName
 
 LIFETIME = timedelta(days=90)  # of roster and memberships; past it a machine stops applying by itself
 WARN_BEFORE = timedelta(days=14)

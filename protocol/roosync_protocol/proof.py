@@ -16,8 +16,8 @@ from roosync_protocol.digest import digest
 from roosync_protocol.envelope import Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, Side
-from roosync_protocol.messages.law import RiskName
 from roosync_protocol.risk import Risk, assess, surface_digest
+from roosync_protocol.risk_names import RiskName
 
 BASELINE = "baseline"
 AUTOMATIC = frozenset({Verdict.TAKE, Verdict.JOIN_ADD})  # what a policy may allow; and merges without a conflict

@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from msgspec import Struct
 
 from roosync_agent.mcp_server.desk import Desk
-
-R = TypeVar("R")
+from roosync_protocol.risk_names import RISKS, danger
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -18,13 +17,20 @@ class Page(Struct, frozen=True, kw_only=True):
     left: int
 
 
-def cut(desk: Desk, rows: Sequence[R], limit: int, offset: int) -> tuple[list[R], int]:
-    """The rows of a page and how many come after it; says how to go on."""
+def paged(desk: Desk, rows: Sequence[Any], limit: int, offset: int) -> dict[str, Any]:
+    """The fields of a `Page`, and its rows; says how to go on."""
     shown = list(rows[offset : offset + limit])
     left = max(len(rows) - offset - len(shown), 0)
     if left:
         desk.next.append(f"{left} rows are left: the same with offset {offset + len(shown)}, or ask for fewer")
-    return shown, left
+    return {"total": len(rows), "left": left, "rows": shown}
+
+
+def chosen(rows: Sequence[dict[str, Any]], machine: str | None, risk: str | None) -> list[dict[str, Any]]:
+    """Decisions or divergences of this machine, of this risk or less; the most dangerous first."""
+    most = danger(risk) if risk else len(RISKS)
+    kept = [one for one in rows if machine in (None, one["machine"]) and danger(one["risk"]) <= most]
+    return sorted(kept, key=lambda one: -danger(one["risk"]))
 
 
 def counted(words: Iterable[str]) -> dict[str, int]:

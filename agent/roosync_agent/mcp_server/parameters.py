@@ -3,11 +3,11 @@
 Nothing that could be taken for an option of a command, for a path, or for several lines is a name of anything.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-RISKS = ("none", "low", "medium", "high", "critical")
+from roosync_protocol.risk_names import RiskName
 
 Limit = Annotated[int, Field(ge=1, le=200)]
 Offset = Annotated[int, Field(ge=0)]  # rows to pass over: `left` says how many come
@@ -23,6 +23,6 @@ Entity = Annotated[str, Field(pattern=r"^[A-Za-z0-9][^\x00-\x1f\\]{0,299}$", des
 Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+_-]{0,63}$")]
 Line = Annotated[str, Field(max_length=500, pattern=r"^([^-\x00-\x1f][^\x00-\x1f]*)?$")]
 Body = Annotated[str, Field(max_length=100_000, description="Markdown")]
-Risk = Literal["none", "low", "medium", "high", "critical"]
+Risk = RiskName
 DryRun = Annotated[bool, Field(description="True only shows what would happen")]
 Wait = Annotated[float, Field(ge=0, le=600, description="For the person; 0 only prepares")]

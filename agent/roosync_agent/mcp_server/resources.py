@@ -20,12 +20,12 @@ from mcp_types import INVALID_PARAMS
 from roosync_agent.characters import brief, harmless
 from roosync_agent.mcp_server.desk import Desk, Office, ToolFault
 from roosync_agent.mcp_server.plain import MOST, plain
+from roosync_protocol.risk_names import danger
 
 SCHEME = "roosync://"
 JSON, MARKDOWN = "application/json", "text/markdown"
 DECISION, LETTER = f"{SCHEME}decision/", f"{SCHEME}message/"
 PAGE = 100  # entries of the list in one answer
-RISKS = ("critical", "high", "medium", "low", "none")
 BLOCK_END = "<!-- DECISION_BLOCK_END -->\n"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,119}(?:/[A-Za-z0-9][A-Za-z0-9_.:-]{0,119})?")
 _CURSOR = re.compile(r"after-([0-9]{1,7})")
@@ -106,7 +106,7 @@ class Reader:
     async def open_decisions(self) -> list[dict[str, Any]]:
         """Rows of those that wait for something, the most dangerous first."""
         rows: list[dict[str, Any]] = (await self.ask("decisions"))["decisions"]
-        return sorted(rows, key=lambda row: RISKS.index(row["risk"]) if row["risk"] in RISKS else 0)
+        return sorted(rows, key=lambda row: -danger(row["risk"]))
 
     async def letters(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = (await self.ask("message_inbox", limit=PAGE))["messages"]

@@ -6,13 +6,13 @@ from msgspec import Meta, Struct, field
 
 from roosync_protocol.messages.base import Law, Line, Moment, PublicKey, Sha256, Token
 from roosync_protocol.names import MachineId, OneMachine, OperatorId
+from roosync_protocol.risk_names import RiskName
 
 Label = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_.-]{0,39}\Z")]
 LabelValue = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")]
 Version = Annotated[str, Meta(pattern=r"^v?[0-9]{1,9}(\.[0-9]{1,9}){1,3}([-+.]?[0-9A-Za-z][0-9A-Za-z.+-]{0,40})?\Z")]
 GitRevision = Annotated[str, Meta(pattern=r"^([A-Za-z0-9][A-Za-z0-9._/+-]{0,199})?\Z")]  # no option of git, no range
 GitCommit = Annotated[str, Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?\Z")]
-RiskName = Literal["none", "low", "medium", "high", "critical"]
 Answer = Literal["automatic", "one", "two"]  # who has to say yes
 DEFAULT_ANSWERS: dict[RiskName, Answer] = {
     "none": "automatic",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from roosync_protocol.messages.base import Count, EntityKey, Line, Message, Moment, Prose, Sha256, Token
+from roosync_protocol.risk_names import RiskName
 
 SyncStatus = Literal["synced", "diverged", "unknown"]  # unknown: there is no baseline to compare with yet
 
@@ -54,7 +55,7 @@ class Divergence(Struct, frozen=True, kw_only=True):
     type: Literal["config", "files", "settings"]
     field: EntityKey
     decision_id: Token
-    risk: Literal["none", "low", "medium", "high", "critical"]
+    risk: RiskName
     verdict: Line
 
 

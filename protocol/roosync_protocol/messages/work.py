@@ -9,8 +9,8 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from roosync_protocol.entity import Kind
 from roosync_protocol.messages.base import Count, Dated, EntityKey, Line, Moment, Prose, Record, Sha256, Signed, Token
-from roosync_protocol.messages.law import RiskName
 from roosync_protocol.names import MachineId, OneMachine
+from roosync_protocol.risk_names import RiskName
 
 DecisionStatus = Literal[
     "pending",

@@ -14,12 +14,12 @@ from typing import Any
 
 from roosync_agent.running.control import HangsError, NobodyThereError, ask
 from roosync_agent.wording import tr
+from roosync_protocol.risk_names import danger
 
 QUIET = 15.0  # seconds; half of the time after which a machine that does not beat is silent
 AGAIN = (0.2, 0.5, 1.0, 2.0)  # seconds until an agent that is gone is looked for again; the last one for ever
 REST = 2.0  # times as long as a reading took: of ten thousand decisions it is work for the agent
 OF_DECISIONS = frozenset({"decision", "law", "rollout", "here"})  # kinds of changes after which they may be others
-RISKS = ("critical", "high", "medium", "low", "none")
 
 
 class AnswerError(Exception):
@@ -53,7 +53,7 @@ def _urgent(decision: dict[str, Any]) -> tuple[bool, int, str, str]:
     """What waits for a person before what is under way; then by risk."""
     waits = decision["status"] == "pending" or decision["failed"]
     risk = decision["risk"]
-    return (not waits, RISKS.index(risk) if risk in RISKS else 0, decision["entity"], decision["machine"])
+    return (not waits, -danger(risk), decision["entity"], decision["machine"])
 
 
 def _asked(state: Path, verb: str, timeout: float = 60.0, **args: Any) -> tuple[Any, bool]:

@@ -6,7 +6,7 @@ from msgspec import Struct, structs
 
 from roosync_agent.mcp_server.asking import Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
-from roosync_agent.mcp_server.pages import cut
+from roosync_agent.mcp_server.pages import paged
 from roosync_agent.mcp_server.parameters import Entity, Id, Limit, Line, Machine, Offset, Version, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, SAYS_ONCE, Row
 
@@ -50,8 +50,7 @@ class Versions(Struct, frozen=True, kw_only=True):
 
 async def list_baseline_versions(desk: Desk, limit: Limit = 20, offset: Offset = 0) -> Versions:
     found = list(reversed(await desk.ask("baseline_versions")))
-    rows, left = cut(desk, found, limit, offset)
-    return typed(Versions, {"total": len(found), "left": left, "rows": rows})
+    return typed(Versions, paged(desk, found, limit, offset))
 
 
 async def choose_baseline(
@@ -101,14 +100,15 @@ async def publish_baseline(
 
 
 def _shown(desk: Desk, found: dict[str, Any], limit: int, offset: int) -> Baseline:
-    names, left = cut(desk, sorted(found["commons"]), limit, offset)
+    page = paged(desk, sorted(found["commons"]), limit, offset)
+    names = page["rows"]
     questions = found["arbitrations"][:limit]
     if found["kind"] == "proposal":
         desk.next.append(_following(found))
     else:
         desk.next.append("roosync_compare_config, or roosync_explain with a name of `common` for its value")
     return typed(Baseline, {
-        **found, "common_count": len(found["commons"]), "common": names, "left": left,
+        **found, "common_count": page["total"], "common": names, "left": page["left"],
         "missing_on": {name: found["pending"][name] for name in names if found["pending"].get(name)},
         "special": {machine: list(overlay["entities"]) for machine, overlay in found["overlays"].items()},
         "question_count": len(found["arbitrations"]), "questions": questions,

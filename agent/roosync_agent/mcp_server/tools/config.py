@@ -5,8 +5,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from roosync_agent.mcp_server.desk import Desk, typed
-from roosync_agent.mcp_server.pages import Page, counted, cut
-from roosync_agent.mcp_server.parameters import RISKS, DryRun, Limit, Line, Machine, Offset, Risk, Target, Version
+from roosync_agent.mcp_server.pages import Page, chosen, counted, paged
+from roosync_agent.mcp_server.parameters import DryRun, Limit, Line, Machine, Offset, Risk, Target, Version
 from roosync_agent.mcp_server.tool import READS, SAYS, SAYS_ONCE, WRITES, Row
 
 CHANGES = 8  # of one row that are shown; the details of its decision have all
@@ -44,13 +44,13 @@ async def list_diffs(
     limit: Limit = 10, offset: Offset = 0,
 ) -> Diffs:  # fmt: skip
     found = (await desk.ask("diffs", kind=type))["divergences"]
-    chosen = _chosen(found, machine, risk)
-    rows, left = cut(desk, chosen, limit, offset)
-    if rows:
+    kept = chosen(found, machine, risk)
+    page = paged(desk, kept, limit, offset)
+    if page["rows"]:
         desk.next.append("roosync_get_decision_details with a decision_id: the whole card, and what would execute")
     return typed(Diffs, {
-        "total": len(chosen), "left": left, "by_risk": counted(one["risk"] for one in chosen),
-        "by_machine": counted(one["machine"] for one in chosen), "rows": [_short(one) for one in rows],
+        **page, "rows": [_short(one) for one in page["rows"]],
+        "by_risk": counted(one["risk"] for one in kept), "by_machine": counted(one["machine"] for one in kept),
     })  # fmt: skip
 
 
@@ -71,12 +71,13 @@ class Compared(Page, frozen=True, kw_only=True):
 
 async def compare_config(desk: Desk, other: Machine | None = None, limit: Limit = 10, offset: Offset = 0) -> Compared:
     found = await desk.ask("compare", other=other)
-    rows, left = cut(desk, found["divergences"], limit, offset)
-    risks = counted(one["risk"] for one in found["divergences"])
-    page = {"total": len(found["divergences"]), "left": left, "by_risk": risks, "rows": [_short(one) for one in rows]}
-    if rows:
+    page = paged(desk, found["divergences"], limit, offset)
+    if page["rows"]:
         desk.next.append("roosync_get_decision_details with a decision_id; a person approves what is to change")
-    return typed(Compared, {**found, **page})
+    return typed(Compared, {
+        **found, **page, "rows": [_short(one) for one in page["rows"]],
+        "by_risk": counted(one["risk"] for one in found["divergences"]),
+    })  # fmt: skip
 
 
 class Package(Struct, frozen=True, kw_only=True):
@@ -123,19 +124,12 @@ async def apply_config(
 
 def applied(desk: Desk, found: dict[str, Any], limit: int = 20, offset: int = 0) -> Applied:
     """What an apply gave, by the page."""
-    rows, left = cut(desk, found["rows"], limit, offset)
+    page = paged(desk, found["rows"], limit, offset)
     if found["dry_run"]:
         desk.next.append("nothing was written; dry_run=false applies what is approved or within the policy")
     elif found["waiting"]:
         desk.next.append("roosync_approve_decision for what waits: a person confirms it")
-    return typed(Applied, {**found, "total": len(found["rows"]), "left": left, "rows": rows})
-
-
-def _chosen(found: list[dict[str, Any]], machine: str | None, risk: str | None) -> list[dict[str, Any]]:
-    """Of this machine, of this risk or less; the most dangerous first."""
-    most = RISKS.index(risk) if risk else len(RISKS)
-    kept = [one for one in found if machine in (None, one["machine"]) and RISKS.index(one["risk"]) <= most]
-    return sorted(kept, key=lambda one: -RISKS.index(one["risk"]))
+    return typed(Applied, {**found, **page})
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from roosync_agent.mcp_server.asking import Signing, ask_person
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
-from roosync_agent.mcp_server.pages import Page, cut
+from roosync_agent.mcp_server.pages import Page, paged
 from roosync_agent.mcp_server.parameters import Choosing, DecisionId, Id, Limit, Line, Offset, Risk, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, SAYS, Row
 
@@ -96,9 +96,9 @@ async def list_rollouts(desk: Desk, limit: Limit = 20, offset: Offset = 0) -> Ro
 
 async def get_rollout(desk: Desk, rollout_id: Id | None = None, limit: Limit = 50, offset: Offset = 0) -> Rollout:
     found = await desk.ask("rollout_show", id_=rollout_id)
-    rows, left = cut(desk, found["machines"], limit, offset)
+    page = paged(desk, found["machines"], limit, offset)
     _steps(desk, found)
-    return typed(Rollout, {**found, "total": len(found["machines"]), "left": left, "rows": rows})
+    return typed(Rollout, {**found, **page})
 
 
 async def start_rollout(
@@ -144,17 +144,16 @@ class Update(Struct, frozen=True, kw_only=True):
 
 async def get_update(desk: Desk, update_id: Id | None = None, limit: Limit = 50, offset: Offset = 0) -> Update:
     found = await desk.ask("update_show", id_=update_id)
-    rows, left = cut(desk, found["machines"], limit, offset)
+    page = paged(desk, found["machines"], limit, offset)
     _steps(desk, found)
-    return typed(Update, {**found, "total": len(found["machines"]), "left": left, "rows": rows})
+    return typed(Update, {**found, **page})
 
 
 # -- inside
 
 
 def _page(desk: Desk, found: list[dict[str, Any]], limit: int, offset: int) -> Rows:
-    rows, left = cut(desk, found, limit, offset)
-    return typed(Rows, {"total": len(found), "left": left, "rows": rows})
+    return typed(Rows, paged(desk, found, limit, offset))
 
 
 def _without(row: dict[str, Any], name: str) -> dict[str, Any]:

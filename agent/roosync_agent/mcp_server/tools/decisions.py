@@ -7,11 +7,12 @@ from msgspec import Struct, structs
 
 from roosync_agent.mcp_server.asking import Signing, ask_person, unasked
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
-from roosync_agent.mcp_server.pages import Page, counted, cut
-from roosync_agent.mcp_server.parameters import RISKS, DecisionId, Limit, Line, Machine, Offset, Risk, Wait
+from roosync_agent.mcp_server.pages import Page, chosen, counted, paged
+from roosync_agent.mcp_server.parameters import DecisionId, Limit, Line, Machine, Offset, Risk, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, WRITES, Row
 from roosync_agent.mcp_server.tools.cards import Details, card_of, to_sign
 from roosync_agent.mcp_server.tools.config import Applied, applied
+from roosync_protocol.risk_names import danger
 
 Action = Literal["override_local", "merge", "override_remote", "keep_special"]
 APPROVED = ("approved", "applying", "applied", "promoted", "kept_special")  # somebody said yes
@@ -44,17 +45,11 @@ async def list_decisions(
     limit: Limit = 20, offset: Offset = 0,
 ) -> Decisions:  # fmt: skip
     found = await desk.ask("decisions", everything=everything)
-    most = RISKS.index(risk) if risk else len(RISKS)
-    chosen = [
-        one for one in found["decisions"] if machine in (None, one["machine"]) and RISKS.index(one["risk"]) <= most
-    ]
-    chosen.sort(key=lambda one: -RISKS.index(one["risk"]))
-    rows, left = cut(desk, chosen, limit, offset)
-    if rows:
+    kept = chosen(found["decisions"], machine, risk)
+    page = paged(desk, kept, limit, offset)
+    if page["rows"]:
         desk.next.append("roosync_get_decision_details with an id; several of low risk: roosync_approve_decisions")
-    return typed(Decisions, {
-        **found, "total": len(chosen), "left": left, "rows": rows, "by_risk": counted(one["risk"] for one in chosen),
-    })  # fmt: skip
+    return typed(Decisions, {**found, **page, "by_risk": counted(one["risk"] for one in kept)})
 
 
 async def get_decision_details(desk: Desk, decision_id: DecisionId, action: Action | None = None) -> Details:
@@ -123,9 +118,7 @@ async def _waiting(desk: Desk, risk: str, machine: str | None) -> list[dict[str,
     return [
         one
         for one in listed
-        if one["status"] == "pending"
-        and machine in (None, one["machine"])
-        and RISKS.index(one["risk"]) <= RISKS.index(risk)
+        if one["status"] == "pending" and machine in (None, one["machine"]) and danger(one["risk"]) <= danger(risk)
     ]
 
 

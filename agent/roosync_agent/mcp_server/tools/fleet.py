@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from roosync_agent.mcp_server.desk import Desk, typed
-from roosync_agent.mcp_server.pages import Page, counted, cut
+from roosync_agent.mcp_server.pages import Page, counted, paged
 from roosync_agent.mcp_server.parameters import Choosing, Id, Limit, Line, Machine, Offset
 from roosync_agent.mcp_server.tool import READS, Row
 
@@ -47,9 +47,8 @@ class Status(Page, frozen=True, kw_only=True):
 
 async def get_status(desk: Desk, limit: Limit = 50, offset: Offset = 0) -> Status:
     seen = (await desk.ask("status"))["overview"]
-    rows, left = cut(desk, seen["machines"], limit, offset)
-    page = {"total": len(seen["machines"]), "left": left, "states": counted(m["state"] for m in seen["machines"])}
-    answer = typed(Status, {**seen, **page, "rows": rows})
+    page = paged(desk, seen["machines"], limit, offset)
+    answer = typed(Status, {**seen, **page, "states": counted(one["state"] for one in seen["machines"])})
     proposal = answer.proposal or {}
     desk.next += [
         "roosync_get_baseline: a proposal waits for answers, or for its signature" if proposal else "",
@@ -78,8 +77,7 @@ class Machines(Page, frozen=True, kw_only=True):
 
 async def list_machines(desk: Desk, on: Choosing | None = None, limit: Limit = 50, offset: Offset = 0) -> Machines:
     found = (await desk.ask("machines", on=on))["machines"]
-    rows, left = cut(desk, found, limit, offset)
-    return typed(Machines, {"total": len(found), "left": left, "rows": rows})
+    return typed(Machines, paged(desk, found, limit, offset))
 
 
 class Inventory(Struct, frozen=True, kw_only=True):
@@ -109,9 +107,8 @@ class Ping(Page, frozen=True, kw_only=True):
 async def ping(desk: Desk, on: Choosing | None = None, limit: Limit = 50, offset: Offset = 0) -> Ping:
     found = (await desk.ask("ping", machines=[on] if on else None))["machines"]
     found.sort(key=lambda one: one["answered"])  # the silent ones are what is looked for
-    rows, left = cut(desk, found, limit, offset)
     answered = sum(one["answered"] for one in found)
-    return typed(Ping, {"total": len(found), "left": left, "answered": answered, "rows": rows})
+    return typed(Ping, {**paged(desk, found, limit, offset), "answered": answered})
 
 
 class Held(Struct, frozen=True, kw_only=True):

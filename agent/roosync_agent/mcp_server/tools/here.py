@@ -7,7 +7,7 @@ from msgspec import Struct
 from pydantic import Field
 
 from roosync_agent.mcp_server.desk import Desk, ToolFault, kind_of, typed
-from roosync_agent.mcp_server.pages import Page, cut
+from roosync_agent.mcp_server.pages import Page, paged
 from roosync_agent.mcp_server.parameters import Entity, Limit, Offset
 from roosync_agent.mcp_server.tool import READS, Row
 
@@ -34,8 +34,7 @@ class Targets(Page, frozen=True, kw_only=True):
 async def list_targets(desk: Desk, found_only: bool = True, limit: Limit = 50, offset: Offset = 0) -> Targets:
     answer = await desk.patiently(partial(_targets, desk), lambda: None, "looking at the files")
     found = [row for row in answer["targets"] if row["found"] or not found_only]
-    rows, left = cut(desk, found, limit, offset)
-    return typed(Targets, {"total": len(found), "left": left, "rows": rows, "broken": answer["broken"]})
+    return typed(Targets, {**paged(desk, found, limit, offset), "broken": answer["broken"]})
 
 
 def _targets(desk: Desk) -> Any:
@@ -60,9 +59,9 @@ class Secrets(Page, frozen=True, kw_only=True):
 
 async def list_secrets(desk: Desk, limit: Limit = 50, offset: Offset = 0) -> Secrets:
     found = await desk.ask("secrets")
-    rows, left = cut(desk, found["rows"], limit, offset)
+    page = paged(desk, found["rows"], limit, offset)
     desk.next.append("what is missing is set by the person on that machine, never through an assistant")
-    return typed(Secrets, {**found, "total": len(found["rows"]), "left": left, "rows": rows})
+    return typed(Secrets, {**found, **page})
 
 
 class Explained(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from roosync_agent.mcp_server.asking import Signing, ask_person
 from roosync_agent.mcp_server.desk import Desk, ToolFault, typed
-from roosync_agent.mcp_server.pages import Page, cut
+from roosync_agent.mcp_server.pages import Page, paged
 from roosync_agent.mcp_server.parameters import Limit, Machine, Offset, Target, Wait
 from roosync_agent.mcp_server.tool import ASKS, READS, Row
 
@@ -24,8 +24,7 @@ class Servers(Page, frozen=True, kw_only=True):
 
 async def list_mcp_servers(desk: Desk, name: Name | None = None, limit: Limit = 20, offset: Offset = 0) -> Servers:
     found = await desk.ask("servers", name=name)
-    rows, left = cut(desk, found["servers"], limit, offset)
-    return typed(Servers, {**found, "total": len(found["servers"]), "left": left, "rows": rows})
+    return typed(Servers, {**found, **paged(desk, found["servers"], limit, offset)})
 
 
 async def share_mcp_server(

@@ -19,9 +19,9 @@ from roosync_protocol.decision import decision_id
 from roosync_protocol.diff import ABSENT, DIVERGENT, Divergence
 from roosync_protocol.entity import Entity, declared, target_of
 from roosync_protocol.messages import Decision
-from roosync_protocol.messages.law import RiskName
 from roosync_protocol.proof import RISKS
 from roosync_protocol.risk import assess
+from roosync_protocol.risk_names import RiskName
 
 
 async def apply(

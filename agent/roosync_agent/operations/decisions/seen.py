@@ -18,11 +18,11 @@ from roosync_protocol.decision import AGAIN
 from roosync_protocol.digest import digest
 from roosync_protocol.entity import Entities
 from roosync_protocol.messages import Decision, Side
-from roosync_protocol.messages.law import RiskName
 from roosync_protocol.messages.work import Action
 from roosync_protocol.package import HostilePackageError
 from roosync_protocol.proof import RISKS, shown
 from roosync_protocol.risk import assess, surface_digest
+from roosync_protocol.risk_names import RiskName
 
 PROMOTES = ("override_remote", "keep_special")
 REMEMBERED = 30_000  # judgements

@@ -20,7 +20,8 @@ from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Policy
-from roosync_protocol.messages.law import DEFAULT_ANSWERS, Answer, RiskName
+from roosync_protocol.messages.law import DEFAULT_ANSWERS, Answer
+from roosync_protocol.risk_names import RiskName
 from roosync_protocol.secrets.names import fold, says_secret
 
 NEVER_AUTOMATIC: dict[RiskName, str] = {
