@@ -1,5 +1,6 @@
 """The questions that wait, and the socket they come by: over a Unix socket, and as on Windows over loopback."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from roosync_agent.cli.unlock import command_line
-from roosync_agent.running.control import token
+from roosync_agent.running.control import connect, token
 from roosync_agent.unlocking import desk as desk_module
+from roosync_agent.unlocking import door as door_module
 from roosync_agent.unlocking.asking import Answer, ask_to_sign, unlocked
 from roosync_agent.unlocking.desk import MOST, Desk, Outlet, Question
 from roosync_agent.unlocking.door import Door, name_of
@@ -220,3 +222,13 @@ def test_a_process_poses_as_no_other(words, name):
             return "sh (2) < init"
 
     assert name_of(Process()) == name
+
+
+def test_who_says_a_word_now_and_then_holds_no_place(door, monkeypatch):
+    monkeypatch.setattr(door_module, "PATIENCE", 0.3)
+    began = time.monotonic()
+    with connect(door.state, 5.0, "unlock") as caller, contextlib.suppress(ConnectionError):
+        while time.monotonic() - began < 5:
+            caller.sendall(b" ")
+            time.sleep(0.05)
+    assert time.monotonic() - began < 2, "it hung up"

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -135,12 +136,14 @@ def _sent(connection: socket.socket, outlet: Outlet) -> bool:
 
 
 def _line(connection: socket.socket) -> bytes:
-    data = b""
+    data, end = b"", time.monotonic() + PATIENCE  # for all of it: a byte now and then holds no place
     while not data.endswith(b"\n"):
+        connection.settimeout(max(end - time.monotonic(), 0.001))
         chunk = connection.recv(1 << 16)
         if not chunk or len(data) > LIMIT:
             raise ValueError("no request")
         data += chunk
+    connection.settimeout(PATIENCE)
     return data
 
 
