@@ -206,6 +206,19 @@ async def test_a_fault_of_ours_ends_that_one_question_only(state):
         assert await serving.ask("status")
 
 
+async def test_an_agent_that_ends_while_somebody_waits_complains_about_nothing(state):
+    wrong = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: wrong.append(context))
+    async with Serving(state) as serving:
+        waiting = asyncio.create_task(serving.raw(b'{"verb": "slow", "args": {"seconds": 30}}\n'))
+        while not (tasks := [one for one in asyncio.all_tasks() if "_serve" in str(one.get_coro())]):
+            await asyncio.sleep(0.01)
+        for one in tasks:
+            one.cancel()  # as `asyncio.run` does at its end
+        assert await waiting == b""
+    assert wrong == []
+
+
 DYING = {"no answer": b"", "half an answer": b'{"result": {"x"', "no object": b"[]\n"}
 
 

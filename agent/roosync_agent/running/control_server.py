@@ -62,6 +62,8 @@ class ControlServer:
             await writer.drain()
         except (TimeoutError, OSError):
             pass  # a caller that went away; the next one is served
+        except asyncio.CancelledError:
+            return  # the agent ends while somebody waits, who sees the connection close; Python 3.11 calls it a fault
         except Exception:
             log.exception("a request could not be answered")
         finally:
