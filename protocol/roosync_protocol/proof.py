@@ -17,17 +17,11 @@ from roosync_protocol.envelope import Verify
 from roosync_protocol.law import Law
 from roosync_protocol.messages import Decision, Side
 from roosync_protocol.risk import Risk, assess, surface_digest
-from roosync_protocol.risk_names import RiskName
+from roosync_protocol.risk_names import RISK_NAMES, RiskName
 
 BASELINE = "baseline"
 AUTOMATIC = frozenset({Verdict.TAKE, Verdict.JOIN_ADD})  # what a policy may allow; and merges without a conflict
-RISKS: dict[Risk, RiskName] = {
-    Risk.NONE: "none",
-    Risk.LOW: "low",
-    Risk.MEDIUM: "medium",
-    Risk.HIGH: "high",
-    Risk.CRITICAL: "critical",
-}
+RISKS: dict[Risk, RiskName] = dict(zip(Risk, RISK_NAMES, strict=True))
 _BY_NAME = {name: risk for risk, name in RISKS.items()}
 
 

@@ -6,9 +6,9 @@
 from typing import Literal, get_args
 
 RiskName = Literal["none", "low", "medium", "high", "critical"]
-RISKS: tuple[RiskName, ...] = get_args(RiskName)
+RISK_NAMES: tuple[RiskName, ...] = get_args(RiskName)
 
 
 def danger(name: str) -> int:
     """To sort by, and to compare: 0 is none; a class that is not known here is more dangerous than all that are."""
-    return RISKS.index(name) if name in RISKS else len(RISKS)
+    return RISK_NAMES.index(name) if name in RISK_NAMES else len(RISK_NAMES)

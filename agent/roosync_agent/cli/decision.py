@@ -12,7 +12,7 @@ from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm
-from roosync_protocol.risk_names import RISKS, danger
+from roosync_protocol.risk_names import RISK_NAMES, danger
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -21,7 +21,7 @@ PENDING, FAILED = 3, 4
 ACTIONS = ["override_local", "merge", "override_remote", "keep_special"]
 ROWS = 40  # that a person is shown of a long list; counts tell of the rest
 CARDS = 50  # different changes that a person is shown, and asked about, at once
-risk_option = click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+risk_option = click.option("--risk", type=click.Choice(RISK_NAMES), help="Only decisions of this risk or less.")
 machine_option = click.option("--machine", help="Only decisions of this machine.")
 
 
@@ -183,7 +183,7 @@ def approve_many(
     """
     if not ids and not (everything and risk):
         raise click.UsageError(tr("name decisions, or use --all together with --risk"))
-    limit = danger(risk) if risk else len(RISKS)
+    limit = danger(risk) if risk else len(RISK_NAMES)
     chosen = _chosen(ids, risk, machine)
     if not chosen:
         show({"decisions": []}, as_json, lambda _: tr("No decision waits that fits."))
@@ -217,7 +217,7 @@ def _chosen(ids: tuple[str, ...], risk: str | None, machine: str | None) -> list
         return [d["id"] for d in listed if d["status"] == "pending"]
     listed = ask_machine("decisions", named=list(ids))["decisions"]
     named = {_one_of(listed, id_) for id_ in ids}
-    most = danger(risk) if risk else len(RISKS)
+    most = danger(risk) if risk else len(RISK_NAMES)
     return [
         d["id"]
         for d in listed

@@ -118,7 +118,10 @@ def _made() -> "Progress":
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    what: list[Any] = [TextColumn("{task.description}", markup=False), BarColumn(bar_width=max(1, min(40, console.width - 30)))]
+    what: list[Any] = [
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=max(1, min(40, console.width - 30))),
+    ]
     if console.width >= 40:
         what.append(TimeElapsedColumn())
     return Progress(*what, console=console, transient=True, redirect_stdout=False, refresh_per_second=5)

@@ -26,7 +26,7 @@ from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, sh
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm
-from roosync_protocol.risk_names import RISKS
+from roosync_protocol.risk_names import RISK_NAMES
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -62,7 +62,7 @@ def rollout() -> None:
 @click.argument("ids", nargs=-1, metavar="[ID...]")
 @click.option("--entity", default="", metavar="GLOB", help="Decisions about things called so: 'roo.mcp/*'.")
 @click.option("--all", "everything", is_flag=True, help="All that wait, within --risk.")
-@click.option("--risk", type=click.Choice(RISKS), help="Only decisions of this risk or less.")
+@click.option("--risk", type=click.Choice(RISK_NAMES), help="Only decisions of this risk or less.")
 @on_option
 @limit_options
 @pace_options

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from roosync_agent.mcp_server.desk import Desk
-from roosync_protocol.risk_names import RISKS, danger
+from roosync_protocol.risk_names import RISK_NAMES, danger
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ def paged(desk: Desk, rows: Sequence[Any], limit: int, offset: int) -> dict[str,
 
 def chosen(rows: Sequence[dict[str, Any]], machine: str | None, risk: str | None) -> list[dict[str, Any]]:
     """Decisions or divergences of this machine, of this risk or less; the most dangerous first."""
-    most = danger(risk) if risk else len(RISKS)
+    most = danger(risk) if risk else len(RISK_NAMES)
     kept = [one for one in rows if machine in (None, one["machine"]) and danger(one["risk"]) <= most]
     return sorted(kept, key=lambda one: -danger(one["risk"]))
 

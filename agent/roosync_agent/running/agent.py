@@ -246,7 +246,6 @@ class Agent:
                 async with asyncio.timeout(following):
                     await self._silent.wait()
 
-
     async def _tell_of_twin(self) -> None:
         """Once when another agent was met that speaks as this machine, and again in the report when it is gone."""
         twin = self.machine.presence.twin

@@ -14,7 +14,7 @@ from roosync_agent.cli.watch.lines import Line, drawn, folded_lines, padded
 from roosync_agent.cli.watch.view import View
 from roosync_agent.columns import columns
 from roosync_agent.wording import heard, tr, trn
-from roosync_protocol.risk_names import RISKS
+from roosync_protocol.risk_names import RISK_NAMES
 
 LOW = 8  # lines; below, only the pane that is looked at is shown between title and last line
 ROOMY = 62  # columns; below, a row shows only what it can not be understood without
@@ -180,7 +180,7 @@ def _machines(rows: Sequence[dict[str, Any]], count: int, wide: int, chosen: int
 
 def _decisions_head(view: View, seen: Seen, rows: Sequence[dict[str, Any]]) -> Line:
     risks = Counter(row["risk"] for row in rows)
-    told = ", ".join(f"{risks[risk]} {risk}" for risk in reversed(RISKS) if risks[risk])
+    told = ", ".join(f"{risks[risk]} {risk}" for risk in reversed(RISK_NAMES) if risks[risk])
     title = tr("DECISIONS {count}", count=len(rows)) + (f": {told}" if told else "")
     some = tr("of {count}, with {words}", count=len(seen.decisions), words=view.words) if view.words else ""
     return [(title, "bold"), (f"   {some}" if some else "", "warn")]

@@ -46,9 +46,7 @@ async def arbitrate(session: Session, answers: Mapping[str, Choice], id_: str | 
     return await _advance(session, proposal, **_content(made))
 
 
-async def arbitrated(
-    session: Session, library: Library, proposal: Proposal, answers: Mapping[str, Choice]
-) -> Proposed:
+async def arbitrated(session: Session, library: Library, proposal: Proposal, answers: Mapping[str, Choice]) -> Proposed:
     """What these answers would make of the proposal. RefusedRequestError when they can not be given."""
     if proposal.status not in ("open", "arbitrated"):
         raise RefusedRequestError(f"{proposal.id} is {proposal.status} and can not be arbitrated now")

@@ -87,9 +87,7 @@ async def init(
     )
 
 
-def wished(
-    settings: Settings, fleet: str | None, machine: str | None, operator: str | None
-) -> tuple[str, str, str]:
+def wished(settings: Settings, fleet: str | None, machine: str | None, operator: str | None) -> tuple[str, str, str]:
     """Names of the fleet, this machine and the operator, where they were not given."""
     return (
         token(fleet or settings.fleet or "home"),

@@ -23,6 +23,7 @@ from roosync_protocol.entity import Entity, Kind, target_of
 from roosync_protocol.proof import RISKS
 from roosync_protocol.risk import assess, surface
 from roosync_protocol.risk.unasked import unasked
+from roosync_protocol.risk_names import danger
 
 
 class Content(Struct, frozen=True):
@@ -52,8 +53,7 @@ async def changes(machine: Machine, commons: Commons, overlays: Mapping[str, Ove
     items = await questions(machine, asked, fresh)
     missing = await facts.lacking_each(machine, {key: (fresh[key], of) for key, of in items.items()})
     made = [_change(row, of, packages, missing.get(row.key, Missing())) for row, of in zip(rows, who, strict=True)]
-    order: list[str] = list(RISKS.values())
-    return sorted(made, key=lambda one: (-order.index(one.risk), one.entity, one.machine))
+    return sorted(made, key=lambda one: (-danger(one.risk), one.entity, one.machine))
 
 
 async def in_force(machine: Machine) -> Content:
