@@ -112,7 +112,7 @@ def test_a_wish_that_is_none_is_told_before_a_key_is_asked_for(words, says):
 @pytest.mark.parametrize("words", [["medium=automatic", "high=automatic"], ["--public-name", "GITHUB_TOKEN"]])
 def test_nobody_is_asked_about_what_can_not_be(monkeypatch, words):
     session = SimpleNamespace(fleet=SimpleNamespace(law=law()), name="op-ana", now=lambda: NOW)
-    monkeypatch.setattr("roosync_agent.cli.policy.signed", lambda work: asyncio.run(work(session)))
+    monkeypatch.setattr("roosync_agent.cli.policy.signed", lambda work, *_: asyncio.run(work(session)))
     ran = CliRunner().invoke(command, ["set", *words], input="y\n")
     assert isinstance(ran.exception, RefusedRequestError)
     assert "Sign it" not in ran.output

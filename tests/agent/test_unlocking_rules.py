@@ -135,6 +135,11 @@ def test_the_table_names_what_the_commands_have(rule):
     assert "here" in parameters, "each of them can be signed where it was typed"
 
 
+@pytest.mark.parametrize("rule", [rule for rule in RULES if not rule.asks], ids=lambda rule: rule.path)
+def test_what_asks_no_question_of_its_own_can_show_what_it_would_sign(rule):
+    assert any("--dry-run" in one.opts for one in command_of(rule.path).params)
+
+
 LEFT_OUT = {"observer create"}  # prints a credential
 
 
