@@ -7,7 +7,7 @@ from dataclasses import replace as with_fields
 
 import pytest
 
-from roosync_agent.operations.coordination import needing, pinging
+from roosync_agent.operations.coordination import lacking, needing, pinging
 from roosync_agent.operations.coordination.needing import Item, Said
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running.machine import Machine
@@ -76,16 +76,16 @@ def test_a_program_is_looked_for_as_its_assistant_would(home, programs, value, b
             inner.replace("FOLDER", str(programs)) if isinstance(inner, str) else {k: here(v) for k, v in inner.items()}
         )
 
-    lacks, unsure = needing.missing(home.collect(), entity(here(value)), by_path=by_path)
+    lacks, unsure = lacking.missing(home.collect(), entity(here(value)), by_path=by_path)
     assert (bool(lacks), bool(unsure)) == (there is False, there is None)
 
 
 def test_a_secret_is_there_in_a_file_in_a_sibling_or_in_the_keyrings_list(home, programs):
-    assert needing.missing(home.collect(), entity(VALUE), by_path=False)[0] == [TOKEN]
+    assert lacking.missing(home.collect(), entity(VALUE), by_path=False)[0] == [TOKEN]
     kept = with_fields(home.collect(), stored={ADDRESS: ""}.get)
-    assert needing.missing(kept, entity(VALUE), by_path=False) == ([], [])
+    assert lacking.missing(kept, entity(VALUE), by_path=False) == ([], [])
     home.write(home.MCP, '{"mcpServers": {"git": {"command": "npx", "env": {"TOKEN": "ghp_' + "a1B2" * 9 + '"}}}}')
-    assert needing.missing(home.collect(), entity(VALUE), by_path=False) == ([], [])
+    assert lacking.missing(home.collect(), entity(VALUE), by_path=False) == ([], [])
 
 
 # -- asking others
@@ -201,7 +201,7 @@ async def test_many_that_hang_keep_nobody_waiting(world, monkeypatch):
 
 async def test_the_real_other_side_knows_its_own_decisions_only(world):
     alpha, beta, _ = world
-    await needing.serve(beta)
+    await lacking.serve(beta)
     assert [one.why for one in await said_by(alpha)] == ["it has not looked at its files yet"]
     await beta.look()
     elsewhere = Item(asked=Asked(source="machine:alpha", entity="roo.mcp/git"), entity=ITEM.entity, digest=ITEM.digest)
@@ -233,9 +233,9 @@ async def test_hundreds_are_several_questions_and_one_answer(world, monkeypatch)
 
 async def test_a_flood_of_questions_is_bounded(world, monkeypatch):
     _, beta, _ = world
-    monkeypatch.setattr(needing, "WAITING", 3)
+    monkeypatch.setattr(lacking, "WAITING", 3)
     await beta.look()
-    answering = needing.Answering(beta)
+    answering = lacking.Answering(beta)
     question = needs.Question(fleet="home", machine="beta", asker="alpha", nonce="0" * 16, asked=(ITEM.asked,))
     found = await asyncio.gather(*(answering.about(question) for _ in range(10)), return_exceptions=True)
     assert [isinstance(one, ValueError) for one in found] == [False] * 3 + [True] * 7
@@ -244,14 +244,14 @@ async def test_a_flood_of_questions_is_bounded(world, monkeypatch):
 async def test_one_that_floods_keeps_nobody_else_from_an_answer(world):
     _, beta, _ = world
     await beta.look()
-    answering = needing.Answering(beta)
+    answering = lacking.Answering(beta)
 
     def ask(asker):
         question = needs.Question(fleet="home", machine="beta", asker=asker, nonce="0" * 16, asked=(ITEM.asked,))
         return answering.about(question)
 
     *flood, other = await asyncio.gather(*(ask("gamma") for _ in range(50)), ask("alpha"), return_exceptions=True)
-    assert [isinstance(one, ValueError) for one in flood] == [False] * needing.OF_ONE + [True] * (50 - needing.OF_ONE)
+    assert [isinstance(one, ValueError) for one in flood] == [False] * lacking.OF_ONE + [True] * (50 - lacking.OF_ONE)
     assert not isinstance(other, ValueError)
 
 

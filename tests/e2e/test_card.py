@@ -14,10 +14,10 @@ NOTES = {
     "alwaysAllow": ["search"],
 }
 OLD = """
-from roosync_agent.operations.coordination import needing
+from roosync_agent.operations.coordination import lacking
 async def serve(machine):
     "An agent of the release before answers pings, and not this."
-needing.serve = serve
+lacking.serve = serve
 """
 
 

@@ -13,7 +13,7 @@ from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
 from roosync_agent.connect import as_machine
 from roosync_agent.operations import served
-from roosync_agent.operations.coordination import needing, pinging
+from roosync_agent.operations.coordination import lacking, pinging
 from roosync_agent.running.changes import HERE
 from roosync_agent.running.control_server import ControlServer
 from roosync_agent.running.machine import Machine
@@ -178,7 +178,7 @@ class Agent:
                     if not following:
                         await self.machine.following.start(self._heard)
                         await pinging.serve(self.machine)
-                        await needing.serve(self.machine)
+                        await lacking.serve(self.machine)
                         following = True
                     self._reread = False
                     await self.machine.session.telling.catch_up()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from roosync_agent.collecting.collection import Collection
 from roosync_agent.collecting.local import Local
-from roosync_agent.operations.coordination.needing import missing
+from roosync_agent.operations.coordination.lacking import missing
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient
 from roosync_agent.operations.targets_list import TargetRow, TargetsAnswer, rows_of
