@@ -17,6 +17,7 @@ from roosync_agent.cli.changes import block, changes_text, fitted, told
 from roosync_agent.cli.running import ask_machine, show
 from roosync_agent.cli.text import TONES, next_line
 from roosync_agent.columns import paint, want_colour, width
+from roosync_agent.unlocking import held
 from roosync_agent.wording import mark, tr, trn
 
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what it would do; sign, post and write nothing.")
@@ -41,7 +42,7 @@ def told_here(deed: str, what: str, facts: dict[str, str], then: list[str], as_j
 
 
 def tell(preview: dict[str, Any], as_json: bool) -> NoReturn:
-    show(preview, as_json, preview_text)
+    show(preview, as_json, lambda found: preview_text(found, following=held.key is None))  # else it is asked below
     raise click.exceptions.Exit(0)
 
 
