@@ -1,6 +1,7 @@
 """The keys of this machine: there, whole, the ones that the fleet knows, and the operator's under a passphrase."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from roosync_agent.operations.doctoring.findings import Finding, Seen
 from roosync_agent.operations.doctoring.patient import Patient
@@ -63,28 +64,14 @@ def _operator(patient: Patient) -> Iterator[Finding]:
     try:
         text = keys.load(path)
     except KeyFileError as error:
-        yield Finding(
-            kind="operator-key",
-            severity="error",
-            about=str(path),
-            says=f"the operator's key can not be read: {error}",
-            matters="nothing can be approved, published or renewed from here",
-            mend="bring the file back from a backup",
-        )
+        yield _unusable(path, f"the operator's key can not be read: {error}")
         return
     if keys.sealed_public(text) is not None:
         return
     try:
         KeyPair.from_seed(text)
     except KeyFileError as error:
-        yield Finding(
-            kind="operator-key",
-            severity="error",
-            about=str(path),
-            says=f"the operator's key is damaged: {error}",
-            matters="nothing can be approved, published or renewed from here",
-            mend="bring the file back from a backup",
-        )
+        yield _unusable(path, f"the operator's key is damaged: {error}")
         return
     yield Finding(
         kind="unprotected",
@@ -94,4 +81,15 @@ def _operator(patient: Patient) -> Iterator[Finding]:
         matters="every program of this account, an assistant's too, can approve with it what runs on every machine",
         mend="seal it with a passphrase",
         command="roosync doctor --mend unprotected",
+    )
+
+
+def _unusable(path: Path, says: str) -> Finding:
+    return Finding(
+        kind="operator-key",
+        severity="error",
+        about=str(path),
+        says=says,
+        matters="nothing can be approved, published or renewed from here",
+        mend="bring the file back from a backup",
     )
