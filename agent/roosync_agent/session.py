@@ -127,8 +127,9 @@ class Session:
                 self.fleet.forget(message)
             await self._reread(record)
             before, folded = folded.state, self.fleet.folded(message)
-            if folded.state is not None and folded.state.operation_id == message.operation_id:
-                return Receipt(folded.sequence, duplicate=True)  # ours: the answer to the first try got lost
+            went_on = folded.state is not None and folded.state.revision >= message.revision
+            if went_on and (ours := await self._said(message, record)) is not None:
+                return ours  # the answer to the first try got lost
             if folded.state != before or not found or found[-1].sequence <= after:
                 raise  # with a lower sequence the bus was put back to a backup: `refresh` sees that
             # Nothing that counts came: what is in the way is something that nobody can open, and it may not block it.
@@ -153,11 +154,17 @@ class Session:
         A receipt from before the bus was put back names a sequence that belongs to another message now.
         """
         await self.refresh(reports=False)
+        if (ours := await self._said(message, record)) is not None:
+            return ours
+        raise StaleError(f"{message.id} was put back to a backup while it was said; look at it again")
+
+    async def _said(self, message: RecordMessage, record: str) -> Receipt | None:
+        """Where the bus has exactly this step of ours; None when it does not."""
         async for stored in self.link.read(self.subjects.stream("WORK"), record):
             heard = self.open(stored)
             if heard is not None and (heard.speaker, heard.operation) == (self.name, message.operation_id):
                 return Receipt(stored.sequence, duplicate=True)
-        raise StaleError(f"{message.id} was put back to a backup while it was said; look at it again")
+        return None
 
     async def _reread(self, record: str) -> None:
         """A record, and first the law that its steps rest on; everything when the bus was put back since."""

@@ -17,6 +17,7 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.operations.stepping import moved_on
 from roosync_agent.session import Session, new_operation
 from roosync_broker import topology
+from roosync_broker.errors import StaleError
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.memory import MemoryBus
 from roosync_protocol import approval
@@ -198,3 +199,22 @@ async def test_who_comes_after_it_was_applied_is_told_who_approved(world):
     await world.bob.refresh()
     with pytest.raises(deciding.AnsweredError, match=f"{id_} is applied and can not .*; approved by op-ann at 2026"):
         await deciding.approve(world.bob, late)
+
+
+async def test_who_loses_the_receipt_and_finds_their_own_yes_carried_out_is_told_so(world):
+    """The broker stored it and fell; until it answered again, the machine had applied it."""
+    id_ = await ask(world)
+    post = world.ann.link.post
+
+    async def receipt_lost(subject, data, headers=None, **more):
+        await post(subject, data, headers, **more)
+        if ".decision." in subject:
+            for status in ("applying", "applied"):
+                await world.alpha.refresh()
+                folded = world.alpha.fleet.decision("alpha", id_)
+                await world.alpha.advance(moved_on(world.alpha, folded.state, status=status), folded.sequence)
+            raise StaleError("the broker forgot the id when it fell")
+
+    world.ann.link.post = receipt_lost
+    done = await deciding.approve(world.ann, deciding.find(world.ann, id_))
+    assert (done.status, [one.signer for one in done.approvals]) == ("applied", [world.ann.keys.public])
