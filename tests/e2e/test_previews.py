@@ -162,3 +162,26 @@ def test_a_hostile_value_stands_in_the_preview_of_a_baseline(site, homes, waitin
     made = site.json("baseline", "publish", "--dry-run")
     [value] = made["values"]
     assert (value["entity"], value["how"], value["asks"], value["by_itself"]) == ("roo.mcp/evil", "new", ["alpha"], [])
+
+
+CHANGES = (  # what changes something and asks nothing of the fleet that was not there: each says what comes next
+    "publish", "label beta role=dev", "pause beta", "resume beta", "pause", "resume", "renew", "policy set low=one",
+    "policy set low=automatic --yes", "export {folder}", "baseline export {folder}/baseline.json",
+    "message send beta --subject hi --body x", "request beta --action publish", "collect",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("words", CHANGES)
+def test_what_changed_something_says_what_comes_next(site, tmp_path, words):
+    ran = site.roosync(*words.format(folder=tmp_path).split(" "), codes=(0, 3, 4, 5))
+    assert "Next: " in ran.out.rstrip().rpartition("\n")[2], ran
+
+
+def test_no_option_of_it_was_forgotten():
+    """Those that sign have it, and what changes something without a signature."""
+    from roosync_agent.unlocking.table import RULES
+
+    more = {"init", "join", "publish", "export", "apply", "quarantine release", "secrets set", "secrets forget",
+            "imported propose", "decision apply", "observer create", "baseline propose", "cycle start"}  # fmt: skip
+    signing = {rule.path for rule in RULES if rule.path not in ("mcp-servers share", "mcp-servers remove")}
+    assert (more | signing) <= HAVE, (more | signing) - HAVE

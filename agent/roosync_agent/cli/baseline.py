@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from roosync_agent.characters import harmless
+from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
-from roosync_agent.cli.text import table
+from roosync_agent.cli.spoken import Group
+from roosync_agent.cli.text import next_line, table
 from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr, trn
 
@@ -28,7 +29,7 @@ commit_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def baseline() -> None:
     """The golden baseline: what all machines agree on, and what is special to each."""
 
@@ -216,7 +217,8 @@ def export(path: Path | None, version: str | None, repository: Path | None, as_j
     """Write the whole baseline into one file, to read, commit and restore from."""
     if repository is None:
         answer = ask_machine("baseline_export", path=str((path or Path("baseline.json")).absolute()), version=version)
-        show(answer, as_json, lambda a: tr("{path}: baseline {version}, {bytes} bytes.", **a))
+        back = next_line(f"roosync baseline restore --file {shell_word(answer['path'])}", tr("makes it law again"))
+        show(answer, as_json, lambda a: f"{tr('{path}: baseline {version}, {bytes} bytes.', **a)}\n\n{back}")
         return
     if path is not None:
         raise click.UsageError(tr("name a PATH, or --commit a repository: there it is baseline.json"))
