@@ -93,7 +93,8 @@ async def _approve(
     session: Session, decision: Decision, action: Action | None, expected: str, rollout: str
 ) -> Decision:
     if decision.status not in ("pending", "approved"):
-        raise AnsweredError(_not_now(decision, "approved") + _by_whom(session, decision, "; approved by {}"))
+        told = [_not_now(decision, "approved"), _by_whom(session, decision, "approved by {}")]
+        raise AnsweredError("; ".join(filter(None, told)))
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
     if decision.status == "approved":
