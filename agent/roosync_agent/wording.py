@@ -11,6 +11,9 @@ The language is the one that gettext and click take: `LANGUAGE`, `LC_ALL`, `LC_M
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +26,26 @@ FOLDER = Path(__file__).parent / "locale"
 FACES, BELOW = "roosync", "below"  # the catalogues: what faces say; what the rooms below say
 LANGUAGES = ("fr",)
 _ASKED = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+_asides: ContextVar[str] = ContextVar("_asides", default="")  # the language of what a person is asked beside `--json`
 
 
 def language() -> str:
     """The language to speak: one of `LANGUAGES`, or "en", which programs (`--json`) always read."""
-    if "--json" in sys.argv:
-        return "en"
+    return _asides.get() or ("en" if "--json" in sys.argv else language_of_person())
+
+
+@contextmanager
+def with_a_person(spoken: str) -> Iterator[None]:
+    """Speaks that language within, also with `--json`: a program reads the answer, a person what is asked before it."""
+    before = _asides.set(spoken)
+    try:
+        yield
+    finally:
+        _asides.reset(before)
+
+
+def language_of_person() -> str:
+    """What the environment asks for: one of `LANGUAGES`, or "en"."""
     wanted = next((os.environ[name] for name in _ASKED if os.environ.get(name)), "") or _of_the_desktop()
     for one in wanted.split(":"):
         word = one.replace("-", "_").partition(".")[0].partition("_")[0].lower()

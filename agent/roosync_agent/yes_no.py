@@ -3,16 +3,27 @@
 `y` and `yes` are understood in every language; what is asked looks in English as click's own question does.
 """
 
+import contextvars
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import click
 
-from roosync_agent.wording import tr
+from roosync_agent.wording import language_of_person, tr, with_a_person
+
+
+class DeclinedError(click.Abort):
+    """The person said no: the command ends, and nothing was stopped in the middle."""
 
 
 def confirm(question: str, *, default: bool = False, abort: bool = False, err: bool = False) -> bool:
-    """The answer; an empty one is `default`. `abort`: no raises click.Abort, as the end of the input always does.
+    """The answer; an empty one is `default`. `abort`: no raises DeclinedError, the end of the input always click.Abort.
 
-    `err`: asked on standard error, where standard output is for a program.
+    `err`: asked on standard error, where standard output is for a program; in a pipe nobody would see it either.
+    Inside async work, `asked` is the way.
     """
+    err = err or _in_a_pipe()
     yes, no = tr("y"), tr("n")
     choice = f"{yes.upper()}/{no}" if default else f"{yes}/{no.upper()}"
     while True:
@@ -22,8 +33,54 @@ def confirm(question: str, *, default: bool = False, abort: bool = False, err: b
             break
         click.echo(tr("Answer {yes} or {no}.", yes=yes, no=no), err=err)
     if abort and not agreed:
-        raise click.Abort
+        raise DeclinedError
     return agreed
+
+
+async def asked(question: str, *, abort: bool = False, err: bool = False) -> bool:
+    """`confirm`, while the event loop goes on, so that a connection lives; one Ctrl-C ends it at once.
+
+    The thread that reads is waited for by nobody: one of asyncio's own would keep the process until Enter is pressed.
+    """
+    import asyncio
+    import threading
+
+    if sys.stdin is sys.__stdin__ and not sys.stdin.isatty():  # a file or a pipe, which answers or ends
+        return confirm(question, abort=abort, err=err)
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bool] = loop.create_future()
+
+    def tell(agreed: bool, error: BaseException | None) -> None:
+        if not answer.done():
+            answer.set_exception(error) if error is not None else answer.set_result(agreed)
+
+    def read() -> None:
+        agreed, failed = False, None
+        try:
+            agreed = confirm(question, abort=abort, err=err)
+        except BaseException as error:  # noqa: BLE001 - it is raised where the question was asked
+            failed = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, agreed, failed)
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(read,), daemon=True, name="asking").start()
+    return await answer
+
+
+@contextmanager
+def shown_to_person(*, as_json: bool = False) -> Iterator[bool]:
+    """What is shown with a question, and the question; gives whether it belongs on standard error.
+
+    With `--json` the answer alone is the program's: who is asked is a person, and reads their own language.
+    """
+    with with_a_person(language_of_person()):
+        yield as_json or _in_a_pipe()
+
+
+def _in_a_pipe() -> bool:
+    """Does a person sit there who would not see what is written to standard output (`| tail`, `> file`)?"""
+    return sys.stdin.isatty() and not sys.stdout.isatty()
 
 
 def understood(word: str) -> bool | None:

@@ -1,4 +1,4 @@
-"""The question for the passphrase, in a process with a terminal of its own: one Ctrl-C ends it, as anywhere."""
+"""Questions inside async work, in a process with a terminal of its own: one Ctrl-C ends them, as anywhere."""
 
 import os
 import select
@@ -11,28 +11,34 @@ import pytest
 ASKS = """
 import asyncio
 from roosync_agent.connect import ask_on_terminal
+from roosync_agent.yes_no import asked
 
 async def signs():
-    ask_on_terminal("Passphrase: ")
+    {question}
 
 try:
     asyncio.run(signs())
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
+QUESTIONS = {  # the code that asks -> what is seen of it
+    "a passphrase": ('ask_on_terminal("Passphrase: ")', "Passphrase: "),
+    "yes or no": ('await asked("Sign it")', "Sign it [y/N]: "),
+}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
-def test_one_ctrl_c_ends_the_question_inside_an_event_loop():
+@pytest.mark.parametrize(("question", "seen"), QUESTIONS.values(), ids=QUESTIONS)
+def test_one_ctrl_c_ends_the_question_inside_an_event_loop(question, seen):
     ours, theirs = os.openpty()
     # A session of its own, whose terminal this becomes: only then Ctrl-C is a signal.
     child = subprocess.Popen(
-        [sys.executable, "-c", f"import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{ASKS}"],
+        [sys.executable, "-c", f"import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{ASKS.format(question=question)}"],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
     try:
-        assert "Passphrase: " in _until(ours, "Passphrase: ")
+        assert seen in _until(ours, seen)
         os.write(ours, b"\x03")
         assert "interrupted" in _until(ours, "interrupted")
         assert child.wait(10) == 0

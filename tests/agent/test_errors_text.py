@@ -6,6 +6,7 @@ import click
 import pytest
 
 from roosync_agent.cli.running import CommandError, guarded
+from roosync_agent.yes_no import confirm
 
 LONG = "pc-b can not be asked for that, because it is no machine of this fleet; its machines are " + "pc-long, " * 12
 SHOWN = {
@@ -34,7 +35,7 @@ def test_a_long_error_is_folded_on_a_terminal_alone(error, columns, monkeypatch,
 
 ANSWERS = {  # what stands on the standard input, which is no terminal -> exit code, what is said
     "nobody": ("", 1, "Nobody answered, and nothing further was done; --yes answers beforehand."),
-    "no": ("n\n", 130, "Stopped; nothing further was done."),
+    "no": ("n\n", 1, "You said no; nothing further was done."),
 }
 
 
@@ -42,7 +43,7 @@ ANSWERS = {  # what stands on the standard input, which is no terminal -> exit c
 def test_a_question_that_nobody_can_answer_is_no_keystroke(given, code, said, monkeypatch, capsys):
     @click.command()
     def asks():
-        click.confirm("Sign it", abort=True)
+        confirm("Sign it", abort=True)
 
     monkeypatch.setattr("sys.argv", ["roosync"])
     monkeypatch.setattr("sys.stdin", io.StringIO(given))

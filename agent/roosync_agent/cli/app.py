@@ -5,11 +5,10 @@ The founding documents' tool names work as aliases: `roosync compare-config` is 
 
 import importlib
 import os
-import sys
 
 import click
 
-from roosync_agent.cli.spoken import spoken
+from roosync_agent.cli.spoken import Formatter, spoken
 from roosync_agent.columns import unbroken
 from roosync_agent.wording import speak_to_click, tr
 from roosync_protocol import __version__
@@ -158,11 +157,15 @@ def roosync() -> None:
     """Keep the configuration of AI coding assistants in step across machines.
 
     \b
-    First steps:   roosync demo                 a fleet of three sample machines, on this computer
-                   roosync init; roosync up     your own fleet
-    Exit codes:    0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict, quarantine
-                   or a failed apply, 5 a machine did not answer
+    First steps:  roosync demo              three sample machines, on this computer
+                  roosync init; roosync up  your own fleet
+    Exit codes:   0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict,
+                  quarantine or a failed apply, 5 a machine did not answer;
+                  1 also after a question answered with no, 130 after Ctrl-C
     """
+
+
+click.Context.formatter_class = Formatter  # of every command, which click asks nowhere else
 
 
 def run() -> int:
@@ -171,7 +174,5 @@ def run() -> int:
 
     if os.environ.get("_ROOSYNC_COMPLETE"):
         import roosync_agent.cli.completion  # noqa: F401 - it tells click of the shells
-    if "--json" in sys.argv:  # for programs, which read English
-        os.environ["LANGUAGE"] = "en"
     speak_to_click()
     return guarded(spoken(roosync))

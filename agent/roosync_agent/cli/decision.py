@@ -9,9 +9,10 @@ from roosync_agent.cli.decisions_text import approved_text, listed_text, step_te
 from roosync_agent.cli.outcomes_text import exit_code
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import confirm, shown_to_person
 from roosync_protocol.risk_names import RISK_NAMES, danger
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _code(answer: dict[str, Any]) -> int:
     return FAILED if answer["failed"] else PENDING if answer["pending"] else 0
 
 
-@click.group()
+@click.group(cls=Group)
 def decision() -> None:
     """Show, approve, reject, apply or roll back one decision. An ID may be shortened to its beginning."""
 
@@ -72,8 +73,9 @@ def decision_approve(id_: str, action: str | None, yes: bool, dry_run: bool, as_
     if not yes:
         shown = ask_machine("decision_show", id_=id_, action=action)
         expected, id_ = shown["seen"], shown["id"]
-        click.echo(card_text(shown, following=False))
-        confirm("\n" + tr("Approve this"), abort=True)
+        with shown_to_person(as_json=as_json) as err:
+            click.echo(card_text(shown, following=False), err=err)
+            confirm("\n" + tr("Approve this"), abort=True, err=err)
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
@@ -194,17 +196,16 @@ def approve_many(
     if dry_run and as_json:
         show(cards, as_json, str)
         return
-    for one in cards[: most or None] if not as_json else ():
-        machines = [decision["machine"] for decision in one["decisions"]]
-        click.echo(card_text(one["card"], following=False, machines=machines) + "\n")
+    if not yes and not dry_run:
+        _ask(cards, most, left, as_json)
+    elif not as_json:
+        click.echo(_cards_text(cards, most))
     if yes and most and len(cards) > most and not as_json:
         click.echo(trn("{count} more change, not shown.", "{count} more changes, not shown.", len(cards) - most) + "\n")
     if dry_run:
         click.echo(next_line(tr("the same without --dry-run")))
         return
     seen = {decision["id"]: decision["seen"] for one in cards for decision in one["decisions"]}
-    if not yes:
-        _ask(len(seen), left)
     answer, states = _signed(seen, wait)
     show(answer | ({"left": left} if left else {}), as_json, approved_text)
     raise click.exceptions.Exit(exit_code(states) if wait else 0)
@@ -228,15 +229,32 @@ def _chosen(ids: tuple[str, ...], risk: str | None, machine: str | None) -> list
     ]
 
 
-def _ask(count: int, left: int) -> None:
-    if left:
-        more = trn(
-            "{count} more decision fits and is not shown: the same command again asks about it; --most 0 shows all.",
-            "{count} more decisions fit and are not shown: the same command again asks about them; --most 0 shows all.",
-            left,
+def _cards_text(cards: list[dict[str, Any]], most: int) -> str:
+    """The first `most` of them, each with the machines whose decisions it is; 0: all."""
+    return (
+        "\n\n".join(
+            card_text(one["card"], following=False, machines=[decision["machine"] for decision in one["decisions"]])
+            for one in cards[: most or None]
         )
-        click.echo(f"! {more}", err=True)
-    confirm(trn("Approve this one", "Approve these {count}", count), abort=True)
+        + "\n"
+    )
+
+
+def _ask(cards: list[dict[str, Any]], most: int, left: int, as_json: bool) -> None:
+    """Shows the cards and asks. `left`: how many decisions fit, of which no card is shown."""
+    with shown_to_person(as_json=as_json) as err:
+        click.echo(_cards_text(cards, most), err=err)
+        if left:
+            more = trn(
+                "{count} more decision fits and is not shown: the same command again asks about it; "
+                "--most 0 shows all.",
+                "{count} more decisions fit and are not shown: the same command again asks about them; "
+                "--most 0 shows all.",
+                left,
+            )
+            click.echo(f"! {more}", err=True)
+        count = sum(len(one["decisions"]) for one in cards)
+        confirm(trn("Approve this one", "Approve these {count}", count), abort=True, err=err)
 
 
 def _signed(seen: dict[str, str], wait: float) -> tuple[dict[str, Any], list[str]]:

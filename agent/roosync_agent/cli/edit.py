@@ -14,7 +14,7 @@ from roosync_agent.cli.running import CommandError, json_option
 from roosync_agent.cli.text import print_json
 from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, tr
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import confirm, shown_to_person
 from roosync_protocol.documents import FORMATS
 from roosync_protocol.secrets.values import HIDDEN
 
@@ -69,13 +69,16 @@ def edit(
     """Edit FILE in place: JSON, JSON with comments, YAML, TOML or text. What is not named keeps its bytes.
 
     \b
-    PATH   customModes[0].slug   mcpServers["a.b"].env   customModes[slug=code].name   . is all of it
-    VALUE  JSON when it parses as JSON, a text otherwise; - is standard input; a text that begins with { [ "
-           needs --string
-    AFTER  a member's name; an element's slug, id, name, key or value; '[0]' is an index, 0 a value
-    roosync edit settings.json --set '["editor.fontSize"]' 14 --set model '"opus"' --delete old
+    PATH   customModes[0].slug   mcpServers["a.b"].env
+           customModes[slug=code].name   . is all of it
+    VALUE  JSON when it parses as JSON, a text otherwise; - is standard input;
+           a text that begins with { [ " needs --string
+    AFTER  a member's name; an element's slug, id, name, key or value;
+           '[0]' is an index, 0 a value
+    roosync edit settings.json --set '["editor.fontSize"]' 14 --delete old
     roosync edit settings.json --insert '["editor.rulers"]' 90 --after 80
-    roosync edit modes.yaml --insert customModes '{"slug": "new"}' --after code --comment 'mine'
+    roosync edit modes.yaml --insert customModes '{"slug": "new"}' \\
+      --after code --comment 'mine'
 
     Edits are done in the order given, each on what the one before it left, all or none, after a backup:
     `roosync snapshots restore ID` puts it back.
@@ -97,10 +100,12 @@ def carry_out(
     settings: "Settings", prepared: "Prepared", *, dry_run: bool, yes: bool, show_secrets: bool, as_json: bool
 ) -> None:
     """Shows what will be written, asks, writes, and says how to put it back."""
-    _tell(prepared, show_secrets=show_secrets, as_json=as_json)
+    asks = prepared.changed and not dry_run and not yes
+    with shown_to_person(as_json=as_json) as aside:
+        _tell(prepared, show_secrets=show_secrets, as_json=as_json, err=asks and aside)
     snapshot = ""
     if prepared.changed and not dry_run:
-        if not yes:
+        if asks:
             _ask(as_json)
         snapshot = _written(settings, prepared)
     files = prepared.paths
@@ -128,19 +133,19 @@ def carry_out(
         click.echo("\n" + tr("Back again: {command}", command=f"roosync snapshots restore {snapshot}"))
 
 
-def _tell(prepared: "Prepared", *, show_secrets: bool, as_json: bool) -> None:
+def _tell(prepared: "Prepared", *, show_secrets: bool, as_json: bool, err: bool) -> None:
     for note in prepared.notes:
         click.echo(f"! {harmless(heard(note))}", err=True)
     if as_json:
         return
     if prepared.taken_as:
-        click.echo(tr("Taken as {what}.", what=heard(prepared.taken_as)))
+        click.echo(tr("Taken as {what}.", what=heard(prepared.taken_as)), err=err)
     colour = want_colour()
     diff = prepared.diff(secrets=show_secrets, clip=True)
     for line in diff.split("\n")[:-1]:
-        click.echo(paint(harmless(line), TONES.get(line[:1], ""), colour))
+        click.echo(paint(harmless(line), TONES.get(line[:1], ""), colour), err=err)
     if not show_secrets and HIDDEN in diff:
-        click.echo(tr("[hidden] stands for what looks like a secret; --show-secrets shows it."))
+        click.echo(tr("[hidden] stands for what looks like a secret; --show-secrets shows it."), err=err)
 
 
 def _ask(as_json: bool) -> None:

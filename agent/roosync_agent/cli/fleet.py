@@ -10,10 +10,11 @@ from roosync_agent.characters import harmless
 from roosync_agent.cli.previews import dry_run_option, preview_text, previewed, told_here
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_agent.wording import heard, tr
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import asked, confirm, shown_to_person
 
 if TYPE_CHECKING:
     from roosync_agent.operations.membership.joining import Asking
@@ -142,13 +143,13 @@ def revoke(machine: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     if dry_run:
         previewed("revoke", {"name": machine}, as_json)
     if not yes:
-        if not as_json:
-            shown = ask_machine("preview", deed="revoke", given={"name": machine})
-            click.echo(preview_text(shown, following=False) + "\n")
-        confirm(
-            tr("Revoke {machine}? It can not connect any more, and has to join again with a new code", machine=machine),
-            abort=True,
-        )
+        shown = ask_machine("preview", deed="revoke", given={"name": machine})
+        with shown_to_person(as_json=as_json) as err:
+            click.echo(preview_text(shown, following=False) + "\n", err=err)
+            question = tr(
+                "Revoke {machine}? It can not connect any more, and has to join again with a new code", machine=machine
+            )
+            confirm(question, abort=True, err=err)
     signed(lambda session: lawmaking.revoke(session, machine))
     show(
         {"machine": machine, "revoked": True},
@@ -235,7 +236,7 @@ def resume(machine: str | None, whole_fleet: bool, dry_run: bool, as_json: bool)
     )
 
 
-@click.group()
+@click.group(cls=Group)
 def observer() -> None:
     """Credentials that read the whole story and can say nothing."""
 
@@ -276,10 +277,10 @@ async def _admit(
 
     admitted: list[str] = []
     async for asking in joining.arrivals(session, code, session.now() + patience):
-        if not quiet:
+        if yes and not quiet:
             click.echo(_asks(asking))
-        if not yes and not await asyncio.to_thread(confirm, tr("Is it the same there? Admit it")):
-            click.echo(tr("Not admitted."))
+        if not yes and not await _same_there(asking, quiet):
+            click.echo(tr("Not admitted."), err=True)
             continue
         await joining.confirm(session, asking)
         admitted.append(asking.machine)
@@ -292,6 +293,12 @@ async def _admit(
     elif not admitted:
         click.echo(tr("Nobody asked to join in this time."), err=True)
     return 0 if admitted else 1
+
+
+async def _same_there(asking: "Asking", as_json: bool) -> bool:
+    with shown_to_person(as_json=as_json) as err:
+        click.echo(_asks(asking), err=err)
+        return await asked(tr("Is it the same there? Admit it"), err=err)
 
 
 def _asks(asking: "Asking") -> str:

@@ -12,7 +12,7 @@ from roosync_agent.cli.text import table
 from roosync_agent.columns import want_colour
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr, trn
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import asked, shown_to_person
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -48,8 +48,6 @@ def label(
 
 
 def _change(machines: list[str], changes: dict[str, str | None], *, preview: bool, yes: bool, as_json: bool) -> None:
-    import asyncio
-
     import msgspec
 
     from roosync_agent.operations.membership import labelling
@@ -63,9 +61,10 @@ def _change(machines: list[str], changes: dict[str, str | None], *, preview: boo
         if len(machines) > 1 and not yes and held.shown is None:
             if as_json:
                 raise click.UsageError(tr("with --json nobody is asked: add --yes, or look first with --preview"))
-            click.echo(_planned(msgspec.to_builtins(plan)))
+            with shown_to_person() as err:
+                click.echo(_planned(msgspec.to_builtins(plan)), err=err)
             question = trn("Sign this for {count} machine?", "Sign this for {count} machines?", len(machines))
-            await asyncio.to_thread(confirm, question, abort=True)  # the connection lives on meanwhile
+            await asked(question, abort=True, err=err)
         return await labelling.label(session, plan)
 
     done = msgspec.to_builtins(signed(work, "label", given))

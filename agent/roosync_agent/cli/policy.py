@@ -7,9 +7,10 @@ import click
 from roosync_agent.characters import harmless
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, mark, tr, trn
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import asked, shown_to_person
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +26,7 @@ SAYS = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def policy() -> None:
     """What applies by itself, by risk class; signed by an operator, obeyed by every machine."""
 
@@ -64,9 +65,10 @@ def policy_set(
         before = operation.shown(session.fleet.law)
         easier = operation.loosened(before, wanted, frozenset(add))
         if easier and not yes:
-            click.echo("\n".join(f"! {harmless(heard(line))}" for line in easier), err=True)
-            click.echo("\n".join(_consequences(session, before.answers, wanted)), err=True)
-            confirm(tr("Sign it for the whole fleet"), abort=True, err=True)
+            with shown_to_person():
+                click.echo("\n".join(f"! {harmless(heard(line))}" for line in easier), err=True)
+                click.echo("\n".join(_consequences(session, before.answers, wanted)), err=True)
+                await asked(tr("Sign it for the whole fleet"), abort=True, err=True)
         done = await operation.change(session, wanted, add=frozenset(add), remove=frozenset(remove))
         return msgspec.to_builtins(done)
 

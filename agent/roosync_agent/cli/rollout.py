@@ -23,9 +23,10 @@ from roosync_agent.cli.rollout_text import (
     status_of,
 )
 from roosync_agent.cli.running import F, ask_agent, ask_machine, json_option, show, signed, with_options
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import confirm, shown_to_person
 from roosync_protocol.risk_names import RISK_NAMES
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def resume_options(command: F) -> F:
     return with_options(command, RESUME_OPTIONS)
 
 
-@click.group()
+@click.group(cls=Group)
 def rollout() -> None:
     """Bring changes to many machines with care: a canary, waves, a bound on failures, and a halt."""
 
@@ -268,10 +269,11 @@ def follow(
 def ask_or_go_on(text: str, question: str, yes: bool, as_json: bool) -> None:
     if as_json and not yes:
         raise click.UsageError(tr("with --json nobody is asked: add --yes, after a look at --preview"))
-    if not as_json:
-        click.echo(text)
-    if not yes:
-        confirm(f"\n{question}", abort=True)
+    with shown_to_person() as err:
+        if not as_json:
+            click.echo(text, err=err and not yes)
+        if not yes:
+            confirm(f"\n{question}", abort=True, err=err)
 
 
 def _go_on(work: Any, no_watch: bool, as_json: bool, end: End = _told, before: dict[str, Any] | None = None) -> None:

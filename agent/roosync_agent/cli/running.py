@@ -19,9 +19,11 @@ from roosync_agent.cli.text import print_json
 from roosync_agent.columns import hanging, width
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr
+from roosync_agent.yes_no import DeclinedError
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
+DECLINED = 1  # the exit code after a no; 130 is Ctrl-C alone
 NOT_YET = 2  # the exit code of drift: not in step
 _away = [False]  # was the last answer of before?
 
@@ -45,6 +47,9 @@ def guarded(command: click.Command) -> int:
             told_ = tr("Nobody answered, and nothing further was done; --yes answers beforehand.")
             click.echo(f"\n{told_}", err=True)
             return 1
+        if isinstance(error, DeclinedError):
+            click.echo(tr("You said no; nothing further was done."), err=True)
+            return DECLINED
         return _stopped(on_a_new_line=error.__cause__ is not None)  # of a question click leaves the line open
     except click.ClickException as error:
         held.tell({"error": {"kind": "usage", "message": error.format_message()}})

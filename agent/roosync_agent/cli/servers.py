@@ -3,7 +3,7 @@
 Names, commands and machines come from packages, so each is made harmless before it is printed.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,10 +13,11 @@ from roosync_agent.cli.card_facts_text import lacking_lines, marked_lines
 from roosync_agent.cli.card_lines import PLACE, within
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.servers_text import place_line, shown_text, table_text
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line, print_json, table
 from roosync_agent.columns import columns, width
 from roosync_agent.wording import heard, mark, tr, trn
-from roosync_agent.yes_no import confirm
+from roosync_agent.yes_no import confirm, shown_to_person
 
 if TYPE_CHECKING:
     from roosync_agent.session import Session
@@ -39,7 +40,7 @@ machine_option = click.option(
 )
 
 
-@click.group("mcp-servers", invoke_without_command=True)
+@click.group("mcp-servers", cls=Group, invoke_without_command=True)
 @json_option
 @click.pass_context
 def mcp_servers(context: click.Context, as_json: bool) -> None:
@@ -94,7 +95,7 @@ def share(
         "variant": variant,
     }
     plan = ask_machine("servers_share", **asked)
-    _confirmed(plan, _share_lines(plan), dry_run, yes, as_json, tr("Share it so"))
+    _confirmed(plan, _share_lines, dry_run, yes, as_json, mark("Share it so"))
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.servers import signing
@@ -131,7 +132,7 @@ def remove(
         "everywhere": everywhere,
     }
     plan = ask_machine("servers_removal", **asked)
-    _confirmed(plan, _removal_lines(plan), dry_run, yes, as_json, tr("Remove it there"))
+    _confirmed(plan, _removal_lines, dry_run, yes, as_json, mark("Remove it there"))
 
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.servers import signing
@@ -142,19 +143,27 @@ def remove(
 
 
 def _confirmed(
-    plan: dict[str, Any], lines: Iterable[str], dry_run: bool, yes: bool, as_json: bool, question: str
+    plan: dict[str, Any],
+    lines: Callable[[dict[str, Any]], Iterable[str]],
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    question: str,
 ) -> None:
     """Shows the plan and asks once; leaves the command when nothing is to be done now."""
     if dry_run and as_json:
         print_json(plan)
-    elif not (as_json and yes):
-        click.echo("\n".join(lines), err=as_json)
+    elif yes and not as_json:
+        click.echo("\n".join(lines(plan)))
+    elif not yes or dry_run:
+        with shown_to_person(as_json=as_json) as err:
+            click.echo("\n".join(lines(plan)), err=err and not dry_run)
+            if not dry_run:
+                confirm(f"\n{tr(question)}", abort=True, err=err)
     if dry_run:
         if not as_json:
             click.echo(f"\n{tr('Nothing was signed.')} {next_line(tr('the same without --dry-run'))}")
         raise click.exceptions.Exit(0)
-    if not yes:
-        confirm(f"\n{question}", abort=True, err=as_json)
 
 
 def _removal_lines(plan: dict[str, Any]) -> Iterator[str]:

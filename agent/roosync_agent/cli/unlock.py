@@ -181,7 +181,7 @@ def _told(asked: Any, answer: Any, *, heard_it: bool) -> int:
         click.echo(says if answer.outcome == "declined" else tr("Error: {what}", what=heard(says)), err=True)
     elif asked.watch or not heard_it:
         click.echo(tr("Error: {what}", what=heard(harmless(says, lines=True))), err=True)
-    return 130 if answer.outcome == "declined" else 1
+    return 1
 
 
 def _id_of(values: list[Any]) -> str:

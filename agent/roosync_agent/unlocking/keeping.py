@@ -34,7 +34,8 @@ from roosync_agent.wording import tr, trn
 from roosync_agent.yes_no import confirm, understood
 from roosync_broker.keys import KeyPair
 
-STOPPED = 130  # exit code of a command that was stopped, or whose question was answered with no
+STOPPED = 130  # exit code of a command that was stopped, or whose question ended without an answer
+DECLINED = 1  # of one whose question was answered with no
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -141,8 +142,8 @@ class Keeper:
                 if not rule.asks:
                     if (shown := self._shown(question, ended)) is None:
                         return 1, ended
-                    if not self._allowed_first():
-                        return STOPPED, ended
+                    if code := self._allowed_first():
+                        return code, ended
                     held.shown = shown
                     sys.argv = ["roosync", *question.asked.words]
                 return self._line.run(), ended
@@ -172,12 +173,12 @@ class Keeper:
             return None
         return seen
 
-    def _allowed_first(self) -> bool:
-        """Of a command that signs without a question of its own."""
+    def _allowed_first(self) -> int:
+        """Of a command that signs without a question of its own: 0 to run it, or the exit code instead of it."""
         try:
-            return confirm(tr("Run it, and sign"))
+            return 0 if confirm(tr("Run it, and sign")) else DECLINED
         except click.Abort:
-            return False
+            return STOPPED
 
     def _answer(self, prompt: str = "") -> str:
         """In place of `input` for every question of a command: the same, asked with care."""
