@@ -17,6 +17,9 @@ DEEPEST = 4  # reasons inside of reasons
 LONGEST = 4000  # characters; what is longer is a document, not a sentence
 INDEXED = 3  # letters of its beginning, or its end, by which a pattern is looked up
 FEWEST = 5  # characters of its own that make a pattern: "{} on {}" would be found everywhere
+WEAK = 12  # letters of its own below which a name in a pattern is a name, and no sentence: "{} is {}" fits into many
+_SENTENCE = re.compile(r"\n|; |: |(?<=\S)\. |(?:\S+\s+){5}\S")  # a stop, or six words
+MOST_STOPS = 20  # of a text that are looked at
 
 
 class Sentences:
@@ -67,17 +70,26 @@ class Sentences:
 
     def _in_parts(self, text: str, depth: int) -> str:
         """A name and then a sentence, in which a stop may stand too; else the parts between stops, each by itself."""
-        places = sorted((text.find(between), between) for between in BETWEEN if between in text)
-        for at, between in places:
+        for at, between in sorted(_stops(text))[:MOST_STOPS]:
             rest = text[at + len(between) :]
             if (told := self._known(rest, depth)) is not None:
                 return f"{self.said(text[:at], depth + 1)}{between}{told}"
+        stops = _stops(text)
         for between in BETWEEN:
-            if between in text:
-                return between.join(self.said(part, depth + 1) for part in text.split(between))
+            ends = [at for at, stop in stops if stop == between]
+            if ends:
+                starts = [0, *(at + len(between) for at in ends)]
+                parts = (text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True))
+                return between.join(self.said(part, depth + 1) for part in parts)
         if text.endswith(_ENDS):  # of a bracket that another part began, or of the whole
             return self.said(text[:-1], depth + 1) + text[-1]
         return text
+
+
+def _stops(text: str) -> list[tuple[int, str]]:
+    """Where a part of it may end, and with which of `BETWEEN`; a dot that stands alone is a name: `--set . VALUE`."""
+    found = ((match.start(), between) for between in BETWEEN for match in re.finditer(re.escape(between), text))
+    return [(at, between) for at, between in found if between != ". " or not text[at - 1 : at].isspace()]
 
 
 def _key(start: str, end: str) -> tuple[str, str]:
@@ -100,6 +112,7 @@ class _Pattern:
         pieces = _NAME.split(said)
         self._own, self._names = pieces[::2], pieces[1::2]
         self.words = sum(map(len, self._own))
+        self._weak = sum(sign.isalnum() for own in self._own for sign in own) < WEAK
         self.longest = max(self._own, key=len)
 
     def found(self, text: str) -> dict[str, str] | None:
@@ -113,6 +126,8 @@ class _Pattern:
             if end < 0:
                 return None
             values[name] = text[at:end]
+            if self._weak and _SENTENCE.search(values[name]):
+                return None
             at = end + len(piece)
         end = len(text) - len(others[-1])
         if end < at or not text.endswith(others[-1]):

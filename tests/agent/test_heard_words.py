@@ -14,6 +14,9 @@ CATALOGUE = {
     "ab{x}": "{x}ba",
     "no; see the log, {count}": "non ; voyez le journal, {count}",
     "twice": "deux fois",
+    "it is off": "c'est fini",
+    "{key} on {machine} is {what}.": "{key} sur {machine} : {what}.",
+    "say --set . VALUE of {it}": "dites --set . VALEUR de {it}",
     "{a} on {b}": "{a} sur {b}",
 }
 SAID = {
@@ -32,6 +35,13 @@ SAID = {
     "names are not looked up as patterns": ("{machine} waits: {why}", "{machine} attend : {why}"),
     "too few words of its own": ("abx", "abx"),
     "another one with too few": ("x on y", "x on y"),
+    "a sentence where a weak pattern has a name": (
+        "a file is taken as a whole: what comes on input says what it is.",
+        "a file is taken as a whole: what comes on input says what it is.",
+    ),
+    "so many words are no name": ("one two three four five six on b is c.", "one two three four five six on b is c."),
+    "a weak pattern with names": ("roo.mcp/x on pc-b is gone.", "roo.mcp/x sur pc-b : gone."),
+    "a dot alone is no stop": ("say --set . VALUE of x. It is off", "dites --set . VALEUR de x. C'est fini"),
     "shorter than any": ("a", "a"),
     "nothing": ("", ""),
     "a document": ("the broker is away; " * LONGEST, "the broker is away; " * LONGEST),

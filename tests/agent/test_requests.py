@@ -280,6 +280,7 @@ async def test_who_asks_for_much_is_answered_over_several_turns(world, done, mon
 
 BAD = {
     "nobody": ({"to": "pc-x", "action": "report"}, "is nobody of this fleet"),
+    "nearly somebody": ({"to": "betta", "action": "report"}, "did you mean beta"),
     "no name": ({"to": "../x", "action": "report"}, "can not be a name"),
     "no time": ({"to": "beta", "action": "report", "timeout": 0}, "give a number of minutes"),
     "not a number": ({"to": "beta", "action": "report", "timeout": float("nan")}, "give a number of minutes"),

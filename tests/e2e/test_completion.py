@@ -49,6 +49,8 @@ CASES = [
     (("roosync", "approve", "--risk", "cri"), ["critical"]),
     (("roosync", "collect", "roo.mc"), ["roo.mcp"]),
     (("roosync", "decision", "show", ""), []),
+    (("roosync", "explain", "roo.mc"), ["roo.mcp"]),
+    (("roosync", "mcp", "config", "cl"), ["claude", "cline"]),
 ]
 
 

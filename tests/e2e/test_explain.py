@@ -175,6 +175,7 @@ UNKNOWN = {  # what is asked -> what is said, what is offered
     "${home}/.netrc": ("no such file", []),
     "shop.config/x": ("no target of this name", []),
     "claude.settings/theme": ("not among what claude.settings manages", []),
+    "betta:roo.mcp/github": ("'betta' is no machine of this fleet", ["beta:roo.mcp/github"]),
     "beta:roo.mcp/githib": ("beta has published no such thing", ["beta:roo.mcp/github"]),
     "a\x1b[31mb": ("no file and no thing", []),
 }

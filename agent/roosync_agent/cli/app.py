@@ -157,7 +157,7 @@ def roosync() -> None:
     """Keep the configuration of AI coding assistants in step across machines.
 
     \b
-    First steps:  roosync demo              three sample machines, on this computer
+    First steps:  roosync demo              three sample machines, right here
                   roosync init; roosync up  your own fleet
     Exit codes:   0 in step, 1 error, 2 drift, 3 pending decision, 4 conflict,
                   quarantine or a failed apply, 5 a machine did not answer;

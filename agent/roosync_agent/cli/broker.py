@@ -8,6 +8,7 @@ import click
 
 from roosync_agent.cli.parts import hopeless_told, part_option
 from roosync_agent.cli.running import configure_logging, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_agent.wording import tr
@@ -15,7 +16,7 @@ from roosync_agent.wording import tr
 SERVER = "nats-server -c nats-server.conf"
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the broker; 0 takes any free one.")
 @part_option
 @click.pass_context

@@ -25,7 +25,7 @@ INSTALL = {
     "powershell": "roosync completion powershell | Out-String | Invoke-Expression    # in $PROFILE",
 }
 
-# what is asked of the agent, and where in its answer the names are; "" is the list itself, or the keys of a map
+# what is asked of the agent, and where in its answer the names are; "" is the list itself; rows may be names
 NAMES: dict[str, tuple[str, str, str]] = {
     "machine": ("machines", "machines", "machine"),
     "decision": ("decisions", "decisions", "id"),
@@ -34,6 +34,7 @@ NAMES: dict[str, tuple[str, str, str]] = {
     "request": ("requests", "", "id"),
     "message": ("message_inbox", "messages", "id"),
     "version": ("baseline_versions", "", "version"),
+    "thing": ("baseline_show", "commons", ""),
 }
 # (command, parameter) -> which names; the first word of a command stands for all below it
 WANTED: dict[tuple[str, str], str] = {
@@ -54,7 +55,10 @@ WANTED: dict[tuple[str, str], str] = {
     ("targets", "names"): "target",
     ("collect", "targets"): "target",
     ("quarantine", "target"): "target",
+    ("explain", "what"): "thing",
+    ("mcp config", "assistant"): "assistant",
 }
+OR_A_FILE = ("thing",)
 EVERYWHERE = {"machine": "machine", "machines": "machine", "other": "machine", "source": "machine", "on": "machine",
               "without": "machine"}  # fmt: skip
 
@@ -112,10 +116,14 @@ def completion(shell: str | None) -> None:
     """Print the script that completes commands, options and names in your SHELL (default: the one of $SHELL).
 
     \b
-    bash        eval "$(roosync completion bash)"       in ~/.bashrc
-    zsh         eval "$(roosync completion zsh)"        in ~/.zshrc, below compinit
-    fish        roosync completion fish > ~/.config/fish/completions/roosync.fish
-    powershell  roosync completion powershell | Out-String | Invoke-Expression    in $PROFILE
+    bash: in ~/.bashrc
+      eval "$(roosync completion bash)"
+    zsh: in ~/.zshrc, below compinit
+      eval "$(roosync completion zsh)"
+    fish:
+      roosync completion fish > ~/.config/fish/completions/roosync.fish
+    powershell: in $PROFILE
+      roosync completion powershell | Out-String | Invoke-Expression
     """
     name = shell or os.path.basename(os.environ.get("SHELL", "")).removesuffix(".exe")  # noqa: PTH119 - no path of ours
     if name not in SHELLS:
@@ -150,18 +158,27 @@ def _kind(path: str, parameter: str) -> str:
 
 def _names_of(kind: str) -> Any:
     def complete(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        return [CompletionItem(name) for name in names(kind) if name.startswith(incomplete)]
+        found = [CompletionItem(name) for name in names(kind) if name.startswith(incomplete)]
+        return found or ([CompletionItem(incomplete, type="file")] if kind in OR_A_FILE else [])
 
     return complete
 
 
 def names(kind: str) -> list[str]:
     """The names of this kind that the resident agent knows, sorted; none without one, never an error."""
-    if kind == "target":
+    if kind == "assistant":
+        from roosync_agent.mcp_server.snippets import assistants
+
+        return assistants()
+    targets = []
+    if kind in ("target", "thing"):
         from roosync_agent.targets import TABLE
 
-        return sorted(spec.name for spec in TABLE)
-    verb, where, field = NAMES[kind]
+        targets = sorted(spec.name for spec in TABLE)
+    return targets if kind == "target" else [*targets, *_asked_for(*NAMES[kind])]
+
+
+def _asked_for(verb: str, where: str, field: str) -> list[str]:
     from roosync_agent.running.control import ask
     from roosync_agent.running.where import SettingsError, state_folder
 
@@ -170,5 +187,6 @@ def names(kind: str) -> list[str]:
     except (OSError, SettingsError, ValueError):
         return []
     rows = answer.get(where, []) if where and isinstance(answer, dict) else answer
-    found = {row[field] for row in rows or () if isinstance(row, dict) and isinstance(row.get(field), str)}
+    named = (row.get(field) if isinstance(row, dict) else row for row in rows or ())
+    found = {name for name in named if isinstance(name, str)}
     return sorted(name for name in found if _PLAIN.match(name))

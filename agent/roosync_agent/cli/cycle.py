@@ -12,6 +12,7 @@ from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.progress import Bar
 from roosync_agent.cli.reports import closing
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import print_json, table
 from roosync_agent.columns import hanging, want_colour, width
 from roosync_agent.wording import heard, mark, tr
@@ -26,7 +27,7 @@ STOPPED = {
 DRIFT, PENDING, CONFLICT, SILENT = 2, 3, 4, 5
 
 
-@click.group()
+@click.group(cls=Group)
 def cycle() -> None:
     """A run of machines through checkpoints: each at its own pace, all waiting for each other at each one."""
 

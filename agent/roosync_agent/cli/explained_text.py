@@ -5,7 +5,7 @@ from typing import Any
 
 from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.text import table
-from roosync_agent.columns import paint, want_colour
+from roosync_agent.columns import hanging, paint, want_colour, width
 from roosync_agent.wording import heard, mark, tr, trn
 
 WIDTH = 46  # of a value in the table; `--json` has it whole
@@ -31,12 +31,12 @@ def explained_text(answer: dict[str, Any]) -> str:
             lines += [*([""] if at else []), *_file(file)]
     else:
         asked, why = harmless(answer["asked"]), harmless(heard(answer["reason"]))
-        lines.append(tr("{name} is not managed here: {why}.", name=asked, why=why))
+        lines += hanging(tr("{name} is not managed here: {why}.", name=asked, why=why), width(), 2)
     if answer["nearest"]:
         lines += ["", tr("Did you mean"), *(f"  roosync explain {shell_word(one)}" for one in answer["nearest"])]
     if answer["not_known"]:
         why = harmless(heard(answer["not_known"]))
-        lines += ["", tr("! What the fleet says is not known: {why}", why=why)]
+        lines += ["", *hanging(tr("! What the fleet says is not known: {why}", why=why), width(), 2)]
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import table
 from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, tr, trn
@@ -29,7 +30,7 @@ def import_share(path: Path, dry_run: bool, as_json: bool) -> None:
     show(ask_machine("import_share", path=str(path.absolute()), dry_run=dry_run), as_json, _report)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @json_option
 @click.pass_context
 def imported(context: click.Context, as_json: bool) -> None:

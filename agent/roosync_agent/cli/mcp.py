@@ -10,6 +10,7 @@ import click
 
 from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.running import CommandError, json_option
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import print_json
 from roosync_agent.wording import tr
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PORT = 7317  # as mcp_server.http.PORT, which `--help` need not import
 
 
-@click.group("mcp", invoke_without_command=True)
+@click.group("mcp", cls=Group, invoke_without_command=True)
 @click.option("--http", "over_http", is_flag=True, help="Serve over HTTP on this computer, instead of a pipe.")
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Of --http; 0 is any.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Of --http: a loopback address.")

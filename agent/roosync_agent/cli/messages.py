@@ -11,6 +11,7 @@ from roosync_agent.cli.choosing import expanded
 from roosync_agent.cli.messages_text import letter_text, list_text, sent_text
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import F, ask_machine, json_option, show, signed, with_options
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import heard, tr, trn
 
@@ -35,7 +36,7 @@ def with_body(command: F) -> F:
     return with_options(command, body_options)
 
 
-@click.group()
+@click.group(cls=Group)
 def message() -> None:
     """Mail between machines, operators and assistants: never lost, and read by its recipient alone."""
 

@@ -8,6 +8,7 @@ import click
 from roosync_agent.characters import harmless
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import listed, next_line
 from roosync_agent.columns import paint, want_colour
 from roosync_agent.wording import heard, tr, trn
@@ -19,7 +20,7 @@ DRIFT, QUARANTINE = 2, 4
 NAMED = 12  # names of what is gone that are shown; --json has all
 
 
-@click.group()
+@click.group(cls=Group)
 def quarantine() -> None:
     """What the wipe guard holds back on this machine: see it, put it back, or believe it."""
 

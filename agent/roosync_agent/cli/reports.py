@@ -7,6 +7,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import value_text
 from roosync_agent.wording import heard
 
@@ -20,7 +21,7 @@ markdown_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Group)
 def report() -> None:
     """Status, divergence and coordination request in the founding protocol's forms."""
 

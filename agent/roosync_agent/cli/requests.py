@@ -11,6 +11,7 @@ from roosync_agent.cli.choosing import preview as tell_chosen
 from roosync_agent.cli.outcomes_text import accounted, counted, exit_code
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line, table_with_lines
 from roosync_agent.wording import heard, tr, trn
 
@@ -22,7 +23,7 @@ PENDING, NO_ANSWER, FAILED = 3, 5, 4
 OPEN = ("requested", "accepted")
 
 
-class Asking(click.Group):
+class Asking(Group):
     """`request MACHINE` asks; the other words are commands (a machine of such a name: `request ask show`)."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import click
 from roosync_agent.characters import harmless, shell_word
 from roosync_agent.cli.previews import dry_run_option, told_here
 from roosync_agent.cli.running import CommandError, ask_machine, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line, table
 from roosync_agent.columns import want_colour
 from roosync_agent.wording import heard, mark, tr, trn
@@ -14,7 +15,7 @@ from roosync_agent.wording import heard, mark, tr, trn
 WORDS = {"set": mark("set"), "missing": mark("MISSING"), "keyring": mark("keyring")}
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @json_option
 @click.pass_context
 def secrets(ctx: click.Context, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.running import json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.wording import heard, mark, tr
 
 dry_option = click.option("--dry-run", is_flag=True, help="Show what would be written and run; do nothing.")
@@ -19,7 +20,7 @@ FILES = {
 }
 
 
-@click.group()
+@click.group(cls=Group)
 def service() -> None:
     """Run `roosync up` at login: a systemd user unit, a launchd agent, or a task of Windows."""
 

@@ -3,11 +3,12 @@
 import click
 
 from roosync_agent.cli.running import CommandError, json_option, show
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import table
 from roosync_agent.wording import heard, tr
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @json_option
 @click.pass_context
 def snapshots(ctx: click.Context, as_json: bool) -> None:

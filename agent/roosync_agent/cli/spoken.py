@@ -1,4 +1,7 @@
-"""The help of commands in the person's language: a command is translated when it is loaded, with all below it."""
+"""The help of commands in the person's language: a command is translated when it is loaded, with all below it.
+
+A `Formatter` writes it; a `Group` tells what its commands do in lines that are folded; click's own cuts them off.
+"""
 
 from inspect import cleandoc
 
@@ -7,7 +10,26 @@ import click
 from roosync_agent.columns import unbroken
 from roosync_agent.wording import language, tr
 
+ENDLESS = 10_000  # characters of the first sentence of a help
 _done: set[int] = set()
+
+
+class Formatter(click.HelpFormatter):
+    """click's, with the stop behind a heading as the language has it."""
+
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(tr("{title}:", title=heading).removesuffix(":"))
+
+
+class Group(click.Group):
+    """Every group of ours but the topmost, whose commands are not loaded for this."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, one.get_short_help_str(ENDLESS)) for name, one in found if one is not None and not one.hidden]
+        if rows:
+            with formatter.section(tr("Commands")):
+                formatter.write_dl(rows)
 
 
 def spoken(command: click.Command) -> click.Command:

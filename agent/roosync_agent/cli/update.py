@@ -21,6 +21,7 @@ from roosync_agent.cli.rollout import (
 )
 from roosync_agent.cli.rollout_text import care, claimed, code_of, following, hung, named, notes, stands, waves_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line, table
 from roosync_agent.columns import folded, want_colour, width
 from roosync_agent.wording import tr, trn
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from roosync_agent.session import Session
 
 
-@click.group()
+@click.group(cls=Group)
 def update() -> None:
     """Require a version of RooSync on many machines: they end in the new version, or safely in the old one."""
 

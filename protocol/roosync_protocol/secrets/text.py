@@ -31,7 +31,7 @@ _ASSIGN = re.compile(
 _SWITCHED = re.compile(r"""\s+(?P<quote>\\*["'`])?(?!-)""")
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")  # setx API_TOKEN "x", ENV API_TOKEN x
 _SCHEME = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate|aws4-hmac-sha256)\s+")
-_BARE = re.compile(r"""(?:\[hidden\]|[^\s"'`,;&|<>\])}\\])+""")
+_BARE = re.compile(r"""(?:\[(?:hidden|secret)\]|[^\s"'`,;&|<>\])}\\])+""")
 _BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+([A-Za-z0-9._~+/=-]{6,})")
 _ENV_LINE = re.compile(r"(?!\S*(?:&&|[;|`<>\"']))\S{6,300}(?=\s*(?:\n|\Z))")  # in a file of variables `&` is no end
 _LINE_START = re.compile(r"(?:^|\n)[ \t]*(?:export[ ])?\Z")
@@ -51,7 +51,9 @@ _EXAMPLE_PASSWORDS = frozenset(
     {"pass", "password", "passwd", "pwd", "secret", "mypassword", "your_password", "db_password"}
 )
 _PLAIN_USER = re.compile(r"(?:[A-Za-z][\w.+%-]{0,39}|\d{1,4})?\Z")
-_QUERY = re.compile(r"""[?&#;](?P<name>[A-Za-z_][\w.\[\]-]{0,60})=(?P<value>(?:\[hidden\]|[^&\s"'<>#;\\`)\]}])+)""")
+_QUERY = re.compile(
+    r"""[?&#;](?P<name>[A-Za-z_][\w.\[\]-]{0,60})=(?P<value>(?:\[(?:hidden|secret)\]|[^&\s"'<>#;\\`)\]}])+)"""
+)
 
 
 def text_spans(text: str, *, prose: bool = False) -> list[Span]:

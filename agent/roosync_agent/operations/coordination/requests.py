@@ -22,6 +22,7 @@ from roosync_protocol.fleet import Fleet
 from roosync_protocol.messages import Decision, Request
 from roosync_protocol.messages.work import RequestKind
 from roosync_protocol.names import is_operator, token
+from roosync_protocol.names import known as known_names
 from roosync_protocol.reports import as_asked, coordination_request
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def addressee(fleet: Fleet, name: str) -> str:
     operators = [known for known, operator in people.items() if not operator.revoked]
     if name in operators or name in fleet.law.machines():
         return name
-    known = ", ".join([*fleet.law.machines(), *operators, "operators"])
+    known = known_names(name, [*fleet.law.machines(), *operators, "operators"])
     raise RefusedRequestError(f"{name!r} is nobody of this fleet; there are {known}")
 
 

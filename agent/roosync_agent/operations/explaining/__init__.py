@@ -23,6 +23,7 @@ from roosync_agent.settings import Settings
 from roosync_agent.targets import TABLE, TargetSpec
 from roosync_broker.errors import BusError
 from roosync_protocol.entity import Entity, declared, target_of
+from roosync_protocol.names import some
 from roosync_protocol.package import HostilePackageError
 
 LOOKALIKES = 5
@@ -144,6 +145,15 @@ class _Question:
         return [key for file in self.looked.collection.files if file.path in paths for key in file.keys]
 
     def _unknown(self, what: str, path: str, wide: Fleetwide) -> Explained:
+        other, _, thing = what.partition(":")
+        if self.machine and not path and "/" not in other and declared(thing.partition("/")[0]) in self._specs():
+            machines = list(self.machine.fleet.law.machines())
+            meant = get_close_matches(other, machines, LOOKALIKES, 0.6)
+            reason = f"{other!r} is no machine of this fleet; its machines are {some(machines, 10)}"
+            return Explained(
+                asked=what, kind="unknown", reason=reason, nearest=[f"{one}:{thing}" for one in meant],
+                not_known=self.why,
+            )  # fmt: skip
         target, _, name = what.partition("/")
         near = _near(what, self._known(wide))
         own = self.local.own_targets()
@@ -157,7 +167,7 @@ class _Question:
         elif bare in own.elsewhere:
             reason = f"{bare} is your own target, and names no file for this system"
         elif "/" in what and "." in target and not path and not what.startswith(("/", "~", "$", ".")):
-            reason = f"{target} is not managed here: no target of this name is known to this machine"
+            reason = f"no target {target} is known to this machine"
             reason += "".join(f"; {fault}" for fault in own.faults)
         elif paths := paths_meant(self.local, what, path):
             reason, files = why_not(self.local, paths)

@@ -92,6 +92,8 @@ def prepare(
     try:
         after, notes = edited(document, asked, stdin)
     except AskedError as error:
+        if not before.exists:
+            raise unchanged(AskedError(f"there is no file {path}, and it can not be made so: {error}")) from error
         raise unchanged(error, str(path)) from error
     if not before.exists:
         notes = [f"{path} is not there yet: it will be made, readable by you alone", *notes]
