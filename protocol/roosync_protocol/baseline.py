@@ -7,7 +7,7 @@ may have put there; limits and names are checked before an entity is believed.
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from msgspec import DecodeError, Meta, Struct, json
 
@@ -123,25 +123,43 @@ def next_version(
     return f"{major}.{minor}.{patch + 1}"
 
 
+class Problem(NamedTuple):
+    """What stands against signing a baseline: a line for a person, the entity, and the answer that would end it."""
+
+    text: str
+    key: str
+    answer: str  # special | omit, as in `Choice.take`; "" where none does
+
+
 def validate(commons: Commons, overlays: Mapping[str, Overlay] | None = None) -> list[str]:
-    """What a person must know before signing, one line each; empty when there is nothing.
+    """What a person must know before signing, one line each; empty when there is nothing."""
+    return [problem.text for problem in problems(commons, overlays)]
+
+
+def problems(commons: Commons, overlays: Mapping[str, Overlay] | None = None) -> list[Problem]:
+    """The same with the entity of each.
 
     Secrets are looked for everywhere. Paths of one user or disk are a fault in the commons only: in an
     overlay they are what it is for.
     """
     from roosync_protocol.secrets import find_secrets
 
-    problems: list[str] = []
-    overlays = overlays or {}
-    for owner, entities in [("", commons.entities), *((m, overlays[m].entities) for m in sorted(overlays))]:
-        where = f"overlay of {owner}" if owner else "commons"
-        for key in sorted(entities):
-            value = entities[key].value
-            problems += [f"{where}: {key} still has a secret at {place}" for place in find_secrets(value)]
-            if not owner:
-                problems += [f"{where}: {key} has a path of one machine: {path}" for path in _own_paths(value)]
-    problems += [f"commons: {key} is both wanted and removed" for key in sorted(commons.removed & {*commons.entities})]
-    return problems
+    found: list[Problem] = []
+    for key in sorted(commons.entities):
+        value = commons.entities[key].value
+        secrets = [f"commons: {key} still has a secret at {place}" for place in find_secrets(value)]
+        found += [Problem(text, key, "omit") for text in secrets]
+        paths = [f"commons: {key} has a path of one machine: {path}" for path in _own_paths(value)]
+        found += [Problem(text, key, "omit" if secrets else "special") for text in paths]
+    for owner, overlay in sorted((overlays or {}).items()):
+        for key in sorted(overlay.entities):
+            secrets = [
+                f"overlay of {owner}: {key} still has a secret at {place}"
+                for place in find_secrets(overlay.entities[key].value)
+            ]
+            found += [Problem(text, key, "omit") for text in secrets]
+    both = sorted(commons.removed & {*commons.entities})
+    return found + [Problem(f"commons: {key} is both wanted and removed", key, "") for key in both]
 
 
 def differences(before: Commons, after: Commons) -> tuple[list[str], list[str], list[str]]:

@@ -69,7 +69,11 @@ def test_only_the_question_that_was_named_is_answered(monkeypatch, words, answer
     questions = [question(), question(key="a.b/d")]
     monkeypatch.setattr(command, "ask_machine", lambda _: {"arbitrations": questions})
     monkeypatch.setattr(command, "signed", lambda work, *_: asyncio.run(work(None)))
+    async def nothing(*_):
+        return []
+
     monkeypatch.setattr(promoting, "arbitrate", arbitrate)
+    monkeypatch.setattr(promoting, "in_the_way", nothing)
     monkeypatch.setattr(command, "_told", lambda *_: None)
     ran = CliRunner().invoke(command.baseline, ["choose", *words])
     assert said == ([] if isinstance(answered, str) else [answered])
@@ -81,6 +85,13 @@ def test_that_no_question_is_open_is_an_answer(monkeypatch):
     monkeypatch.setattr(command, "ask_machine", lambda _: shown)
     ran = CliRunner().invoke(command.baseline, ["choose", "--suggested"])
     assert (ran.exit_code, ran.output) == (0, "No question is open.\n\nNext: roosync baseline validate\n")
+
+
+def test_what_is_in_the_way_is_told_with_the_command_that_ends_it(monkeypatch):
+    shown = {"kind": "proposal", "status": "arbitrated", "arbitrations": [], "mends": {"a.b/c d": "special"}}
+    monkeypatch.setattr(command, "ask_machine", lambda _: shown)
+    ran = CliRunner().invoke(command.baseline, ["choose", "--suggested"])
+    assert ran.output.endswith("Next: roosync baseline choose 'a.b/c d' --special\n")
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ UNKNOWN = {  # what is asked -> what is said, what is offered
     "/etc/passwd": ("outside of the managed home folder", []),
     "${home}/.roo/other/x.md": ("of this folder, roo.rules manages", []),
     "${home}/.netrc": ("no such file", []),
-    "shop.config/x": ("no target of this name", []),
+    "shop.config/x": ("no target shop.config is known", []),
     "claude.settings/theme": ("not among what claude.settings manages", []),
     "betta:roo.mcp/github": ("'betta' is no machine of this fleet", ["beta:roo.mcp/github"]),
     "beta:roo.mcp/githib": ("beta has published no such thing", ["beta:roo.mcp/github"]),

@@ -14,6 +14,7 @@ from roosync_protocol.baseline import (
     effective,
     encode,
     next_version,
+    problems,
     removed_for,
     validate,
 )
@@ -157,6 +158,19 @@ def test_a_secret_is_found_in_commons_and_overlays():
     found = {"t/s": entity("t/s", value, Kind.MCP_SERVER)}
     assert "secret" in "".join(validate(Commons(entities=found)))
     assert "overlay of pc" in "".join(validate(Commons(), {"pc": Overlay(entities=found)}))
+
+
+ANSWERS = {  # what is in the way -> the answer that ends it
+    "a path": ({"command": "D:\\x.exe"}, "special"),
+    "a secret": ({"env": {"GITHUB_TOKEN": "ghp_" + "0123456789abcdefghijklmnopqrstuvwxyz"}}, "omit"),
+    "both": ({"cwd": "/home/x", "env": {"GITHUB_TOKEN": "ghp_" + "0123456789abcdefghijklmnopqrstuvwxyz"}}, "omit"),
+}
+
+
+@pytest.mark.parametrize(("value", "answer"), ANSWERS.values(), ids=ANSWERS)
+def test_what_is_in_the_way_is_known_with_what_ends_it(value, answer):
+    found = problems(Commons(entities={"t/s": entity("t/s", value, Kind.MCP_SERVER)}))
+    assert {(one.key, one.answer) for one in found} == {("t/s", answer)}
 
 
 def test_a_key_can_not_be_wanted_and_removed():

@@ -12,7 +12,7 @@ from roosync_agent.cli.questions import question_lines, settled_lines
 from roosync_agent.cli.running import ask_machine, json_option, show, signed
 from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line, table
-from roosync_agent.columns import want_colour
+from roosync_agent.columns import hanging, want_colour, width
 from roosync_agent.wording import heard, tr, trn
 
 if TYPE_CHECKING:
@@ -103,15 +103,16 @@ def choose(
     async def work(session: "Session") -> Any:
         from roosync_agent.operations.baseline import promoting
 
-        return await promoting.arbitrate(session, answers)
+        done = await promoting.arbitrate(session, answers)
+        return done, await promoting.in_the_way(session, done)
 
-    done = signed(work, "baseline_choose", asked)
-    _told(
-        done,
-        as_json,
-        trn("{count} question left.", "{count} questions left.", done.arbitrations),
-        "roosync baseline show" if done.arbitrations else "roosync baseline validate",
-    )
+    done, stands = signed(work, "baseline_choose", asked)
+    told = trn("{count} question left.", "{count} questions left.", done.arbitrations)
+    following = "roosync baseline show" if done.arbitrations else "roosync baseline validate"
+    if stands and not done.arbitrations:
+        told += "\n\n" + "\n".join([tr("In the way:"), *(part for one in stands for part in _within(heard(one.text)))])
+        following = next((_choice(one.key, one.answer) for one in stands if one.answer), following)
+    _told(done, as_json, told, following)
 
 
 @baseline.command("validate")
@@ -284,9 +285,26 @@ def _text(answer: dict[str, Any]) -> str:
         (tr("Left out:"), [f"{k}: {heard(v)}" for k, v in answer["excluded"].items()]),
         (tr("In the way:"), map(heard, answer["problems"])),
     ):
-        below = [f"  {harmless(line)}" for line in found]
+        below = [part for line in found for part in _within(harmless(line))]
         lines += ["", title, *below] if below else []
+    lines += _mending(answer.get("mends") or {})
     return "\n".join([*lines, "", _next(answer)])
+
+
+def _within(line: str) -> list[str]:
+    return [f"  {part}" for part in hanging(line, max(width() - 2, 0), 2)]
+
+
+def _mending(mends: dict[str, str]) -> list[str]:
+    """For each that is in the way the command that ends it."""
+    if not mends:
+        return []
+    told = tr("--special keeps each machine's own, --omit leaves it out of the baseline:")
+    return ["", *hanging(told, width(), 2), *(f"  {_choice(key, take)}" for key, take in mends.items())]
+
+
+def _choice(key: str, take: str) -> str:
+    return f"roosync baseline choose {shell_word(key)} --{take}"
 
 
 def _commons(answer: dict[str, Any]) -> list[str]:
@@ -315,7 +333,10 @@ def _next(answer: dict[str, Any]) -> str:
     if answer["kind"] == "baseline":
         return tr("Next: {command}", command="roosync compare")
     if answer["arbitrations"]:
-        return tr("Next: answer the questions above, or take every suggestion: roosync baseline choose --suggested")
+        told = tr("Next: answer the questions above, or take every suggestion: roosync baseline choose --suggested")
+        return "\n".join(hanging(told, width(), 2))
+    if answer.get("mends") and answer["status"] == "arbitrated":
+        return next_line(_choice(*next(iter(answer["mends"].items()))))
     commands = {"arbitrated": "roosync baseline validate", "validated": "roosync baseline publish"}
     return tr("Next: {command}", command=commands.get(answer["status"], _STATUS))
 

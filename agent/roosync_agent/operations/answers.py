@@ -273,6 +273,7 @@ class BaselineAnswer(Struct, frozen=True, kw_only=True):
     excluded: dict[str, str] = {}  # machine or target left out, with the reason
     provenance: dict[str, Any] = {}
     problems: list[str] = []  # what stands against validating it
+    mends: dict[str, str] = {}  # entity that is in the way -> the answer that ends it: special | omit
     report: str = ""
     signed_by: str = ""
     published: datetime | None = None

@@ -12,7 +12,7 @@ from roosync_agent.operations.membership.lawmaking import RefusedRequestError
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session
 from roosync_broker.private_files import write_private
-from roosync_protocol.baseline import Overlay, validate
+from roosync_protocol.baseline import Overlay, problems
 from roosync_protocol.baseline_file import to_value
 from roosync_protocol.entity import Entities
 from roosync_protocol.fleet import Fleet
@@ -117,6 +117,7 @@ def find_proposal(fleet: Fleet, id_: str | None) -> Proposal:
 async def _answer(library: Library, proposal: Proposal, fleet: Fleet) -> BaselineAnswer:
     report = await read_report(library, proposal)
     commons, overlays = report.baseline()
+    stands = problems(commons, overlays)
     return BaselineAnswer(
         kind="proposal",
         id=proposal.id,
@@ -132,7 +133,8 @@ async def _answer(library: Library, proposal: Proposal, fleet: Fleet) -> Baselin
         pending={key: list(names) for key, names in report.missing.items()},
         excluded=_left_out(proposal, fleet) | {f"{one.machine} {one.target}": one.reason for one in report.excluded},
         provenance=msgspec.to_builtins(report.provenance),
-        problems=validate(commons, overlays),
+        problems=[one.text for one in stands],
+        mends={one.key: one.answer for one in stands if one.answer},
         report=proposal.report,
         signed_by=proposal.validated.signer if proposal.validated else "",
     )

@@ -9,9 +9,10 @@ from difflib import get_close_matches
 
 from msgspec.structs import replace
 
+from roosync_agent.characters import shell_word
 from roosync_agent.collecting.reference import BASELINE, Library
 from roosync_agent.operations.baseline.baselines import find_proposal, version_of
-from roosync_agent.operations.baseline.proposing import Proposed, believed, gather
+from roosync_agent.operations.baseline.proposing import Proposed, believed, gather, read_report
 from roosync_agent.operations.decisions.deciding import conclude, reopen
 from roosync_agent.operations.decisions.seen import require_seen
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError, enact
@@ -24,10 +25,12 @@ from roosync_protocol.baseline import (
     Commons,
     MalformedContent,
     Overlay,
+    Problem,
     decode_commons,
     decode_overlay,
     encode,
     next_version,
+    problems,
     validate,
 )
 from roosync_protocol.baseline_file import BaselineFile
@@ -53,6 +56,11 @@ async def arbitrated(session: Session, library: Library, proposal: Proposal, ans
     made = await gather(session, library, {**believed(session, proposal), **answers}, proposal.packages)
     _require_answered(made, answers, proposal)
     return made
+
+
+async def in_the_way(session: Session, proposal: Proposal) -> list[Problem]:
+    """What stands against validating it, as its report is now."""
+    return problems(*(await read_report(Library(session), proposal)).baseline())
 
 
 async def validate_proposal(session: Session, id_: str | None = None) -> Proposal:
@@ -84,11 +92,13 @@ async def validatable(session: Session, library: Library, proposal: Proposal) ->
             f"{proposal.id} does not follow from its packages: whoever opened it is of another version, or not honest. "
             "`roosync baseline propose` makes it again"
         )
-    problems = validate(*made.consolidation.baseline())
-    if problems:
+    if in_way := problems(*made.consolidation.baseline()):
+        texts = "; ".join(one.text for one in in_way[:10])
+        first = next((one for one in in_way if one.answer), None)
+        field, answer = (shell_word(first.key), first.answer) if first else ("FIELD", "omit")
         raise RefusedRequestError(
-            f"the proposal can not be validated: {'; '.join(problems[:10])}. `roosync baseline choose FIELD --special` "
-            "keeps each machine's own, --omit leaves it out"
+            f"the proposal can not be validated: {texts}. Next: roosync baseline choose {field} --{answer}    "
+            "(--special keeps each machine's own, --omit leaves it out)"
         )
     return made
 
@@ -157,9 +167,8 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
         overlays = _without(overlays, decision.machine, decision.entity)
     else:
         overlays = {**overlays, decision.machine: _special(overlays.get(decision.machine), decision.entity, local)}
-    problems = validate(commons, overlays)
-    if problems:
-        raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(problems[:10]))
+    if faults := validate(commons, overlays):
+        raise RefusedRequestError("it can not become part of the baseline: " + "; ".join(faults[:10]))
     if decision.status in AGAIN:
         decision = await reopen(session, decision)
     note = f"{action} of {decision.entity} by {decision.machine}"
@@ -320,7 +329,7 @@ def _require_answered(made: Proposed, answers: Mapping[str, Choice], proposal: P
     for key, choice in answers.items():
         if key not in made.consolidation.provenance:
             near = get_close_matches(key, made.consolidation.provenance, 3)
-            hint = f"did you mean {' or '.join(near)}?" if near else "`roosync baseline show` lists the fields"
+            hint = f"did you mean {', '.join(near)}?" if near else "`roosync baseline show` lists the fields"
             raise RefusedRequestError(f"no machine has {key!r}; {hint}")
         if choice.take == "machine" and choice.machine not in machines:
             raise RefusedRequestError(
