@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from roosync_agent.collecting.places import public_line
 from roosync_agent.running.control import resident
@@ -57,6 +58,15 @@ def url_of(settings: Settings, identity: Identity) -> str:
     if settings.nats is None and identity.embedded:
         return remembered_url(State(settings.state).broker) or identity.url
     return settings.nats or identity.url
+
+
+def broker_at(settings: Settings, identity: Identity, law: Law | None) -> str:
+    """The machine where the fleet's one broker runs, or else the host of its address; "" for this machine."""
+    if identity.embedded and settings.nats is None:
+        return ""
+    urls = url_of(settings, identity).split(",")
+    founder = law.founder if law is not None and settings.nats is None and len(urls) == 1 else ""
+    return founder or urlsplit(urls[0].strip()).hostname or ""
 
 
 async def as_machine(settings: Settings, state: State, *, timeout: float | None = 5.0) -> Session:

@@ -123,6 +123,12 @@ class Law(Struct, frozen=True, kw_only=True):
         """The machines that are expected: members not revoked, by name."""
         return sorted(name for name, member in self.members.items() if not member.revoked)
 
+    @property
+    def founder(self) -> str:
+        """The machine where the fleet was founded: the one that joined without a code; "" when that is not known."""
+        found = [name for name, member in self.members.items() if member.invitation is None]
+        return found[0] if len(found) == 1 else ""
+
     def may_orchestrate(self, machine: str) -> bool:
         member = self.members.get(machine)
         return bool(member and not member.revoked and member.may_orchestrate)

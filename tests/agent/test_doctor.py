@@ -91,10 +91,11 @@ class Ana:
     def settings(self, text):
         (self.state.folder / "config.toml").write_text(text, "utf-8")
 
-    def member(self, **fields):
+    def member(self, founder="", **fields):
         plain = {"agent": "op-ana", "timestamp": NOW, "revision": 1, "machine": "ana", "key": self.key.public}
         member = Member(**plain | {"expires": NOW + timedelta(days=90)} | fields)
-        self.state.save_law(Law(fleet="home", root=ROOT.public, members={"ana": member}))
+        others = {founder: replace(member, machine=founder, invitation=None)} if founder else {}
+        self.state.save_law(Law(fleet="home", root=ROOT.public, members={"ana": member} | others))
 
 
 @pytest.fixture
@@ -361,16 +362,30 @@ def test_up_runs_and_its_agent_does_not(ana):
 
 
 @posix
-def test_an_agent_that_hangs(ana, monkeypatch):
+@pytest.mark.parametrize(
+    ("running", "command", "says"),
+    [
+        ([("agent", False)], "kill -9 70", "it hangs"),
+        ([("agent", True)], "kill -CONT 70", "is stopped (process 70)"),
+        ([("up", True), ("broker", True), ("agent", True)], "kill -CONT 70 71 72", "is stopped (process 72)"),
+        ([("up", True), ("agent", False)], "kill -9 71", "it hangs"),
+        ([], "roosync up", "it hangs"),
+    ],
+    ids=["it hangs", "it is stopped", "Ctrl-Z stopped all", "another one is stopped", "nobody sees it"],
+)
+def test_an_agent_that_does_not_answer(ana, monkeypatch, running, command, says):
     monkeypatch.setattr(agent_here, "SOON", 0.1)
     path = agent_here.endpoint(ana.state.folder)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    ana.running = [Running(77, "agent", ana.state.folder, ana.identity)]
+    ana.running = [
+        Running(70 + at, what, ana.state.folder, ana.identity, stopped) for at, (what, stopped) in enumerate(running)
+    ]
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(path))
         silent.listen()
         one = found(agent_here.check, ana.patient())["agent-hangs"]
-    assert one.command == "kill 77"
+    assert one.command == command
+    assert says in one.says
 
 
 # -- the service
@@ -503,6 +518,28 @@ def test_each_trouble_with_the_broker_is_told_apart(ana, monkeypatch, embedded, 
     one = found(broker_reached.check, ana.patient())[kind]
     assert says in one.says
     assert one.severity == "error"
+
+
+@pytest.mark.parametrize(
+    ("embedded", "founder", "where"),
+    [(True, "ana", ""), (False, "ben", "ben"), (False, "", "127.0.0.1")],
+    ids=["it runs here", "where the fleet was founded", "nobody knows who founded it"],
+)
+@pytest.mark.parametrize("stage", ["refused", "mute"])
+def test_a_broker_is_started_on_the_machine_that_runs_it(ana, monkeypatch, embedded, founder, where, stage):
+    ana.state.save_identity(replace(ana.identity, embedded=embedded, url="nats://127.0.0.1:4222"))
+    ana.member(invitation=None if founder == "ana" else "i-1", founder=founder)
+
+    async def seen(url, *_, **__):
+        return Glimpse(url=url, stage=stage, says="")
+
+    monkeypatch.setattr(broker_reached, "glimpse", seen)
+    one = found(broker_reached.check, ana.patient())[f"broker-{stage}"]
+    assert one.where == where
+    told = examining.diagnosis([(table.Here("broker", "", lambda _: Seen("")), Seen("", [one]))], "ana", "", 0.0)
+    text = shown_diagnosis(msgspec.to_builtins(told))
+    assert text.endswith(f"Next: {one.command}    (on {where})" if where else f"Next: {one.command}")
+    assert not where or f"{one.command}    (on {where})\n" in text
 
 
 def test_one_node_of_a_cluster_that_is_down_is_a_warning(ana, monkeypatch):
@@ -655,6 +692,16 @@ def test_the_program_of_a_server(ana, value, program):
     (ana.home / ".claude.json").write_text(json.dumps({"mcpServers": {"a": value}}))
     one = found(assistants.check, ana.patient()).get("program")
     assert (one.about if one else None) == program
+
+
+@pytest.mark.parametrize(
+    ("program", "following"),
+    [("uvx", "Next: pip install uv"), ("no-such-thing", "Next: roosync doctor    (when that is done)")],
+)
+def test_what_comes_next_mends_something(program, following):
+    lacks = finding(kind="program", about=program, command=assistants.INSTALLS.get(program, ""))
+    told = examining.diagnosis([(table.Here("assistants", "", lambda _: Seen("")), Seen("", [lacks]))], "", "", 0.0)
+    assert shown_diagnosis(msgspec.to_builtins(told)).endswith(following)
 
 
 # -- running them
@@ -815,6 +862,17 @@ def test_a_state_folder_that_names_none_is_told_once(monkeypatch, state):
     with pytest.raises(SettingsError, match="ROOSYNC_STATE"):
         diagnosing.diagnose(Patient({"ROOSYNC_STATE": state}))
     assert in_threads == []
+
+
+@posix
+def test_after_a_mend_the_diagnosis_says_what_comes_next(ana, run):
+    ana.state.machine_key.chmod(0o644)
+    _plain(ana)
+    said = run("--mend", "permissions", "--yes").output
+    assert "is 0600 now" in said
+    assert said.count("Next: ") == 1
+    assert "Nothing was mended here." in (said := run("--mend", "unprotected", typed="n\n").output)
+    assert said.endswith("Next: roosync doctor\n")
 
 
 def test_a_law_that_ends_is_renewed_with_the_usual_question(ana, run, monkeypatch):

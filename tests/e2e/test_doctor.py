@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
 import stat
+import subprocess
 
 import pytest
 
@@ -90,6 +92,10 @@ def test_an_agent_that_hangs(beta):
         assert "agent-hangs" in kinds(answer)
         assert answer["seconds"] < 6
         assert states(answer)["broker"] == "well"
+        (told,) = (one["command"] for one in answer["findings"] if one["kind"] == "agent-hangs")
+        assert told == f"kill -CONT {agent.pid}"
+        subprocess.run(shlex.split(told), check=True)  # noqa: S603 - its own words, just compared
+        assert "agent-hangs" not in kinds(doctor(beta))
     finally:
         agent.resume()
 
@@ -165,9 +171,15 @@ def test_who_was_revoked_is_told_so(alpha, beta, waiting):
     assert states(doctor(beta))["law"] == "not looked at"
 
 
-def test_the_broker_is_away_and_then_its_port_is_taken(alpha):
+def test_the_broker_is_away_and_then_its_port_is_taken(alpha, beta):
     url = State(alpha.state).identity().url
     alpha.stop()
+    there = doctor(beta)
+    assert {(one["command"], one["where"]) for one in there["findings"] if one["kind"] == "broker-refused"} == {
+        ("roosync up", "alpha")
+    }
+    sent = beta.roosync("message", "send", "alpha", "--subject", "s", "--body", "b", codes=None).out
+    assert "Next: roosync up    (on alpha: brings the broker back; then it goes by itself)" in sent
     answer = doctor(alpha)
     assert {"broker-refused", "agent-away"} <= kinds(answer)
     assert answer["exit_code"] == 1

@@ -89,7 +89,8 @@ def _mend(
     asked = [one for one in wanted if one.kind in ASKING]
     if asked and not (yes or dry_run or quiet):
         done += _asking(patient, asked)
-    _left(wanted, done, quiet=quiet, dry_run=dry_run)
+    if not quiet:
+        _left(wanted, done, dry_run=dry_run)
     return done
 
 
@@ -113,9 +114,8 @@ def _asking(patient: "Patient", findings: "list[Finding]") -> list[dict[str, str
     return done
 
 
-def _left(wanted: "list[Finding]", done: list[dict[str, str]], *, quiet: bool, dry_run: bool) -> None:
-    if quiet:
-        return
+def _left(wanted: "list[Finding]", done: list[dict[str, str]], *, dry_run: bool) -> None:
+    """What is not mended. When something was, the diagnosis follows, and says what comes next."""
     left = len([one for one in wanted if one.severity != "note"]) - len(done)
     if dry_run:
         click.echo(tr("Nothing was changed: --dry-run."))
@@ -127,6 +127,6 @@ def _left(wanted: "list[Finding]", done: list[dict[str, str]], *, quiet: bool, d
             "{count} findings are mended by commands of yours, or on other machines.",
             left,
         )
-        click.echo(f"{told}\n\n{next_line('roosync doctor')}")
+        click.echo(f"{told}\n" if done and not dry_run else f"{told}\n\n{next_line('roosync doctor')}")
     else:
         click.echo("")

@@ -52,7 +52,8 @@ def _finding(finding: dict[str, Any], room: int, colour: bool) -> list[str]:
     told += folded(_sentence(heard(finding["matters"])), room, 4)
     told += folded(tr("Mend: {mend}", mend=harmless(heard(finding["mend"]))), room, 4)
     if finding["command"]:
-        told.append(" " * 8 + harmless(finding["command"]))
+        where = tr("on {machines}", machines=harmless(finding["where"])) if finding.get("where") else ""
+        told.append(" " * 8 + harmless(finding["command"]) + (f"    ({where})" if where else ""))
     return told
 
 
@@ -98,7 +99,11 @@ def _summary(answer: dict[str, Any]) -> list[str]:
         told += ["", next_line("roosync doctor --mend", tr("asks before each thing that it does"))]
     elif errors or warnings:
         first = next((one for one in answer["findings"] if one["command"]), None)
-        told += ["", next_line(harmless(first["command"]))] if first else []
+        if first is None:
+            told += ["", next_line("roosync doctor", tr("when that is done"))]
+        else:
+            where = tr("on {machines}", machines=harmless(first["where"])) if first.get("where") else ""
+            told += ["", next_line(harmless(first["command"]), where)]
     return told
 
 

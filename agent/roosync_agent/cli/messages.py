@@ -291,6 +291,18 @@ def _files(paths: tuple[Path, ...]) -> list[dict[str, str]]:
         raise click.UsageError(tr("a file can not be attached: {why}", why=error)) from None
 
 
+def _broker_at() -> str:
+    """Where the broker is to be started; "" for this machine."""
+    from roosync_agent.connect import broker_at, identity_of
+    from roosync_agent.settings import load
+    from roosync_agent.state import State
+
+    settings = load()
+    state = State(settings.state)
+    return broker_at(settings, identity_of(state), state.law())
+
+
 def _sent(answer: dict[str, Any], as_json: bool) -> None:
-    show(answer, as_json, sent_text)
+    away = "" if as_json or not answer["waiting"] else _broker_at()
+    show(answer, as_json, lambda told: sent_text(told, away))
     raise click.exceptions.Exit(UNSENT if answer["failed"] else 0)

@@ -10,7 +10,8 @@ from roosync_agent.wording import heard, tr, trn
 TONES = {"URGENT": "bad", "HIGH": "warn"}
 
 
-def sent_text(answer: dict[str, Any]) -> str:
+def sent_text(answer: dict[str, Any], broker_at: str = "") -> str:
+    """`broker_at`: the machine whose broker is waited for, when it is not this one."""
     subject = harmless(answer["subject"])
     lines = [tr("Message {id} from {sender}: {subject}", id=answer["id"], sender=answer["from"], subject=subject)]
     told: dict[str, list[str]] = {"stored": [], "waiting": []}
@@ -23,7 +24,9 @@ def sent_text(answer: dict[str, Any]) -> str:
         lines.append("  " + tr("attached: {files}", files=harmless(", ".join(answer["attachments"]))))
     following = next_line(f"roosync message inbox --box sent{_as(answer['from'])}")
     if answer["waiting"]:
-        following = next_line("roosync up", tr("brings the broker back; then it goes by itself"))
+        why = tr("brings the broker back; then it goes by itself")
+        there = tr("on {machines}", machines=harmless(broker_at)) + ": " if broker_at else ""
+        following = next_line("roosync up", there + why)
     return "\n".join([*lines, "", following])
 
 

@@ -1,5 +1,6 @@
 """Is the agent of this machine there, and does it answer? What it left behind when it is not."""
 
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,16 +44,31 @@ def held(path: Path) -> bool:
 
 
 def _hangs(patient: Patient) -> Finding:
-    pids = [one.pid for one in patient.running if one.state == patient.state.folder and one.what == "agent"]
+    ours = [one for one in patient.running if one.state == patient.state.folder]
+    agents = [one for one in ours if one.what == "agent"]
+    stopped = [one for one in ours if one.stopped]  # Ctrl-Z stops `up` and its broker too
+    if any(one.stopped for one in agents):
+        says = f"the agent of this machine is stopped (process {agents[0].pid}): by Ctrl-Z, or a signal"
+        mend, command = "let it go on", f"kill -CONT {' '.join(str(one.pid) for one in stopped)}"
+    else:
+        says = f"the agent of this machine is there and answers nothing within {SOON:g} s: it hangs"
+        mend, command = "end it; where `roosync up` runs it is started again", _ending([one.pid for one in agents])
     return Finding(
         kind="agent-hangs",
         severity="error",
         about=patient.identity.machine if patient.identity else "",
-        says=f"the agent of this machine is there and answers nothing within {SOON:g} s: it is stopped, or hangs",
+        says=says,
         matters="nothing is compared, applied or told; what it was writing is finished or put back at its next start",
-        mend="end it; `roosync up` starts it again",
-        command=f"kill {pids[0]}" if pids else "roosync up",
+        mend=mend,
+        command=command,
     )
+
+
+def _ending(pids: list[int]) -> str:
+    """What ends a process that hangs: one that hears no signal does not end by being asked to."""
+    if not pids:
+        return "roosync up"
+    return f"taskkill /F /PID {pids[0]}" if os.name == "nt" else f"kill -9 {pids[0]}"
 
 
 def _unreachable(socket: Path, told: str) -> Finding:

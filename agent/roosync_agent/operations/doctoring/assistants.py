@@ -1,6 +1,5 @@
 """The assistants of this machine: found, managed, readable; and the programs that their MCP servers start."""
 
-import shlex
 from collections.abc import Callable, Iterator
 
 from roosync_agent.collecting.collection import Collection
@@ -35,6 +34,8 @@ OF_STATE: dict[str, tuple[str, Callable[[TargetRow], str], str, str, str]] = {
         "roosync targets",
     ),
 }
+
+INSTALLS = {"uv": "pip install uv", "uvx": "pip install uv"}  # where one command is right on every system
 
 
 def check(patient: Patient) -> Seen:
@@ -123,5 +124,5 @@ def programs(collection: Collection) -> Iterator[Finding]:
             says=f"{program} is not on the path here, and {keys[0]}{more} is started with it",
             matters="the assistant can not start that server on this machine",
             mend="install it; or, if an assistant finds it on a path of its own, leave it",
-            command=f"command -v {shlex.quote(program)}",
+            command=INSTALLS.get(program, ""),
         )

@@ -12,6 +12,7 @@ from roosync_broker.keys import KeyPair
 from roosync_broker.probe import Glimpse, glimpse
 from roosync_broker.server import EMBEDDED_NAME, find_server
 
+THERE = {"refused", "mute"}  # stages that are mended where the broker runs
 AWAY = "nothing is heard, told or applied meanwhile; agents keep what has to be said, and go on when it is back"
 RENEWAL = "check where it runs now; an address that changed for good comes with a new code"
 
@@ -88,7 +89,7 @@ def _trouble(patient: Patient, one: Glimpse, *, others: bool) -> Finding:
     severity: Severity = "warning" if others else "error"
     return Finding(
         kind=f"broker-{one.stage}", severity=severity, about=one.url, says=says, matters=matters, mend=mend,
-        command=command,
+        command=command, where=patient.broker_at if one.stage in THERE else "",
     )  # fmt: skip
 
 
@@ -108,7 +109,8 @@ def _name(patient: Patient, one: Glimpse) -> Told:
 def _refused(patient: Patient, one: Glimpse) -> Told:
     if not patient.embedded:
         says = f"the computer at {one.url} is there, and no broker listens on that port ({one.says})"
-        return says, AWAY, "start it there; or its port is another now", "roosync up"
+        mend = f"start it on {patient.broker_at}, where it runs; or its port is another now"
+        return says, AWAY, mend, "roosync up"
     if held(patient.state.run / "up.lock"):
         says = (
             f"`roosync up` runs here, and its broker does not listen at {one.url}: it starts, or ends again and again"

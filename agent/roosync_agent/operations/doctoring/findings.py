@@ -20,6 +20,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     matters: str
     mend: str
     command: str = ""
+    where: str = ""  # the machine or address where the command is typed; "" for here
     area: str = ""  # the name of the check; filled in by who runs it
     safe: bool = False  # `roosync doctor --mend` does it: it signs nothing and takes nothing of a person's away
     path: str = ""  # what such a mend touches

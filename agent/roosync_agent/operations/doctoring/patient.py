@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from roosync_agent.connect import url_of
+from roosync_agent.connect import broker_at, url_of
 from roosync_agent.running.where import SettingsError, state_folder
 from roosync_agent.settings import Settings, load
 from roosync_agent.state import Identity, State, StateError
@@ -27,6 +27,7 @@ class Running:
     what: str
     state: Path | None  # None: its environment can not be read
     identity: Identity | None = None
+    stopped: bool = False  # by Ctrl-Z or a signal: it does nothing, not even end, before it goes on
 
 
 @dataclass
@@ -84,6 +85,11 @@ class Patient:
             return []
         return [part.strip() for part in url_of(self.settings, self.identity).split(",") if part.strip()]
 
+    @property
+    def broker_at(self) -> str:
+        """Where the broker is started; "" for this machine."""
+        return broker_at(self.settings, self.identity, self.law) if self.identity is not None else ""
+
     @cached_property
     def running(self) -> list[Running]:
         """Every `roosync up`, `agent` and `broker` of this account on this computer, this process left out."""
@@ -114,6 +120,7 @@ def _running(pid: int, what: str, process: object) -> Running:
 
     assert isinstance(process, psutil.Process)
     try:
+        stopped = process.status() == psutil.STATUS_STOPPED
         state = state_folder(process.environ())
     except (psutil.Error, OSError, SettingsError):
         return Running(pid, what, None)
@@ -121,7 +128,7 @@ def _running(pid: int, what: str, process: object) -> Running:
         identity = State(state).identity()
     except StateError:
         identity = None
-    return Running(pid, what, state, identity)
+    return Running(pid, what, state, identity, stopped)
 
 
 def own(path: Path) -> bool:
