@@ -20,7 +20,7 @@ from figures import against, tell
 from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.decisions_text import listed_text
 from roosync_agent.operations import served
-from roosync_agent.operations.coordination import needing
+from roosync_agent.operations.coordination import lacking
 from roosync_agent.operations.membership import lawmaking
 from roosync_agent.running.machine import Machine
 from roosync_agent.session import Session, new_operation
@@ -85,7 +85,7 @@ async def fleet(folder: Path, machines: int, decisions: int) -> tuple[Machine, M
     for one in made[:2]:
         await one.session.refresh()
         await one.look()
-    await needing.serve(made[1])
+    await lacking.serve(made[1])
     return made[0], made[1]
 
 

@@ -25,7 +25,8 @@ from roosync_broker.link import Stored
 from roosync_protocol.baseline import Commons
 from roosync_protocol.entity import Entity
 from roosync_protocol.messages import Cycle, Policy
-from roosync_protocol.messages.law import DEFAULT_ANSWERS, Answer, RiskName
+from roosync_protocol.messages.law import DEFAULT_ANSWERS, Answer
+from roosync_protocol.risk_names import RiskName
 
 BARS = {1000: 30.0, 10_000: 300.0}  # seconds (8-measures)
 FLAT = 1.2  # how much dearer one agent may be than in a fleet of a tenth of the size (8-measures: 12 for 10)
