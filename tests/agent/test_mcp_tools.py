@@ -299,6 +299,41 @@ async def test_what_may_not_be_asked_for_is_an_error(monkeypatch, office):
     assert "decision approve" in fault.value.following
 
 
+@pytest.mark.parametrize("what", ["pause", "resume", "revoke", "excuse_from_cycle"])
+@pytest.mark.parametrize("wait", [0, 45], ids=["prepared", "asked"])
+async def test_a_name_that_no_machine_has_is_told_before_anybody_is_asked(monkeypatch, office, what, wait):
+    asked, _ = on_its_own(monkeypatch)
+
+    async def ask(self, verb, **args):
+        if verb == "preview":
+            assert args["given"] == {"name": "labtop"}
+            raise ToolFault("request", "'labtop' is no machine of this fleet; did you mean laptop?")
+        return {
+            "policy_show": {"paused_machines": [], "paused_here": False, "paused": True},
+            "status": {"overview": {"agent": "laptop"}},
+            "machines": {"machines": [{"machine": "laptop"}]},
+            "cycle_show": {"id": "c-1", "status": "running", "participants": ["laptop"], "excused": {}},
+        }[verb]
+
+    monkeypatch.setattr(Desk, "ask", ask)
+    with pytest.raises(ToolFault, match="laptop"):
+        await operator.ask_operator(Desk(office), what, machine="labtop", wait_seconds=wait)
+    assert asked == []
+
+
+async def test_who_was_revoked_is_told_as_done(monkeypatch, office):
+    asked, _ = on_its_own(monkeypatch)
+
+    async def ask(self, verb, **args):
+        if verb == "preview":
+            raise ToolFault("request", "'old' was revoked already, on 2026-01-16 12:00 UTC")
+        return {"machines": [{"machine": "laptop"}]}
+
+    monkeypatch.setattr(Desk, "ask", ask)
+    assert (await operator.ask_operator(Desk(office), "revoke", machine="old")).outcome == "done"
+    assert asked == []
+
+
 # -- an agent that does not answer, and assistants that do not wait
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from roosync_agent.cli import running
 from roosync_agent.operations import served
+from roosync_agent.running import reaching
 
 
 class Quiet:
@@ -64,3 +65,18 @@ def test_a_command_tells_it_once_for_as_long_as_it_lasts(monkeypatch, tmp_path, 
         assert running.ask_machine("requests") == []
         told.append("heard before it went away" in capsys.readouterr().err)
     assert told == [False, True, False, False, True]
+
+
+OLDER = {  # what is asked -> how an agent that has not heard of it answers
+    "a verb": ("ask_the_moon", {}),
+    "a deed": ("preview", {"deed": "ask_the_moon", "given": {}}),
+}
+
+
+@pytest.mark.parametrize(("verb", "args"), OLDER.values(), ids=OLDER)
+async def test_an_agent_of_an_older_version_is_to_be_restarted(verb, args, monkeypatch):
+    answer = await served.answer(machine(True), verb, args)
+    monkeypatch.setattr(reaching.control, "ask", lambda *_, **__: answer)
+    told = reaching.answer_of(SimpleNamespace(state=None), verb, args)["error"]
+    assert told["kind"] == "request"
+    assert "end `roosync up` on this machine, start it again" in told["message"]

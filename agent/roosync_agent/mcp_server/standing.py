@@ -39,6 +39,12 @@ async def _policy(desk: Desk, given: Given) -> tuple[bool, str]:
 async def _revoked(desk: Desk, given: Given) -> tuple[bool, str]:
     known = {one["machine"] for one in (await desk.ask("machines"))["machines"]}
     gone = given["machine"] not in known
+    if gone:
+        try:
+            await desk.ask("preview", deed="revoke", given={"name": given["machine"]})
+        except ToolFault as fault:
+            if "revoked already" not in str(fault):
+                raise  # a name that no machine ever had
     return gone, "no member" if gone else "a member"
 
 

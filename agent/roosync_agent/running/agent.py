@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from functools import partial
+from typing import Any
 
 from roosync_agent.applying.recovery import recover_at_start
 from roosync_agent.collecting.watch import watch
@@ -16,6 +17,7 @@ from roosync_agent.operations import served
 from roosync_agent.operations.coordination import lacking, pinging
 from roosync_agent.running.changes import HERE
 from roosync_agent.running.control_server import ControlServer
+from roosync_agent.running.first_reading import UNREAD, FirstReading
 from roosync_agent.running.machine import Machine
 from roosync_agent.running.orchestrator import Orchestrator
 from roosync_agent.running.own_reports import TWIN
@@ -71,7 +73,8 @@ class Agent:
         self._missed = False  # facts that the next reading finds, and nobody was told of
         self._twin = False  # another agent speaks as this machine, and the fleet was told
         self._trouble = ""  # why the last turn failed, if it did
-        self._control = ControlServer(settings.state, lambda verb, args: served.answer(machine, verb, args))
+        self._reading = FirstReading()
+        self._control = ControlServer(settings.state, self._answer)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Errors of one turn are told and the next turn is taken."""
@@ -101,6 +104,12 @@ class Agent:
             await end((*tasks, ended))
             await self.machine.updating.close()
             await self._leave()
+
+    async def _answer(self, verb: str, args: dict[str, Any]) -> dict[str, Any]:
+        """One request, when it is known how the fleet stands: an agent that starts knows of no decision and nobody."""
+        if verb in served.VERBS and not await self._reading.over_for(verb, self.machine.session):
+            return {"error": {"kind": "missing", "message": UNREAD}}
+        return await served.answer(self.machine, verb, args)
 
     async def _leave(self) -> None:
         await self._control.stop()
@@ -183,6 +192,7 @@ class Agent:
                     self._reread = False
                     await self.machine.session.telling.catch_up()
                     await self.machine.session.refresh()
+                    self._reading.done.set()
                     self.orchestrator.wake()
                     if self._missed:
                         self._missed = False

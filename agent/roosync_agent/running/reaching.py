@@ -15,6 +15,11 @@ from roosync_agent.running import control
 if TYPE_CHECKING:
     from roosync_agent.settings import Settings
 
+OLDER = ("this agent knows no ", "this agent can not show what ")  # how one begins its answer to what came after it
+OTHER_VERSION = (
+    "the agent of this machine is of an older version than this command, which it does not know: end `roosync up` on "
+    "this machine, start it again, then repeat the command"
+)
 ANSWER_WITHIN = 300.0  # seconds; an apply with a slow check may take long
 _one_at_a_time = threading.Lock()  # of the questions of this process that no agent answers: each takes its place
 
@@ -68,7 +73,7 @@ def answer_of(
         return control.ask(settings.state, verb, args, timeout=ANSWER_WITHIN, opened=given_up.hold)
 
     try:
-        return asked()
+        return _of_this_version(asked())
     except control.NobodyThereError:
         given_up.require()
     from roosync_agent.running.on_its_way import asked_patiently
@@ -76,13 +81,21 @@ def answer_of(
 
     answer = asked_patiently(State(settings.state), asked)
     if answer is not None:
-        return answer
+        return _of_this_version(answer)
     import asyncio
 
     with _one_at_a_time:
         given_up.require()
         answer = asyncio.run(_here(settings, verb, args))
     alone()
+    return answer
+
+
+def _of_this_version(answer: dict[str, Any]) -> dict[str, Any]:
+    """With what to do next, when the agent that runs was not restarted after `pip install --upgrade`."""
+    error = answer.get("error") or {}
+    if str(error.get("message", "")).startswith(OLDER):
+        return {"error": error | {"message": OTHER_VERSION}}
     return answer
 
 

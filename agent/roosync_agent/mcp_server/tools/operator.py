@@ -58,6 +58,7 @@ WAYS: dict[str, Way] = {
     "refuse_request": Way(("request", "refuse"), ("id",), ("note",)),
     "invite": Way(("invite",), may=("machine",)),
 }
+ABOUT_ONE = {"resume": "resume", "pause": "pause", "excuse_from_cycle": "cycle_excuse"}  # their previews
 NOT_ASKED = {"invite": "it prints a code, which is for the person alone"}
 
 
@@ -92,6 +93,8 @@ async def ask_operator(
     is_so, state = await look(desk, taken) if look else (False, "")
     if is_so:
         return unasked(desk, "done", words, "it is so already", state)
+    if (deed := ABOUT_ONE.get(what)) and "machine" in taken:
+        await desk.ask("preview", deed=deed, given={"name": taken["machine"]})  # a name that nobody has is told now
     done = await ask_person(desk, words, wait_seconds, state=state)
     if look and done.outcome not in ("prepared", "needs_person"):
         done = structs.replace(done, state=(await look(desk, taken))[1])
