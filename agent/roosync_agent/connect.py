@@ -84,16 +84,28 @@ async def as_operator(
     settings: Settings, state: State, ask: AskPassphrase, *, held: KeyPair | None = None, timeout: float = 5.0
 ) -> Session:
     """The operator's session, after the passphrase was given; with the key that `held` has, nobody is asked for it."""
-    identity = identity_of(state)
-    if identity.operator is None or not state.operator_key.exists():
-        raise NoOperatorError(
-            "this has to be signed, and no operator's key lies on this machine: run it where `roosync init` was run"
-        )
+    identity, name = identity_of(state), require_operator(state)
     pair = unlock(settings, state, ask) if held is None else _still_ours(state, held)
-    session = await _session(settings, state, identity, pair, identity.operator, timeout)
+    session = await _session(settings, state, identity, pair, name, timeout)
     session.public = lambda text: public_line(text, state.folder, settings.home)
     await session.telling.catch_up()  # what an earlier command could not tell; the resident agent does its own
     return session
+
+
+def require_operator(state: State) -> str:
+    """The name of the operator whose key lies here; NoOperatorError when none does."""
+    operator = identity_of(state).operator
+    if operator is None or not state.operator_key.exists():
+        raise NoOperatorError(
+            "this has to be signed, and no operator's key lies on this machine: run it where `roosync init` was run"
+        )
+    return operator
+
+
+def asks_passphrase(settings: Settings, state: State) -> bool:
+    """Will `as_operator` ask the person at the terminal? NoOperatorError when there is no key to ask about."""
+    require_operator(state)
+    return settings.passphrase_file is None and keys.sealed_public(keys.load(state.operator_key)) is not None
 
 
 def unlock(settings: Settings, state: State, ask: AskPassphrase) -> KeyPair:

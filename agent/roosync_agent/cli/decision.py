@@ -8,7 +8,7 @@ from roosync_agent.cli.card_text import card_text
 from roosync_agent.cli.decisions_text import approved_text, listed_text, step_text
 from roosync_agent.cli.outcomes_text import exit_code
 from roosync_agent.cli.previews import dry_run_option, previewed
-from roosync_agent.cli.running import ask_machine, json_option, show, signed
+from roosync_agent.cli.running import ask_machine, json_option, require_possible, show, signed
 from roosync_agent.cli.spoken import Group
 from roosync_agent.cli.text import next_line
 from roosync_agent.wording import tr, trn
@@ -69,6 +69,7 @@ def decision_approve(id_: str, action: str | None, yes: bool, dry_run: bool, as_
     """Sign that the change may be applied; the machine applies it by itself then."""
     if dry_run:
         previewed("decision_approve", {"id_": id_, "action": action}, as_json)
+    require_possible("decision_approvable", {"id_": id_, "action": action})
     expected = None
     if not yes:
         shown = ask_machine("decision_show", id_=id_, action=action)

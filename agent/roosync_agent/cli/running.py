@@ -24,6 +24,7 @@ from roosync_agent.yes_no import DeclinedError
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 DECLINED = 1  # the exit code after a no; 130 is Ctrl-C alone
+POSSIBLE_WITHIN = 10.0  # seconds for the agent to see whether something can be done
 NOT_YET = 2  # the exit code of drift: not in step
 _away = [False]  # was the last answer of before?
 
@@ -201,13 +202,16 @@ def signed(work: Callable[[Any], Awaitable[T]], deed: str = "", given: dict[str,
     """
     import asyncio
 
-    from roosync_agent.connect import as_operator, ask_on_terminal
+    from roosync_agent.connect import as_operator, ask_on_terminal, asks_passphrase
     from roosync_agent.operations.membership.lawmaking import renew
     from roosync_agent.settings import load
     from roosync_agent.state import State
 
+    settings = load()
+    if deed and held.key is None and asks_passphrase(settings, State(settings.state)):
+        require_possible(deed, given or {})
+
     async def run() -> T:
-        settings = load()
         session = await as_operator(settings, State(settings.state), ask_on_terminal, held=held.key)
         try:
             await session.refresh()
@@ -222,6 +226,23 @@ def signed(work: Callable[[Any], Awaitable[T]], deed: str = "", given: dict[str,
             await session.close()
 
     return asyncio.run(run())
+
+
+def require_possible(deed: str, given: dict[str, Any]) -> None:
+    """CommandError when the resident agent sees that it can not be done: before a person is asked for anything.
+
+    What it can not say (none runs, it is slow, it is of another version) is found out when it is signed.
+    """
+    from roosync_agent.running.control import ask
+    from roosync_agent.settings import load
+
+    try:
+        answer = ask(load().state, "preview", {"deed": deed, "given": given}, timeout=POSSIBLE_WITHIN)
+    except OSError:
+        return
+    error = answer.get("error") or {}
+    if error.get("kind") == "request" and not str(error.get("message")).startswith("this agent "):
+        raise CommandError("request", str(error["message"]))
 
 
 def configure_logging(*, quiet: bool = False) -> None:

@@ -148,17 +148,7 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
     `expected` is what the person was shown (`seen`); anything else is not signed.
     """
     require_seen(decision, expected)
-    law = session.fleet.law.baseline
-    if decision.reference != BASELINE or law is None:
-        raise RefusedRequestError(
-            f"{decision.id} compares {decision.machine} with {decision.reference.replace(':', ' ')}, and only a "
-            "difference with the baseline can change the baseline: approve it without --action to take that machine's "
-            "value, or share what is new here with `roosync baseline propose`"
-        )
-    if decision.status not in ("pending", "approved", *AGAIN):
-        raise RefusedRequestError(
-            f"{decision.id} is {decision.status} and can not be answered this way now; {stands(decision)}"
-        )
+    law = require_promotable(session, decision)
     library = Library(session)
     commons, overlays = await library.whole(law)
     local = await _local(library, decision)
@@ -175,6 +165,22 @@ async def promote(session: Session, decision: Decision, action: str, *, expected
     new = await revise(session, library, commons, overlays, None, note, follows=law.revision)
     status = "promoted" if action == "override_remote" else "kept_special"
     return await conclude(session, decision, status, new.revision)
+
+
+def require_promotable(session: Session, decision: Decision) -> Baseline:
+    """The baseline that the answer would change. RefusedRequestError when it can not be given now."""
+    law = session.fleet.law.baseline
+    if decision.reference != BASELINE or law is None:
+        raise RefusedRequestError(
+            f"{decision.id} compares {decision.machine} with {decision.reference.replace(':', ' ')}, and only a "
+            "difference with the baseline can change the baseline: approve it without --action to take that machine's "
+            "value, or share what is new here with `roosync baseline propose`"
+        )
+    if decision.status not in ("pending", "approved", *AGAIN):
+        raise RefusedRequestError(
+            f"{decision.id} is {decision.status} and can not be answered this way now; {stands(decision)}"
+        )
+    return law
 
 
 async def _restore(

@@ -92,17 +92,10 @@ async def approve_each(session: Session, shown: Mapping[str, str]) -> list[Decis
 async def _approve(
     session: Session, decision: Decision, action: Action | None, expected: str, rollout: str
 ) -> Decision:
-    if decision.status not in ("pending", "approved"):
-        told = [_not_now(decision, "approved"), _by_whom(session, decision, "approved by {}")]
-        raise AnsweredError("; ".join(filter(None, told)))
+    _require_open(session, decision)
     require_seen(answered_with(decision, action), expected)
     await require_shown(Library(session), decision)
-    if decision.status == "approved":
-        waits = hanging.open_rollout(session.fleet, decision, session.now())
-        when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
-        who = _by_whom(session, decision, "{}")
-        told = f"{decision.id} is approved already, by {who}" if who else f"{decision.id} is approved already"
-        raise AnsweredError(f"{told}; {decision.machine} applies it {when}")
+    _require_unanswered(session, decision)
     if decision.expires <= session.now():
         raise RefusedRequestError(f"{decision.id} expired; {decision.machine} renews it at its next look")
     decision = answered_with(decision, action)
@@ -111,6 +104,28 @@ async def _approve(
     others = tuple(given for given in decision.approvals if given.signer != session.keys.public)
     enough = len(others) + 1 >= needed_approvals(decision, session.fleet.law)
     return await _advance(session, decision, status="approved" if enough else "pending", approvals=(*others, signed))
+
+
+def require_approvable(session: Session, decision: Decision) -> None:
+    """AnsweredError when a yes would change nothing as things stand: nobody need be shown it, or asked."""
+    if decision.status not in AGAIN and not hanging.hangs(session.fleet, decision, session.now()):
+        _require_open(session, decision)
+        _require_unanswered(session, decision)
+
+
+def _require_open(session: Session, decision: Decision) -> None:
+    if decision.status not in ("pending", "approved"):
+        told = [_not_now(decision, "approved"), _by_whom(session, decision, "approved by {}")]
+        raise AnsweredError("; ".join(filter(None, told)))
+
+
+def _require_unanswered(session: Session, decision: Decision) -> None:
+    if decision.status == "approved":
+        waits = hanging.open_rollout(session.fleet, decision, session.now())
+        when = f"when its wave of {waits} begins: `roosync rollout show {waits}`" if waits else "when it can"
+        who = _by_whom(session, decision, "{}")
+        told = f"{decision.id} is approved already, by {who}" if who else f"{decision.id} is approved already"
+        raise AnsweredError(f"{told}; {decision.machine} applies it {when}")
 
 
 async def _taken_out(session: Session, decision: Decision) -> Decision:

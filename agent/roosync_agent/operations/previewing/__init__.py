@@ -50,6 +50,7 @@ DEEDS: dict[str, tuple[Makes, Rests]] = {
     "publish": (doing.publish, law.rests_on_nothing),
     "baseline_propose": (doing.propose, law.rests_on_nothing),
     "decision_approve": (doing.approve, law.rests_on_nothing),
+    "decision_approvable": (doing.approvable, law.rests_on_nothing),
     "decision_apply": (doing.apply, law.rests_on_nothing),
     "quarantine_release": (doing.release, law.rests_on_nothing),
     "export": (doing.export, law.rests_on_nothing),

@@ -2,12 +2,15 @@
 
 import asyncio
 
+from msgspec.structs import replace
+
 from roosync_agent.applying.plan import plan
 from roosync_agent.files.dry_door import DryDoor
+from roosync_agent.operations.baseline.promoting import require_promotable
 from roosync_agent.operations.baseline.proposing import answered, gather
 from roosync_agent.operations.decisions import facts
 from roosync_agent.operations.decisions.applying import require_applicable
-from roosync_agent.operations.decisions.deciding import find
+from roosync_agent.operations.decisions.deciding import find, require_approvable
 from roosync_agent.operations.decisions.seen import whole
 from roosync_agent.operations.machine_side import collect, decision_show, require_quarantined
 from roosync_agent.operations.membership.lawmaking import RefusedRequestError
@@ -63,14 +66,25 @@ async def propose(machine: Machine) -> Preview:
     )
 
 
+async def approvable(machine: Machine, id_: str, action: Action | None = None) -> Preview:
+    """Only that it can be approved at all: before the card is made, shown and asked about."""
+    decision = find(machine.session, id_)
+    if action in ("override_remote", "keep_special"):
+        require_promotable(machine.session, decision)
+    else:
+        require_approvable(machine.session, decision)
+    return Preview(deed="", what=f"approve {decision.id}")
+
+
 async def approve(machine: Machine, id_: str, action: Action | None = None) -> Preview:
+    made = await approvable(machine, id_, action)
     decision = find(machine.session, id_)
     everybody = action in ("override_remote", "keep_special")
     then = (
         f"{decision.machine} applies it by itself" if not everybody else "it becomes the next revision of the baseline"
     )
     card = await decision_show(machine, decision.id, action)
-    return Preview(deed="", what=f"approve {decision.id}", card=card, then=[then])
+    return replace(made, card=card, then=[then])
 
 
 async def apply(machine: Machine, id_: str) -> Preview:
