@@ -237,7 +237,8 @@ def _why(url: str, problems: list[Exception]) -> BusError:
             return OursError(f"{url!r} is no address of a broker (nats://host:port)")
     if is_loopback(url) and any(map(_nobody_listens, problems)):
         return NobodyListensError(
-            f"no broker runs at {url} (connection refused): start it with `roosync up`, or check the address"
+            f"no broker runs at {url} (connection refused): start it with `roosync up` on the machine that runs it, or "
+            "check the address"
         )
     told = next((str(error) for error in problems if str(error) and not isinstance(error, TimeoutError)), "no answer")
     return UnavailableError(

@@ -152,9 +152,14 @@ def test_into_a_pipe_each_change_is_a_line(two):
 
 
 def test_without_an_agent_the_status_once_and_what_would_make_it_live(two):
-    _alpha, beta = two
+    alpha, beta = two
     beta.stop()
-    ran = beta.roosync("watch", codes=(0, 2, 3, 4, 5))
-    assert "MACHINE" in ran.out
-    assert "`roosync up` starts it" in ran.err
+    for words in ((), ("--count", "1")):
+        ran = beta.roosync("watch", *words, codes=(0, 2, 3, 4, 5))
+        assert "MACHINE" in ran.out
+        assert "`roosync up` starts it" in ran.err
+    alpha.stop()
+    ran = beta.roosync("watch", "--count", "1", codes=(1,))
+    assert "start it with `roosync up` on the machine that runs it" in ran.err
+    alpha.up()
     beta.up("agent")

@@ -93,9 +93,9 @@ def _require_alive(state: Path) -> None:
             connection.recv(1)
     except TimeoutError as error:
         raise HangsError(
-            "the agent of this machine is there and answers nothing: its process is stopped, or hangs. End that "
-            f"`roosync up` or `roosync agent` (of {state}) and start it again; what it was writing is finished or "
-            "put back then"
+            "the agent of this machine is there and answers nothing: its process is stopped, or hangs. "
+            f"`roosync doctor` says what wakes or ends that `roosync up` or `roosync agent` (of {state}); then start "
+            "it again: what it was writing is finished or put back then"
         ) from error
 
 
