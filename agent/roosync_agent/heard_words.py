@@ -25,8 +25,9 @@ MOST_STOPS = 20  # of a text that are looked at
 class Sentences:
     """A catalogue, English sentence -> the same in another language, and what is heard in it."""
 
-    def __init__(self, catalogue: Mapping[str, str]) -> None:
-        self._catalogue = catalogue
+    def __init__(self, catalogue: Mapping[str, str], stops: Mapping[str, str] | None = None) -> None:
+        """`stops`: what stands between two parts in the other language, where that is not as in English."""
+        self._catalogue, self._joins = catalogue, stops or {}
         self._built: dict[str, _Pattern] = {}
         # By first letters, or last: only those that can fit are taken apart, so that one sentence is found in no time.
         self._rows: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
@@ -73,14 +74,15 @@ class Sentences:
         for at, between in sorted(_stops(text))[:MOST_STOPS]:
             rest = text[at + len(between) :]
             if (told := self._known(rest, depth)) is not None:
-                return f"{self.said(text[:at], depth + 1)}{between}{told}"
+                return f"{self.said(text[:at], depth + 1)}{self._joins.get(between, between)}{told}"
         stops = _stops(text)
         for between in BETWEEN:
             ends = [at for at, stop in stops if stop == between]
             if ends:
                 starts = [0, *(at + len(between) for at in ends)]
-                parts = (text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True))
-                return between.join(self.said(part, depth + 1) for part in parts)
+                parts = [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
+                told_ = [self.said(part, depth + 1) for part in parts]
+                return (between if told_ == parts else self._joins.get(between, between)).join(told_)
         if text.endswith(_ENDS):  # of a bracket that another part began, or of the whole
             return self.said(text[:-1], depth + 1) + text[-1]
         return text

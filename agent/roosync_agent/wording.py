@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "locale"
 FACES, BELOW = "roosync", "below"  # the catalogues: what faces say; what the rooms below say
 LANGUAGES = ("fr",)
+STOPS = {"fr": {"; ": " ; ", ": ": " : "}}  # between two sentences that are heard, where they are not as in English
 _ASKED = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _asides: ContextVar[str] = ContextVar("_asides", default="")  # the language of what a person is asked beside `--json`
 
@@ -114,7 +115,7 @@ def _catalogue(domain: str, spoken: str) -> "Catalogue":
 def _sentences(spoken: str) -> "Sentences":
     from roosync_agent.heard_words import Sentences
 
-    return Sentences(_catalogue(BELOW, spoken))
+    return Sentences(_catalogue(BELOW, spoken), STOPS.get(spoken))
 
 
 def _of_the_desktop() -> str:

@@ -53,6 +53,12 @@ def test_a_sentence_is_said_again(text, told):
     assert Sentences(CATALOGUE).said(text) == told
 
 
+def test_stops_between_parts_are_as_the_language_has_them_and_values_keep_theirs():
+    sentences = Sentences(CATALOGUE, {"; ": " ; ", ": ": " : "})
+    assert sentences.said("x: the broker is away; twice") == "x : le broker est parti ; deux fois"
+    assert sentences.said("C: x; y") == "C: x; y"
+
+
 def test_no_pattern_is_built_for_a_text_that_it_can_not_fit():
     sentences = Sentences(CATALOGUE)
     assert sentences.said("d-1 is only x") == "d-1 est seulement x"

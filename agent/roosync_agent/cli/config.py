@@ -8,7 +8,7 @@ from roosync_agent.characters import harmless
 from roosync_agent.cli.changes import changes_text
 from roosync_agent.cli.previews import dry_run_option, previewed
 from roosync_agent.cli.running import ask_machine, json_option, show
-from roosync_agent.cli.text import reference_text, table, value_text
+from roosync_agent.cli.text import beside_it, reference_text, table, value_text
 from roosync_agent.columns import columns, hanging, paint, want_colour, width
 from roosync_agent.wording import heard, tr, trn
 
@@ -113,11 +113,14 @@ def _package_text(answer: dict[str, Any]) -> str:
     lines = [table(rows, (tr("TARGET"), tr("FILE"), tr("ENTITIES"), tr("BYTES"), tr("SHA-256")), colour=want_colour())]
     if answer["skipped"]:
         lines += ["", tr("Skipped:")]
-        told = [f"  {harmless(one['path'])}: {harmless(heard(one['reason']))}" for one in answer["skipped"]]
+        told = ["  " + beside_it(harmless(one["path"]), harmless(heard(one["reason"]))) for one in answer["skipped"]]
         lines += [part for line in told for part in hanging(line, width(), 4)]
     if answer["quarantine"]:
         lines += ["", tr("Quarantined, and not published:")]
-        lines += [f"  {harmless(target)}: {harmless(heard(reason))}" for target, reason in answer["quarantine"].items()]
+        lines += [
+            "  " + beside_it(harmless(target), harmless(heard(reason)))
+            for target, reason in answer["quarantine"].items()
+        ]
         lines += ["  " + tr("Next: {command}", command="roosync quarantine show")]
     if answer["secrets"]:
         number = len(answer["secrets"])

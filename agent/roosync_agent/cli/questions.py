@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from roosync_agent.characters import harmless, shell_word
-from roosync_agent.cli.text import value_text
+from roosync_agent.cli.text import beside_it, value_text
 from roosync_agent.wording import heard, tr, trn
 
 LEAVES = 8  # of one question; more are in the JSON
@@ -21,7 +21,7 @@ def question_lines(question: dict[str, Any]) -> list[str]:
     leaves = question.get("leaves") or []
     shown = [leaf for leaf in leaves if leaf["path"] or leaf.get("shared") is not None]
     reason = question["reason"].partition("; ")[0] if shown else question["reason"]  # the leaves say the rest
-    lines = [f"? {harmless(question['key'])}: {harmless(heard(reason))}"]
+    lines = ["? " + beside_it(harmless(question["key"]), harmless(heard(reason)))]
     own = question["suggestion"]["take"] == "special"  # then what a leaf alone would get is not what happens
     for leaf in shown[:LEAVES]:
         lines += _leaf(leaf, own=own)
@@ -44,7 +44,7 @@ def settled_lines(answer: dict[str, Any]) -> list[str]:
     for key, one in found:
         why = f"    ({harmless(heard(one['why']))})" if one.get("why") else ""
         value = _clipped(answer["commons"].get(key), 60)
-        lines.append(f"  {harmless(key)}: {value}{why}")
+        lines.append("  " + beside_it(harmless(key), f"{value}{why}"))
     return lines
 
 

@@ -19,7 +19,7 @@ from roosync_agent.cli.outcomes_text import (
     in_words,
     tallied,
 )
-from roosync_agent.cli.text import next_line, table, table_with_lines
+from roosync_agent.cli.text import beside_it, next_line, table, table_with_lines
 from roosync_agent.columns import columns, hanging, want_colour, width
 from roosync_agent.operations.rollouts.words import called
 from roosync_agent.wording import heard, tr, trn
@@ -164,7 +164,7 @@ def events(before: dict[str, Any] | None, answer: dict[str, Any]) -> Iterator[st
                 ended.setdefault((row["state"], row["reason"]), []).append(row["machine"])
         for (state, reason), names in ended.items():
             why = f" ({harmless(heard(reason))})" if reason else ""
-            yield f"  {tr(WORDS[state][0])}: {', '.join(names)}{why}"
+            yield "  " + beside_it(tr(WORDS[state][0]), f"{', '.join(names)}{why}")
     if moved and answer["status"] != "running":
         yield status_of(answer)
     if answer["next_wave"] and not (before and before["next_wave"]) and answer["pace"]["pause_seconds"]:

@@ -57,9 +57,9 @@ def guarded(command: click.Command) -> int:
         if "--json" in sys.argv:
             print_json({"error": {"kind": "usage", "message": error.format_message()}})
         else:
-            if type(error) is click.UsageError:  # the others make up their message as it is shown
+            if isinstance(error, click.UsageError):
                 head = _error("")
-                message = _folded(head + error.message).removeprefix(head)
+                message = _folded(head + error.format_message()).removeprefix(head)
                 error = click.UsageError(message, error.ctx)
             error.show()
         return 1  # click would say 2, which means drift here

@@ -32,11 +32,20 @@ class Group(click.Group):
                 formatter.write_dl(rows)
 
 
+def _name_numbers() -> None:
+    """What a number is called, in the usage and where another word was given: click has it in English only."""
+    for whole in (click.types.IntParamType, click.IntRange):
+        whole.name = tr("whole number")
+    for other in (click.types.FloatParamType, click.FloatRange):
+        other.name = tr("number")
+
+
 def spoken(command: click.Command) -> click.Command:
     """`command` itself, its help and that of its options said in the person's language."""
     if language() == "en" or id(command) in _done:
         return command
     _done.add(id(command))
+    _name_numbers()
     command.help = unbroken(tr(cleandoc(command.help))) if command.help else command.help
     command.short_help = tr(command.short_help) if command.short_help else command.short_help
     command.epilog = unbroken(tr(command.epilog)) if command.epilog else command.epilog

@@ -8,7 +8,7 @@ import click
 from roosync_agent.characters import harmless
 from roosync_agent.cli.running import ask_machine, json_option, show
 from roosync_agent.cli.text import next_line, table
-from roosync_agent.columns import want_colour
+from roosync_agent.columns import hanging, want_colour, width
 from roosync_agent.wording import heard, tr
 
 BROKEN = 1  # the exit code where a declaration of the person's own can not be used
@@ -45,7 +45,7 @@ def targets_text(answer: dict[str, Any], *, everything: bool) -> str:
     else:
         lines.append(tr("No assistant that roosync knows was found in this home folder."))
     notes = _notes(rows, answer["broken"])
-    lines += ["", *map(harmless, notes)] if notes else []
+    lines += ["", *(part for note in notes for part in hanging(harmless(note), width(), 4))] if notes else []
     lines.append("")
     if empty or elsewhere:
         left_out = tr(
@@ -54,7 +54,7 @@ def targets_text(answer: dict[str, Any], *, everything: bool) -> str:
         )  # fmt: skip
         lines.append(left_out)
     following = tr("roosync explain PATH for a file or a thing in it; docs/own-targets.md to manage a file more.")
-    return "\n".join([*lines, next_line(following)])
+    return "\n".join([*lines, *hanging(next_line(following), width(), 2)])
 
 
 def _notes(rows: list[dict[str, Any]], broken: dict[str, str]) -> list[str]:

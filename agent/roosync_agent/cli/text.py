@@ -77,10 +77,15 @@ def _table(
     for row in cells:
         shown = [paint(_pad(row[i], widths[i]), TONES.get(row[i], ""), colour) for i in beside]
         apart = [i for i in range(len(heads)) if i not in beside and row[i] not in ("", "-")]
-        below = [line for i in apart for line in _broken(f"{heads[i].lower()}: {row[i]}".removeprefix(": "), room, 4)]
+        below = [line for i in apart for line in _broken(beside_it(heads[i].lower(), row[i]), room, 4)]
         line = "  ".join(shown).rstrip()
         blocks.append([*([line] if len(beside) > 1 or not room else _broken(line, room, 0, plain=row[0])), *below])
     return paint(first if not room else first_columns(first, room), "bold", colour), blocks
+
+
+def beside_it(title: str, text: str) -> str:
+    """A title and what it is of, with the stop between them as the language has it; without a title the text."""
+    return tr("{title}: {text}", title=title, text=text) if title else text
 
 
 def _fitting(widths: Sequence[int], room: int) -> list[int]:

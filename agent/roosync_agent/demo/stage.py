@@ -95,7 +95,7 @@ class Stage:
                 output=err or out,
             )
             raise StageError(told)
-        for line in out.rstrip().splitlines()[:show]:
+        for line in first_lines(out, show):
             self.say(f"  {line}")
         return out
 
@@ -158,3 +158,11 @@ class Stage:
                 except subprocess.TimeoutExpired:
                     actor.process.kill()
                     actor.process.wait()
+
+
+def first_lines(text: str, most: int) -> list[str]:
+    """So many lines of it, but for the head of a list that would stand there without its list."""
+    lines = text.rstrip().splitlines()[:most]
+    while lines and (not lines[-1].strip() or lines[-1].rstrip().endswith(":")):
+        lines.pop()
+    return lines

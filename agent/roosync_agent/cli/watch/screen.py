@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from roosync_agent.characters import brief, harmless
-from roosync_agent.cli.text import TONES
+from roosync_agent.cli.text import TONES, beside_it
 from roosync_agent.cli.watch.following import Seen
 from roosync_agent.cli.watch.lines import Line, drawn, folded_lines, padded
 from roosync_agent.cli.watch.view import View
@@ -230,10 +230,13 @@ def _cycle(one: dict[str, Any]) -> Line:
     if one["waiting_for"] or one["stopped"]:
         return [
             *parts,
-            (f"   {tr('a person is asked')}: {harmless(heard(one['waiting_for'] or one['next_step']))}", "bad"),
+            (
+                "   " + beside_it(tr("a person is asked"), harmless(heard(one["waiting_for"] or one["next_step"]))),
+                "bad",
+            ),
         ]
     if one["waits_for"]:
-        parts.append((f"   {tr('awaited')}: {harmless(', '.join(one['waits_for']))}", "warn"))
+        parts.append(("   " + beside_it(tr("awaited"), harmless(", ".join(one["waits_for"]))), "warn"))
     return parts
 
 

@@ -11,7 +11,7 @@ from roosync_agent.wording import mark, tr
 HELP = (
     ("j k", mark("down and up; also arrows, Page Up and Down, Home and End (g and G)")),
     ("Tab", mark("between decisions and machines")),
-    ("Enter s", mark("show the card of the decision, or the machine; q goes back")),
+    (mark("Enter s"), mark("show the card of the decision, or the machine; q goes back")),
     ("a", mark("approve: the card, a question, and the passphrase where one is set")),
     ("r", mark("reject: the same")),
     ("/", mark("only decisions with these words; Enter keeps them, Esc forgets them")),
@@ -139,7 +139,7 @@ class View:
 
 
 def help_lines() -> list[str]:
-    return [tr("Keys"), "", *(f"  {keys:<8} {tr(does)}" for keys, does in HELP)]
+    return [tr("Keys"), "", *(f"  {tr(keys):<8} {tr(does)}" for keys, does in HELP)]
 
 
 def _has(decision: dict[str, Any], words: Sequence[str]) -> bool:
