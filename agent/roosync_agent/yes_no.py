@@ -4,13 +4,19 @@
 """
 
 import contextvars
+import os
+import select
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
+from click import termui
 
 from roosync_agent.wording import language_of_person, tr, with_a_person
+
+LOOK = 0.05  # seconds between two looks whether a question is still asked
 
 
 class DeclinedError(click.Abort):
@@ -40,12 +46,11 @@ def confirm(question: str, *, default: bool = False, abort: bool = False, err: b
 async def asked(question: str, *, abort: bool = False, err: bool = False) -> bool:
     """`confirm`, while the event loop goes on, so that a connection lives; one Ctrl-C ends it at once.
 
-    The thread that reads is waited for by nobody: one of asyncio's own would keep the process until Enter is pressed.
+    The thread that reads is not one of asyncio's: those are waited for at the end, which is until Enter is pressed.
     """
     import asyncio
-    import threading
 
-    if sys.stdin is sys.__stdin__ and not sys.stdin.isatty():  # a file or a pipe, which answers or ends
+    if not sys.stdin.isatty() and sys.stdin is sys.__stdin__:  # a file or a pipe, which answers or ends
         return confirm(question, abort=abort, err=err)
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bool] = loop.create_future()
@@ -57,15 +62,46 @@ async def asked(question: str, *, abort: bool = False, err: bool = False) -> boo
     def read() -> None:
         agreed, failed = False, None
         try:
-            agreed = confirm(question, abort=abort, err=err)
+            with _giving_up(gone):
+                agreed = confirm(question, abort=abort, err=err)
         except BaseException as error:  # noqa: BLE001 - it is raised where the question was asked
             failed = error
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for the answer any more
             loop.call_soon_threadsafe(tell, agreed, failed)
 
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(read,), daemon=True, name="asking").start()
-    return await answer
+    gone, context = threading.Event(), contextvars.copy_context()
+    reader = threading.Thread(target=context.run, args=(read,), daemon=True, name="asking")
+    reader.start()
+    try:
+        return await answer
+    finally:
+        gone.set()
+        reader.join(5 * LOOK)
+
+
+@contextmanager
+def _giving_up(gone: threading.Event) -> Iterator[None]:
+    """Lets a question on a terminal end when `gone` is set: Python can not end while a thread reads standard input.
+
+    Where something else than `input` reads (`roosync unlock`), that knows itself when to end; Windows can not do it.
+    """
+    if termui.visible_prompt_func is not input or os.name == "nt" or not sys.stdin.isatty():
+        yield
+        return
+
+    def line(prompt: str = "") -> str:
+        sys.stdout.write(prompt)
+        sys.stdout.flush()
+        while not select.select([sys.stdin], [], [], LOOK)[0]:  # a terminal gives whole lines
+            if gone.is_set():
+                raise KeyboardInterrupt
+        return input()
+
+    termui.visible_prompt_func = line
+    try:
+        yield
+    finally:
+        termui.visible_prompt_func = input
 
 
 @contextmanager
