@@ -11,6 +11,7 @@ import click
 
 from roosync_agent.cli.founding import init
 from roosync_agent.cli.running import configure_logging, told
+from roosync_agent.columns import hanging, width
 from roosync_agent.settings import load
 from roosync_agent.state import State
 from roosync_agent.wording import tr
@@ -57,7 +58,8 @@ def up(port: int | None) -> None:
         children.append(Child("broker", ["broker", PART, *given]))
     children.append(AgentChild("agent", ["agent", PART], handover=Handover(state)))
     where = {"fleet": identity.fleet, "machine": identity.machine, "broker": url_of(settings, identity)}
-    click.echo(tr("roosync: fleet {fleet}, machine {machine}, broker {broker}. Ctrl-C stops it.", **where))
+    begun = tr("roosync: fleet {fleet}, machine {machine}, broker {broker}. Ctrl-C stops it.", **where)
+    click.echo("\n".join(hanging(begun, width(), 2)))
     code = asyncio.run(supervise(children))
     click.echo(tr("roosync: stopped."))
     raise click.exceptions.Exit(code)

@@ -9,6 +9,7 @@ import click
 
 from roosync_agent.characters import harmless
 from roosync_agent.cli.text import print_json
+from roosync_agent.columns import hanging, width
 from roosync_agent.unlocking import held
 from roosync_agent.wording import heard, tr
 
@@ -61,9 +62,11 @@ def unlock(seconds: float) -> None:
         keeper = Keeper(settings.state, pair, seconds, command_line())
         del pair
         if keys.sealed_public(keys.load(state.operator_key)) is None:
-            click.echo(tr("! The operator's key has no passphrase: whoever reads this account can sign without you."))
+            open_ = tr("! The operator's key has no passphrase: whoever reads this account can sign without you.")
+            click.echo("\n".join(hanging(open_, width(), 2)))
         whose = tr("The key of {operator} is unlocked.", operator=identity.operator)
-        click.echo(whose + " " + tr("What other terminals and assistants want signed is shown and asked here."))
+        what = tr("What other terminals and assistants want signed is shown and asked here.")
+        click.echo("\n".join(hanging(f"{whose} {what}", width(), 2)))
         why = keeper.run()
     finally:
         lock.release()
