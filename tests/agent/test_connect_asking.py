@@ -32,8 +32,9 @@ QUESTIONS = {  # the code that asks -> what is seen of it
 def test_one_ctrl_c_ends_the_question_inside_an_event_loop(question, seen):
     ours, theirs = os.openpty()
     # A session of its own, whose terminal this becomes: only then Ctrl-C is a signal.
+    script = f"import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{ASKS.format(question=question)}"
     child = subprocess.Popen(
-        [sys.executable, "-c", f"import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{ASKS.format(question=question)}"],
+        [sys.executable, "-c", script],
         stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)

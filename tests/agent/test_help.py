@@ -57,7 +57,9 @@ def said(*words, **env):
 
 
 def test_a_number_is_called_one_in_french():
-    assert "'x' n'est pas valable comme nombre entier" in " ".join(said("decisions", "--limit", "x", LANGUAGE="fr").split())
+    assert "'x' n'est pas valable comme nombre entier" in " ".join(
+        said("decisions", "--limit", "x", LANGUAGE="fr").split()
+    )
 
 
 def test_an_error_of_click_is_folded_too():

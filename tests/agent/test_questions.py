@@ -69,6 +69,7 @@ def test_only_the_question_that_was_named_is_answered(monkeypatch, words, answer
     questions = [question(), question(key="a.b/d")]
     monkeypatch.setattr(command, "ask_machine", lambda _: {"arbitrations": questions})
     monkeypatch.setattr(command, "signed", lambda work, *_: asyncio.run(work(None)))
+
     async def nothing(*_):
         return []
 

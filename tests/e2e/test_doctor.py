@@ -94,7 +94,7 @@ def test_an_agent_that_hangs(beta):
         assert states(answer)["broker"] == "well"
         (told,) = (one["command"] for one in answer["findings"] if one["kind"] == "agent-hangs")
         assert told == f"kill -CONT {agent.pid}"
-        subprocess.run(shlex.split(told), check=True)  # noqa: S603 - its own words, just compared
+        subprocess.run(shlex.split(told), check=True)
         assert "agent-hangs" not in kinds(doctor(beta))
     finally:
         agent.resume()

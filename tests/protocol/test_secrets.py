@@ -565,7 +565,10 @@ def test_the_gate_sees_by_itself():
 LINES = {
     "a URL": ("GET https://u:hunter2@h.example/x -> 401", "GET https://u:[hidden]@h.example/x -> 401"),
     "a query": ("GET /x?api_key=abc123&y=1", "GET /x?api_key=[hidden]&y=1"),
-    "one that is hidden already": ("contacts https://h/mcp?api_key=[secret]", "contacts https://h/mcp?api_key=[hidden]"),
+    "one that is hidden already": (
+        "contacts https://h/mcp?api_key=[secret]",
+        "contacts https://h/mcp?api_key=[hidden]",
+    ),
     "a header": ("Authorization: Bearer abc123def", "Authorization: Bearer [hidden]"),
     "a variable": ("PGPASSWORD=abc psql", "PGPASSWORD=[hidden] psql"),
     "a switch": ("run --token abc --port 80", "run --token [hidden] --port 80"),
