@@ -90,7 +90,7 @@ def test_the_table_has_the_same_server_under_one_letter(fleet, three, waiting):
     add(beta, WINDOWS_ROO, OTHER)
     add(beta, CLAUDE, EVIL)
     add(gamma, POSIX_ROO, EVIL | {"alwaysAllow": ["run"]})
-    waiting("all packages", lambda: len(row(alpha, "evil")["cells"]) == 4)
+    waiting("all packages, everywhere", lambda: all(len(row(one, "evil")["cells"]) == 4 for one in (alpha, gamma)))
     assert cells(row(alpha, "github")) == {("alpha", "claude.mcp"): "A", ("beta", "claude.mcp"): "A"}
     assert cells(row(alpha, "fetch")) == {(m, "roo.mcp"): "A" for m in ("alpha", "beta", "gamma")}
     evil = row(gamma, "evil")
