@@ -24,7 +24,7 @@ def test_labels_are_given_shown_and_chosen_by(three, waiting):
     a, b, _ = three
     a.roosync("label", "lab-a", "role=dev", "site=paris")
     shown = a.roosync("label", "--on", "lab-* or pc-c", "ring=1", "--preview").out
-    assert "Would sign: sign other labels for 3 machine(s)" in shown
+    assert "Would sign: sign other labels (machines: 3)" in shown
     assert meant(a, "lab-b") == ["lab-b"]
     a.fails("label", "--on", "lab-*", "ring=1", "--json", says="--yes")
     done = a.json("label", "--on", "lab-*", "ring=1", "--yes")

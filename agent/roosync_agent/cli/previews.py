@@ -124,7 +124,7 @@ def value_lines(one: dict[str, Any]) -> Iterator[str]:
         yield from titled(tr("Already on"), _names(one["runs_on"]) or tr("no machine"))
         yield from lacking_lines(one)
     yield from titled(tr("By itself"), _names(one["by_itself"]) or tr("on no machine"))
-    yield from titled(tr("Asked about"), _names(one["asks"]) or tr("on no machine"))
+    yield from titled(tr("Asked about"), _names(one["asks"]) or tr("no machine"))
     if one["silent"]:
         yield from titled(tr("Not known"), _names(one["silent"]))
 

@@ -29,12 +29,12 @@ async def choose(machine: Machine, answers: dict[str, dict[str, Any]]) -> Previe
     facts = [Fact(title="Answers", lines=[f"{key}: {_said(choice)}" for key, choice in sorted(choices.items())])]
     return Preview(
         deed="",
-        what=f"answer {len(choices)} question(s) of the proposal {proposal.id}",
+        what=f"answer {len(choices)} of the questions of the proposal {proposal.id}",
         facts=[*facts, *_of(proposal)],
         questions=questions,
         values=changed,
         then=[
-            f"{left} question(s) are left open",
+            f"questions left open: {left}",
             "nothing is law before `roosync baseline publish`, which shows all of it again",
         ],
     )

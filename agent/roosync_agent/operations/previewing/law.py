@@ -63,7 +63,7 @@ async def resume(machine: Machine, name: str | None) -> Preview:
         what=f"turn automatic application on again {_where(name)}",
         before=_pauses(machine.fleet.law.policy, resumed),
         then=[
-            f"of {len(waiting)} decision(s) that wait, what the policy covers is applied without another question",
+            f"of the decisions that wait ({len(waiting)}), what the policy covers is applied without another question",
             "undo: `roosync pause`",
         ],
     )
@@ -110,7 +110,7 @@ async def label(machine: Machine, machines: list[str], changes: dict[str, str | 
     changed = [one for one in plan if one.before != one.after]
     return Preview(
         deed="",
-        what=f"sign other labels for {len(changed)} machine(s)",
+        what=f"sign other labels (machines: {len(changed)})",
         before=[Shown(path=[one.machine], before=one.before, after=one.after) for one in changed],
         then=["whoever chooses machines by a label (--on role=dev) means other ones then"]
         if changed

@@ -25,7 +25,7 @@ async def send(
     facts = [Fact(title="To", lines=[", ".join(names)])]
     return Preview(
         deed="",
-        what=f"send a letter to {len(names)} recipient(s), under the name of {sender or machine.name}",
+        what=f"send a letter under the name of {sender or machine.name} (recipients: {len(names)})",
         signs=bool(sender),
         facts=[*facts, *_about(subject, priority, tags, thread, files)],
         text=body,

@@ -57,7 +57,7 @@ async def rollout_stop(machine: Machine, id_: str | None = None, reason: str = "
         deed="",
         what=f"begin nothing more of the rollout {rollout.id}",
         facts=[
-            Fact(title="Status", lines=[f"{rollout.status}, {len(done)} of {len(everybody)} machine(s) done"]),
+            Fact(title="Status", lines=[f"{rollout.status}, {len(done)} of {len(everybody)} machines done"]),
             *([Fact(title="Done", lines=[", ".join(done)])] if done else []),
             *([Fact(title="Decisions", lines=waits)] if waits else []),
             *_reason(reason),
