@@ -193,3 +193,30 @@ async def test_law_that_counts_for_nobody_is_not_told_as_done(bus):
     with pytest.raises(RefusedRequestError, match="no law for anybody"):
         await lawmaking.revoke(machine, "alpha")
     assert await labels_of(bus, "alpha") == {}
+
+
+async def test_law_is_read_back_from_a_copy_that_is_behind(bus, monkeypatch):
+    """The node of a cluster that answers a read may not have yet what another one acknowledged."""
+    operator = session(bus)
+    await operator.refresh()
+    told, behind = operator.link.read, [0]
+    posted = operator.say
+
+    async def say(*args, **options):
+        behind[0] = 3  # the next reads
+        return await posted(*args, **options)
+
+    async def read(*args, **options):
+        hidden, last = behind[0] > 0, None
+        behind[0] -= 1
+        async for stored in told(*args, **options):
+            if last is not None:
+                yield last
+            last = stored
+        if last is not None and not hidden:
+            yield last
+
+    monkeypatch.setattr(operator, "say", say)
+    monkeypatch.setattr(operator.link, "read", read)
+    assert (await lawmaking.revoke(operator, "alpha")).revoked
+    assert behind[0] <= 0

@@ -4,6 +4,7 @@ A law message is posted by compare-and-swap on its subject, so of two operators 
 again. Roster and memberships are renewed in passing, long before they expire.
 """
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 
 from roosync_agent.operations.audited import audited
 from roosync_agent.session import Session
+from roosync_broker.errors import UnavailableError
 from roosync_broker.keys import KeyPair
 from roosync_broker.link import Expect
 from roosync_protocol.law import LIFETIME, Law
@@ -19,6 +21,7 @@ from roosync_protocol.messages import Law as LawMessage
 from roosync_protocol.names import known as known_names
 from roosync_protocol.names import machine_id, token
 
+BEHIND = 5.0  # seconds that a copy of the law on another node may be behind
 RENEW_BEFORE = timedelta(days=75)  # what has less time left than this is renewed in passing
 
 
@@ -46,14 +49,30 @@ async def enact(session: Session, make: Callable[[], LawMessage]) -> LawMessage:
     message = replace(message, revision=session.fleet.law.next_revision(message))
     action, about = _told(message, session.fleet.law)
     async with audited(session, action, about):
-        await session.say(message, expect=Expect(sequence, record))
-    await session.refresh_law()
+        receipt = await session.say(message, expect=Expect(sequence, record))
+    await _read_back(session, receipt.sequence)
     if session.fleet.law.next_revision(message) <= message.revision:
         raise RefusedRequestError(
             f"this was stored, and is no law for anybody: {session.name} is no operator of this fleet with that key, or"
             " another law of the same revision was first; `roosync history` names who changes the law"
         )
     return message
+
+
+async def _read_back(session: Session, sequence: int) -> None:
+    """Reads the law until what was stored there is among it: another node's copy may be behind for a moment."""
+    end = asyncio.get_running_loop().time() + BEHIND
+    await session.refresh_law()
+    while (
+        session.law_read is None or session.law_read.sequence < sequence
+    ) and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(0.05)
+        await session.refresh_law()
+    if session.law_read is None or session.law_read.sequence < sequence:
+        raise UnavailableError(
+            "this was stored, and can not be read back yet: the broker's nodes are not in step; look whether it counts"
+            " with `roosync history`, before it is asked again"
+        )
 
 
 def _told(message: LawMessage, law: Law) -> tuple[str, str]:
