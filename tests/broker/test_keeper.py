@@ -12,6 +12,7 @@ from roosync_broker.jetstream import connect
 from roosync_broker.keeper import Keeper
 from roosync_broker.keys import KeyPair, verify
 from roosync_broker.leases import Lease
+from roosync_broker.link import post_until_stored
 from roosync_broker.presence import Presence
 from roosync_broker.server import EmbeddedServer
 from roosync_protocol import envelope, micro
@@ -64,7 +65,7 @@ class Bench:
     async def say(self, link, pair, message):
         self.count += 1
         posting = envelope.seal(HOME, message, f"o-{self.count}", pair.public, pair.sign)
-        return await link.post(posting.subject, posting.data, posting.headers)
+        return await post_until_stored(link, posting.subject, posting.data, posting.headers)  # as everybody posts
 
     async def found(self):
         """The first law: an operator, two machines (b may not orchestrate), an observer and a code."""
